@@ -1,0 +1,2 @@
+//! The boot harness.
+fn main() {}

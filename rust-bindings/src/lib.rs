@@ -1,0 +1,1 @@
+//! KFD UAPI bindings.
