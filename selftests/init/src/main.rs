@@ -1,2 +1,49 @@
-//! PID 1 of the test guest.
-fn main() {}
+// SPDX-License-Identifier: GPL-2.0
+
+//! PID 1 of the test guest: loads the module under test into a stock kernel,
+//! runs the cases of one suite and writes the outcome as KTAP.
+//!
+//! Started with `child …` it is one of its own helpers, a process with less
+//! than the whole system in view (see [`child`]).
+
+mod bpf;
+mod cases;
+mod child;
+mod cmdline;
+mod confine;
+mod counters;
+mod ctx;
+mod depmod;
+mod fixture;
+mod guard;
+mod kfd;
+mod kmsg;
+mod ktap;
+mod modinfo;
+mod modules;
+mod mounts;
+mod pid1;
+mod report;
+mod runner;
+mod serial;
+mod taint;
+mod truth;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if std::process::id() == 1 {
+        return pid1::run();
+    }
+    match args.split_first() {
+        Some((first, rest)) if first == child::VERB => child::run(rest),
+        _ => {
+            eprintln!("guest-init is the first process of a test guest: it mounts file systems,");
+            eprintln!(
+                "loads modules and powers off. Outside of one it does nothing; see `make test`."
+            );
+            ExitCode::from(2)
+        }
+    }
+}

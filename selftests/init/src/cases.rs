@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The suites and their cases, by name.
+
+use anyhow::Result;
+
+use crate::ctx::Ctx;
+
+mod cards;
+mod debugfs_off;
+mod demo;
+mod lies;
+mod lifecycle;
+mod modinfo;
+mod reading;
+mod stock;
+mod trouble;
+mod views;
+
+/// One named test: it passes if it gives back `Ok`.
+pub struct Case {
+    /// The name, as KTAP and `rdna1.cases=` have it.
+    pub name: &'static str,
+    /// What it does.
+    pub run: fn(&mut Ctx) -> Result<()>,
+}
+
+impl Case {
+    const fn new(name: &'static str, run: fn(&mut Ctx) -> Result<()>) -> Self {
+        Self { name, run }
+    }
+}
+
+/// Every suite, for the kernel boot that it needs, with its cases in the order of running.
+const SUITES: &[(&str, &[Case])] = &[
+    ("no-amdgpu", lifecycle::CASES),
+    ("debugfs-off", debugfs_off::CASES),
+    ("tree", TREE),
+    ("stock", stock::CASES),
+    ("demo", demo::CASES),
+];
+
+const TREE: &[Case] = &[
+    Case::new("no-card", cards::no_card),
+    Case::new("truth-5700xt-large-bar", cards::truth_5700xt_large),
+    Case::new("truth-5700xt-small-bar", cards::truth_5700xt_small),
+    Case::new("truth-5600xt-large-bar", cards::truth_5600xt_large),
+    Case::new("truth-5600xt-small-bar", cards::truth_5600xt_small),
+    Case::new("truth-without-atomics", cards::truth_without_atomics),
+    Case::new("card-there-before-load", cards::card_before_load),
+    Case::new("two-cards", cards::two_cards),
+    Case::new("on-pci-not-in-kfd", cards::absent_from_kfd),
+    Case::new("lie-bank-flags", lies::bank_flags),
+    Case::new("lie-gfx-version", lies::gfx_version),
+    Case::new("lie-hive-id", lies::hive_id),
+    Case::new("lie-pci-identity", lies::pci_identity),
+    Case::new("lie-heap-type", lies::heap_type),
+    Case::new("lie-bank-count", lies::bank_count),
+    Case::new("lie-beside-truth", lies::beside_truth),
+    Case::new("fresh-at-every-read", lies::fresh_at_every_read),
+    Case::new("read-sizes", reading::read_sizes),
+    Case::new("counters-only-rise", reading::counters_only_rise),
+    Case::new("reload-beside-card", reading::reload_beside_card),
+    Case::new("denied-by-device-cgroup-v1", views::denied_by_cgroup_v1),
+    Case::new("denied-by-device-cgroup-bpf", views::denied_by_cgroup_bpf),
+    Case::new("reader-in-chroot", views::reader_in_chroot),
+    Case::new("reader-without-sysfs", views::reader_without_sysfs),
+    Case::new("vanishing-node", trouble::vanishing_node),
+    Case::new("absent-tree", trouble::absent_tree),
+];
+
+/// The cases of a suite.
+pub fn suite(name: &str) -> Option<&'static [Case]> {
+    SUITES
+        .iter()
+        .find(|(suite, _)| *suite == name)
+        .map(|(_, cases)| *cases)
+}
+
+/// The names of all suites.
+pub fn suite_names() -> Vec<&'static str> {
+    SUITES.iter().map(|(name, _)| *name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_fit_ktap_and_globs() {
+        for (suite, cases) in SUITES {
+            assert!(!cases.is_empty(), "{suite}");
+            for (at, case) in cases.iter().enumerate() {
+                let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+                assert!(case.name.chars().all(plain), "{}", case.name);
+                assert!(
+                    cases[..at].iter().all(|other| other.name != case.name),
+                    "{}",
+                    case.name
+                );
+            }
+        }
+        assert!(suite("tree").is_some() && suite("").is_none());
+    }
+}

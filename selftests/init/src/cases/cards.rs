@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Cards that are told truly, or that KFD does not have.
+
+use anyhow::{ensure, Result};
+
+use crate::ctx::Ctx;
+use crate::fixture::{Fixture, TREE};
+use crate::guard;
+use crate::kmsg::expect_line;
+use crate::truth::View;
+
+/// KFD is there and has its CPU node alone.
+pub fn no_card(ctx: &mut Ctx) -> Result<()> {
+    TREE.load(&ctx.modules, "")?;
+    let mut log = ctx.log_from_now()?;
+    guard::load(&ctx.modules)?;
+    expect_line(&log.new_lines()?, &[guard::NAME, "no 0x731f card"])?;
+    guard::expect_files()?;
+    guard::expect_header_only()?;
+    guard::unload()
+}
+
+pub fn truth_5700xt_large(ctx: &mut Ctx) -> Result<()> {
+    truth_on_tree(ctx, "board=5700xt bar=large")
+}
+
+pub fn truth_5700xt_small(ctx: &mut Ctx) -> Result<()> {
+    truth_on_tree(ctx, "board=5700xt bar=small")
+}
+
+pub fn truth_5600xt_large(ctx: &mut Ctx) -> Result<()> {
+    truth_on_tree(ctx, "board=5600xt bar=large")
+}
+
+pub fn truth_5600xt_small(ctx: &mut Ctx) -> Result<()> {
+    truth_on_tree(ctx, "board=5600xt bar=small")
+}
+
+/// KFD takes a card without PCIe atomics if its firmware is new enough; that is no lie.
+pub fn truth_without_atomics(ctx: &mut Ctx) -> Result<()> {
+    for words in [
+        "board=5700xt bar=large atomics=0",
+        "board=5700xt bar=small atomics=0",
+        "board=5600xt bar=large atomics=0",
+        "board=5600xt bar=small atomics=0",
+    ] {
+        truth_on_tree(ctx, words)?;
+    }
+    Ok(())
+}
+
+fn truth_on_tree(ctx: &mut Ctx, words: &str) -> Result<()> {
+    TREE.load(&ctx.modules, "")?;
+    truth_of(ctx, TREE, words)?;
+    TREE.unload()
+}
+
+/// A card is added under the loaded module, told truly, and gone when it is removed.
+pub fn truth_of(ctx: &Ctx, fixture: Fixture, words: &str) -> Result<()> {
+    guard::load(&ctx.modules)?;
+    guard::expect_header_only()?;
+    let card = fixture.add(0, words)?;
+    let view = View::read()?;
+    view.expect_cards(1)?;
+    view.expect_truth(&card)?;
+    fixture.remove(0)?;
+    guard::expect_header_only()?;
+    guard::unload()
+}
+
+/// The card is there first, and the log tells of it when the module loads.
+pub fn card_before_load(ctx: &mut Ctx) -> Result<()> {
+    TREE.load(&ctx.modules, "slot=3 board=5600xt bar=small rev=0xcb")?;
+    let card = TREE.card(3)?;
+    let mut log = ctx.log_from_now()?;
+    guard::load(&ctx.modules)?;
+    expect_line(&log.new_lines()?, &[guard::NAME, card.gpu()])?;
+    let view = View::read()?;
+    view.expect_cards(1)?;
+    view.expect_truth(&card)?;
+    view.gpus
+        .one(&[("gpu", card.gpu())])?
+        .expect(&[("revision", "0xcb")])?;
+    guard::unload()
+}
+
+/// Two boards at once; either can go without the other.
+pub fn two_cards(ctx: &mut Ctx) -> Result<()> {
+    TREE.load(&ctx.modules, "")?;
+    guard::load(&ctx.modules)?;
+    let first = TREE.add(0, "board=5700xt bar=large")?;
+    let second = TREE.add(7, "board=5600xt bar=small")?;
+    ensure!(
+        first.gpu() != second.gpu(),
+        "both slots have the address {}",
+        first.gpu()
+    );
+    ensure!(
+        first.node() != second.node(),
+        "both slots have the node {}",
+        first.node()
+    );
+    let view = View::read()?;
+    view.expect_cards(2)?;
+    view.expect_truth(&first)?;
+    view.expect_truth(&second)?;
+
+    TREE.remove(0)?;
+    let second = TREE.card(7)?;
+    let view = View::read()?;
+    view.expect_cards(1)?;
+    view.expect_truth(&second)?;
+
+    TREE.remove(7)?;
+    guard::expect_header_only()?;
+    guard::unload()
+}
+
+/// A card that sits on the PCI bus and that KFD has not taken.
+pub fn absent_from_kfd(ctx: &mut Ctx) -> Result<()> {
+    TREE.load(&ctx.modules, "")?;
+    guard::load(&ctx.modules)?;
+    let card = TREE.add(0, "kfd=0")?;
+    let view = View::read()?;
+    view.gpus.expect_count(1)?;
+    let gpu = view.gpus.one(&[("gpu", card.gpu())])?;
+    gpu.expect(&[
+        ("kfd", "absent"),
+        ("node", "?"),
+        ("gfx", "?"),
+        ("coarse_grained_only", "1"),
+    ])?;
+    ensure!(
+        gpu.get("reason")? != "-",
+        "expected a word why KFD has not the card"
+    );
+    view.heaps.expect_count(0)?;
+    view.expect_unjudged(card.gpu())?;
+    ctx.note(format!("reason={}", gpu.get("reason")?));
+    guard::unload()
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What `make demo` shows: a card as the stock KFD publishes it, read by the module.
+
+use anyhow::{ensure, Context, Result};
+
+use super::stock::{amdgpu_references, need_amdgpu};
+use super::{lies, Case};
+use crate::ctx::Ctx;
+use crate::fixture::{Card, STOCK};
+use crate::guard;
+use crate::kmsg::Kmsg;
+use crate::taint::Taint;
+use crate::truth::View;
+
+/// The suite behind `make demo`.
+pub const CASES: &[Case] = &[
+    Case::new("demo-shows-card", demo_shows_card),
+    Case::new("demo-unload-leaves-nothing", demo_unload_leaves_nothing),
+];
+
+const FILES: [&str; 5] = ["gpus", "heaps", "flags", "checks", "counters"];
+
+fn demo_shows_card(ctx: &mut Ctx) -> Result<()> {
+    let card = prepare(ctx)?;
+    let mut log = ctx.log_from_now()?;
+    ctx.show(&format!("$ sudo insmod {}.ko\n", guard::NAME))?;
+    guard::load(&ctx.modules)?;
+    show_log(ctx, &mut log)?;
+    for file in FILES {
+        let text = guard::text(file)?;
+        ctx.show(&format!(
+            "\n$ sudo cat {}\n{text}",
+            guard::path(file).display()
+        ))?;
+    }
+    let view = View::read()?;
+    view.expect_cards(1)?;
+    match ctx.options.lie.clone() {
+        None => view.expect_truth(&card),
+        Some(rule) => {
+            view.expect_lie(&card, &rule)?;
+            lies::expect_raw(&view, &card, &rule)
+        }
+    }
+}
+
+fn demo_unload_leaves_nothing(ctx: &mut Ctx) -> Result<()> {
+    prepare(ctx)?;
+    let before = amdgpu_references()?;
+    guard::load(&ctx.modules)?;
+    View::read()?;
+    let mut log = ctx.log_from_now()?;
+    ctx.show(&format!("\n$ sudo rmmod {}\n", guard::NAME))?;
+    guard::unload()?;
+    show_log(ctx, &mut log)?;
+    let after = amdgpu_references()?;
+    let taint = Taint::now()?;
+    let path = guard::dir();
+    ctx.show(&format!(
+        "\n# What the unload left:\n\
+         # {} is gone\n\
+         # taint {taint}; {} at boot, O and E are any out-of-tree, unsigned module's\n\
+         # amdgpu refcount {before} before the load and {after} after the unload\n",
+        path.display(),
+        ctx.boot_taint,
+    ))?;
+    let new = taint.unexpected_since(ctx.boot_taint);
+    ensure!(
+        new.is_clean(),
+        "taint: expected no new bit but O and E, seen {new}"
+    );
+    ensure!(
+        before == after,
+        "amdgpu refcount: expected {before}, seen {after}"
+    );
+    guard::expect_gone()
+}
+
+/// Has the stock KFD publish the card, true or with the lie asked for.
+fn prepare(ctx: &mut Ctx) -> Result<Card> {
+    if ctx.options.lie.is_none() {
+        ctx.note("the card is told truly");
+    }
+    need_amdgpu(ctx)?;
+    let lie = ctx.options.lie.clone().unwrap_or_else(|| "none".into());
+    let mut log = ctx.log_from_now()?;
+    STOCK.load(&ctx.modules, "")?;
+    STOCK
+        .add(0, &format!("board=5700xt bar=large lie={lie}"))
+        .with_context(|| {
+            let lines = log.new_lines().unwrap_or_default().join("\n");
+            format!("add a card with lie={lie}; the kernel log says\n{lines}")
+        })
+}
+
+fn show_log(ctx: &mut Ctx, log: &mut Kmsg) -> Result<()> {
+    let lines = log.new_lines()?;
+    let ours: Vec<_> = lines
+        .iter()
+        .filter(|line| line.contains(guard::NAME))
+        .collect();
+    if !ours.is_empty() {
+        ctx.show(&format!("$ sudo dmesg | grep {}\n", guard::NAME))?;
+    }
+    ours.iter()
+        .try_for_each(|line| ctx.show(&format!("{line}\n")))
+}

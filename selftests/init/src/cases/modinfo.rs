@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What `modinfo` shows of the module.
+
+use anyhow::{ensure, Result};
+
+use crate::ctx::Ctx;
+use crate::guard;
+use crate::modinfo::ModInfo;
+use crate::modules::Modules;
+
+/// Licence, people, version, and the alias by which udev loads it where the card is.
+pub fn modinfo(ctx: &mut Ctx) -> Result<()> {
+    let info = ModInfo::read(&Modules::own_path(guard::NAME))?;
+    let licences: Vec<&str> = info.all("license").collect();
+    ensure!(
+        licences.len() == 1 && licences[0].starts_with("GPL"),
+        "license: expected one that starts with GPL, seen {licences:?}"
+    );
+    for key in ["description", "author", "version"] {
+        let values: Vec<&str> = info.all(key).collect();
+        let filled = !values.is_empty() && values.iter().all(|value| !value.trim().is_empty());
+        ensure!(filled, "{key}: expected a text, seen {values:?}");
+        ctx.note(format!("{key}: {}", values.join(", ")));
+    }
+    let aliases: Vec<&str> = info.all("alias").collect();
+    let wanted = "pci:v00001002d0000731F";
+    ensure!(
+        aliases.iter().any(|alias| alias.starts_with(wanted)),
+        "alias: expected one that starts with {wanted}, seen {aliases:?}"
+    );
+    let others = aliases
+        .iter()
+        .filter(|alias| alias.starts_with("pci:") && !alias.starts_with(wanted));
+    ensure!(
+        others.count() == 0,
+        "alias: expected no other PCI function, seen {aliases:?}"
+    );
+    Ok(())
+}

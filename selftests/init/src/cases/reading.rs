@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How the files are read: in what pieces, how often, and across an unload.
+
+use std::fs::File;
+use std::io::Read;
+
+use anyhow::{bail, ensure, Context, Result};
+use nix::errno::Errno;
+
+use crate::ctx::Ctx;
+use crate::fixture::TREE;
+use crate::guard;
+use crate::modules::{self, Refused};
+use crate::truth::View;
+
+/// The bytes do not depend on how many are asked for at a time.
+pub fn read_sizes(ctx: &mut Ctx) -> Result<()> {
+    TREE.load(
+        &ctx.modules,
+        "slot=0;slot=1 board=5600xt bar=small lie=bank-flags",
+    )?;
+    guard::load(&ctx.modules)?;
+    for file in guard::RECORD_FILES {
+        let whole = guard::text(file)?;
+        ensure!(
+            whole.lines().count() > 2,
+            "{file}: expected two cards, seen\n{whole}"
+        );
+        for chunk in [1, 7, 4096] {
+            let pieces = guard::read_chunked(&guard::path(file), chunk)?;
+            ensure!(
+                pieces == whole,
+                "{file}: expected the same {chunk} bytes at a time, seen\n{pieces}and at once\n{whole}"
+            );
+        }
+    }
+    guard::read_chunked(&guard::path("counters"), 1)?;
+    guard::unload()
+}
+
+/// Counters count reads and never fall, whatever comes and goes.
+pub fn counters_only_rise(ctx: &mut Ctx) -> Result<()> {
+    TREE.load(&ctx.modules, "")?;
+    guard::load(&ctx.modules)?;
+    let mut last = guard::counters()?;
+    for words in ["", "lie=bank-flags", "kfd=0"] {
+        TREE.add(0, words)?;
+        for file in guard::RECORD_FILES {
+            guard::read(file)?;
+        }
+        let now = guard::counters()?;
+        last.expect_none_fell(&now)?;
+        last.expect_rise(&now, &["reads"], 4)?;
+        let verdict = match words {
+            "" => "truth",
+            "lie=bank-flags" => "lie",
+            _ => "reads",
+        };
+        last.expect_rise(&now, &[verdict], 1)?;
+        last = now;
+        TREE.remove(0)?;
+    }
+    guard::unload()
+}
+
+/// A process holds a file open: the unload is refused, or it is clean.
+pub fn unload_while_open(ctx: &mut Ctx) -> Result<()> {
+    guard::load(&ctx.modules)?;
+    let mut file = File::open(guard::path("counters")).context("open counters")?;
+    let mut byte = [0];
+    file.read_exact(&mut byte)
+        .context("read a byte of counters")?;
+    match modules::remove(guard::NAME) {
+        Ok(()) => {
+            ctx.note("the unload went through with a file open");
+            guard::expect_gone()?;
+            // It may give what it had or an error; the kernel has to survive it.
+            let _ = file.read(&mut byte);
+            drop(file);
+            return Ok(());
+        }
+        Err(error) => match error.downcast_ref::<Refused>() {
+            Some(refused) if refused.errno == Errno::EAGAIN => {
+                ctx.note("the unload was refused while a file was open");
+            }
+            _ => bail!(error.context("expected the unload to work or to fail with EAGAIN")),
+        },
+    }
+    file.read_exact(&mut byte)
+        .context("read on after the refused unload")?;
+    drop(file);
+    guard::unload()
+}
+
+/// A card is still told truly by a module that was loaded anew.
+pub fn reload_beside_card(ctx: &mut Ctx) -> Result<()> {
+    TREE.load(&ctx.modules, "slot=0")?;
+    let card = TREE.card(0)?;
+    for _ in 0..3 {
+        guard::load(&ctx.modules)?;
+        let view = View::read()?;
+        view.expect_cards(1)?;
+        view.expect_truth(&card)?;
+        guard::unload()?;
+    }
+    Ok(())
+}

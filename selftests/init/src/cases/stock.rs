@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The stock amdgpu.ko and its KFD.
+
+use anyhow::{ensure, Result};
+
+use super::{cards, lies, Case};
+use crate::ctx::Ctx;
+use crate::fixture::STOCK;
+use crate::guard;
+use crate::kmsg::expect_line;
+use crate::modules::{is_loaded, refcount};
+use crate::truth::View;
+
+const AMDGPU: &str = "amdgpu";
+
+/// The suite for a boot with the stock amdgpu.ko. Loading it takes long under emulation,
+/// so it is loaded once, by the first case that needs it, and removed by the last.
+pub const CASES: &[Case] = &[
+    Case::new("loaded-before-amdgpu", loaded_before_amdgpu),
+    Case::new("no-card", no_card),
+    Case::new("truth-5700xt-large-bar", truth_5700xt_large),
+    Case::new("truth-5700xt-small-bar", truth_5700xt_small),
+    Case::new("truth-5600xt-large-bar", truth_5600xt_large),
+    Case::new("truth-5600xt-small-bar", truth_5600xt_small),
+    Case::new("lie-bank-flags", lie_bank_flags),
+    Case::new("lie-gfx-version", lie_gfx_version),
+    Case::new("holds-no-reference", holds_no_reference),
+    Case::new("amdgpu-removed-under-the-module", amdgpu_removed),
+];
+
+/// Loads amdgpu.ko unless it is there already.
+pub fn need_amdgpu(ctx: &Ctx) -> Result<()> {
+    if !is_loaded(AMDGPU) {
+        ensure!(
+            ctx.modules.has_stock(AMDGPU),
+            "the initramfs has no stock amdgpu.ko"
+        );
+        ctx.modules.load_stock(AMDGPU)?;
+    }
+    Ok(())
+}
+
+/// How many hold a reference on amdgpu.ko.
+pub fn amdgpu_references() -> Result<u64> {
+    refcount(AMDGPU)
+}
+
+/// The module is there first, and meets amdgpu and then a card.
+fn loaded_before_amdgpu(ctx: &mut Ctx) -> Result<()> {
+    ensure!(
+        !is_loaded(AMDGPU),
+        "amdgpu is loaded: this case has to be the first"
+    );
+    guard::load(&ctx.modules)?;
+    guard::expect_header_only()?;
+    need_amdgpu(ctx)?;
+    guard::expect_header_only()?;
+    STOCK.load(&ctx.modules, "slot=0")?;
+    let view = View::read()?;
+    view.expect_cards(1)?;
+    view.expect_truth(&STOCK.card(0)?)?;
+    guard::unload()
+}
+
+fn no_card(ctx: &mut Ctx) -> Result<()> {
+    need_amdgpu(ctx)?;
+    let mut log = ctx.log_from_now()?;
+    guard::load(&ctx.modules)?;
+    expect_line(&log.new_lines()?, &[guard::NAME, "no 0x731f card"])?;
+    guard::expect_files()?;
+    guard::expect_header_only()?;
+    guard::unload()
+}
+
+fn truth_5700xt_large(ctx: &mut Ctx) -> Result<()> {
+    truth(ctx, "board=5700xt bar=large")
+}
+
+fn truth_5700xt_small(ctx: &mut Ctx) -> Result<()> {
+    truth(ctx, "board=5700xt bar=small")
+}
+
+fn truth_5600xt_large(ctx: &mut Ctx) -> Result<()> {
+    truth(ctx, "board=5600xt bar=large")
+}
+
+fn truth_5600xt_small(ctx: &mut Ctx) -> Result<()> {
+    truth(ctx, "board=5600xt bar=small")
+}
+
+fn truth(ctx: &mut Ctx, words: &str) -> Result<()> {
+    need_amdgpu(ctx)?;
+    STOCK.load(&ctx.modules, "")?;
+    cards::truth_of(ctx, STOCK, words)
+}
+
+fn lie_bank_flags(ctx: &mut Ctx) -> Result<()> {
+    lie(ctx, "bank-flags")
+}
+
+fn lie_gfx_version(ctx: &mut Ctx) -> Result<()> {
+    lie(ctx, "gfx-version")
+}
+
+fn lie(ctx: &mut Ctx, rule: &str) -> Result<()> {
+    need_amdgpu(ctx)?;
+    STOCK.load(&ctx.modules, "")?;
+    guard::load(&ctx.modules)?;
+    lies::lie_of(STOCK, rule, "large")?;
+    guard::unload()
+}
+
+/// Loading, reading and unloading leave amdgpu's reference count as it was.
+fn holds_no_reference(ctx: &mut Ctx) -> Result<()> {
+    need_amdgpu(ctx)?;
+    STOCK.load(&ctx.modules, "slot=0")?;
+    let before = amdgpu_references()?;
+    ctx.note(format!(
+        "amdgpu has {before} references, one of them the fixture's"
+    ));
+    let unchanged = |when: &str| {
+        let now = amdgpu_references()?;
+        ensure!(
+            now == before,
+            "amdgpu's references {when}: expected {before}, seen {now}"
+        );
+        Ok(())
+    };
+    for _ in 0..3 {
+        guard::load(&ctx.modules)?;
+        unchanged("after the load")?;
+        View::read()?;
+        unchanged("after reading")?;
+        guard::unload()?;
+        unchanged("after the unload")?;
+    }
+    Ok(())
+}
+
+/// amdgpu goes while the module stays, and what it says is that there is nothing to say.
+fn amdgpu_removed(ctx: &mut Ctx) -> Result<()> {
+    need_amdgpu(ctx)?;
+    STOCK.load(&ctx.modules, "slot=0")?;
+    guard::load(&ctx.modules)?;
+    View::read()?.expect_truth(&STOCK.card(0)?)?;
+    STOCK.unload()?;
+    guard::expect_header_only()?;
+    ctx.modules.unload(AMDGPU)?;
+    ensure!(!is_loaded(AMDGPU), "amdgpu is still loaded");
+    guard::expect_files()?;
+    guard::expect_header_only()?;
+    guard::unload()
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Readers that may see less than PID 1: by a device cgroup, a chroot, a mount namespace.
+
+use anyhow::{ensure, Result};
+
+use crate::child::{read_from, Place};
+use crate::confine::Denied;
+use crate::ctx::Ctx;
+use crate::fixture::TREE;
+use crate::guard;
+use crate::truth::View;
+
+pub fn denied_by_cgroup_v1(ctx: &mut Ctx) -> Result<()> {
+    denied(ctx, Denied::by_v1)
+}
+
+pub fn denied_by_cgroup_bpf(ctx: &mut Ctx) -> Result<()> {
+    denied(ctx, Denied::by_bpf)
+}
+
+/// What the reader may not read is unknown, to it alone, and counted.
+fn denied(ctx: &mut Ctx, deny: fn() -> Result<Denied>) -> Result<()> {
+    TREE.load(&ctx.modules, "slot=0;slot=1 lie=bank-flags")?;
+    guard::load(&ctx.modules)?;
+    let (card, liar) = (TREE.card(0)?, TREE.card(1)?);
+    let group = deny()?;
+    let procs = group.procs();
+
+    let before = guard::counters()?;
+    let denied = View::read_with(|file| read_from(Place::Cgroup(&procs), file))?;
+    denied.gpus.expect_count(2)?;
+    for card in [&card, &liar] {
+        denied.expect_unjudged(card.gpu())?;
+        denied
+            .gpus
+            .one(&[("gpu", card.gpu())])?
+            .expect(&[("kfd", "unreadable")])?;
+    }
+    let after = guard::counters()?;
+    before.expect_none_fell(&after)?;
+    before.expect_rise(&after, &["denied"], 1)?;
+    let lies = before.rise(&after, &["lie"]);
+    ensure!(
+        lies == 0,
+        "expected no lie counted for the denied reader, seen {lies}"
+    );
+
+    let allowed = View::read()?;
+    allowed.expect_cards(2)?;
+    allowed.expect_truth(&card)?;
+    allowed.expect_lie(&liar, "bank-flags")?;
+    guard::unload()
+}
+
+pub fn reader_in_chroot(ctx: &mut Ctx) -> Result<()> {
+    same_facts_from(ctx, &[Place::Chroot, Place::ChrootOpened])
+}
+
+pub fn reader_without_sysfs(ctx: &mut Ctx) -> Result<()> {
+    same_facts_from(ctx, &[Place::WithoutSysfs])
+}
+
+/// The module reads sysfs through a mount of its own, so a reader needs none.
+fn same_facts_from(ctx: &mut Ctx, places: &[Place<'_>]) -> Result<()> {
+    TREE.load(&ctx.modules, "slot=0 board=5600xt")?;
+    guard::load(&ctx.modules)?;
+    let card = TREE.card(0)?;
+    for place in places {
+        let view = View::read_with(|file| read_from(*place, file))?;
+        view.expect_cards(1)?;
+        view.expect_truth(&card)?;
+    }
+    guard::unload()
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the host asks for on the kernel command line.
+
+/// The `rdna1.*` words of the kernel command line.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `rdna1.suite=`: the suite to run.
+    pub suite: Option<String>,
+    /// `rdna1.cases=`: comma-separated globs; empty means every case.
+    pub cases: Vec<String>,
+    /// `rdna1.lie=`: what the card of the demo lies about.
+    pub lie: Option<String>,
+    /// Words that start with `rdna1.` and mean nothing here.
+    pub unknown: Vec<String>,
+}
+
+impl Options {
+    /// Reads the text of /proc/cmdline.
+    pub fn parse(cmdline: &str) -> Self {
+        let mut options = Self::default();
+        for word in cmdline.split_whitespace() {
+            let Some(word) = word.strip_prefix("rdna1.") else {
+                continue;
+            };
+            match word.split_once('=') {
+                Some(("suite", value)) => options.suite = non_empty(value),
+                Some(("cases", value)) => {
+                    options.cases = value.split(',').filter_map(non_empty).collect();
+                }
+                Some(("lie", value)) => options.lie = non_empty(value).filter(|l| l != "none"),
+                _ => options.unknown.push(format!("rdna1.{word}")),
+            }
+        }
+        options
+    }
+
+    /// Whether the case of this name is to run.
+    pub fn wants(&self, case: &str) -> bool {
+        self.cases.is_empty() || self.cases.iter().any(|glob| matches(glob, case))
+    }
+}
+
+fn non_empty(value: &str) -> Option<String> {
+    (!value.is_empty()).then(|| value.to_owned())
+}
+
+/// Whether `name` matches `glob`, where `*` is any run of characters and `?` any one.
+fn matches(glob: &str, name: &str) -> bool {
+    let Some(first) = glob.chars().next() else {
+        return name.is_empty();
+    };
+    let rest = &glob[first.len_utf8()..];
+    match first {
+        '*' => name
+            .char_indices()
+            .map(|(at, _)| at)
+            .chain([name.len()])
+            .any(|at| matches(rest, &name[at..])),
+        _ => match name.chars().next() {
+            Some(c) if first == '?' || first == c => matches(rest, &name[c.len_utf8()..]),
+            _ => false,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_others_are_left_alone() {
+        let options =
+            Options::parse("console=ttyS0 rdna1.suite=tree rdna1.cases=lie-*,eperm panic=-1\n");
+        assert_eq!(options.suite.as_deref(), Some("tree"));
+        assert_eq!(options.cases, ["lie-*", "eperm"]);
+        assert!(options.unknown.is_empty() && options.lie.is_none());
+    }
+
+    #[test]
+    fn a_mistyped_word_is_kept_to_be_reported() {
+        assert_eq!(
+            Options::parse("rdna1.siute=tree").unknown,
+            ["rdna1.siute=tree"]
+        );
+    }
+
+    #[test]
+    fn no_lie_is_no_lie() {
+        assert_eq!(Options::parse("rdna1.lie=none").lie, None);
+        assert_eq!(
+            Options::parse("rdna1.lie=hive-id").lie.as_deref(),
+            Some("hive-id")
+        );
+    }
+
+    #[test]
+    fn globs() {
+        for (glob, name, yes) in [
+            ("*", "", true),
+            ("lie-*", "lie-bank-flags", true),
+            ("lie-*", "truth", false),
+            ("*-two", "cards-two", true),
+            ("c?rd", "card", true),
+            ("card", "cards", false),
+            ("", "x", false),
+        ] {
+            assert_eq!(matches(glob, name), yes, "{glob} on {name}");
+        }
+    }
+
+    #[test]
+    fn without_globs_every_case_is_wanted() {
+        assert!(Options::default().wants("anything"));
+        assert!(!Options::parse("rdna1.cases=a*").wants("b"));
+    }
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The module's `counters` file: lines of a name and a number.
+
+use std::collections::BTreeMap;
+
+use anyhow::{bail, ensure, Context, Result};
+
+use crate::report::body;
+
+/// What the file held at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counters(BTreeMap<String, u64>);
+
+impl Counters {
+    /// Parses the file's text.
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut values = BTreeMap::new();
+        for line in body("counters", text)?.lines() {
+            let Some((name, value)) = line.split_once(' ') else {
+                bail!("counters: {line:?} is no line of a name and a value");
+            };
+            let value = value
+                .parse()
+                .with_context(|| format!("counters: {line:?} has no number"))?;
+            ensure!(!name.is_empty(), "counters: {line:?} has no name");
+            ensure!(
+                values.insert(name.to_owned(), value).is_none(),
+                "counters: {name} is there twice"
+            );
+        }
+        ensure!(
+            !values.is_empty(),
+            "counters: expected counter lines, seen none"
+        );
+        Ok(Self(values))
+    }
+
+    /// Demands that every counter is still there and none has fallen.
+    pub fn expect_none_fell(&self, later: &Self) -> Result<()> {
+        for (name, before) in &self.0 {
+            match later.0.get(name) {
+                Some(after) => {
+                    ensure!(
+                        after >= before,
+                        "counter {name} fell from {before} to {after}"
+                    );
+                }
+                None => bail!("counter {name} has vanished"),
+            }
+        }
+        Ok(())
+    }
+
+    /// By how much those counters rose whose name has one of `words` in it.
+    pub fn rise(&self, later: &Self, words: &[&str]) -> u64 {
+        let names = later
+            .0
+            .iter()
+            .filter(|(name, _)| words.iter().any(|word| name.contains(word)));
+        names
+            .map(|(name, after)| after - self.0.get(name).copied().unwrap_or(0).min(*after))
+            .sum()
+    }
+
+    /// Demands that some counter with one of `words` in its name rose by `least` or more.
+    pub fn expect_rise(&self, later: &Self, words: &[&str], least: u64) -> Result<()> {
+        let rise = self.rise(later, words);
+        ensure!(
+            rise >= least,
+            "counters named like {}: expected a rise by {least} or more, seen {rise}\n\
+             before {:?}\nafter {:?}",
+            words.join("/"),
+            self.0,
+            later.0
+        );
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counters(lines: &str) -> Result<Counters> {
+        Counters::parse(&format!("# rdna1 counters v1\n{lines}"))
+    }
+
+    #[test]
+    fn rises_and_falls() {
+        let before = counters("reads 3\nerrors_eperm 0\n").unwrap();
+        let after = counters("reads 5\nerrors_eperm 2\nnew 1\n").unwrap();
+        before.expect_none_fell(&after).unwrap();
+        assert!(after.expect_none_fell(&before).is_err());
+        assert_eq!(before.rise(&after, &["eperm"]), 2);
+        before.expect_rise(&after, &["reads"], 2).unwrap();
+        assert!(before.expect_rise(&after, &["reads"], 3).is_err());
+        assert!(before.expect_rise(&after, &["writes"], 1).is_err());
+    }
+
+    #[test]
+    fn malformed() {
+        for lines in [
+            "",
+            "reads\n",
+            "reads x\n",
+            "reads -1\n",
+            "reads 1\nreads 2\n",
+            " 1\n",
+        ] {
+            assert!(counters(lines).is_err(), "{lines:?}");
+        }
+    }
+}

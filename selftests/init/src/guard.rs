@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The module under test and its files.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{ensure, Context, Result};
+
+use crate::counters::Counters;
+use crate::modules::{self, Modules};
+use crate::mounts::DEBUGFS;
+use crate::report::Report;
+
+/// The module's name.
+pub const NAME: &str = "rdna1_kfd_guard";
+/// The files of records; `counters` stands beside them.
+pub const RECORD_FILES: [&str; 4] = ["gpus", "heaps", "flags", "checks"];
+
+/// The folder of the module's files.
+pub fn dir() -> PathBuf {
+    Path::new(DEBUGFS).join("rdna1")
+}
+
+/// The path of one of the module's files.
+pub fn path(file: &str) -> PathBuf {
+    dir().join(file)
+}
+
+/// Loads the module.
+pub fn load(modules: &Modules) -> Result<()> {
+    modules.load_own(NAME, "")
+}
+
+/// Unloads the module and checks that nothing of it is left.
+pub fn unload() -> Result<()> {
+    modules::remove(NAME)?;
+    expect_gone()
+}
+
+/// Demands that the kernel holds nothing of the module any more.
+pub fn expect_gone() -> Result<()> {
+    ensure!(
+        !dir().exists(),
+        "{} is still there after the unload",
+        dir().display()
+    );
+    for left in [
+        format!("/sys/module/{NAME}"),
+        format!("/sys/bus/pci/drivers/{NAME}"),
+    ] {
+        ensure!(
+            !Path::new(&left).exists(),
+            "{left} is still there after the unload"
+        );
+    }
+    let loaded = fs::read_to_string("/proc/modules").context("read /proc/modules")?;
+    let named = loaded
+        .lines()
+        .any(|line| line.split(' ').next() == Some(NAME));
+    ensure!(!named, "/proc/modules still lists {NAME} after the unload");
+    Ok(())
+}
+
+/// Reads a whole file, `chunk` bytes with each read(2), through one open.
+pub fn read_chunked(path: &Path, chunk: usize) -> Result<String> {
+    let mut file = File::open(path).with_context(|| format!("open {}", path.display()))?;
+    let mut bytes = Vec::new();
+    let mut buffer = vec![0; chunk];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(length) => bytes.extend_from_slice(&buffer[..length]),
+            Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
+        }
+    }
+    String::from_utf8(bytes).with_context(|| format!("{} holds no text", path.display()))
+}
+
+/// Reads the text of one of the module's files.
+pub fn text(file: &str) -> Result<String> {
+    read_chunked(&path(file), 64 * 1024)
+}
+
+/// Reads and parses one of the module's files of records.
+pub fn read(file: &str) -> Result<Report> {
+    Report::parse(file, &text(file)?)
+}
+
+/// Reads and parses the module's counters.
+pub fn counters() -> Result<Counters> {
+    Counters::parse(&text("counters")?)
+}
+
+/// Demands the header alone in every file of records, and living counters.
+pub fn expect_header_only() -> Result<()> {
+    for file in RECORD_FILES {
+        read(file)?.expect_count(0)?;
+    }
+    let before = counters()?;
+    let after = counters()?;
+    before.expect_none_fell(&after)?;
+    before.expect_rise(&after, &["reads"], 1)
+}
+
+/// Demands exactly the five files of version 1, read-only for root.
+pub fn expect_files() -> Result<()> {
+    let mut expected = [&RECORD_FILES[..], &["counters"]].concat();
+    expected.sort_unstable();
+    let mut seen = Vec::new();
+    for entry in fs::read_dir(dir()).with_context(|| format!("list {}", dir().display()))? {
+        let entry = entry.context("list the module's files")?;
+        let mode = entry
+            .metadata()
+            .context("look at a file's mode")?
+            .permissions()
+            .mode();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        ensure!(
+            mode & 0o777 == 0o400,
+            "{name}: expected mode 0400, seen {:04o}",
+            mode & 0o777
+        );
+        seen.push(name);
+    }
+    seen.sort_unstable();
+    ensure!(
+        seen == expected,
+        "expected the files {expected:?}, seen {seen:?}"
+    );
+    Ok(())
+}

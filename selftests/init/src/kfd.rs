@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What KFD and the PCI core publish in sysfs, read without the module: the
+//! second source that the module's facts are held against.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{bail, Context, Result};
+
+/// KFD's topology.
+pub const TOPOLOGY: &str = "/sys/class/kfd/kfd/topology";
+
+/// The value of a line `name value` in one of KFD's `properties` files.
+pub fn property(path: &Path, name: &str) -> Result<u64> {
+    let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+    for line in text.lines() {
+        if let Some((key, value)) = line.split_once(' ') {
+            if key == name {
+                let value = value.trim();
+                return value
+                    .parse()
+                    .with_context(|| format!("{name} is {value:?}, no number"));
+            }
+        }
+    }
+    bail!("{} has no line {name}", path.display());
+}
+
+/// The folder of a KFD node.
+pub fn node(number: &str) -> PathBuf {
+    Path::new(TOPOLOGY).join("nodes").join(number)
+}
+
+/// A number from KFD's `generation_id`.
+pub fn generation() -> Result<u64> {
+    let path = Path::new(TOPOLOGY).join("generation_id");
+    let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    text.trim()
+        .parse()
+        .with_context(|| format!("{} holds {text:?}", path.display()))
+}
+
+/// A one-word attribute of a PCI function, such as `device` or `revision`.
+pub fn pci_attribute(gpu: &str, name: &str) -> Result<String> {
+    let path = Path::new("/sys/bus/pci/devices").join(gpu).join(name);
+    let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    Ok(text.trim().to_owned())
+}
+
+/// The size of a PCI function's BAR 0.
+pub fn bar0_bytes(gpu: &str) -> Result<u64> {
+    let text = pci_attribute(gpu, "resource")?;
+    bar_bytes(&text).with_context(|| format!("resource of {gpu} begins oddly: {text:?}"))
+}
+
+/// The size of the first window in a PCI function's `resource` file.
+fn bar_bytes(resource: &str) -> Option<u64> {
+    let number = |word: &str| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok();
+    let mut words = resource.lines().next()?.split_whitespace();
+    let (start, end) = (number(words.next()?)?, number(words.next()?)?);
+    Some(if start == 0 && end == 0 {
+        0
+    } else {
+        end.checked_sub(start)?.checked_add(1)?
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_window() {
+        let line = "0x0000001000000000 0x00000011ffffffff 0x000000000014220c\n";
+        assert_eq!(bar_bytes(line), Some(8 << 30));
+        assert_eq!(bar_bytes("0x0 0x0 0x0\n"), Some(0));
+        assert_eq!(bar_bytes("0x2 0x0 0x0\n"), None);
+        assert_eq!(bar_bytes(""), None);
+    }
+}

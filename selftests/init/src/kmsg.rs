@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The kernel log from a moment on.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
+
+use anyhow::{bail, Context, Result};
+use nix::fcntl::OFlag;
+
+const PATH: &str = "/dev/kmsg";
+
+/// What in a log line means that the kernel found a fault in itself.
+const SPLATS: &[&str] = &[
+    "WARNING:",
+    "BUG:",
+    "kernel BUG at",
+    "Oops",
+    "UBSAN:",
+    "KASAN:",
+    "general protection fault",
+    "unable to handle",
+    "Call Trace:",
+    "possible recursive locking",
+    "circular locking dependency",
+    "suspicious RCU usage",
+    "blocked for more than",
+    "self-detected stall",
+    "refcount_t:",
+    "sysfs: cannot create duplicate",
+];
+
+/// A reader of what the kernel logs after it was opened.
+pub struct Kmsg {
+    file: File,
+}
+
+impl Kmsg {
+    /// Starts after the newest line.
+    pub fn from_now() -> Result<Self> {
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
+        let mut file = options.open(PATH).with_context(|| format!("open {PATH}"))?;
+        file.seek(SeekFrom::End(0))
+            .with_context(|| format!("seek to the end of {PATH}"))?;
+        Ok(Self { file })
+    }
+
+    /// The lines that have come since the last call.
+    pub fn new_lines(&mut self) -> Result<Vec<String>> {
+        let mut lines = Vec::new();
+        // A record is at most CONSOLE_EXT_LOG_MAX long; one read gives one record.
+        let mut buffer = [0; 8192];
+        loop {
+            match self.file.read(&mut buffer) {
+                Ok(0) => return Ok(lines),
+                Ok(length) => lines.extend(message(&String::from_utf8_lossy(&buffer[..length]))),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(lines),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.raw_os_error() == Some(nix::libc::EPIPE) => {
+                    lines.push("(the log overflowed here and lines were lost)".into());
+                }
+                Err(error) => return Err(error).with_context(|| format!("read {PATH}")),
+            }
+        }
+    }
+
+    /// Puts a line into the kernel log, so that the console log tells what ran when.
+    pub fn mark(text: &str) -> io::Result<()> {
+        std::fs::write(PATH, format!("<6>rdna1-init: {text}\n"))
+    }
+}
+
+/// The text of a /dev/kmsg record, `prio,seq,usec,flags;text\n KEY=value…`.
+fn message(record: &str) -> Option<String> {
+    let (_, text) = record.split_once(';')?;
+    Some(text.lines().next().unwrap_or_default().to_owned())
+}
+
+/// The lines that mean a fault of the kernel.
+pub fn splats(lines: &[String]) -> Vec<&String> {
+    let is_splat = |line: &&String| SPLATS.iter().any(|splat| line.contains(splat));
+    lines.iter().filter(is_splat).collect()
+}
+
+/// Demands a line in which every one of `words` stands, in whatever case.
+pub fn expect_line(lines: &[String], words: &[&str]) -> Result<()> {
+    let holds = |line: &String| {
+        let line = line.to_lowercase();
+        words.iter().all(|word| line.contains(&word.to_lowercase()))
+    };
+    if lines.iter().any(holds) {
+        return Ok(());
+    }
+    bail!(
+        "kernel log: expected a line with {}\nseen: {}",
+        words.join(" and "),
+        if lines.is_empty() {
+            "no line".into()
+        } else {
+            lines.join("\nseen: ")
+        }
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &[&str]) -> Vec<String> {
+        text.iter().map(|line| line.to_string()).collect()
+    }
+
+    #[test]
+    fn only_the_text_of_a_record() {
+        let record = "6,339,5140900,-;guard: no card; nothing to do\n SUBSYSTEM=pci\n";
+        assert_eq!(message(record).unwrap(), "guard: no card; nothing to do");
+        assert_eq!(message("garbage"), None);
+    }
+
+    #[test]
+    fn faults_are_found() {
+        let log = lines(&[
+            "usb 1-1: new device",
+            "WARNING: CPU: 0 PID: 1 at x",
+            "BUG: bad page",
+        ]);
+        assert_eq!(splats(&log).len(), 2);
+        assert!(splats(&log[..1]).is_empty());
+    }
+
+    #[test]
+    fn a_line_must_hold_every_word() {
+        let log = lines(&["guard: No 0x731F card", "guard: amdgpu"]);
+        assert!(expect_line(&log, &["no", "0x731f"]).is_ok());
+        let why = expect_line(&log, &["0x731f", "amdgpu"])
+            .unwrap_err()
+            .to_string();
+        assert!(why.contains("seen: guard: amdgpu"), "{why}");
+        assert!(expect_line(&[], &["x"])
+            .unwrap_err()
+            .to_string()
+            .contains("no line"));
+    }
+}

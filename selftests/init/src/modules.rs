@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Loading and unloading modules, and what sysfs says of them.
+
+use std::ffi::CString;
+use std::fmt;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use nix::errno::Errno;
+use nix::kmod::{delete_module, finit_module, DeleteModuleFlags, ModuleInitFlags};
+
+use crate::depmod::{module_name, Deps};
+use crate::modinfo::ModInfo;
+
+/// Where the project's own modules lie in the initramfs.
+const OWN: &str = "/modules";
+/// Where the stock kernel's modules lie, with their modules.dep.
+const STOCK: &str = "/modules/stock";
+
+/// A module that the kernel refused to load or to unload.
+#[derive(Debug)]
+pub struct Refused {
+    /// What was tried: `finit_module` or `delete_module`.
+    call: &'static str,
+    module: String,
+    /// The kernel's answer.
+    pub errno: Errno,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.call, self.module, self.errno)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// The modules that the initramfs holds.
+pub struct Modules {
+    stock: Deps,
+}
+
+impl Modules {
+    /// Reads the stock modules' modules.dep; without one there are no stock modules.
+    pub fn find() -> Result<Self> {
+        let path = Path::new(STOCK).join("modules.dep");
+        let stock = match fs::read_to_string(&path) {
+            Ok(text) => Deps::parse(&text)?,
+            Err(_) => Deps::default(),
+        };
+        Ok(Self { stock })
+    }
+
+    /// The file of one of the project's own modules.
+    pub fn own_path(name: &str) -> PathBuf {
+        Path::new(OWN).join(format!("{name}.ko"))
+    }
+
+    /// Loads one of the project's own modules, after the stock modules it depends on.
+    pub fn load_own(&self, name: &str, parameters: &str) -> Result<()> {
+        let path = Self::own_path(name);
+        for needed in ModInfo::read(&path)?.depends() {
+            self.load_stock(needed)?;
+        }
+        insert(&path, parameters)
+    }
+
+    /// Loads a stock module after all that it depends on; one that is there already is fine.
+    pub fn load_stock(&self, name: &str) -> Result<()> {
+        for path in self.stock.load_order(name)? {
+            if !is_loaded(&module_name(&path)) {
+                insert(&Path::new(STOCK).join(path), "")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Unloads a stock module alone; what it depended on stays.
+    pub fn unload(&self, name: &str) -> Result<()> {
+        remove(name)
+    }
+
+    /// Whether the initramfs holds this stock module.
+    pub fn has_stock(&self, name: &str) -> bool {
+        self.stock.has(name)
+    }
+}
+
+/// Loads the module in this file.
+fn insert(path: &Path, parameters: &str) -> Result<()> {
+    let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
+    let parameters = CString::new(parameters).context("module parameters with a NUL")?;
+    finit_module(&file, &parameters, ModuleInitFlags::empty()).map_err(|errno| {
+        let module = path.display().to_string();
+        Refused {
+            call: "finit_module",
+            module,
+            errno,
+        }
+        .into()
+    })
+}
+
+/// Unloads the module of this name.
+pub fn remove(name: &str) -> Result<()> {
+    let c_name = CString::new(name).context("module name with a NUL")?;
+    delete_module(&c_name, DeleteModuleFlags::O_NONBLOCK).map_err(|errno| {
+        Refused {
+            call: "delete_module",
+            module: name.to_owned(),
+            errno,
+        }
+        .into()
+    })
+}
+
+/// Whether the kernel has the module, by its folder in /sys/module with a refcount in it.
+///
+/// (Built-in code has a folder there too, without one.)
+pub fn is_loaded(name: &str) -> bool {
+    refcount_path(name).exists()
+}
+
+/// How many hold a reference on the module.
+pub fn refcount(name: &str) -> Result<u64> {
+    let path = refcount_path(name);
+    let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    text.trim()
+        .parse()
+        .with_context(|| format!("{} holds {text:?}", path.display()))
+}
+
+/// The path of a module's parameter.
+pub fn parameter(name: &str, parameter: &str) -> PathBuf {
+    Path::new("/sys/module")
+        .join(name)
+        .join("parameters")
+        .join(parameter)
+}
+
+fn refcount_path(name: &str) -> PathBuf {
+    Path::new("/sys/module").join(name).join("refcnt")
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! From the kernel's hand-over to the power-off.
+
+use std::fs;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use nix::sys::reboot::{reboot, RebootMode};
+
+use crate::cases;
+use crate::cmdline::Options;
+use crate::ctx::Ctx;
+use crate::ktap::Ktap;
+use crate::modules::Modules;
+use crate::mounts;
+use crate::runner;
+use crate::serial::Port;
+use crate::taint::Taint;
+
+/// Runs the suite that the command line names, then powers off.
+pub fn run() -> ExitCode {
+    runner::install_panic_hook();
+    let mut troubles = mounts::mount_all();
+    let (port, missing) = Port::open("ttyS1");
+    troubles.extend(missing);
+
+    let mut port = Some(port);
+    // Whatever panics here is told in the stream or, if that is what broke, by a missing verdict.
+    let end = catch_unwind(AssertUnwindSafe(|| run_suite(&mut port, &troubles)));
+    match end {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => eprintln!("guest-init: {error:#}"),
+        Err(_) => eprintln!("guest-init: {}", runner::take_panic()),
+    }
+    if let Some(port) = &mut port {
+        port.drain();
+    }
+    power_off()
+}
+
+fn run_suite(port: &mut Option<Port>, troubles: &[String]) -> Result<()> {
+    let cmdline = fs::read_to_string("/proc/cmdline").unwrap_or_default();
+    let options = Options::parse(&cmdline);
+    let suite = options.suite.clone().unwrap_or_default();
+    let known = cases::suite(&suite);
+    let wanted: Vec<_> = known
+        .iter()
+        .flat_map(|cases| cases.iter())
+        .filter(|case| options.wants(case.name))
+        .collect();
+
+    let sink = port.take().context("the KTAP port is gone")?;
+    let mut ktap = Ktap::start(sink, wanted.len())?;
+    for trouble in troubles {
+        ktap.note(trouble)?;
+    }
+    for word in &options.unknown {
+        ktap.trouble(&format!(
+            "{word}: no such option; there are rdna1.suite, .cases and .lie"
+        ))?;
+    }
+    if known.is_none() {
+        let names = cases::suite_names().join(", ");
+        ktap.trouble(&format!(
+            "rdna1.suite={suite}: no such suite; there are {names}"
+        ))?;
+    } else if wanted.is_empty() {
+        ktap.trouble(&format!(
+            "no case of suite {suite} matches {}",
+            options.cases.join(",")
+        ))?;
+    }
+
+    match prepare(options) {
+        Ok((mut ctx, notes)) => {
+            notes.iter().try_for_each(|note| ktap.note(note))?;
+            for case in wanted {
+                let outcome = runner::run(case, &mut ctx);
+                ctx.take_notes()
+                    .iter()
+                    .try_for_each(|note| ktap.note(note))?;
+                ktap.case(case.name, &outcome)?;
+            }
+            ctx.user.drain();
+        }
+        Err(error) => ktap.trouble(&format!("{error:#}"))?,
+    }
+    *port = Some(ktap.finish()?);
+    Ok(())
+}
+
+fn prepare(options: Options) -> Result<(Ctx, Vec<String>)> {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").context("read the release")?;
+    let boot_taint = Taint::now()?;
+    let modules = Modules::find()?;
+    let mut notes = vec![format!(
+        "kernel {} taint at boot {boot_taint}",
+        release.trim()
+    )];
+    let (user, missing) = Port::open("ttyS2");
+    notes.extend(missing);
+    Ok((Ctx::new(options, modules, boot_taint, user), notes))
+}
+
+/// Powers off; PID 1 may not return.
+fn power_off() -> ! {
+    nix::unistd::sync();
+    let Err(errno) = reboot(RebootMode::RB_POWER_OFF);
+    eprintln!("guest-init: power off: {errno}");
+    loop {
+        std::thread::park();
+    }
+}

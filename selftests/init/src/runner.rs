@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Runs cases one after another, each judged by its own assertions and by what
+//! it did to the kernel.
+
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::Mutex;
+
+use anyhow::{bail, ensure, Result};
+
+use crate::cases::Case;
+use crate::ctx::{Ctx, Skip};
+use crate::fixture;
+use crate::guard;
+use crate::kmsg::{splats, Kmsg};
+use crate::ktap::Outcome;
+use crate::modules::is_loaded;
+use crate::taint::Taint;
+
+/// Where and why the last panic was, put here by the panic hook.
+static PANIC: Mutex<Option<String>> = Mutex::new(None);
+
+/// Keeps the text of a panic for the result of the case that it ends.
+pub fn install_panic_hook() {
+    std::panic::set_hook(Box::new(|info| {
+        eprintln!("{info}");
+        if let Ok(mut last) = PANIC.lock() {
+            last.get_or_insert_with(|| info.to_string());
+        }
+    }));
+}
+
+/// The text of the last panic.
+pub fn take_panic() -> String {
+    let last = PANIC.lock().ok().and_then(|mut last| last.take());
+    last.unwrap_or_else(|| "panic without a message".into())
+}
+
+/// Runs one case to its outcome.
+pub fn run(case: &Case, ctx: &mut Ctx) -> Outcome {
+    match run_watched(case, ctx) {
+        Ok(outcome) => outcome,
+        Err(error) => Outcome::Failed(format!("{error:#}")),
+    }
+}
+
+fn run_watched(case: &Case, ctx: &mut Ctx) -> Result<Outcome> {
+    let taint = Taint::now()?;
+    let mut log = Kmsg::from_now()?;
+    // Only for the reader of the console log.
+    let _ = Kmsg::mark(&format!("case {}", case.name));
+
+    let run = catch_unwind(AssertUnwindSafe(|| (case.run)(ctx)));
+    let result = run.unwrap_or_else(|_| bail!("{}", take_panic()));
+    let mut failures = Vec::new();
+    let mut skipped = None;
+    if let Err(error) = result {
+        match error.downcast::<Skip>() {
+            Ok(Skip(why)) => skipped = Some(why),
+            Err(error) => failures.push(format!("{error:#}")),
+        }
+    }
+    for check in [
+        clean_up(),
+        expect_taint_since(taint),
+        expect_quiet(&mut log),
+    ] {
+        failures.extend(check.err().map(|error| format!("{error:#}")));
+    }
+    Ok(match (failures.is_empty(), skipped) {
+        (true, None) => Outcome::Passed,
+        (true, Some(why)) => Outcome::Skipped(why),
+        (false, _) => Outcome::Failed(failures.join("\n")),
+    })
+}
+
+/// Unloads what a case left behind, so that the next one starts afresh.
+fn clean_up() -> Result<()> {
+    let mut stuck = Vec::new();
+    if is_loaded(guard::NAME) {
+        stuck.extend(guard::unload().err());
+    }
+    for fixture in fixture::ALL {
+        if fixture.is_loaded() {
+            stuck.extend(fixture.unload().err());
+        }
+    }
+    let stuck: Vec<String> = stuck
+        .iter()
+        .map(|error| format!("after the case: {error:#}"))
+        .collect();
+    ensure!(stuck.is_empty(), "{}", stuck.join("\n"));
+    Ok(())
+}
+
+fn expect_taint_since(before: Taint) -> Result<()> {
+    let new = Taint::now()?.unexpected_since(before);
+    ensure!(
+        new.is_clean(),
+        "taint: expected no new bit but O and E, seen {new}"
+    );
+    Ok(())
+}
+
+fn expect_quiet(log: &mut Kmsg) -> Result<()> {
+    let lines = log.new_lines()?;
+    let splats: Vec<String> = splats(&lines)
+        .into_iter()
+        .map(|line| format!("seen {line}"))
+        .collect();
+    ensure!(
+        splats.is_empty(),
+        "kernel log: expected no complaint\n{}",
+        splats.join("\n")
+    );
+    Ok(())
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the module has to say of a card that is told truly, or with one lie.
+
+use anyhow::{ensure, Context, Result};
+
+use crate::fixture::Card;
+use crate::guard;
+use crate::kfd;
+use crate::report::Report;
+
+/// The rules that write a record for every card.
+pub const RULES: &[&str] = &[
+    "gfx-version",
+    "pci-identity",
+    "bank-flags",
+    "heap-type",
+    "bank-count",
+    "hive-id",
+];
+
+/// One read of each of the module's files.
+pub struct View {
+    /// A record for each PCI function.
+    pub gpus: Report,
+    /// A record for each bank.
+    pub heaps: Report,
+    /// A record for each card that KFD has.
+    pub flags: Report,
+    /// A record for each rule.
+    pub checks: Report,
+}
+
+impl View {
+    /// Reads the four files through `read`.
+    pub fn read_with(read: impl Fn(&str) -> Result<String>) -> Result<Self> {
+        let parsed = |file: &str| Report::parse(file, &read(file)?);
+        Ok(Self {
+            gpus: parsed("gpus")?,
+            heaps: parsed("heaps")?,
+            flags: parsed("flags")?,
+            checks: parsed("checks")?,
+        })
+    }
+
+    /// Reads the four files.
+    pub fn read() -> Result<Self> {
+        Self::read_with(guard::text)
+    }
+
+    /// Demands exactly so many cards with one bank each.
+    pub fn expect_cards(&self, count: usize) -> Result<()> {
+        self.gpus.expect_count(count)?;
+        self.heaps.expect_count(count)?;
+        self.flags.expect_count(count)
+    }
+
+    /// Demands the truth of this card, each value held against the fixture, KFD and PCI.
+    pub fn expect_truth(&self, card: &Card) -> Result<()> {
+        self.expect_card(card, "truth", "-")
+            .context("gpus or heaps")?;
+        let heap = self.heaps.one(&[("gpu", card.gpu())])?;
+        heap.expect(&[("flags", "0x0"), ("heap", heap_of(card)?)])?;
+        heap.expect(&[("size_bytes", card.get("bank_bytes")?)])?;
+        let flags = self.flags.one(&[("gpu", card.gpu())])?;
+        flags.expect(&[
+            ("claimed_hot_pluggable", "0"),
+            ("claimed_xgmi", "0"),
+            ("claimed_host_coherent", "0"),
+            ("claimed_gfx", "100100"),
+        ])?;
+        self.expect_only_lies(card, &[])
+    }
+
+    /// Demands that this card lies by this one rule, and by no other.
+    pub fn expect_lie(&self, card: &Card, rule: &str) -> Result<()> {
+        self.expect_card(card, "lie", rule)?;
+        self.expect_only_lies(card, &[rule])
+    }
+
+    /// Demands that nothing is said of the card but that it cannot be judged.
+    pub fn expect_unjudged(&self, gpu: &str) -> Result<()> {
+        self.gpus
+            .one(&[("gpu", gpu)])?
+            .expect(&[("verdict", "unknown"), ("device", "0x731f")])?;
+        for report in [&self.heaps, &self.flags, &self.checks] {
+            let all = report.select(&[("gpu", gpu)]);
+            let unknown = report.select(&[("gpu", gpu), ("verdict", "unknown")]);
+            ensure!(
+                all.len() == unknown.len(),
+                "{gpu}: expected no verdict but unknown, seen\n{}",
+                report.text
+            );
+        }
+        Ok(())
+    }
+
+    /// What does not depend on the verdict: the hardware's truth, and the raw values.
+    fn expect_card(&self, card: &Card, verdict: &str, rules: &str) -> Result<()> {
+        let gpu = card.gpu();
+        let node = kfd::node(card.node());
+        let bank = node.join("mem_banks/0/properties");
+        let [width, clock] = ["width", "mem_clk_max"].map(|name| kfd::property(&bank, name));
+        self.heaps.one(&[("gpu", gpu)])?.expect(&[
+            ("node", card.node()),
+            ("bank", "0"),
+            ("width_bits", &width?.to_string()),
+            ("mem_clk_max_mhz", &clock?.to_string()),
+            ("coarse_grained_only", "1"),
+            ("fine_grained", "0"),
+            ("verdict", verdict),
+            ("rules", rules),
+        ])?;
+        self.flags.one(&[("gpu", gpu)])?.expect(&[
+            ("node", card.node()),
+            ("coarse_grained_only", "1"),
+            ("fine_grained_vram", "0"),
+            ("hot_pluggable_vram", "0"),
+            ("xgmi", "0"),
+            ("host_coherent", "0"),
+            ("gfx", "100100"),
+            ("verdict", verdict),
+        ])?;
+        let gfx = kfd::property(&node.join("properties"), "gfx_target_version")?;
+        let atomics = if card.get("atomics")? == "1" {
+            "completer"
+        } else {
+            "none"
+        };
+        self.gpus.one(&[("gpu", gpu)])?.expect(&[
+            ("device", "0x731f"),
+            ("revision", &kfd::pci_attribute(gpu, "revision")?),
+            ("node", card.node()),
+            ("gfx", &gfx.to_string()),
+            ("bar0_bytes", &kfd::bar0_bytes(gpu)?.to_string()),
+            ("bar", card.get("bar")?),
+            ("atomics", atomics),
+            ("kfd", "present"),
+            ("coarse_grained_only", "1"),
+            ("verdict", verdict),
+        ])?;
+        let revision = card.get("rev")?;
+        self.gpus
+            .one(&[("gpu", gpu)])?
+            .expect(&[("revision", revision)])
+    }
+
+    /// Demands a record for every rule, exactly one, all truth but those that lie.
+    fn expect_only_lies(&self, card: &Card, lies: &[&str]) -> Result<()> {
+        let gpu = card.gpu();
+        for rule in RULES {
+            let verdict = if lies.contains(rule) { "lie" } else { "truth" };
+            let record = self.checks.one(&[("gpu", gpu), ("rule", rule)])?;
+            record.expect(&[("node", card.node()), ("verdict", verdict)])?;
+        }
+        let seen = self.checks.select(&[("gpu", gpu), ("verdict", "lie")]);
+        let seen: Vec<&str> = seen
+            .iter()
+            .map(|record| record.get("rule"))
+            .collect::<Result<_>>()?;
+        ensure!(
+            seen == lies,
+            "expected lies by {lies:?} alone, seen {seen:?}\n{}",
+            self.checks.text
+        );
+        self.checks
+            .expect_none(&[("gpu", gpu), ("verdict", "unknown")])
+    }
+}
+
+fn heap_of(card: &Card) -> Result<&'static str> {
+    Ok(if card.get("bar")? == "large" {
+        "fb_public"
+    } else {
+        "fb_private"
+    })
+}
