@@ -1,2 +1,14 @@
-//! The core.
+// SPDX-License-Identifier: GPL-2.0
+
+//! The pure part of `rdna1_kfd_guard`: facts, rules and text.
+//!
+//! The kernel module is made of the same files (`rdna1_kfd_guard.rs` names them), with readers that
+//! ask the kernel. Here they are tested, and judge captured topologies (`classify`).
+
 #![no_std]
+
+pub use kfd_uapi as uapi;
+
+pub mod facts;
+pub mod rules;
+pub mod text;

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Facts: what was read, and nothing else.
+//!
+//! Readers implement [`topology::Topology`] and [`pci::PciBus`]; [`scan`] turns what they read into
+//! a [`snapshot::Snapshot`].
+
+pub mod list;
+pub mod node;
+pub mod pci;
+pub mod properties;
+pub mod scan;
+pub mod snapshot;
+pub mod tally;
+pub mod topology;
+pub mod value;

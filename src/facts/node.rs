@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What KFD prints of a node, its memory banks and its links.
+//!
+//! The keys are those of `node_show()`, `mem_show()` and `iolink_show()` in
+//! `drivers/gpu/drm/amd/amdkfd/kfd_topology.c`.
+
+use super::{
+    pci::Address,
+    properties::properties,
+    value::Value, //
+};
+
+properties! {
+    /// The lines of `nodes/<n>/properties` that facts are drawn from.
+    pub struct NodeProperties {
+        /// CPU cores of this node; 0 on a discrete GPU.
+        cpu_cores_count,
+        /// How many memory banks the node says it has.
+        mem_banks_count,
+        /// The ISA: major * 10000 + minor * 100 + stepping. 0 on a CPU node.
+        gfx_target_version,
+        /// PCI vendor.
+        vendor_id,
+        /// PCI device.
+        device_id,
+        /// PCI bus << 8 | device << 3 | function.
+        location_id,
+        /// PCI domain. Kernels before 5.4 print none: there it is 0.
+        domain,
+        /// The XGMI hive that the card belongs to; 0 for none.
+        hive_id,
+        /// SDMA engines that serve XGMI links.
+        num_sdma_xgmi_engines,
+        /// Compute queues; never 0 on a GPU that is filled in.
+        num_cp_queues,
+        /// `HSA_CAP_*` bits.
+        capability,
+    }
+}
+
+properties! {
+    /// The lines of `nodes/<n>/mem_banks/<b>/properties`.
+    pub struct BankProperties {
+        /// `HSA_MEM_HEAP_TYPE_*`.
+        heap_type,
+        /// Size in bytes.
+        size_in_bytes,
+        /// `HSA_MEM_FLAGS_*` bits.
+        flags,
+        /// Bus width in bits.
+        width,
+        /// Highest memory clock in MHz.
+        mem_clk_max,
+    }
+}
+
+properties! {
+    /// The lines of `nodes/<n>/io_links/<l>/properties` that facts are drawn from.
+    pub struct LinkProperties {
+        /// `HSA_IOLINK_TYPE_*`.
+        kind = "type",
+        /// The node that the link leads to.
+        node_to,
+        /// `HSA_IOLINK_FLAGS_*` bits.
+        flags,
+    }
+}
+
+/// A node of KFD's topology.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// The number of its folder.
+    pub number: u32,
+    /// What `gpu_id` holds.
+    pub gpu_id: Value,
+    /// What `properties` holds.
+    pub properties: NodeProperties,
+    /// How many banks its `mem_banks` folder holds.
+    pub banks_found: Value,
+    /// What its links, and those that lead to it, say.
+    pub links: Links,
+}
+
+/// What the links of a card say, all taken together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Links {
+    /// How many links of the card itself are of type XGMI.
+    pub xgmi: Value,
+    /// The flags of the link from a CPU node to the card, if there is one.
+    pub from_cpu: Value,
+}
+
+impl Node {
+    /// Where the node says its card sits on the PCI bus, if it says so.
+    pub fn address(&self) -> Option<Address> {
+        let domain = match self.properties.domain {
+            Value::Absent => 0,
+            domain => domain.known()?,
+        };
+        let location = self.properties.location_id.known()?;
+        Some(Address {
+            domain: u32::try_from(domain).ok()?,
+            location: u16::try_from(location).ok()?,
+        })
+    }
+
+    /// Whether the node says that it is this PCI device.
+    pub fn claims(&self, vendor: u16, device: u16) -> bool {
+        self.properties.vendor_id == Value::Known(vendor.into())
+            && self.properties.device_id == Value::Known(device.into())
+    }
+
+    /// Whether it is a CPU node, or an APU's.
+    pub fn has_cpu(&self) -> bool {
+        self.properties
+            .cpu_cores_count
+            .known()
+            .is_some_and(|cores| cores != 0)
+    }
+
+    /// Whether KFD is still filling the node in.
+    ///
+    /// `kfd_topology_add_device()` shows a GPU's node first and fills these lines afterwards, in
+    /// this order, `num_cp_queues` near the end; none is ever 0 on a finished GPU.
+    pub fn is_half_filled(&self) -> bool {
+        let properties = &self.properties;
+        !self.has_cpu()
+            && [
+                self.gpu_id,
+                properties.gfx_target_version,
+                properties.vendor_id,
+                properties.device_id,
+                properties.location_id,
+                properties.num_cp_queues,
+            ]
+            .iter()
+            .any(|value| value.is_zero())
+    }
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the PCI core knows of a function.
+
+use core::fmt;
+
+use super::{
+    list::{
+        List,
+        Lists,
+        OutOfMemory, //
+    },
+    value::Value,
+};
+
+/// AMD (`PCI_VENDOR_ID_ATI`, `include/linux/pci_ids.h`).
+pub const VENDOR_ATI: u16 = 0x1002;
+
+/// Navi10 as sold in the RX 5600 XT, 5700 and 5700 XT (`pciidlist[]`,
+/// `drivers/gpu/drm/amd/amdgpu/amdgpu_drv.c`).
+pub const DEVICE_NAVI10: u16 = 0x731f;
+
+/// Where a function sits on the PCI bus.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Address {
+    /// PCI domain.
+    pub domain: u32,
+    /// Bus << 8 | device << 3 | function, as `PCI_DEVID()` packs it and KFD prints it.
+    pub location: u16,
+}
+
+impl Address {
+    /// The bus number.
+    pub fn bus(self) -> u8 {
+        let [bus, _] = self.location.to_be_bytes();
+        bus
+    }
+
+    /// Device << 3 | function, as `PCI_DEVFN()` packs it.
+    pub fn devfn(self) -> u8 {
+        let [_, devfn] = self.location.to_be_bytes();
+        devfn
+    }
+}
+
+impl fmt::Display for Address {
+    /// As the PCI core names devices, `0000:03:00.0`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:04x}:{:02x}:{:02x}.{:x}",
+            self.domain,
+            self.bus(),
+            self.devfn() >> 3,
+            self.devfn() & 7,
+        )
+    }
+}
+
+/// Vendor and device, or subsystem vendor and subsystem device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Id {
+    /// The vendor.
+    pub vendor: u16,
+    /// The vendor's number for the device.
+    pub device: u16,
+}
+
+impl Id {
+    /// The device that this project is about.
+    pub const NAVI10: Self = Self {
+        vendor: VENDOR_ATI,
+        device: DEVICE_NAVI10,
+    };
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "0x{:04x}:0x{:04x}", self.vendor, self.device)
+    }
+}
+
+/// The driver that is bound to a function.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Driver {
+    /// It is not known.
+    #[default]
+    Unknown,
+    /// None is bound.
+    None,
+    /// The driver of that name.
+    Named(Name),
+}
+
+/// A short name that is safe to print as a value: no blank, quote, control or non-ASCII byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Name {
+    bytes: [u8; Self::CAPACITY],
+    length: usize,
+}
+
+impl Name {
+    /// The longest name that is kept, in bytes.
+    const CAPACITY: usize = 32;
+
+    /// Keeps `text` if it is not empty, not too long and safe to print.
+    pub fn new(text: &[u8]) -> Option<Self> {
+        let safe = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'=');
+        if text.is_empty() || !text.iter().all(safe) {
+            return None;
+        }
+        let mut bytes = [0; Self::CAPACITY];
+        for (place, &byte) in bytes.get_mut(..text.len())?.iter_mut().zip(text) {
+            *place = byte;
+        }
+        Some(Self {
+            bytes,
+            length: text.len(),
+        })
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        self.bytes
+            .get(..self.length)
+            .and_then(|bytes| core::str::from_utf8(bytes).ok())
+            .unwrap_or("?")
+    }
+}
+
+/// The speed and width of a PCI Express link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExpressLink {
+    /// The Current Link Speed field of Link Status (PCI Express Base Specification 7.5.3.8): 1 is
+    /// 2.5 GT/s, 2 is 5, then twice as much each.
+    pub speed_code: Value,
+    /// Lanes in use.
+    pub width: Value,
+}
+
+/// A function on the PCI bus.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Function {
+    /// Where it sits.
+    pub address: Address,
+    /// What it says it is in its configuration space.
+    pub id: Id,
+    /// Its subsystem, if it is known.
+    pub subsystem: Option<Id>,
+    /// Its revision.
+    pub revision: Value,
+    /// The size of BAR0 in bytes; 0 if it has none.
+    pub bar0_bytes: Value,
+    /// The driver bound to it.
+    pub driver: Driver,
+    /// Its link to the slot.
+    pub link: ExpressLink,
+}
+
+/// Who sits at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occupant {
+    /// A function that says it is this.
+    Function(Id),
+    /// Nobody.
+    Nobody,
+    /// It is not known.
+    Unknown,
+}
+
+/// A way to ask the PCI core.
+pub trait PciBus {
+    /// Appends every function that is a [`Id::NAVI10`] to `cards`.
+    fn cards<L: Lists>(&mut self, cards: &mut L::List<Function>) -> Result<(), OutOfMemory>;
+
+    /// Who sits at `address`.
+    fn occupant(&mut self, address: Address) -> Occupant;
+}
+
+/// The functions in `cards` that sit at `address`.
+pub fn at<C: List<Function>>(cards: &C, address: Address) -> Option<&Function> {
+    cards
+        .as_slice()
+        .iter()
+        .find(|function| function.address == address)
+}

@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Reads the facts: walks the topology, finds the cards' nodes, and starts again when KFD changes
+//! under the walk.
+
+use super::{
+    list::{
+        next_above,
+        List,
+        Lists,
+        OutOfMemory, //
+    },
+    node::{
+        BankProperties,
+        LinkProperties,
+        Links,
+        Node,
+        NodeProperties, //
+    },
+    pci::{
+        self,
+        Function,
+        Id,
+        Occupant,
+        PciBus, //
+    },
+    properties::{
+        single_number,
+        Properties, //
+    },
+    snapshot::{
+        Bank,
+        Card,
+        Presence,
+        Snapshot, //
+    },
+    tally::{
+        add,
+        bump,
+        Tally, //
+    },
+    topology::{
+        File,
+        Folder,
+        LinkFolder,
+        ReadError,
+        Topology, //
+    },
+    value::Value,
+};
+use crate::uapi;
+
+/// How often a scan is done before what it met is taken as it is.
+///
+/// KFD fills a node within milliseconds of showing it; the pauses of [`Topology::wait`] double, so
+/// that the last walk is done well after that.
+pub const ATTEMPTS: u32 = 6;
+
+/// Reads all facts.
+///
+/// `bus` is `None` where the PCI core can't be asked. Fails only for want of memory: whatever KFD
+/// does becomes a fact.
+pub fn scan<L: Lists, T: Topology, B: PciBus>(
+    topology: &mut T,
+    mut bus: Option<&mut B>,
+    tally: &mut Tally,
+) -> Result<Snapshot<L>, OutOfMemory> {
+    let mut attempt = 1;
+    loop {
+        let mut walk = Walk::<L, T>::new(topology, tally, bus.is_some());
+        let functions = walk.functions(bus.as_deref_mut())?;
+        let calm = walk.run(&functions, bus.as_deref_mut())?;
+        let snapshot = walk.snapshot;
+        if calm || attempt >= ATTEMPTS {
+            if !calm {
+                bump(&mut tally.unstable_scans);
+            }
+            add(&mut tally.cards, count(snapshot.cards.as_slice()));
+            add(&mut tally.banks, count(snapshot.banks.as_slice()));
+            return Ok(snapshot);
+        }
+        bump(&mut tally.retries);
+        topology.wait(attempt);
+        attempt = attempt.saturating_add(1);
+    }
+}
+
+fn count<T>(items: &[T]) -> u64 {
+    u64::try_from(items.len()).unwrap_or(u64::MAX)
+}
+
+/// One walk over the topology.
+struct Walk<'a, L: Lists, T: Topology> {
+    topology: &'a mut T,
+    tally: &'a mut Tally,
+    snapshot: Snapshot<L>,
+    /// Nodes with CPU cores, whose links lead to cards.
+    cpu_nodes: L::List<u32>,
+    /// Nodes that went, or that KFD is still filling in: a later walk may see more.
+    unfinished_nodes: bool,
+    /// Nodes that may not or cannot be read: one of them may be a card's.
+    unreadable_nodes: bool,
+}
+
+impl<'a, L: Lists, T: Topology> Walk<'a, L, T> {
+    fn new(topology: &'a mut T, tally: &'a mut Tally, pci_known: bool) -> Self {
+        bump(&mut tally.scans);
+        Self {
+            topology,
+            tally,
+            snapshot: Snapshot {
+                pci_known,
+                kfd: Presence::Present,
+                cards: Default::default(),
+                banks: Default::default(),
+            },
+            cpu_nodes: Default::default(),
+            unfinished_nodes: false,
+            unreadable_nodes: false,
+        }
+    }
+
+    fn functions<B: PciBus>(
+        &mut self,
+        bus: Option<&mut B>,
+    ) -> Result<L::List<Function>, OutOfMemory> {
+        let mut functions = Default::default();
+        if let Some(bus) = bus {
+            bus.cards::<L>(&mut functions)?;
+        }
+        Ok(functions)
+    }
+
+    /// Walks; returns whether KFD was calm meanwhile, so that another walk would see the same.
+    fn run<B: PciBus>(
+        &mut self,
+        functions: &L::List<Function>,
+        mut bus: Option<&mut B>,
+    ) -> Result<bool, OutOfMemory> {
+        for &function in functions.as_slice() {
+            self.snapshot.cards.push(Card {
+                function: Some(function),
+                occupant: Occupant::Function(function.id),
+                presence: Presence::Absent,
+                node: None,
+                settled: true,
+            })?;
+        }
+
+        let generation = self.generation()?;
+        let mut nodes = Default::default();
+        match self.list(Folder::Nodes, &mut nodes)? {
+            Ok(()) => (),
+            Err(ReadError::Absent) => self.snapshot.kfd = Presence::Absent,
+            Err(_) => self.snapshot.kfd = Presence::Unreadable,
+        }
+        let mut previous = None;
+        while let Some(number) = next_above(nodes.as_slice(), previous) {
+            previous = Some(number);
+            self.node(number, functions, bus.as_deref_mut())?;
+        }
+        self.links_from_cpu()?;
+        let same_generation = generation == self.generation()? && generation != Value::Unreadable;
+        self.settle(same_generation)?;
+        Ok(same_generation && !self.unfinished_nodes)
+    }
+
+    fn generation(&mut self) -> Result<Value, OutOfMemory> {
+        self.number(File::GenerationId)
+    }
+
+    /// Reads a node, and if it is a card's, all that belongs to it.
+    fn node<B: PciBus>(
+        &mut self,
+        number: u32,
+        functions: &L::List<Function>,
+        bus: Option<&mut B>,
+    ) -> Result<(), OutOfMemory> {
+        bump(&mut self.tally.nodes);
+        let properties = match self.properties::<NodeProperties>(File::Node(number))? {
+            Ok(properties) => properties,
+            Err(ReadError::Absent) => {
+                self.unfinished_nodes = true;
+                return Ok(());
+            }
+            Err(_) => {
+                self.unreadable_nodes = true;
+                return Ok(());
+            }
+        };
+        let mut node = Node {
+            number,
+            gpu_id: self.number(File::GpuId(number))?,
+            properties,
+            banks_found: Value::Absent,
+            links: Links::default(),
+        };
+        if node.has_cpu() {
+            self.cpu_nodes.push(number)?;
+        }
+        let half_filled = node.is_half_filled();
+        self.unfinished_nodes |= half_filled;
+
+        let address = node.address();
+        let function = address.and_then(|address| pci::at(functions, address));
+        if function.is_none() && !node.claims(Id::NAVI10.vendor, Id::NAVI10.device) {
+            return Ok(());
+        }
+        let occupant = match (function, address, bus) {
+            (Some(function), _, _) => Occupant::Function(function.id),
+            (None, Some(address), Some(bus)) => bus.occupant(address),
+            _ => Occupant::Unknown,
+        };
+        let card = self.card_for(function, occupant)?;
+        self.banks(card, &mut node)?;
+        node.links.xgmi = self.xgmi_links(number)?;
+        if let Some(card) = self.snapshot.cards.as_mut_slice().get_mut(card) {
+            card.presence = Presence::Present;
+            card.node = Some(node);
+            card.settled = !half_filled;
+        }
+        Ok(())
+    }
+
+    /// The index of the card that a node stands for: that of its PCI function, unless another node
+    /// stands for that already.
+    fn card_for(
+        &mut self,
+        function: Option<&Function>,
+        occupant: Occupant,
+    ) -> Result<usize, OutOfMemory> {
+        let known = function.and_then(|function| {
+            self.snapshot.cards.as_slice().iter().position(|card| {
+                card.node.is_none() && card.function.is_some_and(|f| f.address == function.address)
+            })
+        });
+        if let Some(index) = known {
+            return Ok(index);
+        }
+        let index = self.snapshot.cards.as_slice().len();
+        self.snapshot.cards.push(Card {
+            function: function.copied(),
+            occupant,
+            presence: Presence::Present,
+            node: None,
+            settled: true,
+        })?;
+        Ok(index)
+    }
+
+    fn banks(&mut self, card: usize, node: &mut Node) -> Result<(), OutOfMemory> {
+        let mut numbers = Default::default();
+        if self
+            .list(Folder::Banks(node.number), &mut numbers)?
+            .is_err()
+        {
+            node.banks_found = Value::Unreadable;
+            return self.unknown_banks(card);
+        }
+        node.banks_found = Value::Known(count(numbers.as_slice()));
+        let mut previous = None;
+        while let Some(number) = next_above(numbers.as_slice(), previous) {
+            previous = Some(number);
+            let file = File::Bank(node.number, number);
+            let properties = self
+                .properties(file)?
+                .unwrap_or_else(|_| BankProperties::unreadable());
+            self.snapshot.banks.push(Bank {
+                card,
+                number: Some(number),
+                properties,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Stands for the banks of a card that could not be listed.
+    fn unknown_banks(&mut self, card: usize) -> Result<(), OutOfMemory> {
+        self.snapshot.banks.push(Bank {
+            card,
+            number: None,
+            properties: BankProperties::unreadable(),
+        })
+    }
+
+    /// How many of a node's links are XGMI.
+    fn xgmi_links(&mut self, node: u32) -> Result<Value, OutOfMemory> {
+        let mut found = 0u64;
+        for folder in [LinkFolder::Io(node), LinkFolder::PeerToPeer(node)] {
+            let mut numbers = Default::default();
+            match (self.list(Folder::Links(folder), &mut numbers)?, folder) {
+                (Ok(()), _) => (),
+                // Kernels before 5.19 have no such folder.
+                (Err(ReadError::Absent), LinkFolder::PeerToPeer(_)) => (),
+                (Err(ReadError::Absent), LinkFolder::Io(_)) => return Ok(Value::Absent),
+                (Err(_), _) => return Ok(Value::Unreadable),
+            }
+            let mut previous = None;
+            while let Some(link) = next_above(numbers.as_slice(), previous) {
+                previous = Some(link);
+                let file = File::Link(folder, link);
+                match self
+                    .properties::<LinkProperties>(file)?
+                    .map(|link| link.kind)
+                {
+                    Ok(Value::Known(kind)) if kind == u64::from(uapi::HSA_IOLINK_TYPE_XGMI) => {
+                        bump(&mut found);
+                    }
+                    Ok(Value::Known(_)) => (),
+                    _ => return Ok(Value::Unreadable),
+                }
+            }
+        }
+        Ok(Value::Known(found))
+    }
+
+    /// Finds the links that lead from CPU nodes to the cards.
+    fn links_from_cpu(&mut self) -> Result<(), OutOfMemory> {
+        if self.snapshot.cards.as_slice().is_empty() {
+            return Ok(());
+        }
+        let cpu_nodes = core::mem::take(&mut self.cpu_nodes);
+        for &cpu in cpu_nodes.as_slice() {
+            let folder = LinkFolder::Io(cpu);
+            let mut numbers = Default::default();
+            match self.list(Folder::Links(folder), &mut numbers)? {
+                // A CPU node without links: no card has a large BAR.
+                Ok(()) | Err(ReadError::Absent) => (),
+                Err(_) => self.link_from_cpu(None, Value::Unreadable),
+            }
+            let mut previous = None;
+            while let Some(link) = next_above(numbers.as_slice(), previous) {
+                previous = Some(link);
+                let link = self
+                    .properties(File::Link(folder, link))?
+                    .unwrap_or_else(|_| LinkProperties::unreadable());
+                self.link_from_cpu(link.node_to.known(), link.flags);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes a link from a CPU node to node `to`, or to any node if that is not known.
+    fn link_from_cpu(&mut self, to: Option<u64>, flags: Value) {
+        let nodes = self.snapshot.cards.as_mut_slice().iter_mut();
+        for node in nodes.filter_map(|card| card.node.as_mut()) {
+            if to == Some(node.number.into()) {
+                node.links.from_cpu = flags;
+            } else if to.is_none() && node.links.from_cpu == Value::Absent {
+                node.links.from_cpu = Value::Unreadable;
+            }
+        }
+    }
+
+    /// Decides what the walk as a whole means for each card.
+    fn settle(&mut self, same_generation: bool) -> Result<(), OutOfMemory> {
+        let nodes_missed = !same_generation
+            || self.unfinished_nodes
+            || self.unreadable_nodes
+            || self.snapshot.kfd == Presence::Unreadable;
+        let mut index = 0usize;
+        while let Some(card) = self.snapshot.cards.as_mut_slice().get_mut(index) {
+            card.settled &= same_generation;
+            if card.node.is_none() && nodes_missed {
+                card.presence = Presence::Unreadable;
+                self.unknown_banks(index)?;
+            }
+            index = index.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// Lists `folder`. The inner error is a fact and has been counted; the outer one ends the scan.
+    fn list(
+        &mut self,
+        folder: Folder,
+        numbers: &mut L::List<u32>,
+    ) -> Result<Result<(), ReadError>, OutOfMemory> {
+        match self.topology.list(folder, numbers) {
+            Ok(()) => Ok(Ok(())),
+            Err(ReadError::OutOfMemory) => Err(OutOfMemory),
+            Err(error) => {
+                // No KFD, and no links, are ordinary.
+                if error != ReadError::Absent || matches!(folder, Folder::Banks(_)) {
+                    self.tally.error(error);
+                }
+                numbers.clear();
+                Ok(Err(error))
+            }
+        }
+    }
+
+    /// Reads `file`. The inner error is a fact and has been counted; the outer one ends the scan.
+    fn properties<P: Properties>(
+        &mut self,
+        file: File,
+    ) -> Result<Result<P, ReadError>, OutOfMemory> {
+        match self.topology.read(file) {
+            Ok(text) => {
+                let (properties, malformed) = P::parse(text);
+                add(&mut self.tally.errors_malformed, malformed);
+                Ok(Ok(properties))
+            }
+            Err(ReadError::OutOfMemory) => Err(OutOfMemory),
+            Err(error) => {
+                self.tally.error(error);
+                Ok(Err(error))
+            }
+        }
+    }
+
+    /// Reads a file that holds one number.
+    fn number(&mut self, file: File) -> Result<Value, OutOfMemory> {
+        match self.topology.read(file) {
+            Ok(text) => {
+                let value = single_number(text);
+                if value == Value::Unreadable {
+                    bump(&mut self.tally.errors_malformed);
+                }
+                Ok(value)
+            }
+            Err(ReadError::OutOfMemory) => Err(OutOfMemory),
+            Err(ReadError::Absent) => Ok(Value::Absent),
+            Err(error) => {
+                self.tally.error(error);
+                Ok(Value::Unreadable)
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! All facts of one scan.
+
+use super::{
+    list::{
+        List,
+        Lists, //
+    },
+    node::{
+        BankProperties,
+        Node, //
+    },
+    pci::{
+        Address,
+        Function,
+        Id,
+        Occupant, //
+    },
+};
+
+/// Whether KFD is there, or a card is in KFD.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Presence {
+    /// It is.
+    Present,
+    /// It is not.
+    #[default]
+    Absent,
+    /// That could not be found out.
+    Unreadable,
+}
+
+/// A card: a [`Id::NAVI10`] on the PCI bus, a KFD node that stands for one, or both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Card {
+    /// The function on the PCI bus.
+    pub function: Option<Function>,
+    /// Who sits where the node says its card does; the function, where there is one.
+    pub occupant: Occupant,
+    /// Whether KFD has a node for it.
+    pub presence: Presence,
+    /// That node.
+    pub node: Option<Node>,
+    /// Whether the node's facts belong together: KFD did not change while they were read, and had
+    /// finished filling the node in.
+    pub settled: bool,
+}
+
+impl Card {
+    /// Where the card sits: as the PCI core says, else as KFD does.
+    pub fn address(&self) -> Option<Address> {
+        match (self.function, self.node) {
+            (Some(function), _) => Some(function.address),
+            (None, Some(node)) => node.address(),
+            (None, None) => None,
+        }
+    }
+
+    /// Whether this is known to be the device whose truth is published.
+    ///
+    /// Without PCI facts the node's own word has to do. With them, a node that stands for another
+    /// device, or for none, says nothing about a Navi10.
+    pub fn is_navi10(&self) -> bool {
+        matches!(
+            self.occupant,
+            Occupant::Function(Id::NAVI10) | Occupant::Unknown
+        )
+    }
+}
+
+/// A memory bank of a card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bank {
+    /// The index of its card in [`Snapshot::cards`].
+    pub card: usize,
+    /// The number of its folder; not known where the card's banks could not be listed: such a bank
+    /// stands for all that may be there.
+    pub number: Option<u32>,
+    /// What its `properties` holds.
+    pub properties: BankProperties,
+}
+
+/// All facts of one scan.
+pub struct Snapshot<L: Lists> {
+    /// Whether the PCI core was asked.
+    pub pci_known: bool,
+    /// Whether KFD shows a topology.
+    pub kfd: Presence,
+    /// The cards: those on the PCI bus in its order, then those that only KFD knows.
+    pub cards: L::List<Card>,
+    /// Their banks, ordered by card.
+    pub banks: L::List<Bank>,
+}
+
+impl<L: Lists> Snapshot<L> {
+    /// The cards, each with its index.
+    pub fn cards(&self) -> impl Iterator<Item = (usize, &Card)> {
+        self.cards.as_slice().iter().enumerate()
+    }
+
+    /// The banks of the card with that index.
+    pub fn banks_of(&self, card: usize) -> impl Iterator<Item = &Bank> {
+        self.banks
+            .as_slice()
+            .iter()
+            .filter(move |bank| bank.card == card)
+    }
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The card has one memory bank, and its node says so.
+//!
+//! `kfd_create_vcrat_image_gpu()` (`kfd_crat.c`) makes one bank of all VRAM, public or private.
+
+use super::{
+    judge::Verdict,
+    Judgement,
+    Rule,
+    Scope,
+    Shown, //
+};
+
+pub(super) const RULE: Rule = Rule {
+    name: "bank-count",
+    scope: Scope::Card,
+    needs_pci: false,
+    judge: |evidence| {
+        let listed = evidence.node.properties.mem_banks_count;
+        let found = evidence.node.banks_found;
+        let verdict = match (listed.known(), found.known()) {
+            (Some(1), Some(1)) => Verdict::Truth,
+            (Some(1), None) | (None, Some(1)) | (None, None) => Verdict::Unknown,
+            _ => Verdict::Lie,
+        };
+        Some(Judgement {
+            expected: Shown::number(1),
+            observed: Shown::Counts(listed, found),
+            verdict,
+        })
+    },
+};

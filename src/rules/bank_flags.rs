@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! No bank of the card has a flag.
+//!
+//! KFD gives VRAM banks `CRAT_SUBTYPE_FLAGS_ENABLED` alone (`kfd_fill_gpu_memory_affinity()`,
+//! `kfd_crat.c`), which shows as 0. A patch that sets `HSA_MEM_FLAGS_HOT_PLUGGABLE` announces
+//! memory that the card does not have.
+
+use super::{
+    Judgement,
+    Rule,
+    Scope,
+    Shown, //
+};
+
+pub(super) const RULE: Rule = Rule {
+    name: "bank-flags",
+    scope: Scope::Bank,
+    needs_pci: false,
+    judge: |evidence| {
+        Some(Judgement::of(
+            Shown::hex(0),
+            evidence.bank.flags,
+            Shown::Hex,
+            |flags| flags == 0,
+        ))
+    },
+};

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a rule is given, and what it answers.
+
+use core::fmt;
+
+use crate::facts::{
+    node::{
+        BankProperties,
+        Node, //
+    },
+    pci::Id,
+    snapshot::Card,
+    value::Value, //
+};
+
+use super::judge::Verdict;
+
+/// What a rule may look at.
+pub struct Evidence<'a> {
+    /// The card.
+    pub card: &'a Card,
+    /// Its node.
+    pub node: &'a Node,
+    /// The bank, for a rule about banks.
+    pub bank: &'a BankProperties,
+}
+
+/// What a rule says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// What is true of the card.
+    pub expected: Shown,
+    /// What KFD claims.
+    pub observed: Shown,
+    /// Whether the two agree.
+    pub verdict: Verdict,
+}
+
+impl Judgement {
+    /// Judges `observed`: unknown if it could not be read, a lie if `agrees` says so.
+    pub fn of(
+        expected: Shown,
+        observed: Value,
+        shown: fn(Value) -> Shown,
+        agrees: impl FnOnce(u64) -> bool,
+    ) -> Self {
+        Self {
+            expected,
+            observed: shown(observed),
+            verdict: observed.known().map_or(Verdict::Unknown, |observed| {
+                Verdict::truth_if(agrees(observed))
+            }),
+        }
+    }
+}
+
+/// A value as shown in `expected=` and `observed=`: without blanks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// A number in decimal.
+    Number(Value),
+    /// A number in hexadecimal.
+    Hex(Value),
+    /// No more than this.
+    AtMost(u64),
+    /// Vendor and device.
+    Ids(Value, Value),
+    /// Words.
+    Words(&'static str),
+    /// The type of a heap.
+    Heap(Value),
+    /// How many a node lists, and how many are there.
+    Counts(Value, Value),
+    /// XGMI engines and links.
+    Engines(Value, Value),
+    /// What can be reached through BAR0, in bytes.
+    Reach(Value),
+    /// The type of a heap, and its size in bytes.
+    HeapOf(Value, Value),
+}
+
+impl Shown {
+    /// The number, in decimal.
+    pub const fn number(number: u64) -> Self {
+        Self::Number(Value::Known(number))
+    }
+
+    /// The number, in hexadecimal.
+    pub const fn hex(number: u64) -> Self {
+        Self::Hex(Value::Known(number))
+    }
+
+    /// The vendor and device.
+    pub fn id(id: Id) -> Self {
+        Self::Ids(
+            Value::Known(id.vendor.into()),
+            Value::Known(id.device.into()),
+        )
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Number(value) => write!(f, "{value}"),
+            Self::Hex(value) => write!(f, "{}", value.hex()),
+            Self::AtMost(limit) => write!(f, "1..{limit}"),
+            Self::Ids(vendor, device) => write!(f, "{}:{}", vendor.hex(), device.hex()),
+            Self::Words(words) => f.write_str(words),
+            Self::Heap(heap) => write!(f, "{}", crate::text::heap_name(heap)),
+            Self::Engines(engines, links) => write!(f, "engines:{engines},links:{links}"),
+            Self::Reach(bytes) => write!(f, "bar0:{bytes}"),
+            Self::HeapOf(heap, bytes) => {
+                write!(f, "{}:{bytes}", crate::text::heap_name(heap))
+            }
+            Self::Counts(listed, found) => write!(f, "listed:{listed},found:{found}"),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The card is announced as the ISA that it runs.
+//!
+//! `gfx_target_version` is major * 10000 + minor * 100 + stepping (`kfd_topology_add_device()` and
+//! `kfd_device_info_init()`, `drivers/gpu/drm/amd/amdkfd`). The kernel derives it from the GC IP
+//! version, 10.1.10 on Navi10. `HSA_OVERRIDE_GFX_VERSION` is read in user space only and never
+//! changes it, so another number is a patched kernel's.
+
+use super::{
+    Judgement,
+    Rule,
+    Scope,
+    Shown, //
+};
+
+/// gfx1010, from `kfd_device.c`: GC 10.1.10 is 100100.
+pub const GFX1010: u64 = 100_100;
+
+pub(super) const RULE: Rule = Rule {
+    name: "gfx-version",
+    scope: Scope::Card,
+    needs_pci: false,
+    judge: |evidence| {
+        Some(Judgement::of(
+            Shown::number(GFX1010),
+            evidence.node.properties.gfx_target_version,
+            Shown::Number,
+            |version| version == GFX1010,
+        ))
+    },
+};

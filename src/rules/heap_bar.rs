@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A heap that is called public can be reached through the BAR.
+//!
+//! `fb_public` tells user space that the CPU can map all of the bank
+//! (`kfd_create_vcrat_image_gpu()`, `kfd_crat.c`). `fb_private` behind a large BAR is no lie:
+//! amdgpu's `vis_vramlimit` does that, and claims less than there is, not more.
+
+use crate::uapi;
+
+use super::{
+    judge::Verdict,
+    Judgement,
+    Rule,
+    Scope,
+    Shown, //
+};
+
+pub(super) const RULE: Rule = Rule {
+    name: "heap-bar",
+    scope: Scope::Bank,
+    needs_pci: true,
+    judge: |evidence| {
+        let bar0 = evidence
+            .card
+            .function
+            .map_or(crate::facts::value::Value::Unreadable, |function| {
+                function.bar0_bytes
+            });
+        let size = evidence.bank.size_in_bytes;
+        let verdict = match evidence.bank.heap_type.known() {
+            None => Verdict::Unknown,
+            Some(heap) if heap != u64::from(uapi::HSA_MEM_HEAP_TYPE_FB_PUBLIC) => Verdict::Truth,
+            Some(_) => match (bar0.known(), size.known()) {
+                (Some(bar0), Some(size)) => Verdict::truth_if(bar0 >= size),
+                _ => Verdict::Unknown,
+            },
+        };
+        Some(Judgement {
+            expected: Shown::Reach(bar0),
+            observed: Shown::HeapOf(evidence.bank.heap_type, size),
+            verdict,
+        })
+    },
+};

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Every bank of the card is VRAM.
+//!
+//! KFD gives a discrete GPU's node one framebuffer heap, public if all of it can be reached through
+//! the BAR, else private (`kfd_create_vcrat_image_gpu()` and `kfd_parse_subtype_mem()`,
+//! `kfd_crat.c`). Either is the truth; which one is a matter for the rule heap-bar.
+
+use crate::uapi;
+
+use super::{
+    Judgement,
+    Rule,
+    Scope,
+    Shown, //
+};
+
+pub(super) const RULE: Rule = Rule {
+    name: "heap-type",
+    scope: Scope::Bank,
+    needs_pci: false,
+    judge: |evidence| {
+        Some(Judgement::of(
+            Shown::Words("fb_public|fb_private"),
+            evidence.bank.heap_type,
+            Shown::Heap,
+            |heap| {
+                heap == u64::from(uapi::HSA_MEM_HEAP_TYPE_FB_PUBLIC)
+                    || heap == u64::from(uapi::HSA_MEM_HEAP_TYPE_FB_PRIVATE)
+            },
+        ))
+    },
+};

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The card belongs to no XGMI hive.
+//!
+//! Navi10 has no XGMI. A hive id is what makes ROCr offer a fine-grained VRAM pool
+//! (`GpuAgent::InitRegionList()`, `amd_gpu_agent.cpp` of ROCR-Runtime).
+
+use super::{
+    Judgement,
+    Rule,
+    Scope,
+    Shown, //
+};
+
+pub(super) const RULE: Rule = Rule {
+    name: "hive-id",
+    scope: Scope::Card,
+    needs_pci: false,
+    judge: |evidence| {
+        Some(Judgement::of(
+            Shown::hex(0),
+            evidence.node.properties.hive_id,
+            Shown::Hex,
+            |hive| hive == 0,
+        ))
+    },
+};

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The host cannot reach the card's memory coherently.
+//!
+//! KFD sets the bit only for APUs that run as an application processor and for cards with an XGMI
+//! link to the CPU (`kfd_topology_add_device()`).
+
+use crate::uapi;
+
+use super::{
+    Judgement,
+    Rule,
+    Scope,
+    Shown, //
+};
+
+pub(super) const RULE: Rule = Rule {
+    name: "host-coherent",
+    scope: Scope::Card,
+    needs_pci: false,
+    judge: |evidence| {
+        Some(Judgement::of(
+            Shown::Words("no-COHERENTHOSTACCESS"),
+            evidence.node.properties.capability,
+            Shown::Hex,
+            |capability| capability & u64::from(uapi::HSA_CAP_FLAGS_COHERENTHOSTACCESS) == 0,
+        ))
+    },
+};

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The link from the CPU to the card is not coherent.
+//!
+//! KFD marks it `HSA_IOLINK_FLAGS_NON_COHERENT` on PCI Express
+//! (`kfd_set_iolink_non_coherent()`, `kfd_topology.c`). There is such a link only where the whole
+//! of VRAM can be reached through the BAR.
+
+use crate::{
+    facts::value::Value,
+    uapi, //
+};
+
+use super::{
+    judge::Verdict,
+    Judgement,
+    Rule,
+    Scope,
+    Shown, //
+};
+
+pub(super) const RULE: Rule = Rule {
+    name: "link-coherent",
+    scope: Scope::Card,
+    needs_pci: false,
+    judge: |evidence| {
+        let flags = evidence.node.links.from_cpu;
+        let verdict = match flags {
+            Value::Absent => return None,
+            // An old kernel, which leaves all link flags 0, or a link that is not filled in yet:
+            // a link that KFD has filled in is ENABLED.
+            Value::Unreadable | Value::Known(0) => Verdict::Unknown,
+            Value::Known(flags) => {
+                Verdict::truth_if(flags & u64::from(uapi::HSA_IOLINK_FLAGS_NON_COHERENT) != 0)
+            }
+        };
+        Some(Judgement {
+            expected: Shown::Words("NON_COHERENT"),
+            observed: Shown::Hex(flags),
+            verdict,
+        })
+    },
+};

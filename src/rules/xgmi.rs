@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The card has no XGMI engine and no XGMI link.
+//!
+//! Navi10 reaches everything over PCI Express (`HSA_IOLINK_TYPE_PCIEXPRESS`).
+
+use crate::facts::value::Value;
+
+use super::{
+    judge::Verdict,
+    Judgement,
+    Rule,
+    Scope,
+    Shown, //
+};
+
+pub(super) const RULE: Rule = Rule {
+    name: "xgmi",
+    scope: Scope::Card,
+    needs_pci: false,
+    judge: |evidence| {
+        let engines = evidence.node.properties.num_sdma_xgmi_engines;
+        let links = evidence.node.links.xgmi;
+        let verdict = if [engines, links]
+            .iter()
+            .any(|count| count.known().is_some_and(|count| count != 0))
+        {
+            Verdict::Lie
+        } else if engines == Value::Known(0) && links == Value::Known(0) {
+            Verdict::Truth
+        } else {
+            Verdict::Unknown
+        };
+        Some(Judgement {
+            expected: Shown::Engines(Value::Known(0), Value::Known(0)),
+            observed: Shown::Engines(engines, links),
+            verdict,
+        })
+    },
+};

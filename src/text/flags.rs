@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The file `flags`: what each card's hardware is, beside what KFD claims of it.
+
+use core::fmt::{
+    self,
+    Write, //
+};
+
+use crate::{
+    facts::{
+        list::Lists,
+        node::Node,
+        snapshot::Snapshot,
+        value::Value, //
+    },
+    rules::{
+        card_verdict,
+        GFX1010, //
+    },
+    uapi, //
+};
+
+use super::record::{
+    flag,
+    heading,
+    node_number,
+    Known,
+    Record, //
+};
+
+/// Writes `flags`.
+pub fn flags<L: Lists>(snapshot: &Snapshot<L>, out: &mut impl Write) -> fmt::Result {
+    heading(out, "flags")?;
+    for (index, card) in snapshot.cards() {
+        let truth = card.is_navi10();
+        let claims = card.node.as_ref().map(Claims::of).unwrap_or_default();
+        let hot_pluggable = any(snapshot.banks_of(index).map(|bank| {
+            bank.properties
+                .flags
+                .has(uapi::HSA_MEM_FLAGS_HOT_PLUGGABLE.into())
+        }));
+        Record::of_card(out, card)?
+            .pair("node", node_number(card))?
+            .pair("coarse_grained_only", flag(truth.then_some(true)))?
+            .pair("fine_grained_vram", flag(truth.then_some(false)))?
+            .pair("hot_pluggable_vram", flag(truth.then_some(false)))?
+            .pair("xgmi", flag(truth.then_some(false)))?
+            .pair("host_coherent", flag(truth.then_some(false)))?
+            .pair("gfx", Known(truth.then_some(GFX1010)))?
+            .pair("claimed_hot_pluggable", flag(hot_pluggable))?
+            .pair("claimed_xgmi", flag(claims.xgmi))?
+            .pair("claimed_host_coherent", flag(claims.host_coherent))?
+            .pair("claimed_gfx", claims.gfx)?
+            .pair("verdict", card_verdict(snapshot, index, card))?
+            .end()?;
+    }
+    Ok(())
+}
+
+/// What a node claims of its card.
+#[derive(Default)]
+struct Claims {
+    xgmi: Option<bool>,
+    host_coherent: Option<bool>,
+    gfx: Value,
+}
+
+impl Claims {
+    fn of(node: &Node) -> Self {
+        let properties = &node.properties;
+        Self {
+            // A hive, an engine or a link: each is a claim of XGMI.
+            xgmi: any([
+                properties.hive_id.has(u64::MAX),
+                properties.num_sdma_xgmi_engines.has(u64::MAX),
+                node.links.xgmi.has(u64::MAX),
+            ]),
+            host_coherent: properties
+                .capability
+                .has(uapi::HSA_CAP_FLAGS_COHERENTHOSTACCESS.into()),
+            gfx: properties.gfx_target_version,
+        }
+    }
+}
+
+/// Whether any is set; not known if none is and one is not known, or there are none.
+fn any(flags: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
+    flags
+        .into_iter()
+        .reduce(|one, other| match (one, other) {
+            (Some(true), _) | (_, Some(true)) => Some(true),
+            (Some(false), Some(false)) => Some(false),
+            _ => None,
+        })
+        .flatten()
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The file `gpus`: a record for each card on the PCI bus, whether KFD knows it or not.
+
+use core::fmt::{
+    self,
+    Display,
+    Write, //
+};
+
+use crate::{
+    facts::{
+        list::Lists,
+        pci::{
+            Driver,
+            Function, //
+        },
+        snapshot::{
+            Card,
+            Presence,
+            Snapshot, //
+        },
+        value::Value, //
+    },
+    rules::card_verdict,
+};
+
+use super::{
+    boards::board,
+    record::{
+        flag,
+        heading,
+        node_number,
+        Known,
+        Record, //
+    }, //
+};
+
+/// The size of BAR0 without resizing, in bytes, as every boot log of this device shows it.
+const SMALL_BAR_BYTES: u64 = 256 << 20;
+
+/// Writes `gpus`.
+///
+/// Where the PCI core can't be asked, there is a record for each card that KFD knows.
+pub fn gpus<L: Lists>(snapshot: &Snapshot<L>, out: &mut impl Write) -> fmt::Result {
+    heading(out, "gpus")?;
+    for (index, card) in snapshot.cards() {
+        if snapshot.pci_known && card.function.is_none() {
+            continue;
+        }
+        let function = card.function;
+        let revision = function.map_or(Value::Absent, |function| function.revision);
+        let properties = card.node.map(|node| node.properties).unwrap_or_default();
+        let bar0 = function.map_or(Value::Absent, |function| function.bar0_bytes);
+        let vram = largest_bank(snapshot, index);
+        Record::of_card(out, card)?
+            .pair(
+                "device",
+                Known(function.map(|function| HexId(function.id.device))),
+            )?
+            .pair("revision", revision.hex())?
+            .pair(
+                "subsystem",
+                Known(function.and_then(|function| function.subsystem)),
+            )?
+            .pair("board", Known(revision.known().and_then(board)))?
+            .pair("driver", DriverName(function.map(|f| f.driver)))?
+            .pair("node", node_number(card))?
+            .pair(
+                "gpu_id",
+                card.node.map_or(Value::Absent, |node| node.gpu_id).hex(),
+            )?
+            .pair("gfx", properties.gfx_target_version)?
+            .pair("bar0_bytes", bar0)?
+            .pair("bar", Known(bar(bar0.known(), vram)))?
+            .pair("link_gts", Speed(function))?
+            .pair(
+                "link_width",
+                function.map_or(Value::Absent, |function| function.link.width),
+            )?
+            // The path to the root port is not walked yet, so this is not known.
+            .pair("atomics", "unknown")?
+            .pair("kfd", kfd(card.presence))?
+            .pair("reason", reason(snapshot.kfd, card))?
+            .pair(
+                "coarse_grained_only",
+                flag(card.is_navi10().then_some(true)),
+            )?
+            .pair("verdict", card_verdict(snapshot, index, card))?
+            .end()?;
+    }
+    Ok(())
+}
+
+fn largest_bank<L: Lists>(snapshot: &Snapshot<L>, index: usize) -> Option<u64> {
+    snapshot
+        .banks_of(index)
+        .filter_map(|bank| bank.properties.size_in_bytes.known())
+        .max()
+}
+
+/// How much of VRAM the CPU can reach: all, the 256 MiB of a BAR that was not resized, or a part.
+fn bar(bar0: Option<u64>, vram: Option<u64>) -> Option<&'static str> {
+    match (bar0?, vram) {
+        (bar0, Some(vram)) if bar0 >= vram => Some("large"),
+        (bar0, _) if bar0 <= SMALL_BAR_BYTES => Some("small"),
+        (_, Some(_)) => Some("partial"),
+        (_, None) => None,
+    }
+}
+
+fn kfd(presence: Presence) -> &'static str {
+    match presence {
+        Presence::Present => "present",
+        Presence::Absent => "absent",
+        Presence::Unreadable => "unreadable",
+    }
+}
+
+/// Why KFD has no node for the card, as far as that can be known; `-` where it has one.
+fn reason(kfd: Presence, card: &Card) -> &'static str {
+    if card.presence == Presence::Present {
+        return "-";
+    }
+    match card.function.map(|function| function.driver) {
+        Some(Driver::None) => "no-driver",
+        Some(Driver::Named(name)) if name.as_str() != "amdgpu" => "not-amdgpu",
+        Some(Driver::Named(_)) if kfd == Presence::Absent => "no-kfd",
+        _ => "unknown",
+    }
+}
+
+struct HexId(u16);
+
+impl Display for HexId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#06x}", self.0)
+    }
+}
+
+struct DriverName(Option<Driver>);
+
+impl Display for DriverName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            Some(Driver::Named(name)) => name.as_str(),
+            Some(Driver::None) => "-",
+            Some(Driver::Unknown) | None => "?",
+        })
+    }
+}
+
+/// The speed of a link in GT/s.
+struct Speed(Option<Function>);
+
+impl Display for Speed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0.and_then(|f| f.link.speed_code.known()) {
+            Some(1) => "2.5",
+            Some(2) => "5",
+            Some(3) => "8",
+            Some(4) => "16",
+            Some(5) => "32",
+            Some(6) => "64",
+            _ => "?",
+        })
+    }
+}
