@@ -56,6 +56,11 @@ const TREE: &[Case] = &[
     Case::new("lie-pci-identity", lies::pci_identity),
     Case::new("lie-heap-type", lies::heap_type),
     Case::new("lie-bank-count", lies::bank_count),
+    Case::new("lie-bank-size", lies::bank_size),
+    Case::new("lie-xgmi", lies::xgmi),
+    Case::new("lie-host-coherent", lies::host_coherent),
+    Case::new("lie-link-coherent", lies::link_coherent),
+    Case::new("lie-heap-bar", lies::heap_bar),
     Case::new("lie-beside-truth", lies::beside_truth),
     Case::new("fresh-at-every-read", lies::fresh_at_every_read),
     Case::new("read-sizes", reading::read_sizes),
@@ -67,6 +72,10 @@ const TREE: &[Case] = &[
     Case::new("reader-without-sysfs", views::reader_without_sysfs),
     Case::new("vanishing-node", trouble::vanishing_node),
     Case::new("absent-tree", trouble::absent_tree),
+    Case::new(
+        "fixture-refuses-nonsense",
+        trouble::fixture_refuses_nonsense,
+    ),
 ];
 
 /// The cases of a suite.

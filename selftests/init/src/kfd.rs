@@ -32,13 +32,26 @@ pub fn node(number: &str) -> PathBuf {
     Path::new(TOPOLOGY).join("nodes").join(number)
 }
 
-/// A number from KFD's `generation_id`.
+/// KFD's `generation_id`.
 pub fn generation() -> Result<u64> {
-    let path = Path::new(TOPOLOGY).join("generation_id");
-    let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    number(&Path::new(TOPOLOGY).join("generation_id"))
+}
+
+/// The number that is all of a sysfs file.
+pub fn number(path: &Path) -> Result<u64> {
+    let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
     text.trim()
         .parse()
         .with_context(|| format!("{} holds {text:?}", path.display()))
+}
+
+/// The subsystem of a PCI function, vendor and device.
+pub fn pci_subsystem(gpu: &str) -> Result<String> {
+    let vendor = pci_attribute(gpu, "subsystem_vendor")?;
+    Ok(format!(
+        "{vendor}:{}",
+        pci_attribute(gpu, "subsystem_device")?
+    ))
 }
 
 /// A one-word attribute of a PCI function, such as `device` or `revision`.

@@ -2,7 +2,7 @@
 
 //! Cards of which KFD says what cannot be.
 
-use anyhow::{ensure, Result};
+use anyhow::{ensure, Context, Result};
 
 use crate::ctx::Ctx;
 use crate::fixture::{Card, Fixture, TREE};
@@ -12,35 +12,62 @@ use crate::truth::View;
 
 /// The patch of the field reports: every VRAM bank hot-pluggable.
 pub fn bank_flags(ctx: &mut Ctx) -> Result<()> {
-    on_tree(ctx, "bank-flags")
+    on_tree(ctx, "bank-flags", BOTH)
 }
 
 pub fn gfx_version(ctx: &mut Ctx) -> Result<()> {
-    on_tree(ctx, "gfx-version")
+    on_tree(ctx, "gfx-version", BOTH)
 }
 
 /// What makes user space offer fine-grained VRAM.
 pub fn hive_id(ctx: &mut Ctx) -> Result<()> {
-    on_tree(ctx, "hive-id")
+    on_tree(ctx, "hive-id", BOTH)
 }
 
 pub fn pci_identity(ctx: &mut Ctx) -> Result<()> {
-    on_tree(ctx, "pci-identity")
+    on_tree(ctx, "pci-identity", BOTH)
 }
 
 pub fn heap_type(ctx: &mut Ctx) -> Result<()> {
-    on_tree(ctx, "heap-type")
+    on_tree(ctx, "heap-type", BOTH)
 }
 
 pub fn bank_count(ctx: &mut Ctx) -> Result<()> {
-    on_tree(ctx, "bank-count")
+    on_tree(ctx, "bank-count", BOTH)
 }
 
-fn on_tree(ctx: &mut Ctx, rule: &str) -> Result<()> {
+/// With a large BAR such a bank would make the BAR a partial one.
+pub fn bank_size(ctx: &mut Ctx) -> Result<()> {
+    on_tree(ctx, "bank-size", SMALL)
+}
+
+pub fn xgmi(ctx: &mut Ctx) -> Result<()> {
+    on_tree(ctx, "xgmi", BOTH)
+}
+
+pub fn host_coherent(ctx: &mut Ctx) -> Result<()> {
+    on_tree(ctx, "host-coherent", BOTH)
+}
+
+/// Only a large BAR has the link.
+pub fn link_coherent(ctx: &mut Ctx) -> Result<()> {
+    on_tree(ctx, "link-coherent", LARGE)
+}
+
+/// With a large BAR the heap is public and that is true.
+pub fn heap_bar(ctx: &mut Ctx) -> Result<()> {
+    on_tree(ctx, "heap-bar", SMALL)
+}
+
+const LARGE: &[&str] = &["large"];
+const SMALL: &[&str] = &["small"];
+const BOTH: &[&str] = &["large", "small"];
+
+fn on_tree(ctx: &mut Ctx, rule: &str, bars: &[&str]) -> Result<()> {
     TREE.load(&ctx.modules, "")?;
     guard::load(&ctx.modules)?;
-    for bar in ["large", "small"] {
-        lie_of(TREE, rule, bar)?;
+    for bar in bars {
+        lie_of(TREE, rule, bar).with_context(|| format!("with a {bar} BAR"))?;
     }
     guard::unload()?;
     TREE.unload()
@@ -74,29 +101,34 @@ pub fn expect_raw(view: &View, card: &Card, rule: &str) -> Result<()> {
             view.gpus.one(&gpu)?.expect(&[("gfx", "100300")])?;
             check.expect(&[("expected", "100100"), ("observed", "100300")])
         }
-        "heap-type" => heap.expect(&[("heap", "system")]),
+        "heap-type" => {
+            heap.expect(&[("heap", "system")])?;
+            check.expect(&[("bank", "0"), ("observed", "system")])
+        }
         "hive-id" => {
             let properties = kfd::node(card.node()).join("properties");
             let hive = kfd::property(&properties, "hive_id")?;
             ensure!(hive != 0, "the fixture's hive_id is 0");
-            check.expect(&[("observed", &format!("{hive:#x}"))])
+            flags.expect(&[("claimed_xgmi", "1"), ("xgmi", "0")])?;
+            check.expect(&[("expected", "0x0"), ("observed", &format!("{hive:#x}"))])
         }
         "pci-identity" => {
-            let observed = check.get("observed")?;
-            ensure!(
-                observed.contains("73bf"),
-                "expected 73bf in observed=, seen {observed}"
-            );
-            view.gpus.one(&gpu)?.expect(&[("device", "0x731f")])
+            check.expect(&[("expected", "0x1002:0x731f"), ("observed", "0x1002:0x73bf")])
         }
-        "bank-count" => {
-            let observed = check.get("observed")?;
-            ensure!(
-                observed.contains('2'),
-                "expected a 2 in observed=, seen {observed}"
-            );
-            Ok(())
+        "bank-count" => check.expect(&[("expected", "1"), ("observed", "listed:2,found:1")]),
+        "bank-size" => {
+            let bytes = card.get("bank_bytes")?;
+            heap.expect(&[("size_bytes", bytes)])?;
+            check.expect(&[("bank", "0"), ("observed", bytes)])
         }
+        "xgmi" => flags.expect(&[("claimed_xgmi", "1"), ("xgmi", "0")]),
+        "host-coherent" => {
+            flags.expect(&[("claimed_host_coherent", "1"), ("host_coherent", "0")])?;
+            let properties = kfd::node(card.node()).join("properties");
+            let capability = kfd::property(&properties, "capability")?;
+            check.expect(&[("observed", &format!("{capability:#x}"))])
+        }
+        "heap-bar" => heap.expect(&[("heap", "fb_public")]),
         _ => Ok(()),
     }
 }

@@ -91,13 +91,13 @@ fn load_and_unload_20_times(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-/// Demands that the kernel refused a module with this error.
+/// Demands that the kernel refused to load or unload a module with this error.
 pub fn expect_refused(result: Result<()>, errno: Errno) -> Result<()> {
     match result {
-        Ok(()) => bail!("expected the load to fail with {errno}, seen it succeed"),
+        Ok(()) => bail!("expected a refusal with {errno}, seen success"),
         Err(error) => match error.downcast_ref::<Refused>() {
             Some(refused) if refused.errno == errno => Ok(()),
-            _ => Err(error.context(format!("expected the load to fail with {errno}"))),
+            _ => Err(error.context(format!("expected a refusal with {errno}"))),
         },
     }
 }

@@ -3,10 +3,12 @@
 //! The stock amdgpu.ko and its KFD.
 
 use anyhow::{ensure, Result};
+use nix::errno::Errno;
 
+use super::lifecycle::expect_refused;
 use super::{cards, lies, Case};
 use crate::ctx::Ctx;
-use crate::fixture::STOCK;
+use crate::fixture::{STOCK, TREE};
 use crate::guard;
 use crate::kmsg::expect_line;
 use crate::modules::{is_loaded, refcount};
@@ -25,6 +27,7 @@ pub const CASES: &[Case] = &[
     Case::new("truth-5600xt-small-bar", truth_5600xt_small),
     Case::new("lie-bank-flags", lie_bank_flags),
     Case::new("lie-gfx-version", lie_gfx_version),
+    Case::new("fixtures-keep-out-of-each-others-way", fixtures_keep_apart),
     Case::new("holds-no-reference", holds_no_reference),
     Case::new("amdgpu-removed-under-the-module", amdgpu_removed),
 ];
@@ -109,6 +112,14 @@ fn lie(ctx: &mut Ctx, rule: &str) -> Result<()> {
     guard::load(&ctx.modules)?;
     lies::lie_of(STOCK, rule, "large")?;
     guard::unload()
+}
+
+/// The other fixture is refused beside amdgpu, and amdgpu cannot go from under a card.
+fn fixtures_keep_apart(ctx: &mut Ctx) -> Result<()> {
+    need_amdgpu(ctx)?;
+    expect_refused(TREE.load(&ctx.modules, ""), Errno::EBUSY)?;
+    STOCK.load(&ctx.modules, "slot=0")?;
+    expect_refused(ctx.modules.unload(AMDGPU), Errno::EAGAIN)
 }
 
 /// Loading, reading and unloading leave amdgpu's reference count as it was.

@@ -2,14 +2,17 @@
 
 //! A topology that changes or goes away under the reader.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use anyhow::{anyhow, ensure, Context, Result};
+use nix::libc;
 
 use crate::ctx::Ctx;
 use crate::fixture::TREE;
 use crate::guard;
+use crate::kmsg::expect_line;
 use crate::report::Report;
 use crate::truth::View;
 
@@ -112,4 +115,32 @@ pub fn absent_tree(ctx: &mut Ctx) -> Result<()> {
         guard::expect_header_only()?;
     }
     guard::unload()
+}
+
+/// A mistyped command must not pass for a card that was added.
+pub fn fixture_refuses_nonsense(ctx: &mut Ctx) -> Result<()> {
+    TREE.load(&ctx.modules, "")?;
+    for (command, word) in [
+        ("add slot=0 bord=5700xt", "bord"),
+        ("add slot=0 board=6800xt", "6800xt"),
+        ("add slot=0 lie=nonsense", "nonsense"),
+        ("add slot=64", "64"),
+        ("ad slot=0", "ad"),
+    ] {
+        let mut log = ctx.log_from_now()?;
+        let error = TREE
+            .control(command)
+            .err()
+            .with_context(|| format!("{command:?} was taken"))?;
+        let errno = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::raw_os_error);
+        ensure!(
+            errno == Some(libc::EINVAL),
+            "{command:?}: expected EINVAL, seen {error:#}"
+        );
+        expect_line(&log.new_lines()?, &["navi10_tree", word])?;
+    }
+    ensure!(TREE.card(0).is_err(), "a refused command has left a card");
+    Ok(())
 }
