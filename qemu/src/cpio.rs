@@ -1,0 +1,121 @@
+//! Initramfs archives ("newc" cpio), as the kernel unpacks them. Archives may
+//! follow one another in a file.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+
+use anyhow::{Context, Result};
+
+const FOLDER: u32 = 0o040_755;
+const FILE: u32 = 0o100_644;
+const PROGRAM: u32 = 0o100_755;
+
+/// An archive being written.
+pub struct Archive<W: Write> {
+    out: W,
+    inode: u32,
+    folders: BTreeSet<String>,
+}
+
+impl<W: Write> Archive<W> {
+    /// Begins an archive.
+    pub fn new(out: W) -> Self {
+        Self {
+            out,
+            inode: 0,
+            folders: BTreeSet::new(),
+        }
+    }
+
+    /// Adds an empty folder, and those it lies in.
+    pub fn folder(&mut self, path: &str) -> Result<()> {
+        let mut at = 0;
+        while let Some(next) = path[at..].find('/') {
+            self.one_folder(&path[..at + next])?;
+            at += next + 1;
+        }
+        self.one_folder(path)
+    }
+
+    /// Adds a file, and the folders it lies in.
+    pub fn file(&mut self, path: &str, data: &[u8]) -> Result<()> {
+        self.with_parents(path)?;
+        self.entry(path, FILE, data)
+    }
+
+    /// Adds a file that can be run.
+    pub fn program(&mut self, path: &str, data: &[u8]) -> Result<()> {
+        self.with_parents(path)?;
+        self.entry(path, PROGRAM, data)
+    }
+
+    /// Writes the end.
+    pub fn finish(mut self) -> Result<W> {
+        self.inode = 0;
+        self.entry("TRAILER!!!", 0, &[])?;
+        self.out.flush()?;
+        Ok(self.out)
+    }
+
+    fn with_parents(&mut self, path: &str) -> Result<()> {
+        match path.rsplit_once('/') {
+            Some((parent, _)) => self.folder(parent),
+            None => Ok(()),
+        }
+    }
+
+    fn one_folder(&mut self, path: &str) -> Result<()> {
+        if path.is_empty() || !self.folders.insert(path.to_owned()) {
+            return Ok(());
+        }
+        self.entry(path, FOLDER, &[])
+    }
+
+    fn entry(&mut self, path: &str, mode: u32, data: &[u8]) -> Result<()> {
+        self.inode += 1;
+        let size = u32::try_from(data.len()).context("a file is too big for an initramfs")?;
+        let links = if mode == FOLDER { 2 } else { 1 };
+        let name_size = u32::try_from(path.len() + 1).context("a path is too long")?;
+        let fields = [
+            self.inode, mode, 0, 0, links, 0, size, 0, 0, 0, 0, name_size, 0,
+        ];
+        self.out.write_all(b"070701")?;
+        for field in fields {
+            write!(self.out, "{field:08X}")?;
+        }
+        self.out.write_all(path.as_bytes())?;
+        self.out.write_all(&[0])?;
+        self.pad(6 + 13 * 8 + path.len() + 1)?;
+        self.out.write_all(data)?;
+        self.pad(data.len())
+    }
+
+    /// Names and data each end on a multiple of four.
+    fn pad(&mut self, written: usize) -> Result<()> {
+        let zeros = [0; 3];
+        self.out
+            .write_all(&zeros[..written.next_multiple_of(4) - written])?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parents_come_first_and_once() {
+        let mut archive = Archive::new(Vec::new());
+        archive.file("a/b/one", b"12345").expect("written");
+        archive.program("a/b/two", b"").expect("written");
+        let bytes = archive.finish().expect("written");
+        assert_eq!(bytes.len() % 4, 0);
+        let text = String::from_utf8_lossy(&bytes);
+        let names: Vec<_> = text
+            .split("070701")
+            .skip(1)
+            .map(|e| e[104..].split('\0').next().unwrap_or_default())
+            .collect();
+        assert_eq!(names, ["a", "a/b", "a/b/one", "a/b/two", "TRAILER!!!"]);
+    }
+}

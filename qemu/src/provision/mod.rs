@@ -1,0 +1,118 @@
+//! Provisioning: from nothing to all that building and booting needs.
+
+mod chroot;
+mod metadata;
+mod mirror;
+mod modules_dep;
+mod packages;
+mod record;
+mod resolve;
+mod root;
+mod stock;
+pub mod symbols;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+pub use chroot::{quote, Chroot};
+pub use metadata::Compilers;
+pub use record::describe;
+pub use resolve::Choice;
+
+use crate::cache::{Built, Cache};
+use crate::config::Kernel;
+use crate::run::Privilege;
+use crate::ui::Ui;
+
+/// What provisioning goes by.
+pub struct Provision<'a> {
+    /// Where all is kept.
+    pub cache: &'a Cache,
+    /// How progress is shown.
+    pub ui: &'a Ui,
+    /// Root's rights.
+    pub privilege: &'a Privilege,
+    /// The kernel wanted.
+    pub kernel: &'a Kernel,
+    /// The packages of the build root.
+    pub packages: &'a [String],
+    /// Take a mirror whose Release file is expired.
+    pub allow_expired: bool,
+    /// Ask the suite again which kernel it has.
+    pub update: bool,
+}
+
+/// A kernel with all that building and booting needs.
+pub struct Ready {
+    /// Which kernel.
+    pub choice: Choice,
+    /// Its compilers.
+    pub compilers: Compilers,
+    root: Built,
+    packages: Built,
+    source: Built,
+    object: Built,
+    stock: Built,
+    _resolved: Built,
+}
+
+impl Ready {
+    /// The build root.
+    pub fn root(&self) -> PathBuf {
+        self.root.tree()
+    }
+
+    /// The kernel's source.
+    pub fn source(&self) -> PathBuf {
+        self.source.tree()
+    }
+
+    /// The folder that modules are built with.
+    pub fn object(&self) -> PathBuf {
+        self.object.tree()
+    }
+
+    /// Names this making of the object folder.
+    pub fn object_id(&self) -> &str {
+        self.object.id()
+    }
+
+    /// The stock kernel image.
+    pub fn image(&self) -> PathBuf {
+        self.stock.tree().join("vmlinuz")
+    }
+
+    /// The stock modules as an initramfs archive.
+    pub fn stock_archive(&self) -> PathBuf {
+        self.stock.tree().join("stock.cpio")
+    }
+
+    /// The folder of the headers package.
+    pub fn stock_headers(&self) -> PathBuf {
+        metadata::headers(&self.packages.tree(), &self.choice)
+    }
+}
+
+/// Does what is not done yet.
+pub fn provision(provision: &Provision) -> Result<Ready> {
+    let root = root::ensure(provision)?;
+    let (resolved, choice) = resolve::ensure(provision, &root)?;
+    let packages = packages::ensure(provision, &root, &resolved, &choice)?;
+    let compilers = metadata::compilers(&packages.tree(), &choice)?;
+    let source = packages::ensure_source(provision, &root, &packages)?;
+    let object = metadata::ensure(provision, &root, &packages, &source, &choice, &compilers)?;
+    let stock = stock::ensure(provision, &packages, &choice)?;
+    let ready = Ready {
+        choice,
+        compilers,
+        root,
+        packages,
+        source,
+        object,
+        stock,
+        _resolved: resolved,
+    };
+    record::write(provision, &ready)?;
+    Ok(ready)
+}

@@ -1,0 +1,88 @@
+//! The kernel's packages, and its source.
+
+use anyhow::{Context, Result};
+
+use super::chroot::{quote, Chroot};
+use super::resolve::{Choice, APT_OPTIONS};
+use super::{root, Provision};
+use crate::cache::{Built, Stage};
+
+/// Downloads the packages and unpacks them; none is installed.
+pub fn ensure(
+    provision: &Provision,
+    root: &Built,
+    resolved: &Built,
+    choice: &Choice,
+) -> Result<Built> {
+    let wanted: Vec<_> = choice
+        .packages
+        .iter()
+        .map(|p| format!("{}={}", p.name, choice.version))
+        .collect();
+    let stage = Stage {
+        cache: provision.cache,
+        kernel: &provision.kernel.name,
+        name: "packages",
+        about: "stock kernel packages",
+        inputs: vec![
+            ("layout", "1".to_owned()),
+            ("resolved", resolved.id().to_owned()),
+            ("packages", wanted.join(" ")),
+        ],
+    };
+    stage.ensure(provision.ui, provision.privilege, |work| {
+        let quoted: Vec<_> = wanted.iter().map(|w| quote(w)).collect();
+        // depmod looks below lib/modules, the packages have usr/lib/modules.
+        let script = format!(
+            "mkdir /mnt/packages/debs\n\
+             cd /mnt/packages/debs\n\
+             apt-get {APT_OPTIONS} download {}\n\
+             for deb in *.deb; do dpkg-deb -x \"$deb\" /mnt/packages; rm \"$deb\"; done\n\
+             cd ..\n\
+             rmdir debs\n\
+             [ -e lib ] || ln -s usr/lib lib\n\
+             depmod -b /mnt/packages {}\n\
+             chmod -R a+rX .\n",
+            quoted.join(" "),
+            quote(&choice.abi)
+        );
+        Chroot::new(provision.privilege, root.tree(), &work.busy)
+            .read_only(resolved.tree(), "lists")
+            .writable(&work.tree, "packages")
+            .with_network()
+            .sh(&script, &work.log, Some(work.activity))
+            .or_else(|error| root::explain(&work.log.text(), error))?;
+        let image = work
+            .tree
+            .join(format!("usr/lib/modules/{}/vmlinuz", choice.abi));
+        std::fs::metadata(&image)
+            .with_context(|| format!("the packages hold no kernel image {}", image.display()))?;
+        Ok(format!("{} packages", wanted.len()))
+    })
+}
+
+/// Unpacks the source.
+pub fn ensure_source(provision: &Provision, root: &Built, packages: &Built) -> Result<Built> {
+    let stage = Stage {
+        cache: provision.cache,
+        kernel: &provision.kernel.name,
+        name: "source",
+        about: "kernel source",
+        inputs: vec![
+            ("layout", "1".to_owned()),
+            ("packages", packages.id().to_owned()),
+        ],
+    };
+    stage.ensure(provision.ui, provision.privilege, |work| {
+        Chroot::new(provision.privilege, root.tree(), &work.busy)
+            .read_only(packages.tree(), "packages")
+            .writable(&work.tree, "source")
+            .sh(
+                "tar -C /mnt/source --strip-components=1 --no-same-owner \
+                 -xf /mnt/packages/usr/src/linux-source-*.tar.xz\n",
+                &work.log,
+                Some(work.activity),
+            )?;
+        Ok("unpacked".to_owned())
+    })
+}

@@ -1,0 +1,109 @@
+//! `resolved.toml`: what was resolved, for people to read.
+
+use std::fmt::Write as _;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use super::resolve::Package;
+use super::{mirror, symbols, Provision, Ready};
+use crate::accel::Accelerator;
+use crate::cache::{write_atomically, Cache};
+
+/// What was resolved for a kernel.
+#[derive(Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Record {
+    kernel: String,
+    release: String,
+    suite: String,
+    mirror: String,
+    date: String,
+    abi: String,
+    version: String,
+    cc: String,
+    rustc: String,
+    bindgen: String,
+    rust_symbols: usize,
+    packages: Vec<Package>,
+}
+
+/// Writes the record if it says anything new.
+pub fn write(provision: &Provision, ready: &Ready) -> Result<()> {
+    let path = provision
+        .cache
+        .kernel(&provision.kernel.name)
+        .join("resolved.toml");
+    let mut record = Record {
+        kernel: provision.kernel.name.clone(),
+        release: provision.kernel.release.clone(),
+        suite: provision.kernel.suite.clone(),
+        mirror: mirror::from_apt_config(&ready.root().join("etc/apt")).unwrap_or_default(),
+        date: String::new(),
+        abi: ready.choice.abi.clone(),
+        version: ready.choice.version.clone(),
+        cc: ready.compilers.cc_text.clone(),
+        rustc: ready.compilers.rustc_text.clone(),
+        bindgen: ready.compilers.bindgen_text.clone(),
+        rust_symbols: symbols::check(&ready.stock_headers(), &ready.object())?.stock,
+        packages: ready.choice.packages.clone(),
+    };
+    if let Ok(old) = read(provision.cache, &provision.kernel.name) {
+        record.date.clone_from(&old.date);
+        if record == old {
+            return Ok(());
+        }
+    }
+    record.date = crate::run::output(
+        std::process::Command::new("date").args(["--utc", "+%Y-%m-%dT%H:%M:%SZ"]),
+    )?
+    .trim()
+    .to_owned();
+    write_atomically(&path, &toml::to_string(&record)?)
+}
+
+fn read(cache: &Cache, kernel: &str) -> Result<Record> {
+    let path = cache.kernel(kernel).join("resolved.toml");
+    let text = std::fs::read_to_string(&path).with_context(|| {
+        format!("nothing is resolved for {kernel} yet; `harness provision` does it")
+    })?;
+    toml::from_str(&text).with_context(|| format!("cannot use {}", path.display()))
+}
+
+/// The record as a person reads it.
+pub fn describe(cache: &Cache, kernel: &str) -> Result<String> {
+    let record = read(cache, kernel)?;
+    let accelerator = Accelerator::remembered(cache).map_or_else(
+        || "not tried since the host was booted".to_owned(),
+        |a| a.to_string(),
+    );
+    let mut text = String::new();
+    let mut row = |key: &str, value: &str| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{key:<14}{value}");
+    };
+    row("kernel", &record.abi);
+    row("package", &record.version);
+    row("suite", &format!("{} of {}", record.suite, record.mirror));
+    row("build root", &format!("Debian {}", record.release));
+    row("C compiler", &record.cc);
+    row("Rust compiler", &record.rustc);
+    row("bindgen", &record.bindgen);
+    row(
+        "Rust symbols",
+        &format!("{0} of {0} equal", record.rust_symbols),
+    );
+    row("resolved", &record.date);
+    row("accelerator", &accelerator);
+    for package in &record.packages {
+        row("sha256", &format!("{} {}", package.sha256, package.name));
+    }
+    row(
+        "file",
+        &cache
+            .kernel(kernel)
+            .join("resolved.toml")
+            .display()
+            .to_string(),
+    );
+    Ok(text)
+}

@@ -1,0 +1,97 @@
+//! The build root: a Debian release with the kernel's compilers.
+
+use anyhow::{bail, Context, Result};
+
+use super::mirror;
+use super::Provision;
+use crate::cache::{Built, Stage, Work};
+use crate::run;
+
+/// Makes the root.
+pub fn ensure(provision: &Provision) -> Result<Built> {
+    let kernel = provision.kernel;
+    let packages = provision.packages.join(",");
+    let host_mirror = mirror::from_apt_config("/etc/apt".as_ref());
+    let stage = Stage {
+        cache: provision.cache,
+        kernel: &kernel.name,
+        name: "root",
+        about: "build root (mmdebstrap)",
+        inputs: vec![
+            ("layout", "1".to_owned()),
+            ("release", kernel.release.clone()),
+            ("packages", packages.clone()),
+        ],
+    };
+    stage.ensure(provision.ui, provision.privilege, |work| {
+        bootstrap(provision, work, &packages, host_mirror.as_deref())?;
+        Ok(format!("Debian {} made", kernel.release))
+    })
+}
+
+fn bootstrap(
+    provision: &Provision,
+    work: &Work,
+    packages: &str,
+    mirror: Option<&str>,
+) -> Result<()> {
+    let mut command = provision.privilege.contained(&work.busy)?;
+    command.args([
+        "mmdebstrap",
+        "--mode=root",
+        "--variant=apt",
+        "--format=directory",
+        "--aptopt=Acquire::Languages \"none\"",
+        "--dpkgopt=force-unsafe-io",
+        "--dpkgopt=path-exclude=/usr/share/doc/*",
+        "--dpkgopt=path-exclude=/usr/share/man/*",
+        "--dpkgopt=path-exclude=/usr/share/locale/*",
+    ]);
+    command.arg(format!("--include={packages}"));
+    if provision.allow_expired {
+        command.arg("--aptopt=Acquire::Check-Valid-Until \"false\"");
+    }
+    for option in host_proxies() {
+        command.arg(format!("--aptopt={option}"));
+    }
+    command.arg(&provision.kernel.release).arg(&work.tree);
+    command.args(mirror);
+    match mirror {
+        Some(mirror) => work.log.line(&format!("mirror of the host: {mirror}")),
+        None => work
+            .log
+            .line("no Debian mirror in the host's apt configuration: mmdebstrap's default"),
+    }
+    run::logged(&mut command, &work.log, Some(work.activity))
+        .or_else(|error| explain(&work.log.text(), error))
+}
+
+/// Says in plain words what apt says in its own.
+pub fn explain(log: &str, error: anyhow::Error) -> Result<()> {
+    if log.contains("is expired (invalid since") || log.contains("Release file is expired") {
+        bail!(
+            "the mirror serves an expired Release file: its list of packages is older than \
+             Debian vouches for.\n\
+             Try another mirror; or, if you trust this one, repeat with --allow-expired-release.\n\
+             {error:#}"
+        );
+    }
+    if log.contains("Temporary failure resolving") || log.contains("Could not connect to") {
+        return Err(error).context("the mirror could not be reached; is there a network?");
+    }
+    Err(error)
+}
+
+/// The proxies that the host's apt uses.
+fn host_proxies() -> Vec<String> {
+    let dump = run::output(std::process::Command::new("apt-config").arg("dump"));
+    dump.unwrap_or_default()
+        .lines()
+        .filter(|l| {
+            let l = l.to_ascii_lowercase();
+            l.starts_with("acquire::http::proxy ") || l.starts_with("acquire::https::proxy ")
+        })
+        .map(|l| l.trim_end_matches(';').to_owned())
+        .filter(|l| !l.ends_with("\"\""))
+        .collect()
+}

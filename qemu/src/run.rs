@@ -1,0 +1,241 @@
+//! Running other programs: their output goes to a log, and they die with us.
+
+use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+
+use anyhow::{bail, Context, Result};
+
+use crate::ui::Activity;
+
+const TAIL_LINES: usize = 15;
+
+/// The log of a stage.
+pub struct Log {
+    path: PathBuf,
+    sink: Mutex<Sink>,
+}
+
+struct Sink {
+    file: File,
+    tail: VecDeque<String>,
+}
+
+impl Log {
+    /// Begins the log anew.
+    pub fn create(path: PathBuf) -> Result<Self> {
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)
+                .with_context(|| format!("cannot make the folder {}", parent.display()))?;
+        }
+        let file =
+            File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        let sink = Sink {
+            file,
+            tail: VecDeque::new(),
+        };
+        Ok(Self {
+            path,
+            sink: Mutex::new(sink),
+        })
+    }
+
+    /// Adds a line that is of no use in an error message.
+    pub fn note(&self, text: &str) {
+        if let Ok(mut sink) = self.sink.lock() {
+            // A full disk shows itself in the logged program, too.
+            let _ = writeln!(sink.file, "{text}");
+        }
+    }
+
+    /// Adds a line.
+    pub fn line(&self, text: &str) {
+        self.note(text);
+        let Ok(mut sink) = self.sink.lock() else {
+            return;
+        };
+        if sink.tail.len() == TAIL_LINES {
+            sink.tail.pop_front();
+        }
+        sink.tail.push_back(text.to_owned());
+    }
+
+    /// The whole text so far.
+    pub fn text(&self) -> String {
+        let bytes = std::fs::read(&self.path).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// The last lines, and where the rest is.
+    pub fn tail(&self) -> String {
+        let mut text = String::new();
+        if let Ok(sink) = self.sink.lock() {
+            for line in &sink.tail {
+                text.push_str("  | ");
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+        format!("{text}  log: {}", self.path.display())
+    }
+}
+
+/// A command that is killed when this program ends, however it ends.
+///
+/// The signal follows the thread that starts the command: start it from one
+/// that lives as long as the command may.
+pub fn dying_with_us(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+    command
+}
+
+/// Runs `command` to its end, its output going to `log`.
+pub fn logged(command: &mut Command, log: &Log, activity: Option<&Activity>) -> Result<()> {
+    log.note(&format!("$ {}", show(command)));
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {}", program_name(command)))?;
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    std::thread::scope(|scope| {
+        if let Some(err) = err {
+            scope.spawn(move || copy_lines(err, log, activity));
+        }
+        if let Some(out) = out {
+            copy_lines(out, log, activity);
+        }
+    });
+    let status = child
+        .wait()
+        .with_context(|| format!("cannot wait for {}", program_name(command)))?;
+    if !status.success() {
+        bail!("failed with {status}\n{}", log.tail());
+    }
+    Ok(())
+}
+
+fn copy_lines(from: impl Read, log: &Log, activity: Option<&Activity>) {
+    let mut from = BufReader::new(from);
+    let mut line = Vec::new();
+    while matches!(from.read_until(b'\n', &mut line), Ok(1..)) {
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim_end();
+        log.line(text);
+        if let Some(activity) = activity {
+            activity.detail(text);
+        }
+        line.clear();
+    }
+}
+
+/// Runs `command` and gives its standard output.
+pub fn output(command: &mut Command) -> Result<String> {
+    let out = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot start {}", program_name(command)))?;
+    if !out.status.success() {
+        bail!(
+            "{} ended with {}: {}",
+            program_name(command),
+            out.status,
+            String::from_utf8_lossy(&out.stderr).trim()
+        );
+    }
+    Ok(String::from_utf8_lossy(&out.stdout).into_owned())
+}
+
+fn program_name(command: &Command) -> String {
+    command.get_program().to_string_lossy().into_owned()
+}
+
+fn show(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words: Vec<_> = words.map(|w| w.to_string_lossy().into_owned()).collect();
+    words.join(" ")
+}
+
+/// Root's rights: held already, or by sudo.
+#[derive(Clone, Copy, Debug)]
+pub struct Privilege {
+    sudo: bool,
+}
+
+impl Privilege {
+    /// Finds out which.
+    pub fn detect() -> Self {
+        Self {
+            sudo: !rustix::process::geteuid().is_root(),
+        }
+    }
+
+    /// Asks for the password at a moment of our choosing, not in mid-work.
+    pub fn obtain(&self) -> Result<()> {
+        if !self.sudo {
+            return Ok(());
+        }
+        eprintln!("not root: sudo is used to make the build root and to run builds inside it");
+        let status = Command::new("sudo").arg("-v").status();
+        match status {
+            Ok(status) if status.success() => Ok(()),
+            _ => bail!("root's rights are needed and sudo does not give them; run as root"),
+        }
+    }
+
+    /// A privileged command in mount and process namespaces of its own: its
+    /// mounts vanish with it, and killing it kills all that it started. It
+    /// holds `lock` until the last of them is gone.
+    pub fn contained(&self, lock: &Path) -> Result<Command> {
+        if let Some(parent) = lock.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        File::options()
+            .create(true)
+            .append(true)
+            .open(lock)
+            .with_context(|| format!("cannot write {}", lock.display()))?;
+        let mut command = if self.sudo {
+            let mut command = Command::new("sudo");
+            command.args(["setpriv", "--pdeathsig", "KILL", "--", "flock"]);
+            command
+        } else {
+            dying_with_us("flock")
+        };
+        command.arg("--no-fork").arg(lock).args([
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            "--",
+        ]);
+        Ok(command)
+    }
+
+    /// Removes a folder that may hold root's files. Stays on its file system.
+    pub fn remove_tree(&self, path: &Path) -> Result<()> {
+        if !path.exists() && !path.is_symlink() {
+            return Ok(());
+        }
+        let mut command = if self.sudo {
+            let mut command = Command::new("sudo");
+            command.arg("rm");
+            command
+        } else {
+            Command::new("rm")
+        };
+        output(command.args(["-rf", "--one-file-system", "--"]).arg(path))
+            .with_context(|| format!("cannot remove {}", path.display()))?;
+        Ok(())
+    }
+}
