@@ -32,7 +32,7 @@ pub fn run() -> ExitCode {
     match end {
         Ok(Ok(())) => {}
         Ok(Err(error)) => eprintln!("guest-init: {error:#}"),
-        Err(_) => eprintln!("guest-init: {}", runner::take_panic()),
+        Err(_) => eprintln!("guest-init: {}", runner::take_panic().unwrap_or_default()),
     }
     if let Some(port) = &mut port {
         port.drain();

@@ -30,10 +30,9 @@ pub fn install_panic_hook() {
     }));
 }
 
-/// The text of the last panic.
-pub fn take_panic() -> String {
-    let last = PANIC.lock().ok().and_then(|mut last| last.take());
-    last.unwrap_or_else(|| "panic without a message".into())
+/// Takes the text of the first panic since the last call.
+pub fn take_panic() -> Option<String> {
+    PANIC.lock().ok().and_then(|mut last| last.take())
 }
 
 /// Runs one case to its outcome.
@@ -51,8 +50,9 @@ fn run_watched(case: &Case, ctx: &mut Ctx) -> Result<Outcome> {
     let _ = Kmsg::mark(&format!("case {}", case.name));
 
     let run = catch_unwind(AssertUnwindSafe(|| (case.run)(ctx)));
-    let result = run.unwrap_or_else(|_| bail!("{}", take_panic()));
-    let mut failures = Vec::new();
+    // A panic in a thread of the case counts as well, whether or not the case noticed.
+    let mut failures = Vec::from_iter(take_panic());
+    let result = run.unwrap_or_else(|_| bail!("the case panicked"));
     let mut skipped = None;
     if let Err(error) = result {
         match error.downcast::<Skip>() {
