@@ -5,7 +5,7 @@
 //! Readers implement [`topology::Topology`] and [`pci::PciBus`]; [`scan`] turns what they read into
 //! a [`snapshot::Snapshot`].
 
-pub mod list;
+pub mod map;
 pub mod node;
 pub mod pci;
 pub mod properties;

@@ -5,9 +5,8 @@
 use core::fmt;
 
 use super::{
-    list::{
-        List,
-        Lists,
+    map::{
+        Maps,
         OutOfMemory, //
     },
     value::Value,
@@ -170,17 +169,9 @@ pub enum Occupant {
 
 /// A way to ask the PCI core.
 pub trait PciBus {
-    /// Appends every function that is a [`Id::NAVI10`] to `cards`.
-    fn cards<L: Lists>(&mut self, cards: &mut L::List<Function>) -> Result<(), OutOfMemory>;
+    /// Adds every function that is a [`Id::NAVI10`] to `cards`.
+    fn cards<M: Maps>(&mut self, cards: &mut M::Map<Address, Function>) -> Result<(), OutOfMemory>;
 
     /// Who sits at `address`.
     fn occupant(&mut self, address: Address) -> Occupant;
-}
-
-/// The functions in `cards` that sit at `address`.
-pub fn at<C: List<Function>>(cards: &C, address: Address) -> Option<&Function> {
-    cards
-        .as_slice()
-        .iter()
-        .find(|function| function.address == address)
 }

@@ -69,12 +69,22 @@ pub fn single_number(text: &[u8]) -> Value {
 
 /// Reads a decimal number: digits alone, at least one, no more than 64 bits.
 pub fn decimal(digits: &[u8]) -> Option<u64> {
+    number(digits, 10)
+}
+
+/// Reads a hexadecimal number: digits alone, at least one, no more than 64 bits.
+pub fn hexadecimal(digits: &[u8]) -> Option<u64> {
+    number(digits, 16)
+}
+
+/// As `u64::from_str_radix()`, without its sign and its arithmetic that can panic.
+fn number(digits: &[u8], base: u32) -> Option<u64> {
     if digits.is_empty() {
         return None;
     }
     digits.iter().try_fold(0u64, |number, &byte| {
-        let digit = char::from(byte).to_digit(10)?;
-        number.checked_mul(10)?.checked_add(u64::from(digit))
+        let digit = char::from(byte).to_digit(base)?;
+        number.checked_mul(base.into())?.checked_add(digit.into())
     })
 }
 

@@ -4,10 +4,10 @@
 //! under the walk.
 
 use super::{
-    list::{
-        next_above,
-        List,
-        Lists,
+    map::{
+        count,
+        Map,
+        Maps,
         OutOfMemory, //
     },
     node::{
@@ -18,7 +18,7 @@ use super::{
         NodeProperties, //
     },
     pci::{
-        self,
+        Address,
         Function,
         Id,
         Occupant,
@@ -60,14 +60,14 @@ pub const ATTEMPTS: u32 = 6;
 ///
 /// `bus` is `None` where the PCI core can't be asked. Fails only for want of memory: whatever KFD
 /// does becomes a fact.
-pub fn scan<L: Lists, T: Topology, B: PciBus>(
+pub fn scan<M: Maps, T: Topology, B: PciBus>(
     topology: &mut T,
     mut bus: Option<&mut B>,
     tally: &mut Tally,
-) -> Result<Snapshot<L>, OutOfMemory> {
+) -> Result<Snapshot<M>, OutOfMemory> {
     let mut attempt = 1;
     loop {
-        let mut walk = Walk::<L, T>::new(topology, tally, bus.is_some());
+        let mut walk = Walk::<M, T>::new(topology, tally, bus.is_some());
         let functions = walk.functions(bus.as_deref_mut())?;
         let calm = walk.run(&functions, bus.as_deref_mut())?;
         let snapshot = walk.snapshot;
@@ -75,8 +75,8 @@ pub fn scan<L: Lists, T: Topology, B: PciBus>(
             if !calm {
                 bump(&mut tally.unstable_scans);
             }
-            add(&mut tally.cards, count(snapshot.cards.as_slice()));
-            add(&mut tally.banks, count(snapshot.banks.as_slice()));
+            add(&mut tally.cards, count(snapshot.cards.values()));
+            add(&mut tally.banks, count(snapshot.banks.values()));
             return Ok(snapshot);
         }
         bump(&mut tally.retries);
@@ -85,24 +85,22 @@ pub fn scan<L: Lists, T: Topology, B: PciBus>(
     }
 }
 
-fn count<T>(items: &[T]) -> u64 {
-    u64::try_from(items.len()).unwrap_or(u64::MAX)
-}
-
 /// One walk over the topology.
-struct Walk<'a, L: Lists, T: Topology> {
+struct Walk<'a, M: Maps, T: Topology> {
     topology: &'a mut T,
     tally: &'a mut Tally,
-    snapshot: Snapshot<L>,
+    snapshot: Snapshot<M>,
+    /// The key of the next card.
+    next_card: u32,
     /// Nodes with CPU cores, whose links lead to cards.
-    cpu_nodes: L::List<u32>,
+    cpu_nodes: M::Map<u32, ()>,
     /// Nodes that went, or that KFD is still filling in: a later walk may see more.
     unfinished_nodes: bool,
     /// Nodes that may not or cannot be read: one of them may be a card's.
     unreadable_nodes: bool,
 }
 
-impl<'a, L: Lists, T: Topology> Walk<'a, L, T> {
+impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
     fn new(topology: &'a mut T, tally: &'a mut Tally, pci_known: bool) -> Self {
         bump(&mut tally.scans);
         Self {
@@ -114,6 +112,7 @@ impl<'a, L: Lists, T: Topology> Walk<'a, L, T> {
                 cards: Default::default(),
                 banks: Default::default(),
             },
+            next_card: 0,
             cpu_nodes: Default::default(),
             unfinished_nodes: false,
             unreadable_nodes: false,
@@ -123,10 +122,10 @@ impl<'a, L: Lists, T: Topology> Walk<'a, L, T> {
     fn functions<B: PciBus>(
         &mut self,
         bus: Option<&mut B>,
-    ) -> Result<L::List<Function>, OutOfMemory> {
+    ) -> Result<M::Map<Address, Function>, OutOfMemory> {
         let mut functions = Default::default();
         if let Some(bus) = bus {
-            bus.cards::<L>(&mut functions)?;
+            bus.cards::<M>(&mut functions)?;
         }
         Ok(functions)
     }
@@ -134,30 +133,22 @@ impl<'a, L: Lists, T: Topology> Walk<'a, L, T> {
     /// Walks; returns whether KFD was calm meanwhile, so that another walk would see the same.
     fn run<B: PciBus>(
         &mut self,
-        functions: &L::List<Function>,
+        functions: &M::Map<Address, Function>,
         mut bus: Option<&mut B>,
     ) -> Result<bool, OutOfMemory> {
-        for &function in functions.as_slice() {
-            self.snapshot.cards.push(Card {
-                function: Some(function),
-                occupant: Occupant::Function(function.id),
-                presence: Presence::Absent,
-                node: None,
-                settled: true,
-            })?;
+        for &function in functions.values() {
+            self.card(Some(function), Occupant::Function(function.id))?;
         }
 
         let generation = self.generation()?;
-        let mut nodes = Default::default();
-        match self.list(Folder::Nodes, &mut nodes)? {
-            Ok(()) => (),
+        match self.list(Folder::Nodes)? {
+            Ok(nodes) => {
+                for (&number, ()) in nodes.iter() {
+                    self.node(number, functions, bus.as_deref_mut())?;
+                }
+            }
             Err(ReadError::Absent) => self.snapshot.kfd = Presence::Absent,
             Err(_) => self.snapshot.kfd = Presence::Unreadable,
-        }
-        let mut previous = None;
-        while let Some(number) = next_above(nodes.as_slice(), previous) {
-            previous = Some(number);
-            self.node(number, functions, bus.as_deref_mut())?;
         }
         self.links_from_cpu()?;
         let same_generation = generation == self.generation()? && generation != Value::Unreadable;
@@ -173,7 +164,7 @@ impl<'a, L: Lists, T: Topology> Walk<'a, L, T> {
     fn node<B: PciBus>(
         &mut self,
         number: u32,
-        functions: &L::List<Function>,
+        functions: &M::Map<Address, Function>,
         bus: Option<&mut B>,
     ) -> Result<(), OutOfMemory> {
         bump(&mut self.tally.nodes);
@@ -196,13 +187,13 @@ impl<'a, L: Lists, T: Topology> Walk<'a, L, T> {
             links: Links::default(),
         };
         if node.has_cpu() {
-            self.cpu_nodes.push(number)?;
+            self.cpu_nodes.insert(number, ())?;
         }
         let half_filled = node.is_half_filled();
         self.unfinished_nodes |= half_filled;
 
         let address = node.address();
-        let function = address.and_then(|address| pci::at(functions, address));
+        let function = address.and_then(|address| functions.get(&address));
         if function.is_none() && !node.claims(Id::NAVI10.vendor, Id::NAVI10.device) {
             return Ok(());
         }
@@ -211,10 +202,13 @@ impl<'a, L: Lists, T: Topology> Walk<'a, L, T> {
             (None, Some(address), Some(bus)) => bus.occupant(address),
             _ => Occupant::Unknown,
         };
-        let card = self.card_for(function, occupant)?;
+        let card = match function.and_then(|function| self.card_without_node(function)) {
+            Some(card) => card,
+            None => self.card(function.copied(), occupant)?,
+        };
         self.banks(card, &mut node)?;
         node.links.xgmi = self.xgmi_links(number)?;
-        if let Some(card) = self.snapshot.cards.as_mut_slice().get_mut(card) {
+        if let Some(card) = self.snapshot.cards.get_mut(&card) {
             card.presence = Presence::Present;
             card.node = Some(node);
             card.settled = !half_filled;
@@ -222,87 +216,81 @@ impl<'a, L: Lists, T: Topology> Walk<'a, L, T> {
         Ok(())
     }
 
-    /// The index of the card that a node stands for: that of its PCI function, unless another node
-    /// stands for that already.
-    fn card_for(
-        &mut self,
-        function: Option<&Function>,
-        occupant: Occupant,
-    ) -> Result<usize, OutOfMemory> {
-        let known = function.and_then(|function| {
-            self.snapshot.cards.as_slice().iter().position(|card| {
-                card.node.is_none() && card.function.is_some_and(|f| f.address == function.address)
-            })
-        });
-        if let Some(index) = known {
-            return Ok(index);
-        }
-        let index = self.snapshot.cards.as_slice().len();
-        self.snapshot.cards.push(Card {
-            function: function.copied(),
-            occupant,
-            presence: Presence::Present,
-            node: None,
-            settled: true,
-        })?;
-        Ok(index)
+    /// The card on the PCI bus that is `function`, unless a node stands for it already.
+    fn card_without_node(&self, function: &Function) -> Option<u32> {
+        let mut cards = self.snapshot.cards();
+        cards.find_map(|(key, card)| {
+            let same = card.node.is_none()
+                && card
+                    .function
+                    .is_some_and(|own| own.address == function.address);
+            same.then_some(key)
+        })
     }
 
-    fn banks(&mut self, card: usize, node: &mut Node) -> Result<(), OutOfMemory> {
-        let mut numbers = Default::default();
-        if self
-            .list(Folder::Banks(node.number), &mut numbers)?
-            .is_err()
-        {
+    /// Adds a card that has no node yet; returns its key.
+    fn card(&mut self, function: Option<Function>, occupant: Occupant) -> Result<u32, OutOfMemory> {
+        let key = self.next_card;
+        self.next_card = key.saturating_add(1);
+        let card = Card {
+            function,
+            occupant,
+            presence: Presence::Absent,
+            node: None,
+            settled: true,
+        };
+        self.snapshot.cards.insert(key, card)?;
+        Ok(key)
+    }
+
+    fn banks(&mut self, card: u32, node: &mut Node) -> Result<(), OutOfMemory> {
+        let Ok(numbers) = self.list(Folder::Banks(node.number))? else {
             node.banks_found = Value::Unreadable;
             return self.unknown_banks(card);
-        }
-        node.banks_found = Value::Known(count(numbers.as_slice()));
-        let mut previous = None;
-        while let Some(number) = next_above(numbers.as_slice(), previous) {
-            previous = Some(number);
-            let file = File::Bank(node.number, number);
+        };
+        node.banks_found = Value::Known(count(numbers.values()));
+        for (&number, ()) in numbers.iter() {
             let properties = self
-                .properties(file)?
+                .properties(File::Bank(node.number, number))?
                 .unwrap_or_else(|_| BankProperties::unreadable());
-            self.snapshot.banks.push(Bank {
-                card,
-                number: Some(number),
-                properties,
-            })?;
+            self.bank(card, Some(number), properties)?;
         }
         Ok(())
     }
 
     /// Stands for the banks of a card that could not be listed.
-    fn unknown_banks(&mut self, card: usize) -> Result<(), OutOfMemory> {
-        self.snapshot.banks.push(Bank {
+    fn unknown_banks(&mut self, card: u32) -> Result<(), OutOfMemory> {
+        self.bank(card, None, BankProperties::unreadable())
+    }
+
+    fn bank(
+        &mut self,
+        card: u32,
+        number: Option<u32>,
+        properties: BankProperties,
+    ) -> Result<(), OutOfMemory> {
+        let bank = Bank {
             card,
-            number: None,
-            properties: BankProperties::unreadable(),
-        })
+            number,
+            properties,
+        };
+        self.snapshot.banks.insert((card, number), bank)
     }
 
     /// How many of a node's links are XGMI.
     fn xgmi_links(&mut self, node: u32) -> Result<Value, OutOfMemory> {
         let mut found = 0u64;
         for folder in [LinkFolder::Io(node), LinkFolder::PeerToPeer(node)] {
-            let mut numbers = Default::default();
-            match (self.list(Folder::Links(folder), &mut numbers)?, folder) {
-                (Ok(()), _) => (),
+            let links = match (self.list(Folder::Links(folder))?, folder) {
+                (Ok(links), _) => links,
                 // Kernels before 5.19 have no such folder.
-                (Err(ReadError::Absent), LinkFolder::PeerToPeer(_)) => (),
+                (Err(ReadError::Absent), LinkFolder::PeerToPeer(_)) => continue,
                 (Err(ReadError::Absent), LinkFolder::Io(_)) => return Ok(Value::Absent),
                 (Err(_), _) => return Ok(Value::Unreadable),
-            }
-            let mut previous = None;
-            while let Some(link) = next_above(numbers.as_slice(), previous) {
-                previous = Some(link);
-                let file = File::Link(folder, link);
-                match self
-                    .properties::<LinkProperties>(file)?
-                    .map(|link| link.kind)
-                {
+            };
+            for (&link, ()) in links.iter() {
+                let link = self.properties::<LinkProperties>(File::Link(folder, link))?;
+                match link.map(|link| link.kind) {
                     Ok(Value::Known(kind)) if kind == u64::from(uapi::HSA_IOLINK_TYPE_XGMI) => {
                         bump(&mut found);
                     }
@@ -316,21 +304,22 @@ impl<'a, L: Lists, T: Topology> Walk<'a, L, T> {
 
     /// Finds the links that lead from CPU nodes to the cards.
     fn links_from_cpu(&mut self) -> Result<(), OutOfMemory> {
-        if self.snapshot.cards.as_slice().is_empty() {
+        if self.next_card == 0 {
             return Ok(());
         }
         let cpu_nodes = core::mem::take(&mut self.cpu_nodes);
-        for &cpu in cpu_nodes.as_slice() {
+        for (&cpu, ()) in cpu_nodes.iter() {
             let folder = LinkFolder::Io(cpu);
-            let mut numbers = Default::default();
-            match self.list(Folder::Links(folder), &mut numbers)? {
+            let links = match self.list(Folder::Links(folder))? {
+                Ok(links) => links,
                 // A CPU node without links: no card has a large BAR.
-                Ok(()) | Err(ReadError::Absent) => (),
-                Err(_) => self.link_from_cpu(None, Value::Unreadable),
-            }
-            let mut previous = None;
-            while let Some(link) = next_above(numbers.as_slice(), previous) {
-                previous = Some(link);
+                Err(ReadError::Absent) => continue,
+                Err(_) => {
+                    self.link_from_cpu(None, Value::Unreadable);
+                    continue;
+                }
+            };
+            for (&link, ()) in links.iter() {
                 let link = self
                     .properties(File::Link(folder, link))?
                     .unwrap_or_else(|_| LinkProperties::unreadable());
@@ -342,8 +331,8 @@ impl<'a, L: Lists, T: Topology> Walk<'a, L, T> {
 
     /// Notes a link from a CPU node to node `to`, or to any node if that is not known.
     fn link_from_cpu(&mut self, to: Option<u64>, flags: Value) {
-        let nodes = self.snapshot.cards.as_mut_slice().iter_mut();
-        for node in nodes.filter_map(|card| card.node.as_mut()) {
+        let cards = self.snapshot.cards.values_mut();
+        for node in cards.filter_map(|card| card.node.as_mut()) {
             if to == Some(node.number.into()) {
                 node.links.from_cpu = flags;
             } else if to.is_none() && node.links.from_cpu == Value::Absent {
@@ -358,33 +347,30 @@ impl<'a, L: Lists, T: Topology> Walk<'a, L, T> {
             || self.unfinished_nodes
             || self.unreadable_nodes
             || self.snapshot.kfd == Presence::Unreadable;
-        let mut index = 0usize;
-        while let Some(card) = self.snapshot.cards.as_mut_slice().get_mut(index) {
+        for key in 0..self.next_card {
+            let Some(card) = self.snapshot.cards.get_mut(&key) else {
+                continue;
+            };
             card.settled &= same_generation;
             if card.node.is_none() && nodes_missed {
                 card.presence = Presence::Unreadable;
-                self.unknown_banks(index)?;
+                self.unknown_banks(key)?;
             }
-            index = index.saturating_add(1);
         }
         Ok(())
     }
 
     /// Lists `folder`. The inner error is a fact and has been counted; the outer one ends the scan.
-    fn list(
-        &mut self,
-        folder: Folder,
-        numbers: &mut L::List<u32>,
-    ) -> Result<Result<(), ReadError>, OutOfMemory> {
-        match self.topology.list(folder, numbers) {
-            Ok(()) => Ok(Ok(())),
+    fn list(&mut self, folder: Folder) -> Result<Result<M::Map<u32, ()>, ReadError>, OutOfMemory> {
+        let mut numbers = Default::default();
+        match self.topology.list(folder, &mut numbers) {
+            Ok(()) => Ok(Ok(numbers)),
             Err(ReadError::OutOfMemory) => Err(OutOfMemory),
             Err(error) => {
                 // No KFD, and no links, are ordinary.
                 if error != ReadError::Absent || matches!(folder, Folder::Banks(_)) {
                     self.tally.error(error);
                 }
-                numbers.clear();
                 Ok(Err(error))
             }
         }

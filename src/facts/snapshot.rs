@@ -3,9 +3,9 @@
 //! All facts of one scan.
 
 use super::{
-    list::{
-        List,
-        Lists, //
+    map::{
+        Map,
+        Maps, //
     },
     node::{
         BankProperties,
@@ -72,8 +72,8 @@ impl Card {
 /// A memory bank of a card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bank {
-    /// The index of its card in [`Snapshot::cards`].
-    pub card: usize,
+    /// The key of its card in [`Snapshot::cards`].
+    pub card: u32,
     /// The number of its folder; not known where the card's banks could not be listed: such a bank
     /// stands for all that may be there.
     pub number: Option<u32>,
@@ -82,28 +82,26 @@ pub struct Bank {
 }
 
 /// All facts of one scan.
-pub struct Snapshot<L: Lists> {
+pub struct Snapshot<M: Maps> {
     /// Whether the PCI core was asked.
     pub pci_known: bool,
     /// Whether KFD shows a topology.
     pub kfd: Presence,
-    /// The cards: those on the PCI bus in its order, then those that only KFD knows.
-    pub cards: L::List<Card>,
-    /// Their banks, ordered by card.
-    pub banks: L::List<Bank>,
+    /// The cards, numbered in the order in which they are shown: those on the PCI bus by their
+    /// addresses, then those that only KFD knows.
+    pub cards: M::Map<u32, Card>,
+    /// Their banks, by card and number.
+    pub banks: M::Map<(u32, Option<u32>), Bank>,
 }
 
-impl<L: Lists> Snapshot<L> {
-    /// The cards, each with its index.
-    pub fn cards(&self) -> impl Iterator<Item = (usize, &Card)> {
-        self.cards.as_slice().iter().enumerate()
+impl<M: Maps> Snapshot<M> {
+    /// The cards, each with its key.
+    pub fn cards(&self) -> impl Iterator<Item = (u32, &Card)> {
+        self.cards.iter().map(|(&key, card)| (key, card))
     }
 
-    /// The banks of the card with that index.
-    pub fn banks_of(&self, card: usize) -> impl Iterator<Item = &Bank> {
-        self.banks
-            .as_slice()
-            .iter()
-            .filter(move |bank| bank.card == card)
+    /// The banks of the card with that key.
+    pub fn banks_of(&self, card: u32) -> impl Iterator<Item = &Bank> {
+        self.banks.values().filter(move |bank| bank.card == card)
     }
 }

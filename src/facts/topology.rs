@@ -4,8 +4,8 @@
 
 use core::fmt;
 
-use super::list::{
-    List,
+use super::map::{
+    Map,
     OutOfMemory, //
 };
 
@@ -103,8 +103,8 @@ pub trait Topology {
     /// The content of `file`. Each call reads anew.
     fn read(&mut self, file: File) -> Result<&[u8], ReadError>;
 
-    /// Appends the entries of `folder` to `numbers`, in any order.
-    fn list<N: List<u32>>(&mut self, folder: Folder, numbers: &mut N) -> Result<(), ReadError>;
+    /// Adds the entries of `folder` to `numbers`.
+    fn list<N: Map<u32, ()>>(&mut self, folder: Folder, numbers: &mut N) -> Result<(), ReadError>;
 
     /// Lets a moment pass before the topology is read again for the `attempt`th time.
     fn wait(&mut self, attempt: u32);

@@ -5,7 +5,7 @@
 use core::fmt;
 
 use crate::facts::{
-    list::Lists,
+    map::Maps,
     node::{
         BankProperties,
         Links,
@@ -100,12 +100,12 @@ fn unreadable_node() -> Node {
     }
 }
 
-/// Calls `each` with what every rule says of the card with that index.
+/// Calls `each` with what every rule says of the card with that key.
 ///
 /// A card that is absent from KFD has nothing to judge.
-pub fn findings<'a, L: Lists, E>(
-    snapshot: &'a Snapshot<L>,
-    index: usize,
+pub fn findings<'a, M: Maps, E>(
+    snapshot: &'a Snapshot<M>,
+    key: u32,
     card: &Card,
     mut each: impl FnMut(Finding<'a>) -> Result<(), E>,
 ) -> Result<(), E> {
@@ -137,7 +137,7 @@ pub fn findings<'a, L: Lists, E>(
         match rule.scope {
             Scope::Card => apply(None, &BankProperties::default())?,
             Scope::Bank => {
-                for bank in snapshot.banks_of(index) {
+                for bank in snapshot.banks_of(key) {
                     apply(Some(bank), &bank.properties)?;
                 }
             }
@@ -147,14 +147,14 @@ pub fn findings<'a, L: Lists, E>(
 }
 
 /// The verdict over all that was found of a card for which `concerns` says yes.
-fn over<L: Lists>(
-    snapshot: &Snapshot<L>,
-    index: usize,
+fn over<M: Maps>(
+    snapshot: &Snapshot<M>,
+    key: u32,
     card: &Card,
     concerns: impl Fn(&Finding<'_>) -> bool,
 ) -> Verdict {
     let mut verdict = None;
-    let _: Result<(), core::convert::Infallible> = findings(snapshot, index, card, |finding| {
+    let _: Result<(), core::convert::Infallible> = findings(snapshot, key, card, |finding| {
         if concerns(&finding) {
             let found = finding.judgement.verdict;
             verdict = Some(verdict.map_or(found, |verdict: Verdict| verdict.and(found)));
@@ -165,18 +165,18 @@ fn over<L: Lists>(
 }
 
 /// The verdict over a card: over all its rules; unknown for one that is absent from KFD.
-pub fn card_verdict<L: Lists>(snapshot: &Snapshot<L>, index: usize, card: &Card) -> Verdict {
-    over(snapshot, index, card, |_| true)
+pub fn card_verdict<M: Maps>(snapshot: &Snapshot<M>, key: u32, card: &Card) -> Verdict {
+    over(snapshot, key, card, |_| true)
 }
 
 /// The verdict over a bank: over its own rules, and those of its card as a whole.
-pub fn heap_verdict<L: Lists>(
-    snapshot: &Snapshot<L>,
-    index: usize,
+pub fn heap_verdict<M: Maps>(
+    snapshot: &Snapshot<M>,
+    key: u32,
     card: &Card,
     bank: &Bank,
 ) -> Verdict {
-    over(snapshot, index, card, |finding| finding.concerns(bank))
+    over(snapshot, key, card, |finding| finding.concerns(bank))
 }
 
 impl Finding<'_> {

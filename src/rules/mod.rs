@@ -31,7 +31,6 @@ pub use self::{
         card_verdict,
         findings,
         heap_verdict,
-        Finding,
         Verdict, //
     }, //
 };

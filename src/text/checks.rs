@@ -9,7 +9,7 @@ use core::fmt::{
 
 use crate::{
     facts::{
-        list::Lists,
+        map::Maps,
         snapshot::Snapshot, //
     },
     rules::findings,
@@ -23,10 +23,10 @@ use super::record::{
 };
 
 /// Writes `checks`. A rule about the card as a whole has `bank=-`.
-pub fn checks<L: Lists>(snapshot: &Snapshot<L>, out: &mut impl Write) -> fmt::Result {
+pub fn checks<M: Maps>(snapshot: &Snapshot<M>, out: &mut impl Write) -> fmt::Result {
     heading(out, "checks")?;
-    for (index, card) in snapshot.cards() {
-        findings(snapshot, index, card, |finding| {
+    for (key, card) in snapshot.cards() {
+        findings(snapshot, key, card, |finding| {
             let record = Record::of_card(out, card)?.pair("node", node_number(card))?;
             let record = match finding.bank {
                 Some(bank) => record.pair("bank", Known(bank.number))?,

@@ -9,7 +9,7 @@ use core::fmt::{
 
 use crate::{
     facts::{
-        list::Lists,
+        map::Maps,
         node::Node,
         snapshot::Snapshot,
         value::Value, //
@@ -30,12 +30,12 @@ use super::record::{
 };
 
 /// Writes `flags`.
-pub fn flags<L: Lists>(snapshot: &Snapshot<L>, out: &mut impl Write) -> fmt::Result {
+pub fn flags<M: Maps>(snapshot: &Snapshot<M>, out: &mut impl Write) -> fmt::Result {
     heading(out, "flags")?;
-    for (index, card) in snapshot.cards() {
+    for (key, card) in snapshot.cards() {
         let truth = card.is_navi10();
         let claims = card.node.as_ref().map(Claims::of).unwrap_or_default();
-        let hot_pluggable = any(snapshot.banks_of(index).map(|bank| {
+        let hot_pluggable = any(snapshot.banks_of(key).map(|bank| {
             bank.properties
                 .flags
                 .has(uapi::HSA_MEM_FLAGS_HOT_PLUGGABLE.into())
@@ -52,7 +52,7 @@ pub fn flags<L: Lists>(snapshot: &Snapshot<L>, out: &mut impl Write) -> fmt::Res
             .pair("claimed_xgmi", flag(claims.xgmi))?
             .pair("claimed_host_coherent", flag(claims.host_coherent))?
             .pair("claimed_gfx", claims.gfx)?
-            .pair("verdict", card_verdict(snapshot, index, card))?
+            .pair("verdict", card_verdict(snapshot, key, card))?
             .end()?;
     }
     Ok(())

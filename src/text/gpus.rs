@@ -10,7 +10,7 @@ use core::fmt::{
 
 use crate::{
     facts::{
-        list::Lists,
+        map::Maps,
         pci::{
             Driver,
             Function, //
@@ -42,9 +42,9 @@ const SMALL_BAR_BYTES: u64 = 256 << 20;
 /// Writes `gpus`.
 ///
 /// Where the PCI core can't be asked, there is a record for each card that KFD knows.
-pub fn gpus<L: Lists>(snapshot: &Snapshot<L>, out: &mut impl Write) -> fmt::Result {
+pub fn gpus<M: Maps>(snapshot: &Snapshot<M>, out: &mut impl Write) -> fmt::Result {
     heading(out, "gpus")?;
-    for (index, card) in snapshot.cards() {
+    for (key, card) in snapshot.cards() {
         if snapshot.pci_known && card.function.is_none() {
             continue;
         }
@@ -52,7 +52,7 @@ pub fn gpus<L: Lists>(snapshot: &Snapshot<L>, out: &mut impl Write) -> fmt::Resu
         let revision = function.map_or(Value::Absent, |function| function.revision);
         let properties = card.node.map(|node| node.properties).unwrap_or_default();
         let bar0 = function.map_or(Value::Absent, |function| function.bar0_bytes);
-        let vram = largest_bank(snapshot, index);
+        let vram = largest_bank(snapshot, key);
         Record::of_card(out, card)?
             .pair(
                 "device",
@@ -86,15 +86,15 @@ pub fn gpus<L: Lists>(snapshot: &Snapshot<L>, out: &mut impl Write) -> fmt::Resu
                 "coarse_grained_only",
                 flag(card.is_navi10().then_some(true)),
             )?
-            .pair("verdict", card_verdict(snapshot, index, card))?
+            .pair("verdict", card_verdict(snapshot, key, card))?
             .end()?;
     }
     Ok(())
 }
 
-fn largest_bank<L: Lists>(snapshot: &Snapshot<L>, index: usize) -> Option<u64> {
+fn largest_bank<M: Maps>(snapshot: &Snapshot<M>, key: u32) -> Option<u64> {
     snapshot
-        .banks_of(index)
+        .banks_of(key)
         .filter_map(|bank| bank.properties.size_in_bytes.known())
         .max()
 }

@@ -9,7 +9,7 @@ use core::fmt::{
 
 use crate::{
     facts::{
-        list::Lists,
+        map::Maps,
         snapshot::{
             Bank,
             Card,
@@ -33,19 +33,19 @@ use super::record::{
 };
 
 /// Writes `heaps`.
-pub fn heaps<L: Lists>(snapshot: &Snapshot<L>, out: &mut impl Write) -> fmt::Result {
+pub fn heaps<M: Maps>(snapshot: &Snapshot<M>, out: &mut impl Write) -> fmt::Result {
     heading(out, "heaps")?;
-    for (index, card) in snapshot.cards() {
-        for bank in snapshot.banks_of(index) {
-            heap(snapshot, index, card, bank, out)?;
+    for (key, card) in snapshot.cards() {
+        for bank in snapshot.banks_of(key) {
+            heap(snapshot, key, card, bank, out)?;
         }
     }
     Ok(())
 }
 
-fn heap<L: Lists>(
-    snapshot: &Snapshot<L>,
-    index: usize,
+fn heap<M: Maps>(
+    snapshot: &Snapshot<M>,
+    key: u32,
     card: &Card,
     bank: &Bank,
     out: &mut impl Write,
@@ -62,10 +62,10 @@ fn heap<L: Lists>(
         .pair("flags", properties.flags.hex())?
         .pair("coarse_grained_only", flag(truth.then_some(true)))?
         .pair("fine_grained", flag(truth.then_some(false)))?
-        .pair("verdict", heap_verdict(snapshot, index, card, bank))?
+        .pair("verdict", heap_verdict(snapshot, key, card, bank))?
         .open("rules")?;
     let mut separator = "";
-    findings(snapshot, index, card, |finding| {
+    findings(snapshot, key, card, |finding| {
         if finding.concerns(bank) && finding.fails() {
             write!(record.out(), "{separator}{}", finding.rule.name)?;
             separator = ",";

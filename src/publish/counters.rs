@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The counters: only ever rising while the module is loaded.
+
+use kernel::sync::atomic::{
+    Atomic,
+    Relaxed, //
+};
+
+use crate::facts::tally::Tally;
+
+/// The sum of all tallies.
+pub(crate) struct Counters([Atomic<u64>; Tally::COUNT]);
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self([const { Atomic::new(0) }; Tally::COUNT])
+    }
+}
+
+impl Counters {
+    /// Adds a tally.
+    pub(crate) fn add(&self, tally: &Tally) {
+        for (counter, count) in self.0.iter().zip(tally.values()) {
+            if count != 0 {
+                counter.add(count, Relaxed);
+            }
+        }
+    }
+
+    /// The counters now, each with its name.
+    pub(crate) fn now(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        let values = self.0.iter().map(|counter| counter.load(Relaxed));
+        Tally::NAMES.into_iter().zip(values)
+    }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Reports what is true of a Navi10 (1002:731f), and what KFD claims of it.
+//!
+//! Data flows one way: `readers` → `facts` → `rules` → `text` → `publish`. Facts, rules and text are
+//! pure and are tested on the host (`lib.rs`).
+
+// Public for the host's sake, where the same files are a library.
+pub mod facts;
+mod publish;
+mod readers;
+pub mod rules;
+pub mod text;
+
+/// KFD's UAPI, made by bindgen from this kernel's own headers.
+#[allow(
+    missing_docs,
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    dead_code,
+    unreachable_pub,
+    unsafe_op_in_unsafe_fn,
+    clippy::all,
+    clippy::undocumented_unsafe_blocks
+)]
+mod uapi {
+    use kernel::ffi;
+    use pin_init::MaybeZeroable;
+
+    include!("../rust-bindings/kfd_uapi.rs");
+}
+
+use kernel::{
+    pci,
+    prelude::*, //
+};
+
+use publish::Guard;
+
+// The alias lets udev load the module where the card is. No driver is registered, so the module
+// never binds to it.
+kernel::pci_device_table!(
+    PCI_TABLE,
+    MODULE_PCI_TABLE,
+    (),
+    [(
+        pci::DeviceId::from_id(pci::Vendor::ATI, facts::pci::DEVICE_NAVI10 as u32),
+        ()
+    )]
+);
+
+module! {
+    type: Guard,
+    name: "rdna1_kfd_guard",
+    authors: ["The rdna1_kfd_guard maintainers"],
+    description: "Reports what is true of a Navi10 and what KFD claims of it",
+    license: "GPL",
+}
+
+/// What `modinfo` shows as the version; the `module!` macro has no key for it.
+#[link_section = ".modinfo"]
+#[used]
+static MODINFO_VERSION: [u8; 14] = *b"version=0.1.0\0";

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Finding functions on the PCI bus without being their driver.
+//!
+//! C header: [`include/linux/pci.h`](srctree/include/linux/pci.h)
+
+use core::ptr::NonNull;
+
+use kernel::{
+    bindings,
+    pci,
+    prelude::*,
+    sync::aref::ARef, //
+};
+
+/// The functions with that vendor and device, in the PCI core's order.
+pub(crate) fn functions(vendor: u16, device: u16) -> Functions {
+    Functions {
+        vendor,
+        device,
+        last: None,
+    }
+}
+
+/// An iterator over functions on the PCI bus. Those that come or go meanwhile may be missed.
+pub(crate) struct Functions {
+    vendor: u16,
+    device: u16,
+    last: Option<ARef<pci::Device>>,
+}
+
+impl Iterator for Functions {
+    type Item = ARef<pci::Device>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let last = self.last.take().map_or(core::ptr::null_mut(), |last| {
+            ARef::into_raw(last).cast::<bindings::pci_dev>().as_ptr()
+        });
+        // SAFETY: `last` is NULL or a device that we hold a reference on, which the call takes.
+        let next =
+            unsafe { bindings::pci_get_device(self.vendor.into(), self.device.into(), last) };
+        let next = owned(next)?;
+        self.last = Some(next.clone());
+        Some(next)
+    }
+}
+
+/// The function at that place, if there is one.
+pub(crate) fn function_at(domain: u32, bus: u8, devfn: u8) -> Option<ARef<pci::Device>> {
+    let domain = c_int::try_from(domain).ok()?;
+    // SAFETY: The call takes plain numbers; one that no device has gives NULL.
+    owned(unsafe { bindings::pci_get_domain_bus_and_slot(domain, bus.into(), devfn.into()) })
+}
+
+/// Takes over the reference that a lookup of the PCI core returns, NULL if it found nothing.
+///
+/// Private, as it trusts its callers: the two lookups above, both documented to return a device
+/// with a reference that the caller must put.
+fn owned(device: *mut bindings::pci_dev) -> Option<ARef<pci::Device>> {
+    let device = NonNull::new(device)?;
+    // SAFETY: The PCI core returned `device` with a reference for us, and `pci::Device` is a
+    // transparent wrapper of `struct pci_dev`.
+    Some(unsafe { ARef::from_raw(device.cast::<pci::Device>()) })
+}
+
+/// The name of the function's device, padded with zeros, or as much of it as a PCI name can have.
+///
+/// `Device::name()` of the kernel crate counts the length of the name with arithmetic that, compiled
+/// into this module, can panic.
+pub(crate) fn name(device: &pci::Device) -> [u8; 16] {
+    let mut name = [0; 16];
+    let raw: *const pci::Device = device;
+    // SAFETY: `device` is a valid `struct pci_dev`, which `pci::Device` wraps transparently. The
+    // address of its `dev` is taken without reading it.
+    let raw = unsafe { &raw const (*raw.cast::<bindings::pci_dev>()).dev };
+    // SAFETY: `raw` is a valid `struct device`. The core sets the name of a PCI device before the
+    // device can be found, and does not change it as long as it lives.
+    let mut source = unsafe { bindings::dev_name(raw) }.cast::<u8>();
+    for place in &mut name {
+        // SAFETY: `source` points into a C string: no NUL has been passed.
+        *place = unsafe { *source };
+        if *place == 0 {
+            break;
+        }
+        source = source.wrapping_add(1);
+    }
+    name
+}
+
+/// The function's PCI Express Link Status register, if it has one and answers.
+pub(crate) fn link_status(device: &pci::Device) -> Option<u16> {
+    let raw: *const pci::Device = device;
+    let mut status = 0u16;
+    // SAFETY: `device` is a valid `struct pci_dev`, which `pci::Device` wraps transparently, and
+    // `status` is writable. The call locks config space access by itself, and only reads.
+    let error = unsafe {
+        bindings::pcie_capability_read_word(
+            raw.cast_mut().cast(),
+            bindings::PCI_EXP_LNKSTA as c_int,
+            &mut status,
+        )
+    };
+    // All ones is what a device that does not answer reads as; 0 is one without the register.
+    (error == 0 && status != 0 && status != u16::MAX).then_some(status)
+}

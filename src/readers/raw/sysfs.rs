@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A private mount of sysfs, and the reading of its files and folders.
+//!
+//! The mount is nobody's but ours: it does not show in any mount namespace, and is the same for
+//! every reader, whatever containers or roots they live in.
+//!
+//! C headers: [`include/linux/fs.h`](srctree/include/linux/fs.h),
+//! [`include/linux/mount.h`](srctree/include/linux/mount.h)
+
+use core::ptr::NonNull;
+
+use kernel::{
+    bindings,
+    container_of,
+    error::{
+        from_err_ptr,
+        to_result, //
+    },
+    prelude::*, //
+};
+
+/// A mount of sysfs.
+///
+/// # Invariants
+///
+/// `0` is a mount from `kern_mount()` that has not been given to `kern_unmount()`.
+pub(crate) struct Sysfs(NonNull<bindings::vfsmount>);
+
+// SAFETY: A mount may be used and unmounted from any task.
+unsafe impl Send for Sysfs {}
+
+// SAFETY: All that is done through a shared reference is to open files, which takes references on
+// the mount by itself and may be done by any number of tasks at once.
+unsafe impl Sync for Sysfs {}
+
+impl Sysfs {
+    /// Mounts sysfs.
+    pub(crate) fn mount() -> Result<Self> {
+        // SAFETY: The name is a valid C string. The type returned holds a reference on the module
+        // that the file system lives in; sysfs is always built in (`fs/sysfs/Makefile`), so there
+        // is no module, and nothing to put.
+        let kind = unsafe { bindings::get_fs_type(c"sysfs".as_char_ptr()) };
+        let kind = NonNull::new(kind).ok_or(ENODEV)?;
+        // SAFETY: `kind` is a registered file system type that can't go away.
+        let mount = from_err_ptr(unsafe { bindings::kern_mount(kind.as_ptr()) })?;
+        // INVARIANT: `mount` was just made by `kern_mount()`.
+        NonNull::new(mount).map(Self).ok_or(ENODEV)
+    }
+
+    /// Reads the file at `path` once, from its start, and returns what fits `buffer`.
+    ///
+    /// sysfs shows a file's whole content in the first read.
+    pub(crate) fn read<'b>(&self, path: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
+        let file = self.open(path, bindings::O_RDONLY)?;
+        let mut position = 0;
+        // SAFETY: `file` is open for reading, `buffer` is writable for its length, and `position`
+        // is ours for the call.
+        let length = unsafe {
+            bindings::kernel_read(
+                file.0.as_ptr(),
+                buffer.as_mut_ptr().cast(),
+                buffer.len(),
+                &mut position,
+            )
+        };
+        let length = match usize::try_from(length) {
+            Ok(length) => length,
+            // An errno, which fits.
+            Err(_) => return Err(Error::from_errno(length as c_int)),
+        };
+        buffer.get(..length).ok_or(EIO)
+    }
+
+    /// Calls `each` with the name of every entry of the folder at `path`, until it fails.
+    pub(crate) fn list(&self, path: &CStr, each: &mut dyn FnMut(&[u8]) -> Result) -> Result {
+        let file = self.open(path, bindings::O_RDONLY | bindings::O_DIRECTORY)?;
+        let mut listing = Listing {
+            context: bindings::dir_context {
+                actor: Some(Listing::entry),
+                count: c_int::MAX,
+                ..Default::default()
+            },
+            each,
+            result: Ok(()),
+        };
+        // SAFETY: `file` is an open folder. `context` is only used during the call, and is the
+        // member of a `Listing` that nothing else uses meanwhile, as `Listing::entry` requires.
+        to_result(unsafe { bindings::iterate_dir(file.0.as_ptr(), &raw mut listing.context) })?;
+        listing.result
+    }
+
+    fn open(&self, path: &CStr, flags: u32) -> Result<OpenFile> {
+        // SAFETY: By the type invariant the mount is alive, and so is its root.
+        let root = unsafe { self.0.as_ref() }.mnt_root;
+        let root = bindings::path {
+            mnt: self.0.as_ptr(),
+            dentry: root,
+        };
+        // SAFETY: `root` is a valid path for the call, which takes its own references, and `path`
+        // is a valid C string. No file is created, so the mode does not matter.
+        let file = from_err_ptr(unsafe {
+            bindings::file_open_root(&root, path.as_char_ptr(), flags as c_int, 0)
+        })?;
+        // INVARIANT: `file_open_root()` returns a reference of ours.
+        NonNull::new(file).map(OpenFile).ok_or(ENOENT)
+    }
+}
+
+impl Drop for Sysfs {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant this is a mount of `kern_mount()`, given back only here.
+        unsafe { bindings::kern_unmount(self.0.as_ptr()) };
+    }
+}
+
+/// An open file.
+///
+/// # Invariants
+///
+/// `0` is a file that we hold a reference on.
+struct OpenFile(NonNull<bindings::file>);
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant the reference is ours to give back.
+        unsafe { bindings::fput(self.0.as_ptr()) };
+    }
+}
+
+/// What the kernel needs while it lists a folder for us.
+struct Listing<'a> {
+    context: bindings::dir_context,
+    each: &'a mut dyn FnMut(&[u8]) -> Result,
+    result: Result,
+}
+
+impl Listing<'_> {
+    /// Takes one entry; returns whether to go on.
+    ///
+    /// # Safety
+    ///
+    /// `context` must be the member of a `Listing` that nothing else uses during the call, and
+    /// `name` must be valid for `length` bytes.
+    unsafe extern "C" fn entry(
+        context: *mut bindings::dir_context,
+        name: *const c_char,
+        length: c_int,
+        _position: bindings::loff_t,
+        _inode: u64,
+        _kind: c_uint,
+    ) -> bool {
+        // SAFETY: The caller guarantees that `context` is the member of a `Listing`.
+        let listing = unsafe { container_of!(context, Self, context) };
+        // SAFETY: The caller guarantees that nothing else uses it during the call.
+        let listing = unsafe { &mut *listing };
+        let Ok(length) = usize::try_from(length) else {
+            return true;
+        };
+        // SAFETY: The caller guarantees that `name` is valid for `length` bytes.
+        let name = unsafe { core::slice::from_raw_parts(name.cast::<u8>(), length) };
+        listing.result = (listing.each)(name);
+        listing.result.is_ok()
+    }
+}
