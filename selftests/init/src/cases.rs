@@ -49,6 +49,7 @@ const TREE: &[Case] = &[
     Case::new("truth-without-atomics", cards::truth_without_atomics),
     Case::new("card-there-before-load", cards::card_before_load),
     Case::new("two-cards", cards::two_cards),
+    Case::new("twelve-cards", cards::twelve_cards),
     Case::new("on-pci-not-in-kfd", cards::absent_from_kfd),
     Case::new("lie-bank-flags", lies::bank_flags),
     Case::new("lie-gfx-version", lies::gfx_version),

@@ -32,6 +32,18 @@ pub fn node(number: &str) -> PathBuf {
     Path::new(TOPOLOGY).join("nodes").join(number)
 }
 
+/// Whether KFD publishes a link from the CPU's node to this one.
+pub fn has_link_from_cpu(number: &str) -> Result<bool> {
+    let links = node("0").join("io_links");
+    for link in fs::read_dir(&links).with_context(|| format!("list {}", links.display()))? {
+        let properties = link.context("list KFD's links")?.path().join("properties");
+        if property(&properties, "node_to")?.to_string() == number {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// KFD's `generation_id`.
 pub fn generation() -> Result<u64> {
     number(&Path::new(TOPOLOGY).join("generation_id"))

@@ -24,10 +24,10 @@ const RULES: &[&str] = &[
     "heap-bar",
 ];
 
-/// The rules that have something to judge: without a large BAR there is no CPU-to-GPU link.
+/// The rules that have something to judge: KFD makes a link from the CPU only for a public heap.
 fn rules_for(card: &Card) -> Result<Vec<&'static str>> {
-    let large = card.get("bar")? == "large";
-    let judged = |rule: &&str| large || *rule != "link-coherent";
+    let linked = kfd::has_link_from_cpu(card.node())?;
+    let judged = |rule: &&str| linked || *rule != "link-coherent";
     Ok(RULES.iter().copied().filter(judged).collect())
 }
 
@@ -74,6 +74,11 @@ impl View {
         let heap = self.heaps.one(&[("gpu", card.gpu())])?;
         heap.expect(&[("flags", "0x0"), ("heap", heap_of(card)?)])?;
         heap.expect(&[("size_bytes", card.get("bank_bytes")?)])?;
+        let linked = kfd::has_link_from_cpu(card.node())?;
+        ensure!(
+            linked == (card.get("bar")? == "large"),
+            "link from the CPU: seen {linked}"
+        );
         let flags = self.flags.one(&[("gpu", card.gpu())])?;
         flags.expect(&[
             ("claimed_hot_pluggable", "0"),

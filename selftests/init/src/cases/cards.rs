@@ -140,3 +140,26 @@ pub fn absent_from_kfd(ctx: &mut Ctx) -> Result<()> {
     ctx.note(format!("reason={}", gpu.get("reason")?));
     guard::unload()
 }
+
+/// More text than a page: every record is there, none twice, and in pieces the same.
+pub fn twelve_cards(ctx: &mut Ctx) -> Result<()> {
+    let slots = 0..12;
+    let words: Vec<String> = slots.clone().map(|slot| format!("slot={slot}")).collect();
+    TREE.load(&ctx.modules, &words.join(";"))?;
+    guard::load(&ctx.modules)?;
+    let view = View::read()?;
+    view.expect_cards(words.len())?;
+    for slot in slots {
+        view.expect_truth(&TREE.card(slot)?)?;
+    }
+    ensure!(
+        view.checks.text.len() > 4096,
+        "not more than a page: tried nothing"
+    );
+    let pieces = guard::read_chunked(&guard::path("checks"), 1)?;
+    ensure!(
+        pieces == view.checks.text,
+        "checks differs if read byte by byte:\n{pieces}"
+    );
+    guard::unload()
+}
