@@ -1,31 +1,161 @@
-//! Which accelerator runs guests here.
+//! Which accelerator runs guests here. That `/dev/kvm` exists says nothing: it
+//! may open, make a virtual machine, and still run no stock kernel. So one is
+//! run for a moment, and the outcome is remembered until the host is rebooted.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::cache::Cache;
+use crate::cache::{write_atomically, Cache};
+use crate::qemu::{self, Ending, Guest, Port};
+use crate::ui::Ui;
+
+const KVM: [&str; 4] = ["-accel", "kvm", "-cpu", "host"];
+/// One thread: with more, QEMU 7.2 crashes guests that patch live code.
+const TCG: [&str; 4] = ["-accel", "tcg,thread=single", "-cpu", "qemu64"];
+
+/// What a kernel says that has come up and misses nothing but a root to mount.
+const CAME_UP: &str = "Unable to mount root fs";
+const LIMIT: Duration = Duration::from_secs(20);
+const SILENCE: Duration = Duration::from_secs(8);
 
 /// An accelerator that was tried.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Accelerator {
-    /// Whether KVM runs a guest.
-    pub kvm: bool,
-    /// How that is known.
-    pub reason: String,
+    kvm: bool,
+    reason: String,
     boot_id: String,
     qemu: String,
 }
 
 impl Accelerator {
+    /// What is remembered, or else what a trial shows.
+    pub fn find(cache: &Cache, ui: &Ui, image: &Path) -> Result<Self> {
+        let qemu = qemu::version()?;
+        if let Some(known) = Self::remembered(cache).filter(|a| a.qemu == qemu) {
+            return Ok(known);
+        }
+        let _lock = cache.exclusive(ui, "accelerator")?;
+        if let Some(known) = Self::remembered(cache).filter(|a| a.qemu == qemu) {
+            return Ok(known);
+        }
+        let activity = ui.begin("accelerator: can KVM run the stock kernel?");
+        let (kvm, reason) = try_kvm(image)?;
+        let found = Self {
+            kvm,
+            reason,
+            boot_id: boot_id(),
+            qemu,
+        };
+        write_atomically(&path(cache), &toml::to_string(&found)?)?;
+        activity.done(&found.to_string());
+        Ok(found)
+    }
+
     /// What was found out since the host was booted.
-    pub fn remembered(_cache: &Cache) -> Option<Self> {
-        None
+    pub fn remembered(cache: &Cache) -> Option<Self> {
+        let text = std::fs::read_to_string(path(cache)).ok()?;
+        let known: Self = toml::from_str(&text).ok()?;
+        (known.boot_id == boot_id()).then_some(known)
+    }
+
+    /// QEMU's words for it.
+    pub fn arguments(&self) -> &'static [&'static str] {
+        if self.kvm {
+            &KVM
+        } else {
+            &TCG
+        }
     }
 }
 
 impl fmt::Display for Accelerator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.reason)
+        let name = if self.kvm { "KVM" } else { "TCG" };
+        write!(f, "{name} ({})", self.reason)
+    }
+}
+
+fn path(cache: &Cache) -> PathBuf {
+    cache.root().join("accelerator.toml")
+}
+
+fn boot_id() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    id.unwrap_or_default().trim().to_owned()
+}
+
+/// Whether KVM runs the kernel, and how that is known.
+fn try_kvm(image: &Path) -> Result<(bool, String)> {
+    if let Err(error) = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/kvm")
+    {
+        return Ok((false, format!("/dev/kvm cannot be opened: {error}")));
+    }
+    let started = Instant::now();
+    let guest = Guest {
+        image,
+        initramfs: None,
+        command_line: "panic=-1".to_owned(),
+        accelerator: &KVM,
+        limit: LIMIT,
+        silence: SILENCE,
+    };
+    let (mut console, mut complaint) = (Vec::new(), Vec::new());
+    let ending = guest.run(|port, bytes| match port {
+        Port::Console => console.extend_from_slice(bytes),
+        Port::Qemu => complaint.extend_from_slice(bytes),
+        Port::Ktap | Port::Output => {}
+    })?;
+    let seconds = started.elapsed().as_secs_f64();
+    Ok(judge(
+        &String::from_utf8_lossy(&console),
+        &String::from_utf8_lossy(&complaint),
+        ending,
+        seconds,
+    ))
+}
+
+fn judge(console: &str, complaint: &str, ending: Ending, seconds: f64) -> (bool, String) {
+    if console.contains(CAME_UP) {
+        return (
+            true,
+            format!("a trial boot of the stock kernel took {seconds:.1} s"),
+        );
+    }
+    let complaint = complaint
+        .lines()
+        .map(str::trim)
+        .find(|l| !l.is_empty())
+        .map(|l| format!(": {l}"))
+        .unwrap_or_default();
+    (
+        false,
+        format!("/dev/kvm is there, but runs no stock kernel: {ending}{complaint}"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_that_came_up_shows_that_kvm_works() {
+        let console =
+            "[    1.0] Kernel panic - not syncing: VFS: Unable to mount root fs on \"\" or unknown-block(0,0)\n";
+        assert!(judge(console, "", Ending::OverTime(LIMIT), 1.5).0);
+    }
+
+    #[test]
+    fn the_complaint_of_qemu_is_told() {
+        let complaint = "\nqemu-system-x86_64: error: failed to set MSR 0x10a to 0x0\n";
+        let (kvm, reason) = judge("", complaint, Ending::Silent(SILENCE), 0.2);
+        assert!(!kvm);
+        assert!(reason.contains("failed to set MSR 0x10a"), "{reason}");
     }
 }

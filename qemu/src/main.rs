@@ -2,11 +2,20 @@
 //! boots them under QEMU and judges what came of it.
 
 mod accel;
+mod boot;
+mod build;
 mod cache;
 mod config;
 mod cpio;
+mod demo;
+mod host;
+mod judge;
 mod provision;
+mod prune;
+mod qemu;
 mod run;
+mod tally;
+mod test;
 mod ui;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +24,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
+use build::{elf, Builder, Products};
 use cache::Cache;
 use config::Kernels;
 use provision::{Provision, Ready};
@@ -47,8 +57,31 @@ struct Options {
 enum Command {
     /// Fetch the stock kernel and prepare all that building and booting needs
     Provision,
+    /// Build the modules and the guest
+    Build,
+    /// Boot the demo, show what the module says, and judge it
+    Demo {
+        /// Let the card's KFD node lie in the way of this rule
+        #[arg(long, value_name = "RULE")]
+        lie: Option<String>,
+    },
+    /// Run all checks; the last line is their count
+    Test {
+        /// Only groups of this name, or SUITE/CASE; with * and ?
+        #[arg(long, value_name = "GLOB")]
+        filter: Option<String>,
+        /// Show the groups and run nothing
+        #[arg(long)]
+        list: bool,
+    },
     /// Show what was resolved
     Resolved,
+    /// Show what the cache holds; remove what kernels.toml no longer names
+    Prune {
+        /// Really remove it
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 /// What every command works with.
@@ -91,6 +124,20 @@ impl Context {
             update: self.options.update,
         })
     }
+
+    fn build(&self, ready: &Ready) -> Result<Products> {
+        let kernel = &self.kernel()?.name;
+        Builder {
+            repo: &self.repo,
+            cache: &self.cache,
+            ui: &self.ui,
+            privilege: &self.privilege,
+            kernel,
+            ready,
+            busy: self.cache.lock_file(&format!("{kernel}.build.busy")),
+        }
+        .build()
+    }
 }
 
 fn main() -> ExitCode {
@@ -112,6 +159,21 @@ fn run_command(cli: Cli) -> Result<ExitCode> {
             let counted = provision::symbols::check(&ready.stock_headers(), &ready.object())?;
             println!("{}: {counted}", ready.choice.abi);
         }
+        Command::Build => {
+            let ready = context.provision()?;
+            let products = context.build(&ready)?;
+            let sizes = elf::sizes(&products.guard)?;
+            println!(
+                "{}: .text {} bytes, .ko {} bytes",
+                products.guard.display(),
+                sizes.text,
+                sizes.file
+            );
+        }
+        Command::Demo { lie } => return demo::run(&context, lie.as_deref()),
+        Command::Test { list: true, .. } => test::list(&context)?,
+        Command::Test { filter, .. } => return test::run(&context, filter.as_deref()),
+        Command::Prune { yes } => prune::run(&context, yes)?,
         Command::Resolved => {
             print!(
                 "{}",

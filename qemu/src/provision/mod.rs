@@ -13,7 +13,7 @@ pub mod symbols;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 pub use chroot::{quote, Chroot};
 pub use metadata::Compilers;
@@ -114,5 +114,19 @@ pub fn provision(provision: &Provision) -> Result<Ready> {
         _resolved: resolved,
     };
     record::write(provision, &ready)?;
+    show_headers(provision.cache, &ready)?;
     Ok(ready)
+}
+
+/// `CACHE/uapi`: where host builds find the kernel tree's own headers.
+fn show_headers(cache: &Cache, ready: &Ready) -> Result<()> {
+    let wanted = ready.source().join("include/uapi");
+    let link = cache.root().join("uapi");
+    if std::fs::read_link(&link).is_ok_and(|l| l == wanted) {
+        return Ok(());
+    }
+    let fresh = tempfile::tempdir_in(cache.root())?;
+    std::os::unix::fs::symlink(&wanted, fresh.path().join("uapi"))?;
+    std::fs::rename(fresh.path().join("uapi"), &link)
+        .with_context(|| format!("cannot make the link {}", link.display()))
 }

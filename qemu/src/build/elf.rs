@@ -1,0 +1,86 @@
+//! What a built module holds: its size, and whether it can panic.
+
+use std::path::Path;
+
+use anyhow::{bail, Context, Result};
+use object::{Object, ObjectSection, ObjectSymbol};
+
+/// How the `core::panicking` path appears in mangled names.
+const PANICKING: &str = "9panicking";
+
+/// Sizes of a module, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// The code that stays loaded (`.text` and its parts).
+    pub text: u64,
+    /// The file.
+    pub file: u64,
+}
+
+/// The sizes of a module.
+pub fn sizes(path: &Path) -> Result<Sizes> {
+    let data = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let file = parse(path, &data)?;
+    let text = file
+        .sections()
+        .filter(|s| {
+            s.name()
+                .is_ok_and(|n| n == ".text" || n.starts_with(".text."))
+        })
+        .map(|s| s.size())
+        .sum();
+    Ok(Sizes {
+        text,
+        file: data.len() as u64,
+    })
+}
+
+/// Fails if the module has any symbol of `core::panicking`, defined or not: a
+/// panic in a module is a crash of the kernel.
+pub fn expect_no_panicking(path: &Path) -> Result<()> {
+    let data = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let file = parse(path, &data)?;
+    let mut symbols = 0;
+    let mut panicking = Vec::new();
+    for name in file.symbols().filter_map(|s| s.name().ok()) {
+        symbols += 1;
+        if name.contains(PANICKING) {
+            panicking.push(name);
+        }
+    }
+    if symbols == 0 {
+        bail!("{} has no symbols to look at", path.display());
+    }
+    if !panicking.is_empty() {
+        bail!(
+            "{} symbols of core::panicking in {}: {}",
+            panicking.len(),
+            path.display(),
+            panicking.join(" ")
+        );
+    }
+    Ok(())
+}
+
+fn parse<'data>(path: &Path, data: &'data [u8]) -> Result<object::File<'data>> {
+    object::File::parse(data).with_context(|| format!("{} is no object file", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// This very test program can panic, and has symbols.
+    #[test]
+    fn a_program_that_can_panic_is_told() {
+        let me = std::env::current_exe().expect("a path");
+        let error = expect_no_panicking(&me).expect_err("tests panic");
+        assert!(error.to_string().contains("core::panicking"), "{error}");
+        assert!(sizes(&me).expect("an ELF file").text > 0);
+    }
+
+    #[test]
+    fn no_object_file_is_no_success() {
+        assert!(expect_no_panicking(Path::new("/etc/passwd")).is_err());
+    }
+}

@@ -1,0 +1,111 @@
+//! Building: the modules in the build root, the guest's first process with the
+//! host's toolchain, and the initramfs that holds them.
+
+pub mod elf;
+mod init;
+mod module;
+mod sync;
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+pub use init::cargo;
+
+use crate::cache::{Cache, LockGuard};
+use crate::cpio::Archive;
+use crate::provision::Ready;
+use crate::run::Privilege;
+use crate::ui::Ui;
+
+/// What building goes by.
+pub struct Builder<'a> {
+    /// The sources.
+    pub repo: &'a Path,
+    /// Where products are kept.
+    pub cache: &'a Cache,
+    /// How progress is shown.
+    pub ui: &'a Ui,
+    /// Root's rights.
+    pub privilege: &'a Privilege,
+    /// The kernel's name in `kernels.toml`.
+    pub kernel: &'a str,
+    /// The kernel to build for.
+    pub ready: &'a Ready,
+    /// Held locked by whatever runs in the root.
+    pub busy: PathBuf,
+}
+
+/// What was built. Nobody else builds while this is held.
+pub struct Products {
+    /// The module under test.
+    pub guard: PathBuf,
+    /// The guest's initramfs.
+    pub initramfs: PathBuf,
+    _lock: LockGuard,
+}
+
+impl Builder<'_> {
+    fn folder(&self) -> PathBuf {
+        self.cache.kernel(self.kernel).join("build")
+    }
+
+    fn log_path(&self, name: &str) -> PathBuf {
+        self.cache
+            .kernel(self.kernel)
+            .join("logs")
+            .join(format!("build-{name}.log"))
+    }
+
+    /// Brings all products up to date.
+    pub fn build(&self) -> Result<Products> {
+        let lock = self
+            .cache
+            .exclusive(self.ui, &format!("{}.build", self.kernel))?;
+        // What a killed run left may still be writing.
+        drop(self.cache.exclusive(self.ui, &self.busy_name())?);
+        std::fs::create_dir_all(self.folder())?;
+        let guard = module::GUARD.build(self)?;
+        let fixture = module::FIXTURE.build(self)?;
+        let init = init::build(self)?;
+        let initramfs = self.folder().join("initramfs.cpio");
+        self.write_initramfs(&initramfs, &init, guard.iter().chain(&fixture))
+            .with_context(|| format!("cannot write {}", initramfs.display()))?;
+        Ok(Products {
+            guard: guard.into_iter().next().context("no module was built")?,
+            initramfs,
+            _lock: lock,
+        })
+    }
+
+    fn busy_name(&self) -> String {
+        let name = self.busy.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
+    /// The stock modules are an archive already; what is fresh follows it.
+    fn write_initramfs<'p>(
+        &self,
+        path: &Path,
+        init: &Path,
+        modules: impl Iterator<Item = &'p PathBuf>,
+    ) -> Result<()> {
+        let partial = path.with_extension("partial");
+        let mut out = BufWriter::new(File::create(&partial)?);
+        std::io::copy(&mut File::open(self.ready.stock_archive())?, &mut out)?;
+        let mut archive = Archive::new(out);
+        for folder in ["dev", "proc", "sys", "tmp"] {
+            archive.folder(folder)?;
+        }
+        archive.program("init", &std::fs::read(init)?)?;
+        for module in modules {
+            let name = module.file_name().unwrap_or_default().to_string_lossy();
+            archive.file(&format!("modules/{name}"), &std::fs::read(module)?)?;
+        }
+        archive.finish()?.flush()?;
+        std::fs::rename(&partial, path)?;
+        Ok(())
+    }
+}

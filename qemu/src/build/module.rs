@@ -1,0 +1,110 @@
+//! Building kernel modules inside the build root.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::sync::Sources;
+use super::Builder;
+use crate::provision::{quote, Chroot};
+use crate::run::Log;
+
+/// A folder of kernel modules.
+pub struct Modules {
+    /// Its name in the cache and in messages.
+    pub name: &'static str,
+    /// What it is made from.
+    pub sources: Sources,
+    /// What it makes.
+    pub products: &'static [&'static str],
+}
+
+/// The module under test.
+pub const GUARD: Modules = Modules {
+    name: "module",
+    sources: Sources {
+        paths: &["Kbuild", "src", "rust-bindings"],
+        endings: &["rs", "h", "bindgen"],
+        prefix: "",
+    },
+    products: &["rdna1_kfd_guard.ko"],
+};
+
+/// The virtual card.
+pub const FIXTURE: Modules = Modules {
+    name: "fixture",
+    sources: Sources {
+        paths: &["selftests/fixture/Kbuild", "selftests/fixture"],
+        endings: &["c", "h", "sh"],
+        prefix: "selftests/fixture",
+    },
+    products: &["navi10_tree.ko", "navi10_stock.ko"],
+};
+
+impl Modules {
+    /// Brings the modules up to date and gives their paths.
+    pub fn build(&self, builder: &Builder) -> Result<Vec<PathBuf>> {
+        let folder = builder.folder().join(self.name);
+        let unfinished = builder.folder().join(format!("{}.unfinished", self.name));
+        let made_with = builder.folder().join(format!("{}.made-with", self.name));
+        // make trusts what it finds. What a killed run wrote in part, or what
+        // was built with other metadata at the same path, it must not find.
+        let same =
+            std::fs::read_to_string(&made_with).is_ok_and(|id| id == builder.ready.object_id());
+        if unfinished.exists() || !same {
+            builder.privilege.remove_tree(&folder)?;
+        }
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        self.sources.sync(builder.repo, &folder)?;
+
+        let activity = builder.ui.begin(format!("build: {}", self.name));
+        let log = Log::create(builder.log_path(self.name))?;
+        std::fs::write(&unfinished, "")?;
+        std::fs::write(&made_with, builder.ready.object_id())?;
+        let jobs = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let result = builder.chroot(&folder).sh(
+            &format!(
+                "make -C /mnt/object M=/mnt/module CC={} -j{jobs} modules\n\
+                 chmod -R a+rX /mnt/module\n",
+                quote(&builder.ready.compilers.cc)
+            ),
+            &log,
+            Some(&activity),
+        );
+        // A build that failed by itself has tidied up after itself.
+        std::fs::remove_file(&unfinished)?;
+        result.with_context(|| format!("building the {}", self.name))?;
+        report_warnings(&log, self.name);
+
+        let products: Vec<_> = self.products.iter().map(|p| folder.join(p)).collect();
+        for product in &products {
+            let size = std::fs::metadata(product)
+                .with_context(|| format!("the build made no {}", product.display()))?
+                .len();
+            log.note(&format!("{}: {size} bytes", product.display()));
+        }
+        activity.done("");
+        Ok(products)
+    }
+}
+
+fn report_warnings(log: &Log, name: &str) {
+    let text = log.text();
+    let warnings = text
+        .lines()
+        .filter(|l| !l.starts_with('$') && l.to_ascii_lowercase().contains("warning:"))
+        .count();
+    if warnings > 0 {
+        eprintln!("build: {name}: {warnings} compiler warnings, see the log");
+    }
+}
+
+impl<'a> Builder<'a> {
+    fn chroot(&'a self, folder: &Path) -> Chroot<'a> {
+        Chroot::new(self.privilege, self.ready.root(), &self.busy)
+            .read_only(self.ready.source(), "source")
+            .read_only(self.ready.object(), "object")
+            .writable(folder, "module")
+    }
+}

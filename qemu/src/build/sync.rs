@@ -1,0 +1,133 @@
+//! Copies sources to where they are built. Only what changed is copied, so
+//! that make rebuilds no more than it must.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// The list of what was copied, kept beside it.
+const MANIFEST: &str = ".synced";
+
+/// Which files belong to a build: not what an earlier build left among them.
+pub struct Sources {
+    /// Single files and whole folders, relative to the repository.
+    pub paths: &'static [&'static str],
+    /// The endings that sources in folders have.
+    pub endings: &'static [&'static str],
+    /// What is cut from the front of the paths.
+    pub prefix: &'static str,
+}
+
+impl Sources {
+    /// Makes the sources in `to` equal to those of `repo`. Says whether
+    /// anything had to be done.
+    pub fn sync(&self, repo: &Path, to: &Path) -> Result<bool> {
+        let mut found = BTreeSet::new();
+        for path in self.paths {
+            self.find(repo, Path::new(path), &mut found)?;
+        }
+        let mut changed = false;
+        let mut kept = BTreeSet::new();
+        for path in &found {
+            let name = path.strip_prefix(self.prefix).unwrap_or(path);
+            changed |= copy_if_changed(&repo.join(path), &to.join(name))?;
+            kept.insert(name.to_string_lossy().into_owned());
+        }
+        let manifest = to.join(MANIFEST);
+        let before = fs::read_to_string(&manifest).unwrap_or_default();
+        for gone in before.lines().filter(|l| !kept.contains(*l)) {
+            changed = true;
+            match fs::remove_file(to.join(gone)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("cannot remove {gone}"))
+                }
+                _ => {}
+            }
+        }
+        let list: Vec<_> = kept.into_iter().collect();
+        fs::write(&manifest, list.join("\n"))
+            .with_context(|| format!("cannot write {}", manifest.display()))?;
+        Ok(changed)
+    }
+
+    fn find(&self, repo: &Path, path: &Path, found: &mut BTreeSet<PathBuf>) -> Result<()> {
+        let full = repo.join(path);
+        if full.is_file() {
+            found.insert(path.to_owned());
+            return Ok(());
+        }
+        let entries = fs::read_dir(&full)
+            .with_context(|| format!("the source {} is missing", full.display()))?;
+        for entry in entries {
+            let entry = entry?;
+            let path = path.join(entry.file_name());
+            let is_source = path
+                .extension()
+                .is_some_and(|e| self.endings.iter().any(|wanted| e == *wanted));
+            if entry.file_type()?.is_dir() {
+                self.find(repo, &path, found)?;
+            } else if is_source {
+                found.insert(path);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn copy_if_changed(from: &Path, to: &Path) -> Result<bool> {
+    let data = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
+    if fs::read(to).is_ok_and(|old| old == data) {
+        return Ok(false);
+    }
+    if let Some(parent) = to.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    fs::write(to, data).with_context(|| format!("cannot write {}", to.display()))?;
+    let mode = fs::metadata(from)?.permissions();
+    fs::set_permissions(to, mode)?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCES: Sources = Sources {
+        paths: &["Kbuild", "src"],
+        endings: &["rs"],
+        prefix: "",
+    };
+
+    #[test]
+    fn changed_files_come_removed_ones_go_and_products_stay() {
+        let repo = tempfile::tempdir().expect("a folder");
+        let to = tempfile::tempdir().expect("a folder");
+        let src = repo.path().join("src");
+        fs::create_dir(&src).expect("a folder");
+        fs::write(repo.path().join("Kbuild"), "a").expect("a file");
+        fs::write(src.join("one.rs"), "1").expect("a file");
+        fs::write(src.join("two.rs"), "2").expect("a file");
+        fs::write(src.join("two.o"), "an in-tree build's").expect("a file");
+
+        assert!(SOURCES.sync(repo.path(), to.path()).expect("synced"));
+        assert!(!SOURCES.sync(repo.path(), to.path()).expect("synced"));
+        assert!(!to.path().join("src/two.o").exists());
+
+        fs::write(to.path().join("src/one.o"), "ours").expect("a file");
+        fs::remove_file(src.join("two.rs")).expect("removed");
+        assert!(SOURCES.sync(repo.path(), to.path()).expect("synced"));
+        assert!(!to.path().join("src/two.rs").exists());
+        assert!(to.path().join("src/one.o").exists());
+    }
+
+    #[test]
+    fn a_missing_source_is_named() {
+        let empty = tempfile::tempdir().expect("a folder");
+        let error = SOURCES
+            .sync(empty.path(), empty.path())
+            .expect_err("nothing there");
+        assert!(error.to_string().contains("Kbuild"), "{error}");
+    }
+}

@@ -1,0 +1,61 @@
+//! `harness demo`: what the module says of a card, on a stock kernel.
+
+use std::process::ExitCode;
+
+use anyhow::{bail, Result};
+
+use crate::accel::Accelerator;
+use crate::boot::Boot;
+use crate::config::Suites;
+use crate::Context;
+
+const TAIL: usize = 20;
+
+/// Boots the demo, its output going to standard output.
+pub fn run(context: &Context, lie: Option<&str>) -> Result<ExitCode> {
+    let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if lie.is_some_and(|l| l.is_empty() || !l.chars().all(word)) {
+        bail!("--lie wants the name of a rule, such as bank-flags");
+    }
+    let ready = context.provision()?;
+    let products = context.build(&ready)?;
+    let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image())?;
+    context
+        .ui
+        .say(format!("booting {} with {accelerator}", ready.choice.abi));
+    let booted = Boot {
+        cache: &context.cache,
+        ui: &context.ui,
+        image: &ready.image(),
+        initramfs: &products.initramfs,
+        accelerator: &accelerator,
+        suite: Suites::load(&context.repo)?.find("demo")?,
+        extra: lie.map_or(String::new(), |l| format!("rdna1.lie={l}")),
+        live: true,
+    }
+    .run()?;
+    let seconds = booted.took.as_secs_f64();
+    if booted.verdict.passed() {
+        context.ui.say(format!(
+            "the boot passed ({seconds:.0} s); console log: {}",
+            booted.console_path().display()
+        ));
+        return Ok(ExitCode::SUCCESS);
+    }
+    for reason in &booted.verdict.reasons {
+        context.ui.say(format!("FAIL {reason}"));
+    }
+    for case in &booted.verdict.stream.cases {
+        if case.outcome == crate::judge::ktap::Outcome::Failed {
+            for note in &case.notes {
+                context.ui.say(format!("  {}: {note}", case.name));
+            }
+        }
+    }
+    context.ui.say(format!(
+        "the console's last lines:\n{}console log: {}",
+        booted.console_tail(TAIL),
+        booted.console_path().display()
+    ));
+    Ok(ExitCode::FAILURE)
+}

@@ -1,0 +1,161 @@
+//! The checks that run on the host: cargo's tests, rustfmt, clippy.
+
+use std::path::Path;
+
+use anyhow::{bail, Context, Result};
+
+use crate::build::cargo;
+use crate::run::{self, Log};
+use crate::tally::{Outcome, Tally};
+use crate::ui::Ui;
+
+/// Where the checks run, and where their logs go.
+pub struct Host<'a> {
+    /// The repository.
+    pub repo: &'a Path,
+    /// The folder for logs.
+    pub logs: &'a Path,
+    /// How progress is shown.
+    pub ui: &'a Ui,
+}
+
+impl Host<'_> {
+    /// `cargo test` for the whole workspace.
+    pub fn tests(&self) -> Result<Outcome> {
+        let log = Log::create(self.logs.join("host-tests.log"))?;
+        let activity = self.ui.begin("host tests");
+        let mut command = cargo();
+        command
+            .current_dir(self.repo)
+            .args(["test", "--workspace", "--no-fail-fast"]);
+        let result = run::logged(&mut command, &log, Some(&activity));
+        activity.done("");
+        Ok(judge_tests(&log.text(), result))
+    }
+
+    /// `cargo fmt --check`.
+    pub fn format(&self) -> Result<Outcome> {
+        self.check(
+            "rustfmt",
+            "fmt",
+            &["fmt", "--all", "--", "--check", "--color=never"],
+        )
+    }
+
+    /// `cargo clippy`, warnings denied.
+    pub fn clippy(&self) -> Result<Outcome> {
+        let words = [
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--color=never",
+            "--",
+            "-D",
+            "warnings",
+        ];
+        self.check("clippy", "clippy", &words)
+    }
+
+    fn check(&self, name: &str, component: &str, words: &[&str]) -> Result<Outcome> {
+        if run::output(cargo().args([component, "--version"])).is_err() {
+            return Ok(Outcome::skipped(format!("no cargo {component} here")));
+        }
+        let log = Log::create(self.logs.join(format!("{name}.log")))?;
+        let activity = self.ui.begin(name);
+        let result = run::logged(
+            cargo().current_dir(self.repo).args(words),
+            &log,
+            Some(&activity),
+        );
+        activity.done("");
+        Ok(Outcome::of(result.map(|()| String::new())))
+    }
+}
+
+/// Counts come from the `test result:` lines, never from the exit status alone.
+fn judge_tests(text: &str, result: Result<()>) -> Outcome {
+    let mut tally = Tally::default();
+    for line in text.lines() {
+        match count(line) {
+            Ok(Some(one)) => tally.add(one),
+            Ok(None) => {}
+            Err(error) => return Outcome::of(Err(error)),
+        }
+    }
+    let mut details = String::new();
+    if let Err(error) = result {
+        if tally.failed == 0 {
+            // No test failed, but something did: most often the compiler.
+            tally.add(Tally::FAIL);
+        }
+        for line in text.lines().filter(|l| l.ends_with("... FAILED")) {
+            details.push_str(line);
+            details.push('\n');
+        }
+        details.push_str(&format!("{error:#}"));
+    } else if tally.passed == 0 {
+        tally.add(Tally::FAIL);
+        details.push_str("cargo ran no test");
+    }
+    Outcome {
+        tally,
+        note: String::new(),
+        details,
+    }
+}
+
+/// `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; ...`
+fn count(line: &str) -> Result<Option<Tally>> {
+    let Some(rest) = line.trim().strip_prefix("test result: ") else {
+        return Ok(None);
+    };
+    let Some((_, counts)) = rest.split_once(". ") else {
+        bail!("cannot read cargo's line: {line}");
+    };
+    let number = |what: &str| -> Result<usize> {
+        counts
+            .split("; ")
+            .find_map(|c| c.strip_suffix(what)?.trim().parse().ok())
+            .with_context(|| format!("no {what} in cargo's line: {line}"))
+    };
+    Ok(Some(Tally {
+        passed: number("passed")?,
+        failed: number("failed")?,
+        skipped: number("ignored")?,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "running 2 tests\ntest a ... ok\n\
+        test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\
+        test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n";
+
+    #[test]
+    fn results_are_added_up() {
+        let tally = judge_tests(GOOD, Ok(())).tally;
+        assert_eq!(tally.to_string(), "5 passed, 0 failed, 1 skipped");
+    }
+
+    #[test]
+    fn what_does_not_compile_is_a_failure() {
+        let outcome = judge_tests(GOOD, Err(anyhow::anyhow!("could not compile")));
+        assert_eq!(outcome.tally.failed, 1);
+    }
+
+    #[test]
+    fn no_test_is_a_failure() {
+        assert_eq!(judge_tests("", Ok(())).tally.failed, 1);
+    }
+
+    #[test]
+    fn a_failed_test_is_counted_once() {
+        let text =
+            "test b ... FAILED\ntest result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured;\n";
+        let outcome = judge_tests(text, Err(anyhow::anyhow!("exit status: 101")));
+        assert_eq!(outcome.tally.failed, 1);
+        assert!(outcome.details.starts_with("test b ... FAILED"));
+    }
+}

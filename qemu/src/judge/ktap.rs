@@ -1,0 +1,198 @@
+//! Reading the guest's KTAP stream.
+
+/// One case.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Case {
+    /// Its name.
+    pub name: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What was said of it.
+    pub notes: Vec<String>,
+}
+
+/// How a case ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// `ok`.
+    Passed,
+    /// `not ok`.
+    Failed,
+    /// `ok ... # SKIP`.
+    Skipped(String),
+}
+
+/// The guest's closing line.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Closing {
+    /// Whether it says `pass`.
+    pub pass: bool,
+    /// The counts it states: passed, failed, skipped.
+    pub counts: Option<[usize; 3]>,
+}
+
+/// A stream as far as it came.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub struct Stream {
+    /// `1..N`.
+    pub plan: Option<usize>,
+    /// The cases in their order.
+    pub cases: Vec<Case>,
+    /// Notes that belong to no case.
+    pub notes: Vec<String>,
+    /// Every closing line.
+    pub closings: Vec<Closing>,
+    /// Something came after the first closing line.
+    pub after_closing: bool,
+    /// The last line has no end.
+    pub cut_off: bool,
+    /// Result lines whose number is not the next one.
+    pub misnumbered: Vec<String>,
+}
+
+impl Stream {
+    /// Reads a stream. Lines that are no KTAP are passed over.
+    pub fn parse(text: &str) -> Self {
+        let mut stream = Self {
+            cut_off: !text.is_empty() && !text.ends_with('\n'),
+            ..Self::default()
+        };
+        let mut notes = Vec::new();
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        for line in whole.lines().map(str::trim_end) {
+            if let Some(closing) = line.strip_prefix("# rdna1 verdict: ") {
+                stream.closings.push(parse_closing(closing));
+                continue;
+            }
+            if line.is_empty() {
+                continue;
+            }
+            stream.after_closing |= !stream.closings.is_empty();
+            if let Some(note) = line.strip_prefix('#') {
+                notes.push(note.strip_prefix(' ').unwrap_or(note).to_owned());
+            } else if let Some(plan) = line.strip_prefix("1..") {
+                stream.plan = plan.trim().parse().ok();
+            } else if let Some((number, mut case)) = parse_case(line) {
+                case.notes = std::mem::take(&mut notes);
+                stream.cases.push(case);
+                if number != Some(stream.cases.len()) {
+                    stream.misnumbered.push(line.to_owned());
+                }
+            }
+        }
+        stream.notes = notes;
+        stream
+    }
+
+    /// How many passed, failed and were skipped.
+    pub fn counts(&self) -> [usize; 3] {
+        let mut counts = [0; 3];
+        for case in &self.cases {
+            counts[match case.outcome {
+                Outcome::Passed => 0,
+                Outcome::Failed => 1,
+                Outcome::Skipped(_) => 2,
+            }] += 1;
+        }
+        counts
+    }
+}
+
+fn parse_case(line: &str) -> Option<(Option<usize>, Case)> {
+    let (failed, rest) = match line.strip_prefix("not ok") {
+        Some(rest) => (true, rest),
+        None => (false, line.strip_prefix("ok")?),
+    };
+    if !rest.starts_with(' ') {
+        return None;
+    }
+    let (number, rest) = match rest.trim_start().split_once(' ') {
+        Some((number, rest)) => (number.parse().ok(), rest),
+        None => (rest.trim().parse().ok(), ""),
+    };
+    let rest = rest.trim_start_matches(['-', ' ']);
+    let (name, directive) = match rest.split_once(" # ") {
+        Some((name, directive)) => (name, directive),
+        None => (rest, ""),
+    };
+    let skipped = directive
+        .get(..4)
+        .is_some_and(|d| d.eq_ignore_ascii_case("SKIP"));
+    let outcome = match (failed, skipped) {
+        (true, _) => Outcome::Failed,
+        (false, true) => Outcome::Skipped(directive[4..].trim().to_owned()),
+        (false, false) => Outcome::Passed,
+    };
+    let case = Case {
+        name: name.trim().to_owned(),
+        outcome,
+        notes: Vec::new(),
+    };
+    Some((number, case))
+}
+
+fn parse_closing(text: &str) -> Closing {
+    let mut words = text.split_whitespace();
+    let pass = words.next() == Some("pass");
+    let mut count = |key: &str| -> Option<usize> {
+        words
+            .next()?
+            .strip_prefix(key)?
+            .strip_prefix('=')?
+            .parse()
+            .ok()
+    };
+    let counts = match (count("passed"), count("failed"), count("skipped")) {
+        (Some(passed), Some(failed), Some(skipped)) => Some([passed, failed, skipped]),
+        _ => None,
+    };
+    Closing { pass, counts }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_stream() {
+        let stream = Stream::parse(
+            "KTAP version 1\n1..3\n# first\nok 1 one\n# because\nnot ok 2 two\n\
+             ok 3 three # SKIP no such thing\n# rdna1 verdict: fail passed=1 failed=1 skipped=1\n",
+        );
+        assert_eq!(stream.plan, Some(3));
+        assert_eq!(stream.counts(), [1, 1, 1]);
+        assert_eq!(stream.cases[1].notes, ["because"]);
+        assert_eq!(
+            stream.cases[2].outcome,
+            Outcome::Skipped("no such thing".to_owned())
+        );
+        assert_eq!(
+            stream.closings,
+            [Closing {
+                pass: false,
+                counts: Some([1, 1, 1])
+            }]
+        );
+        assert!(!stream.cut_off && !stream.after_closing && stream.misnumbered.is_empty());
+    }
+
+    #[test]
+    fn rubbish_is_no_case() {
+        for text in ["", "\n", "ok", "okay 1 x\n", "not  ok 1\n", "1..x\n", "#\n"] {
+            assert_eq!(Stream::parse(text).cases, [], "{text:?}");
+        }
+    }
+
+    #[test]
+    fn half_a_line_is_no_result() {
+        let stream = Stream::parse("KTAP version 1\n1..1\nok 1 on");
+        assert!(stream.cut_off);
+        assert_eq!(stream.cases, []);
+    }
+
+    #[test]
+    fn numbers_must_count_up() {
+        let stream = Stream::parse("1..2\nok 1 a\nok 1 a\n");
+        assert_eq!(stream.misnumbered, ["ok 1 a"]);
+    }
+}

@@ -1,0 +1,247 @@
+//! `harness test`: every check there is, each counted.
+
+use std::process::ExitCode;
+
+use anyhow::{bail, Result};
+use regex::Regex;
+
+use crate::accel::Accelerator;
+use crate::boot::{Boot, Booted};
+use crate::build::{elf, Products};
+use crate::config::Suites;
+use crate::host::Host;
+use crate::judge::{ktap, Kind};
+use crate::provision::{symbols, Ready};
+use crate::tally::{Outcome, Tally};
+use crate::Context;
+
+const TAIL: usize = 20;
+
+/// The groups that are no suites.
+const GROUPS: [(&str, &str); 5] = [
+    ("host-tests", "cargo test, the whole workspace"),
+    ("rustfmt", "cargo fmt --check"),
+    ("clippy", "cargo clippy, warnings denied"),
+    (
+        "symbols",
+        "the regenerated Rust symbols are the stock kernel's; the check can fail",
+    ),
+    ("module", "the module has no core::panicking symbol"),
+];
+
+/// Which groups, and which cases of a suite.
+struct Filter {
+    group: Option<Regex>,
+    cases: Option<String>,
+}
+
+impl Filter {
+    /// `GROUP` or `SUITE/CASE`, each with `*` and `?`.
+    fn parse(text: Option<&str>) -> Result<Self> {
+        let Some(text) = text else {
+            return Ok(Self {
+                group: None,
+                cases: None,
+            });
+        };
+        let (group, cases) = match text.split_once('/') {
+            Some((group, cases)) => (group, Some(cases.to_owned())),
+            None => (text, None),
+        };
+        let blank = |c: char| c.is_whitespace() || c == '"';
+        if cases.as_ref().is_some_and(|c| c.contains(blank)) {
+            bail!("--filter {text}: a case's name has no blank and no quote");
+        }
+        let pattern = regex::escape(group)
+            .replace(r"\*", ".*")
+            .replace(r"\?", ".");
+        Ok(Self {
+            group: Some(Regex::new(&format!("^{pattern}$"))?),
+            cases,
+        })
+    }
+
+    fn wants(&self, group: &str) -> bool {
+        self.group.as_ref().is_none_or(|g| g.is_match(group))
+    }
+
+    fn wants_check(&self, group: &str) -> bool {
+        self.cases.is_none() && self.wants(group)
+    }
+}
+
+/// Prints what could be run.
+pub fn list(context: &Context) -> Result<()> {
+    for (name, about) in GROUPS {
+        println!("{name:<14}{about}");
+    }
+    for suite in Suites::load(&context.repo)?.iter().filter(|s| s.in_test) {
+        println!("{:<14}{}", suite.name, suite.about);
+    }
+    Ok(())
+}
+
+/// Runs what the filter wants.
+pub fn run(context: &Context, filter: Option<&str>) -> Result<ExitCode> {
+    let suites = Suites::load(&context.repo)?;
+    let wanted = Filter::parse(filter)?;
+    let known = GROUPS
+        .iter()
+        .map(|(name, _)| *name)
+        .chain(suites.iter().map(|s| s.name.as_str()));
+    if !known.into_iter().any(|name| wanted.wants(name)) {
+        bail!(
+            "nothing is named {}; `harness test --list` shows what is",
+            filter.unwrap_or_default()
+        );
+    }
+    // The host's tests read the headers of the provisioned kernel.
+    let ready = context.provision()?;
+    let mut total = Tally::default();
+    let mut report = |group: &str, outcome: &Outcome| {
+        outcome.print(group);
+        total.add(outcome.tally);
+    };
+
+    let logs = context.cache.root().join("runs/host");
+    let host = Host {
+        repo: &context.repo,
+        logs: &logs,
+        ui: &context.ui,
+    };
+    if wanted.wants_check("host-tests") {
+        report("host-tests", &host.tests()?);
+    }
+    if wanted.wants_check("rustfmt") {
+        report("rustfmt", &host.format()?);
+    }
+    if wanted.wants_check("clippy") {
+        report("clippy", &host.clippy()?);
+    }
+    if wanted.wants_check("symbols") {
+        report("symbols", &check_symbols(&ready));
+    }
+
+    let to_boot: Vec<_> = suites
+        .iter()
+        .filter(|s| s.in_test && wanted.wants(&s.name))
+        .collect();
+    let wants_module = wanted.wants_check("module");
+    if wants_module || !to_boot.is_empty() {
+        match context.build(&ready) {
+            Ok(products) => {
+                if wants_module {
+                    report("module", &check_module(&products));
+                }
+                if !to_boot.is_empty() {
+                    let accelerator =
+                        Accelerator::find(&context.cache, &context.ui, &ready.image())?;
+                    println!("     accelerator   {accelerator}");
+                    for suite in to_boot {
+                        let cases = wanted.cases.as_ref();
+                        let booted = Boot {
+                            cache: &context.cache,
+                            ui: &context.ui,
+                            image: &ready.image(),
+                            initramfs: &products.initramfs,
+                            accelerator: &accelerator,
+                            suite,
+                            extra: cases.map_or(String::new(), |c| format!("rdna1.cases={c}")),
+                            live: false,
+                        }
+                        .run()?;
+                        report(&suite.name, &judged(&booted));
+                    }
+                }
+            }
+            Err(error) => {
+                report("module", &Outcome::of(Err(error)));
+                for suite in to_boot {
+                    let why = anyhow::anyhow!("not booted: there is no module");
+                    report(&suite.name, &Outcome::of(Err(why)));
+                }
+            }
+        }
+    }
+
+    println!("{total}");
+    Ok(if total.failed == 0 && total.passed > 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn check_symbols(ready: &Ready) -> Outcome {
+    let (headers, object) = (ready.stock_headers(), ready.object());
+    let mut outcome = Outcome::of(symbols::check(&headers, &object).map(|equal| equal.to_string()));
+    let control = Outcome::of(symbols::self_test(&headers, &object).map(|()| String::new()));
+    outcome.tally.add(control.tally);
+    outcome.details.push_str(&control.details);
+    outcome
+}
+
+fn check_module(products: &Products) -> Outcome {
+    Outcome::of(elf::expect_no_panicking(&products.guard).and_then(|()| {
+        let sizes = elf::sizes(&products.guard)?;
+        Ok(format!(
+            "no core::panicking symbol; .text {} bytes, .ko {} bytes",
+            sizes.text, sizes.file
+        ))
+    }))
+}
+
+/// A boot's cases, and each other thing that is wrong with it.
+fn judged(booted: &Booted) -> Outcome {
+    let verdict = &booted.verdict;
+    let [passed, failed, skipped] = verdict.stream.counts();
+    let mut details = String::new();
+    let mut others = 0;
+    for reason in &verdict.reasons {
+        if reason.kind != Kind::TestFailures {
+            others += 1;
+            details.push_str(&format!("{reason}\n"));
+        }
+    }
+    for case in &verdict.stream.cases {
+        let said = match &case.outcome {
+            ktap::Outcome::Passed => continue,
+            ktap::Outcome::Failed => {
+                let notes: String = case.notes.iter().map(|n| format!("  {n}\n")).collect();
+                format!("not ok {}\n{notes}", case.name)
+            }
+            ktap::Outcome::Skipped(why) => format!("skipped {}: {why}\n", case.name),
+        };
+        details.push_str(&said);
+    }
+    if !verdict.passed() {
+        details.push_str("the console's last lines:\n");
+        details.push_str(&booted.console_tail(TAIL));
+        details.push_str(&format!("console log: {}", booted.console_path().display()));
+    }
+    Outcome {
+        tally: Tally {
+            passed,
+            failed: failed + others,
+            skipped,
+        },
+        note: format!("{:.0} s", booted.took.as_secs_f64()),
+        details,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Filter;
+
+    #[test]
+    fn a_filter_names_groups_or_cases() {
+        let filter = Filter::parse(Some("no-*")).expect("a sound filter");
+        assert!(filter.wants("no-amdgpu") && !filter.wants("tree"));
+        let filter = Filter::parse(Some("tree/lie-*")).expect("a sound filter");
+        assert!(filter.wants("tree") && !filter.wants_check("clippy"));
+        assert_eq!(filter.cases.as_deref(), Some("lie-*"));
+        assert!(Filter::parse(Some("tree/a b")).is_err());
+        assert!(Filter::parse(Some("(")).is_ok());
+    }
+}
