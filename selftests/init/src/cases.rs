@@ -12,6 +12,7 @@ mod demo;
 mod lies;
 mod lifecycle;
 mod modinfo;
+mod oddities;
 mod reading;
 mod stock;
 mod trouble;
@@ -23,11 +24,25 @@ pub struct Case {
     pub name: &'static str,
     /// What it does.
     pub run: fn(&mut Ctx) -> Result<()>,
+    /// Whether the modules it loads stay, if it passes, for the case that follows.
+    pub keeps_modules: bool,
 }
 
 impl Case {
     const fn new(name: &'static str, run: fn(&mut Ctx) -> Result<()>) -> Self {
-        Self { name, run }
+        Self {
+            name,
+            run,
+            keeps_modules: false,
+        }
+    }
+
+    const fn keeping_modules(name: &'static str, run: fn(&mut Ctx) -> Result<()>) -> Self {
+        Self {
+            name,
+            run,
+            keeps_modules: true,
+        }
     }
 }
 
@@ -63,6 +78,13 @@ const TREE: &[Case] = &[
     Case::new("lie-link-coherent", lies::link_coherent),
     Case::new("lie-heap-bar", lies::heap_bar),
     Case::new("lie-beside-truth", lies::beside_truth),
+    Case::new("zero-is-unknown", oddities::zero_is_unknown),
+    Case::new(
+        "private-heap-behind-large-bar",
+        oddities::private_heap_behind_large_bar,
+    ),
+    Case::new("resized-bar", oddities::resized_bar),
+    Case::new("node-at-wrong-address", oddities::node_at_wrong_address),
     Case::new("fresh-at-every-read", lies::fresh_at_every_read),
     Case::new("read-sizes", reading::read_sizes),
     Case::new("counters-only-rise", reading::counters_only_rise),

@@ -22,6 +22,8 @@ pub struct Ctx {
     pub boot_taint: Taint,
     /// What the user of `make demo` sees.
     pub user: Port,
+    /// References on amdgpu before the demo loaded the module.
+    pub references_before: Option<u64>,
     notes: Vec<String>,
 }
 
@@ -33,6 +35,7 @@ impl Ctx {
             modules,
             boot_taint,
             user,
+            references_before: None,
             notes: Vec::new(),
         }
     }

@@ -10,23 +10,21 @@ use crate::ctx::Ctx;
 use crate::fixture::{Card, STOCK};
 use crate::guard;
 use crate::kmsg::Kmsg;
+use crate::modules::is_loaded;
 use crate::taint::Taint;
 use crate::truth::View;
 
-/// The suite behind `make demo`.
+/// The suite behind `make demo`: one load and one unload, judged in two steps.
 pub const CASES: &[Case] = &[
-    Case::new("demo-shows-card", demo_shows_card),
+    Case::keeping_modules("demo-shows-card", demo_shows_card),
     Case::new("demo-unload-leaves-nothing", demo_unload_leaves_nothing),
 ];
 
 const FILES: [&str; 5] = ["gpus", "heaps", "flags", "checks", "counters"];
 
 fn demo_shows_card(ctx: &mut Ctx) -> Result<()> {
-    let card = prepare(ctx)?;
-    let mut log = ctx.log_from_now()?;
-    ctx.show(&format!("$ sudo insmod {}.ko\n", guard::NAME))?;
-    guard::load(&ctx.modules)?;
-    show_log(ctx, &mut log)?;
+    let card = publish(ctx)?;
+    load(ctx)?;
     for file in FILES {
         let text = guard::text(file)?;
         ctx.show(&format!(
@@ -46,10 +44,15 @@ fn demo_shows_card(ctx: &mut Ctx) -> Result<()> {
 }
 
 fn demo_unload_leaves_nothing(ctx: &mut Ctx) -> Result<()> {
-    prepare(ctx)?;
-    let before = amdgpu_references()?;
-    guard::load(&ctx.modules)?;
-    View::read()?;
+    // Nothing is loaded if this is run alone, or if the first step has failed.
+    if !is_loaded(guard::NAME) {
+        publish(ctx)?;
+        load(ctx)?;
+    }
+    let before = ctx
+        .references_before
+        .take()
+        .context("references before the load")?;
     let mut log = ctx.log_from_now()?;
     ctx.show(&format!("\n$ sudo rmmod {}\n", guard::NAME))?;
     guard::unload()?;
@@ -58,10 +61,10 @@ fn demo_unload_leaves_nothing(ctx: &mut Ctx) -> Result<()> {
     let taint = Taint::now()?;
     let path = guard::dir();
     ctx.show(&format!(
-        "\n# What the unload left:\n\
+        "\n# After the unload:\n\
          # {} is gone\n\
-         # taint {taint}; {} at boot, O and E are any out-of-tree, unsigned module's\n\
-         # amdgpu refcount {before} before the load and {after} after the unload\n",
+         # taint {taint}, at boot {}; O and E come with any out-of-tree, unsigned module\n\
+         # amdgpu refcount {before} before the load, {after} after the unload\n",
         path.display(),
         ctx.boot_taint,
     ))?;
@@ -78,20 +81,33 @@ fn demo_unload_leaves_nothing(ctx: &mut Ctx) -> Result<()> {
 }
 
 /// Has the stock KFD publish the card, true or with the lie asked for.
-fn prepare(ctx: &mut Ctx) -> Result<Card> {
-    if ctx.options.lie.is_none() {
-        ctx.note("the card is told truly");
-    }
+fn publish(ctx: &mut Ctx) -> Result<Card> {
+    ctx.show("# Loading the stock amdgpu.ko; under emulation this takes up to a minute.\n")?;
     need_amdgpu(ctx)?;
     let lie = ctx.options.lie.clone().unwrap_or_else(|| "none".into());
     let mut log = ctx.log_from_now()?;
     STOCK.load(&ctx.modules, "")?;
-    STOCK
-        .add(0, &format!("board=5700xt bar=large lie={lie}"))
-        .with_context(|| {
-            let lines = log.new_lines().unwrap_or_default().join("\n");
-            format!("add a card with lie={lie}; the kernel log says\n{lines}")
-        })
+    let added = STOCK.add(0, &format!("board=5700xt bar=large lie={lie}"));
+    let card = added.with_context(|| {
+        let lines = log.new_lines().unwrap_or_default().join("\n");
+        format!("add a card with lie={lie}; the kernel log says\n{lines}")
+    })?;
+    let truly = match &ctx.options.lie {
+        None => "as it is".into(),
+        Some(lie) => format!("with a lie that breaks the rule {lie}"),
+    };
+    ctx.show(&format!(
+        "# Its KFD now publishes a virtual RX 5700 XT, {truly}.\n\n"
+    ))?;
+    Ok(card)
+}
+
+fn load(ctx: &mut Ctx) -> Result<()> {
+    ctx.references_before = Some(amdgpu_references()?);
+    let mut log = ctx.log_from_now()?;
+    ctx.show(&format!("$ sudo insmod {}.ko\n", guard::NAME))?;
+    guard::load(&ctx.modules)?;
+    show_log(ctx, &mut log)
 }
 
 fn show_log(ctx: &mut Ctx, log: &mut Kmsg) -> Result<()> {

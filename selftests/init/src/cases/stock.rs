@@ -6,7 +6,7 @@ use anyhow::{ensure, Result};
 use nix::errno::Errno;
 
 use super::lifecycle::expect_refused;
-use super::{cards, lies, Case};
+use super::{cards, lies, trouble, Case};
 use crate::ctx::Ctx;
 use crate::fixture::{STOCK, TREE};
 use crate::guard;
@@ -29,6 +29,7 @@ pub const CASES: &[Case] = &[
     Case::new("lie-gfx-version", lie_gfx_version),
     Case::new("fixtures-keep-out-of-each-others-way", fixtures_keep_apart),
     Case::new("holds-no-reference", holds_no_reference),
+    Case::new("vanishing-node", vanishing_node),
     Case::new("amdgpu-removed-under-the-module", amdgpu_removed),
 ];
 
@@ -149,15 +150,22 @@ fn holds_no_reference(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-/// amdgpu goes while the module stays, and what it says is that there is nothing to say.
+fn vanishing_node(ctx: &mut Ctx) -> Result<()> {
+    need_amdgpu(ctx)?;
+    trouble::come_and_go(ctx, STOCK, 50)
+}
+
+/// amdgpu goes from under the readers while the module stays, and what it says is that there is nothing to say.
 fn amdgpu_removed(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "slot=0")?;
     guard::load(&ctx.modules)?;
     View::read()?.expect_truth(&STOCK.card(0)?)?;
-    STOCK.unload()?;
-    guard::expect_header_only()?;
-    ctx.modules.unload(AMDGPU)?;
+    let reads = trouble::while_reading(|| {
+        STOCK.unload()?;
+        ctx.modules.unload(AMDGPU)
+    })?;
+    ctx.note(format!("reads with a card/all meanwhile: {reads:?}"));
     ensure!(!is_loaded(AMDGPU), "amdgpu is still loaded");
     guard::expect_files()?;
     guard::expect_header_only()?;

@@ -3,40 +3,39 @@
 //! A topology that changes or goes away under the reader.
 
 use std::io;
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use anyhow::{anyhow, ensure, Context, Result};
+use anyhow::{anyhow, bail, ensure, Context, Result};
 use nix::libc;
 
 use crate::ctx::Ctx;
-use crate::fixture::TREE;
+use crate::fixture::{Fixture, TREE};
 use crate::guard;
 use crate::kmsg::expect_line;
 use crate::report::Report;
 use crate::truth::View;
 
-const ROUNDS: usize = 200;
-
 /// Readers of every file while a card comes and goes: never a lie, never half a record.
 pub fn vanishing_node(ctx: &mut Ctx) -> Result<()> {
-    TREE.load(&ctx.modules, "")?;
+    come_and_go(ctx, TREE, 200)
+}
+
+/// Adds and removes a card so many times under readers.
+pub fn come_and_go(ctx: &mut Ctx, fixture: Fixture, rounds: usize) -> Result<()> {
+    fixture.load(&ctx.modules, "")?;
     guard::load(&ctx.modules)?;
     let before = guard::counters()?;
-    let stop = AtomicBool::new(false);
-    let reads = thread::scope(|scope| {
-        let readers = guard::RECORD_FILES
-            .map(|file| scope.spawn(|| read_until(&stop, file).with_context(|| file.to_owned())));
-        let moved = come_and_go(&stop);
-        stop.store(true, Ordering::Relaxed);
-        let mut reads = Vec::new();
-        for reader in readers {
-            reads.push(reader.join().map_err(|_| anyhow!("a reader panicked"))??);
+    let reads = while_reading(|| {
+        for _ in 0..rounds {
+            fixture.control("add slot=0")?;
+            fixture.control("remove slot=0")?;
         }
-        moved.map(|()| reads)
+        Ok(())
     })?;
     ctx.note(format!(
-        "{ROUNDS} times added and removed, reads with a card/all: {reads:?}"
+        "{rounds} times added and removed, reads with a card/all: {reads:?}"
     ));
     for (with_card, all) in &reads {
         ensure!(
@@ -50,38 +49,47 @@ pub fn vanishing_node(ctx: &mut Ctx) -> Result<()> {
     ensure!(lies == 0, "expected no lie counted, seen {lies}");
     guard::expect_header_only()?;
 
-    let card = TREE.add(0, "")?;
+    let card = fixture.add(0, "")?;
     View::read()?
         .expect_truth(&card)
         .context("after it was over")?;
     guard::unload()
 }
 
-fn come_and_go(stop: &AtomicBool) -> Result<()> {
-    for _ in 0..ROUNDS {
-        if stop.load(Ordering::Relaxed) {
-            break;
+/// Does something while a thread for each file reads it over and over.
+///
+/// Gives back how many reads of each file saw a card, and how many there were.
+pub fn while_reading(action: impl FnOnce() -> Result<()>) -> Result<Vec<(usize, usize)>> {
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let stop = &stop;
+        let readers = guard::RECORD_FILES.map(|file| {
+            scope.spawn(move || read_until(stop, file).with_context(|| file.to_owned()))
+        });
+        // The readers have to end even if this panics.
+        let done = catch_unwind(AssertUnwindSafe(action));
+        stop.store(true, Ordering::Relaxed);
+        let (mut reads, mut faults) = (Vec::new(), Vec::new());
+        for reader in readers {
+            match reader.join().unwrap_or_else(|_| bail!("a reader panicked")) {
+                Ok(counts) => reads.push(counts),
+                Err(error) => faults.push(format!("{error:#}")),
+            }
         }
-        TREE.control("add slot=0")?;
-        TREE.control("remove slot=0")?;
-    }
-    Ok(())
+        done.map_err(|_| anyhow!("panicked while others read"))??;
+        ensure!(faults.is_empty(), "{}", faults.join("\n"));
+        Ok(reads)
+    })
 }
 
-/// Reads until told to stop; a fault stops everybody. Gives back the reads with a card, and all.
+/// Reads until told to stop. Gives back the reads with a card, and all.
 fn read_until(stop: &AtomicBool, file: &str) -> Result<(usize, usize)> {
     let mut counts = (0, 0);
     while !stop.load(Ordering::Relaxed) {
-        match guard::read(file).and_then(|report| expect_sound(&report).map(|()| report)) {
-            Ok(report) => {
-                counts.0 += usize::from(!report.records.is_empty());
-                counts.1 += 1;
-            }
-            Err(error) => {
-                stop.store(true, Ordering::Relaxed);
-                return Err(error);
-            }
-        }
+        let report = guard::read(file)?;
+        expect_sound(&report)?;
+        counts.0 += usize::from(!report.records.is_empty());
+        counts.1 += 1;
     }
     Ok(counts)
 }

@@ -36,6 +36,12 @@ fn denied(ctx: &mut Ctx, deny: fn() -> Result<Denied>) -> Result<()> {
             .gpus
             .one(&[("gpu", card.gpu())])?
             .expect(&[("kfd", "unreadable")])?;
+        let rules = denied.checks.select(&[("gpu", card.gpu())]).len();
+        ensure!(
+            rules > 0,
+            "checks: expected unknown rules, seen no record\n{}",
+            denied.checks.text
+        );
     }
     let after = guard::counters()?;
     before.expect_none_fell(&after)?;

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What looks odd and is no lie, and what is a lie of another kind.
+
+use std::fs;
+
+use anyhow::{ensure, Context, Result};
+
+use crate::ctx::Ctx;
+use crate::fixture::{Card, TREE};
+use crate::guard;
+use crate::truth::View;
+
+/// KFD shows a node before it has filled it: a zero says "not yet".
+pub fn zero_is_unknown(ctx: &mut Ctx) -> Result<()> {
+    TREE.load(&ctx.modules, "slot=0")?;
+    guard::load(&ctx.modules)?;
+    let card = TREE.card(0)?;
+    let before = guard::counters()?;
+    TREE.set(0, "gfx_target_version=0")?;
+    let view = View::read()?;
+    let check = view
+        .checks
+        .one(&[("gpu", card.gpu()), ("rule", "gfx-version")])?;
+    check.expect(&[("verdict", "unknown"), ("observed", "0")])?;
+    view.checks.expect_none(&[("verdict", "lie")])?;
+    view.gpus
+        .one(&[("gpu", card.gpu())])?
+        .expect(&[("verdict", "unknown")])?;
+    view.heaps
+        .one(&[("gpu", card.gpu())])?
+        .expect(&[("verdict", "unknown")])?;
+    before.expect_rise(&guard::counters()?, &["retries"], 1)?;
+    TREE.set(0, "gfx_target_version=100100")?;
+    View::read()?.expect_truth(&card)?;
+    guard::unload()
+}
+
+/// amdgpu can be told to use less of the BAR than there is: that claims less, not more.
+pub fn private_heap_behind_large_bar(ctx: &mut Ctx) -> Result<()> {
+    TREE.load(&ctx.modules, "slot=0 bar=large")?;
+    guard::load(&ctx.modules)?;
+    TREE.set(0, "bank.heap_type=2")?;
+    expect_private_truth(&TREE.card(0)?, "large", 8 << 30)?;
+    guard::unload()
+}
+
+/// The BAR is resized after KFD has published the heap.
+pub fn resized_bar(ctx: &mut Ctx) -> Result<()> {
+    TREE.load(&ctx.modules, "slot=0 bar=small")?;
+    guard::load(&ctx.modules)?;
+    let card = TREE.card(0)?;
+    expect_private_truth(&card, "small", 256 << 20)?;
+    // The register's value is the power of two of mebibytes.
+    for (value, bar, bytes) in [("10", "partial", 1 << 30), ("13", "large", 8 << 30)] {
+        let resize = format!("/sys/bus/pci/devices/{}/resource0_resize", card.gpu());
+        fs::write(&resize, value).with_context(|| format!("write {value} to {resize}"))?;
+        expect_private_truth(&card, bar, bytes)?;
+    }
+    guard::unload()
+}
+
+fn expect_private_truth(card: &Card, bar: &str, bytes: u64) -> Result<()> {
+    let view = View::read()?;
+    view.expect_cards(1)?;
+    view.gpus.one(&[("gpu", card.gpu())])?.expect(&[
+        ("bar", bar),
+        ("bar0_bytes", &bytes.to_string()),
+        ("verdict", "truth"),
+    ])?;
+    let heap = view.heaps.one(&[("gpu", card.gpu())])?;
+    heap.expect(&[("heap", "fb_private"), ("verdict", "truth"), ("rules", "-")])?;
+    view.checks
+        .one(&[("rule", "heap-bar")])?
+        .expect(&[("verdict", "truth")])
+}
+
+/// A node that claims to be a Navi10 where PCI has something else: here the ISA bridge.
+pub fn node_at_wrong_address(ctx: &mut Ctx) -> Result<()> {
+    const ELSEWHERE: &str = "0000:00:01.0";
+    TREE.load(&ctx.modules, "slot=0")?;
+    guard::load(&ctx.modules)?;
+    let card = TREE.card(0)?;
+    TREE.set(0, "domain=0")?;
+    // Not 0, which would say "not filled in yet".
+    TREE.set(0, "location_id=8")?;
+    let view = View::read()?;
+
+    view.gpus.expect_count(1)?;
+    let gpu = view.gpus.one(&[("gpu", card.gpu())])?;
+    gpu.expect(&[("kfd", "absent"), ("node", "?"), ("verdict", "unknown")])?;
+    for report in [&view.heaps, &view.flags, &view.checks] {
+        report.expect_none(&[("gpu", card.gpu()), ("verdict", "lie")])?;
+        report.expect_none(&[("gpu", card.gpu()), ("verdict", "truth")])?;
+    }
+    let check = view
+        .checks
+        .one(&[("gpu", ELSEWHERE), ("rule", "pci-identity")])?;
+    check.expect(&[("node", card.node()), ("verdict", "lie")])?;
+    ensure!(
+        check.get("observed")? == "0x1002:0x731f",
+        "observed: {}",
+        check.get("observed")?
+    );
+    view.heaps
+        .one(&[("gpu", ELSEWHERE)])?
+        .expect(&[("verdict", "lie")])?;
+    guard::unload()
+}
