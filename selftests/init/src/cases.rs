@@ -88,6 +88,10 @@ const TREE: &[Case] = &[
     Case::new("fresh-at-every-read", lies::fresh_at_every_read),
     Case::new("read-sizes", reading::read_sizes),
     Case::new("counters-only-rise", reading::counters_only_rise),
+    Case::new(
+        "parallel-reads-are-counted",
+        reading::parallel_reads_are_counted,
+    ),
     Case::new("reload-beside-card", reading::reload_beside_card),
     Case::new("denied-by-device-cgroup-v1", views::denied_by_cgroup_v1),
     Case::new("denied-by-device-cgroup-bpf", views::denied_by_cgroup_bpf),

@@ -74,6 +74,9 @@ impl View {
         let heap = self.heaps.one(&[("gpu", card.gpu())])?;
         heap.expect(&[("flags", "0x0"), ("heap", heap_of(card)?)])?;
         heap.expect(&[("size_bytes", card.get("bank_bytes")?)])?;
+        self.gpus
+            .one(&[("gpu", card.gpu())])?
+            .expect(&[("bar", card.get("bar")?)])?;
         let linked = kfd::has_link_from_cpu(card.node())?;
         ensure!(
             linked == (card.get("bar")? == "large"),
@@ -149,7 +152,7 @@ impl View {
             ("gpu_id", &format!("{gpu_id:#x}")),
             ("gfx", &gfx.to_string()),
             ("bar0_bytes", &kfd::bar0_bytes(gpu)?.to_string()),
-            ("bar", card.get("bar")?),
+            ("bar", bar_of(card)?),
             ("kfd", "present"),
             ("reason", "-"),
             ("coarse_grained_only", "1"),
@@ -186,6 +189,17 @@ impl View {
         );
         Ok(())
     }
+}
+
+/// How much of the bank the BAR reaches, which a lie about the bank's size changes.
+fn bar_of(card: &Card) -> Result<&'static str> {
+    let reach = kfd::bar0_bytes(card.gpu())?;
+    let bank = kfd::node(card.node()).join("mem_banks/0/properties");
+    Ok(match kfd::property(&bank, "size_in_bytes")? {
+        bytes if reach >= bytes => "large",
+        _ if reach <= 256 << 20 => "small",
+        _ => "partial",
+    })
 }
 
 fn heap_of(card: &Card) -> Result<&'static str> {

@@ -36,9 +36,8 @@ pub fn bank_count(ctx: &mut Ctx) -> Result<()> {
     on_tree(ctx, "bank-count", BOTH)
 }
 
-/// With a large BAR such a bank would make the BAR a partial one.
 pub fn bank_size(ctx: &mut Ctx) -> Result<()> {
-    on_tree(ctx, "bank-size", SMALL)
+    on_tree(ctx, "bank-size", BOTH)
 }
 
 pub fn xgmi(ctx: &mut Ctx) -> Result<()> {

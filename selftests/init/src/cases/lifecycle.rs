@@ -22,6 +22,7 @@ pub const CASES: &[Case] = &[
     Case::new("binds-no-driver", binds_no_driver),
     Case::new("second-load-is-refused", second_load_is_refused),
     Case::new("load-and-unload-20-times", load_and_unload_20_times),
+    Case::new("unload-under-readers", reading::unload_under_readers),
     Case::new("unload-while-open", reading::unload_while_open),
 ];
 

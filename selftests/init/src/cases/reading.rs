@@ -4,6 +4,9 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure, Context, Result};
 use nix::errno::Errno;
@@ -123,6 +126,90 @@ pub fn reload_beside_card(ctx: &mut Ctx) -> Result<()> {
         view.expect_cards(1)?;
         view.expect_truth(&card)?;
         guard::unload()?;
+    }
+    Ok(())
+}
+
+/// Many readers at once, and not one read goes uncounted.
+pub fn parallel_reads_are_counted(ctx: &mut Ctx) -> Result<()> {
+    const READERS: u64 = 4;
+    const READS: u64 = 50;
+    TREE.load(&ctx.modules, "slot=0")?;
+    guard::load(&ctx.modules)?;
+    let whole = guard::text("heaps")?;
+    let before = guard::counters()?;
+    thread::scope(|scope| {
+        let read = || {
+            for _ in 0..READS {
+                let seen = guard::text("heaps")?;
+                ensure!(seen == whole, "heaps: expected\n{whole}seen\n{seen}");
+            }
+            Ok(())
+        };
+        let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(read)).collect();
+        readers
+            .into_iter()
+            .try_for_each(|reader| match reader.join() {
+                Ok(result) => result,
+                Err(_) => bail!("a reader panicked"),
+            })
+    })?;
+    let rise = before.rise(&guard::counters()?, &["reads"]);
+    // And the counters themselves.
+    let expected = READERS * READS + 1;
+    ensure!(
+        rise == expected,
+        "reads: expected a rise by {expected}, seen {rise}"
+    );
+    guard::unload()
+}
+
+/// The module is unloaded, over and over, while others try to read its files.
+pub fn unload_under_readers(ctx: &mut Ctx) -> Result<()> {
+    const ROUNDS: u64 = 30;
+    let (stop, reads) = (AtomicBool::new(false), AtomicU64::new(0));
+    let read = |file: &'static str| {
+        while !stop.load(Ordering::Relaxed) {
+            // The file may be gone before, while and after it is read.
+            if guard::text(file).is_ok() {
+                reads.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    };
+    let result = thread::scope(|scope| {
+        let read = &read;
+        for file in guard::RECORD_FILES {
+            scope.spawn(move || read(file));
+        }
+        let result = (1..=ROUNDS).try_for_each(|round| {
+            guard::load(&ctx.modules).with_context(|| format!("round {round}"))?;
+            let seen = reads.load(Ordering::Relaxed);
+            wait_for("a read", || Ok(reads.load(Ordering::Relaxed) > seen))?;
+            wait_for("the unload", || match modules::remove(guard::NAME) {
+                Ok(()) => Ok(true),
+                Err(error) => match error.downcast_ref::<Refused>() {
+                    Some(refused) if refused.errno == Errno::EAGAIN => Ok(false),
+                    _ => Err(error),
+                },
+            })
+        });
+        stop.store(true, Ordering::Relaxed);
+        result
+    });
+    result?;
+    ctx.note(format!(
+        "{} reads in {ROUNDS} rounds",
+        reads.load(Ordering::Relaxed)
+    ));
+    guard::expect_gone()
+}
+
+/// Tries until it is so, letting others run between the tries.
+fn wait_for(what: &str, mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is_so()? {
+        ensure!(Instant::now() < deadline, "{what} has not come within 20 s");
+        thread::yield_now();
     }
     Ok(())
 }
