@@ -10,7 +10,7 @@
 #define SIZE(type) const size_t layout_size_##type = sizeof(struct type)
 #define OFFSET(type, member) \
 	const size_t layout_offset_##type##_##member = offsetof(struct type, member)
-#define NUMBER(name) const unsigned long layout_number_##name = name
+#define NUMBER(name) const __u32 layout_number_##name = name
 
 SIZE(kfd_ioctl_alloc_memory_of_gpu_args);
 OFFSET(kfd_ioctl_alloc_memory_of_gpu_args, va_addr);

@@ -5,10 +5,12 @@
 //! The kernel module is made of the same files (`rdna1_kfd_guard.rs` names them), with readers that
 //! ask the kernel. Here they are tested, and judge captured topologies (`classify`).
 
-#![no_std]
+#![cfg_attr(not(feature = "host"), no_std)]
 
 pub use kfd_uapi as uapi;
 
 pub mod facts;
+#[cfg(feature = "host")]
+pub mod host;
 pub mod rules;
 pub mod text;

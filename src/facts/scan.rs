@@ -197,6 +197,10 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
         if function.is_none() && !node.claims(Id::NAVI10.vendor, Id::NAVI10.device) {
             return Ok(());
         }
+        if function.is_none() && half_filled && functions.values().next().is_some() {
+            // Its place may not be filled in yet; the card on the bus is shown as unreadable.
+            return Ok(());
+        }
         let occupant = match (function, address, bus) {
             (Some(function), _, _) => Occupant::Function(function.id),
             (None, Some(address), Some(bus)) => bus.occupant(address),

@@ -1,1 +1,121 @@
-fn main() {}
+// SPDX-License-Identifier: GPL-2.0
+
+//! Judges a captured KFD topology as the module would judge the live one.
+
+use std::{
+    io::{
+        self,
+        Write as _, //
+    },
+    path::PathBuf,
+    process::ExitCode, //
+};
+
+use anyhow::{
+    Context,
+    Result, //
+};
+use clap::Parser;
+use rdna1_kfd_guard::{
+    facts::{
+        scan::scan,
+        snapshot::{
+            Presence,
+            Snapshot, //
+        },
+        tally::Tally, //
+    },
+    host::{
+        Capture,
+        Host,
+        PciFile, //
+    },
+    rules::{
+        card_verdict,
+        Verdict, //
+    },
+    text, //
+};
+
+/// Judge a captured KFD topology.
+///
+/// Prints what the module's files gpus, heaps, flags and checks would hold. Exit status: 0 all
+/// truth, or no 0x731f card; 1 a lie; 3 no lie, but an unknown; 2 unusable input.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// PCI facts: lines key=value (domain_bus_device_function, vendor, device, revision,
+    /// bar0_bytes), each domain_bus_device_function starting a function. Without them the rules
+    /// pci-identity and heap-bar are shown as unjudged.
+    #[arg(long, value_name = "FILE")]
+    pci: Option<PathBuf>,
+
+    /// A folder that holds `topology`, or is it: a copy of /sys/class/kfd/kfd/topology.
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+}
+
+/// All verdicts are truth, or there is no card.
+const ALL_TRUTH: u8 = 0;
+/// A verdict is lie.
+const A_LIE: u8 = 1;
+/// The input can't be used; also clap's status for wrong arguments.
+const UNUSABLE: u8 = 2;
+/// No verdict is lie, but one is unknown.
+const AN_UNKNOWN: u8 = 3;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match classify(&arguments) {
+        Ok(status) => status.into(),
+        Err(error) => {
+            eprintln!("classify: {error:#}");
+            UNUSABLE.into()
+        }
+    }
+}
+
+fn classify(arguments: &Arguments) -> Result<u8> {
+    let mut topology = Capture::open(&arguments.folder)?;
+    let mut pci = arguments.pci.as_deref().map(PciFile::open).transpose()?;
+    let mut tally = Tally::default();
+    let snapshot: Snapshot<Host> = scan(&mut topology, pci.as_mut(), &mut tally)
+        .ok()
+        .context("out of memory")?;
+
+    let mut page = String::new();
+    text::gpus(&snapshot, &mut page)?;
+    text::heaps(&snapshot, &mut page)?;
+    text::flags(&snapshot, &mut page)?;
+    text::checks(&snapshot, &mut page)?;
+    if snapshot.cards.is_empty() {
+        page.push_str("# no 0x731f card\n");
+    }
+    io::stdout()
+        .write_all(page.as_bytes())
+        .context("cannot write the result")?;
+    explain(&tally);
+    Ok(status(&snapshot))
+}
+
+/// Says what could not be read, as the verdicts alone do not.
+fn explain(tally: &Tally) {
+    let errors = Tally::NAMES.into_iter().zip(tally.values());
+    for (name, count) in errors.filter(|(name, count)| name.starts_with("errors_") && *count != 0) {
+        eprintln!("classify: {name} {count}");
+    }
+}
+
+fn status(snapshot: &Snapshot<Host>) -> u8 {
+    if snapshot.kfd == Presence::Unreadable {
+        return AN_UNKNOWN;
+    }
+    let verdicts = snapshot
+        .cards()
+        .map(|(key, card)| card_verdict(snapshot, key, card));
+    match verdicts.reduce(Verdict::and) {
+        None | Some(Verdict::Truth | Verdict::Unjudged) => ALL_TRUTH,
+        Some(Verdict::Unknown) => AN_UNKNOWN,
+        Some(Verdict::Lie) => A_LIE,
+    }
+}

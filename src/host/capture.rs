@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Reads a captured topology folder.
+
+use std::{
+    fs,
+    io::{
+        self,
+        Read, //
+    },
+    path::{
+        Path,
+        PathBuf, //
+    }, //
+};
+
+use anyhow::{
+    bail,
+    Result, //
+};
+
+use crate::facts::{
+    map::Map,
+    properties::decimal,
+    topology::{
+        File,
+        Folder,
+        ReadError,
+        Topology,
+        MAX_ENTRIES,
+        MAX_FILE_BYTES, //
+    }, //
+};
+
+/// A captured topology.
+pub struct Capture {
+    root: PathBuf,
+    text: Vec<u8>,
+}
+
+impl Capture {
+    /// The topology that `folder` holds, or is.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let roots = [folder.join("topology"), folder.to_owned()];
+        let Some(root) = roots.into_iter().find(|root| root.join("nodes").is_dir()) else {
+            bail!(
+                "there is no topology in {}: name a folder that holds `topology/nodes` or `nodes`, \
+                 copied from /sys/class/kfd/kfd/topology",
+                folder.display()
+            );
+        };
+        Ok(Self {
+            root,
+            text: Vec::new(),
+        })
+    }
+}
+
+impl Topology for Capture {
+    fn read(&mut self, file: File) -> Result<&[u8], ReadError> {
+        let path = self.root.join(file.to_string());
+        // A pipe or a device in a capture must not make us wait.
+        if !fs::metadata(&path).map_err(reason)?.is_file() {
+            return Err(ReadError::Other);
+        }
+        let limit = u64::try_from(MAX_FILE_BYTES).map_err(|_| ReadError::Other)?;
+        self.text.clear();
+        fs::File::open(path)
+            .and_then(|opened| opened.take(limit).read_to_end(&mut self.text))
+            .map_err(reason)?;
+        if self.text.len() >= MAX_FILE_BYTES {
+            return Err(ReadError::TooLarge);
+        }
+        Ok(&self.text)
+    }
+
+    fn list<N: Map<u32, ()>>(&mut self, folder: Folder, numbers: &mut N) -> Result<(), ReadError> {
+        let entries = fs::read_dir(self.root.join(folder.to_string())).map_err(reason)?;
+        let mut count = 0usize;
+        for entry in entries {
+            let name = entry.map_err(reason)?.file_name();
+            let number = decimal(name.as_encoded_bytes()).and_then(|n| u32::try_from(n).ok());
+            let Some(number) = number else { continue };
+            count += 1;
+            if count > MAX_ENTRIES {
+                return Err(ReadError::TooLarge);
+            }
+            numbers.insert(number, ())?;
+        }
+        Ok(())
+    }
+
+    /// A capture does not change.
+    fn wait(&mut self, _attempt: u32) {}
+}
+
+fn reason(error: io::Error) -> ReadError {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ReadError::Absent,
+        io::ErrorKind::PermissionDenied => ReadError::Denied,
+        _ => ReadError::Other,
+    }
+}

@@ -1,0 +1,211 @@
+//! The command, over every capture.
+
+mod common;
+
+use std::{
+    fs,
+    path::Path,
+    process::{
+        Command,
+        Output, //
+    }, //
+};
+
+use common::captures;
+
+fn classify(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_classify"))
+        .args(arguments)
+        .current_dir(captures())
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// The exit status, what was printed, and the rules that lie.
+fn judge(arguments: &[&str]) -> (i32, String, Vec<String>) {
+    let output = classify(arguments);
+    let page = text(&output.stdout).to_owned();
+    let lies = page
+        .lines()
+        .filter(|line| line.contains(" rule=") && line.ends_with(" verdict=lie"))
+        .map(|line| {
+            let rule = line.split(' ').find_map(|pair| pair.strip_prefix("rule="));
+            rule.unwrap().to_owned()
+        })
+        .collect();
+    (output.status.code().unwrap(), page, lies)
+}
+
+fn with_pci(name: &str) -> (i32, String, Vec<String>) {
+    judge(&["--pci", &format!("{name}/pci"), name])
+}
+
+#[test]
+fn honest_cards_are_all_truth_with_and_without_pci_facts() {
+    for name in ["5700xt-largebar", "5700xt-smallbar", "5600xt-smallbar"] {
+        let name = format!("reconstructed/0x731f-{name}");
+        let (status, page, lies) = with_pci(&name);
+        assert_eq!((status, lies.len()), (0, 0), "{page}");
+        assert!(page.contains("verdict=truth rules=-\n"), "{page}");
+        for word in ["lie", "unknown", "unjudged"] {
+            assert!(!page.contains(&format!("verdict={word}")), "{page}");
+        }
+        let (status, page, lies) = judge(&[&name]);
+        assert_eq!((status, lies.len()), (0, 0), "{page}");
+        assert_eq!(page.matches("verdict=unjudged\n").count(), 2, "{page}");
+        assert!(page.contains("verdict=truth rules=-\n"), "{page}");
+    }
+}
+
+#[test]
+fn each_lie_is_named_by_its_own_rule() {
+    for (name, rule) in [
+        ("lie-hotplug-flag", "bank-flags"),
+        ("lie-gfxver-100300", "gfx-version"),
+        ("lie-hive-id", "hive-id"),
+    ] {
+        let name = format!("reconstructed/{name}");
+        for (status, page, lies) in [judge(&[&name]), with_pci(&name)] {
+            assert_eq!((status, lies), (1, vec![rule.to_owned()]), "{page}");
+            assert!(
+                page.contains(&format!("verdict=lie rules={rule}\n")),
+                "{page}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_capture_here_is_covered() {
+    let topologies = |folder: &Path| -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.join("topology").is_dir())
+            .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(
+        topologies(&captures()),
+        [
+            "gfx1100-rx7900xtx-0x744c",
+            "gfx900-mi25-0x6860",
+            "gfx942-mi300x-cpx-bank"
+        ]
+    );
+    assert_eq!(
+        topologies(&captures().join("reconstructed")),
+        [
+            "0x731f-5600xt-smallbar",
+            "0x731f-5700xt-largebar",
+            "0x731f-5700xt-smallbar",
+            "lie-gfxver-100300",
+            "lie-hive-id",
+            "lie-hotplug-flag"
+        ]
+    );
+}
+
+#[test]
+fn other_gpus_are_no_card() {
+    for name in [
+        "gfx1100-rx7900xtx-0x744c",
+        "gfx900-mi25-0x6860",
+        "gfx942-mi300x-cpx-bank",
+    ] {
+        let (status, page, _) = judge(&[name]);
+        assert_eq!(status, 0);
+        assert!(page.ends_with("# no 0x731f card\n"), "{page}");
+        assert_eq!(page.lines().count(), 5, "{page}");
+    }
+}
+
+#[test]
+fn lines_that_an_old_kernel_lacks_are_unknown() {
+    let from = captures().join("reconstructed/0x731f-5700xt-smallbar/topology");
+    let to = tempfile::tempdir().unwrap();
+    copy(&from, to.path());
+    let node = to.path().join("nodes/1/properties");
+    let lines = fs::read_to_string(&node).unwrap();
+    let old: String = lines
+        .split_inclusive('\n')
+        .filter(|line| !line.starts_with("gfx_target_version") && !line.starts_with("hive_id"))
+        .collect();
+    fs::write(&node, old).unwrap();
+    let (status, page, lies) = judge(&[to.path().to_str().unwrap()]);
+    assert_eq!((status, lies.len()), (3, 0), "{page}");
+    assert!(
+        page.contains("verdict=unknown rules=gfx-version,hive-id\n"),
+        "{page}"
+    );
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            fs::create_dir(&target).unwrap();
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn unusable_input_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let bad = |text: &[u8]| {
+        let path = folder.path().join(format!("pci-{}", text.len()));
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let honest = "reconstructed/0x731f-5700xt-largebar";
+    let empty = folder.path().to_str().unwrap();
+    for (arguments, message) in [
+        (vec!["no-such-folder"], "there is no topology in"),
+        (vec![empty], "there is no topology in"),
+        (
+            vec!["--pci", "no-such-file", honest],
+            "cannot read the PCI facts",
+        ),
+        (
+            vec!["--pci", &bad(b"vendor=1\n"), honest],
+            "before domain_bus_device_function",
+        ),
+        (vec!["--pci", &bad(b"\xff\xfe\n"), honest], "are not text"),
+    ] {
+        let output = classify(&arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(output.stdout.is_empty());
+        assert!(
+            text(&output.stderr).contains(message),
+            "{:?}",
+            text(&output.stderr)
+        );
+    }
+    for line in [
+        "domain_bus_device_function=03:00.0",
+        "domain_bus_device_function=0000:03:00.0\nvendor=0x10000",
+        "domain_bus_device_function=0000:03:00.0\nvendor=AMD",
+        "domain_bus_device_function=0000:03:00.0\nspeed=1",
+        "domain_bus_device_function=0000:03:00.0\nvendor=0x1002",
+        "word",
+    ] {
+        let output = classify(&["--pci", &bad(line.as_bytes()), honest]);
+        assert_eq!(output.status.code(), Some(2), "{line}");
+    }
+}
+
+#[test]
+fn the_pages_are_as_read_by_a_human() {
+    let (_, page, _) = with_pci("reconstructed/lie-hotplug-flag");
+    insta::assert_snapshot!(page);
+}

@@ -1,0 +1,284 @@
+//! A topology in memory, to be changed line by line.
+
+// Each test binary uses a part of this.
+#![allow(dead_code)]
+
+use std::{
+    collections::BTreeMap,
+    path::{
+        Path,
+        PathBuf, //
+    }, //
+};
+
+use rdna1_kfd_guard::{
+    facts::{
+        map::Map,
+        pci::{
+            Address,
+            Function,
+            Id,
+            Occupant,
+            PciBus, //
+        },
+        scan::scan,
+        snapshot::Snapshot,
+        tally::Tally,
+        topology::{
+            File,
+            Folder,
+            ReadError,
+            Topology, //
+        },
+        value::Value, //
+    },
+    host::{
+        Capture,
+        Host, //
+    },
+    text, //
+};
+
+/// Where the captures are.
+pub fn captures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("selftests/captures")
+}
+
+/// A tree of files, each with its text or the reason why it can't be read.
+#[derive(Clone, Default)]
+pub struct Tree {
+    pub files: BTreeMap<String, Result<Vec<u8>, ReadError>>,
+    pub folders: BTreeMap<String, Result<Vec<u32>, ReadError>>,
+    /// Changes the tree before the walk with that number, counted from 0.
+    pub before_walk: Vec<fn(&mut Tree)>,
+    /// Changes the tree whenever the nodes have been listed.
+    pub after_listing: Option<fn(&mut Tree)>,
+    walks: usize,
+    text: Vec<u8>,
+}
+
+impl Tree {
+    /// The honest 5700 XT with a large BAR, and a generation id as on a live system.
+    pub fn honest() -> Self {
+        Self::of_capture("reconstructed/0x731f-5700xt-largebar")
+    }
+
+    /// A capture, with a generation id as on a live system.
+    pub fn of_capture(name: &str) -> Self {
+        let mut capture = Capture::open(&captures().join(name)).unwrap();
+        let mut tree = Self::default();
+        tree.put(File::GenerationId, "2\n");
+        let nodes = tree.copy_folder(&mut capture, Folder::Nodes);
+        for node in nodes {
+            tree.copy(&mut capture, File::Node(node));
+            tree.copy(&mut capture, File::GpuId(node));
+            for bank in tree.copy_folder(&mut capture, Folder::Banks(node)) {
+                tree.copy(&mut capture, File::Bank(node, bank));
+            }
+            let links = rdna1_kfd_guard::facts::topology::LinkFolder::Io(node);
+            for link in tree.copy_folder(&mut capture, Folder::Links(links)) {
+                tree.copy(&mut capture, File::Link(links, link));
+            }
+        }
+        tree
+    }
+
+    fn copy(&mut self, capture: &mut Capture, file: File) {
+        if let Ok(text) = capture.read(file) {
+            self.files.insert(file.to_string(), Ok(text.to_vec()));
+        }
+    }
+
+    fn copy_folder(&mut self, capture: &mut Capture, folder: Folder) -> Vec<u32> {
+        let mut numbers = BTreeMap::new();
+        if capture.list(folder, &mut numbers).is_err() {
+            return Vec::new();
+        }
+        let numbers: Vec<u32> = numbers.into_keys().collect();
+        self.folders.insert(folder.to_string(), Ok(numbers.clone()));
+        numbers
+    }
+
+    pub fn put(&mut self, file: File, text: &str) {
+        self.files.insert(file.to_string(), Ok(text.into()));
+    }
+
+    pub fn fail(&mut self, file: File, error: ReadError) {
+        self.files.insert(file.to_string(), Err(error));
+    }
+
+    /// Sets the number that a line of `file` holds.
+    pub fn set(&mut self, file: File, key: &str, value: &str) {
+        self.edit(file, key, Some(value));
+    }
+
+    /// Takes a line out of `file`.
+    pub fn remove_line(&mut self, file: File, key: &str) {
+        self.edit(file, key, None);
+    }
+
+    fn edit(&mut self, file: File, key: &str, value: Option<&str>) {
+        let text = self.files.get_mut(&file.to_string()).unwrap();
+        let old = String::from_utf8(text.clone().unwrap()).unwrap();
+        let mut found = false;
+        let mut new = String::new();
+        for line in old.lines() {
+            if line.split(' ').next() == Some(key) {
+                found = true;
+                if let Some(value) = value {
+                    new += &format!("{key} {value}\n");
+                }
+            } else {
+                new += &format!("{line}\n");
+            }
+        }
+        assert!(found, "{file} has no line {key}");
+        *text = Ok(new.into_bytes());
+    }
+}
+
+impl Topology for Tree {
+    fn read(&mut self, file: File) -> Result<&[u8], ReadError> {
+        if file == File::GenerationId {
+            // Read at the start and at the end of a walk.
+            if self.walks % 2 == 0 {
+                if let Some(change) = self.before_walk.get(self.walks / 2).copied() {
+                    change(self);
+                }
+            }
+            self.walks += 1;
+        }
+        let text = self.files.get(&file.to_string());
+        let text = text.cloned().unwrap_or(Err(ReadError::Absent))?;
+        self.text = text;
+        Ok(&self.text)
+    }
+
+    fn list<N: Map<u32, ()>>(&mut self, folder: Folder, numbers: &mut N) -> Result<(), ReadError> {
+        let entries = self.folders.get(&folder.to_string());
+        for number in entries.cloned().unwrap_or(Err(ReadError::Absent))? {
+            numbers.insert(number, ())?;
+        }
+        if let (Folder::Nodes, Some(change)) = (folder, self.after_listing) {
+            change(self);
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self, _attempt: u32) {}
+}
+
+/// A PCI bus with these functions and no others.
+#[derive(Clone, Default)]
+pub struct Bus(pub Vec<Function>);
+
+impl Bus {
+    /// The card of [`Tree::honest`].
+    pub fn honest() -> Self {
+        Self(vec![Function {
+            address: Address {
+                domain: 0,
+                location: 0x0300,
+            },
+            id: Id::NAVI10,
+            revision: Value::Known(0xc1),
+            bar0_bytes: Value::Known(8 << 30),
+            ..Function::default()
+        }])
+    }
+}
+
+impl PciBus for Bus {
+    fn cards<M: rdna1_kfd_guard::facts::map::Maps>(
+        &mut self,
+        cards: &mut M::Map<Address, Function>,
+    ) -> Result<(), rdna1_kfd_guard::facts::map::OutOfMemory> {
+        for function in self.0.iter().filter(|function| function.id == Id::NAVI10) {
+            cards.insert(function.address, *function)?;
+        }
+        Ok(())
+    }
+
+    fn occupant(&mut self, address: Address) -> Occupant {
+        self.0
+            .iter()
+            .find(|function| function.address == address)
+            .map_or(Occupant::Nobody, |function| Occupant::Function(function.id))
+    }
+}
+
+/// What was found, and what was counted.
+pub struct Found {
+    pub snapshot: Snapshot<Host>,
+    pub tally: Tally,
+}
+
+impl Found {
+    /// Scans as the module does.
+    pub fn of(tree: &Tree, bus: &Bus) -> Self {
+        let mut tally = Tally::default();
+        let snapshot = scan(&mut tree.clone(), Some(&mut bus.clone()), &mut tally).unwrap();
+        Self { snapshot, tally }
+    }
+
+    pub fn gpus(&self) -> Vec<Record> {
+        records(|page| text::gpus(&self.snapshot, page))
+    }
+
+    pub fn heaps(&self) -> Vec<Record> {
+        records(|page| text::heaps(&self.snapshot, page))
+    }
+
+    pub fn flags(&self) -> Vec<Record> {
+        records(|page| text::flags(&self.snapshot, page))
+    }
+
+    pub fn checks(&self) -> Vec<Record> {
+        records(|page| text::checks(&self.snapshot, page))
+    }
+
+    /// The rules whose verdict is `verdict`, in order.
+    pub fn rules(&self, verdict: &str) -> Vec<String> {
+        self.checks()
+            .into_iter()
+            .filter(|check| check["verdict"] == verdict)
+            .map(|check| check["rule"].clone())
+            .collect()
+    }
+}
+
+/// A record: its pairs by key.
+pub type Record = BTreeMap<String, String>;
+
+/// The records of a page; panics if it is not in the form of version 1.
+pub fn records(write: impl Fn(&mut String) -> std::fmt::Result) -> Vec<Record> {
+    let mut page = String::new();
+    write(&mut page).unwrap();
+    let mut lines = page.lines();
+    let heading = lines.next().unwrap();
+    assert!(
+        heading.starts_with("# rdna1 ") && heading.ends_with(" v1"),
+        "{heading}"
+    );
+    assert!(page.ends_with('\n'));
+    lines
+        .map(|line| {
+            let pairs: Vec<_> = line
+                .split(' ')
+                .map(|pair| pair.split_once('=').expect(line))
+                .collect();
+            let record: Record = pairs
+                .iter()
+                .map(|(key, value)| {
+                    assert!(
+                        !value.is_empty() && !value.contains(['"', '\'', '=']),
+                        "{line}"
+                    );
+                    (key.to_string(), value.to_string())
+                })
+                .collect();
+            assert_eq!(record.len(), pairs.len(), "a key twice in {line}");
+            record
+        })
+        .collect()
+}

@@ -1,0 +1,228 @@
+//! The walk over a topology that changes, hides or is broken.
+
+mod common;
+
+use common::{
+    Bus,
+    Found,
+    Tree, //
+};
+use rdna1_kfd_guard::facts::{
+    pci::{
+        Driver,
+        Name, //
+    },
+    scan::ATTEMPTS,
+    topology::{
+        File,
+        Folder,
+        ReadError, //
+    },
+};
+
+const NODE: File = File::Node(1);
+
+fn no_lie(found: &Found) {
+    assert_eq!(found.rules("lie"), [""; 0], "{:#?}", found.checks());
+    assert!(found.heaps().iter().all(|heap| heap["verdict"] != "lie"));
+}
+
+/// Every rule and every file of the card says unknown, and it is still there.
+fn all_unknown(found: &Found) {
+    no_lie(found);
+    assert_eq!(found.rules("truth"), [""; 0]);
+    assert!(!found.checks().is_empty());
+    let heaps = found.heaps();
+    assert_eq!(heaps.len(), 1);
+    assert_eq!(heaps[0]["verdict"], "unknown");
+    assert_eq!(found.gpus()[0]["verdict"], "unknown");
+}
+
+#[test]
+fn no_kfd_is_a_card_that_is_absent() {
+    let found = Found::of(&Tree::default(), &Bus::honest());
+    let gpu = &found.gpus()[0];
+    assert_eq!(
+        (gpu["kfd"].as_str(), gpu["verdict"].as_str()),
+        ("absent", "unknown")
+    );
+    assert!(found.heaps().is_empty() && found.checks().is_empty());
+    assert_eq!(found.tally.retries, 0);
+}
+
+#[test]
+fn why_a_card_is_absent() {
+    let named = |name: &[u8]| Driver::Named(Name::new(name).unwrap());
+    for (driver, kfd, reason) in [
+        (Driver::None, false, "no-driver"),
+        (named(b"vfio-pci"), true, "not-amdgpu"),
+        (named(b"amdgpu"), false, "no-kfd"),
+        (named(b"amdgpu"), true, "unknown"),
+        (Driver::Unknown, true, "unknown"),
+    ] {
+        let mut tree = Tree::default();
+        if kfd {
+            tree = Tree::honest();
+            tree.folders.insert(Folder::Nodes.to_string(), Ok(vec![0]));
+        }
+        let mut bus = Bus::honest();
+        bus.0[0].driver = driver;
+        let gpu = &Found::of(&tree, &bus).gpus()[0];
+        assert_eq!(
+            (gpu["kfd"].as_str(), gpu["reason"].as_str()),
+            ("absent", reason)
+        );
+    }
+}
+
+#[test]
+fn an_empty_machine_has_headings_alone() {
+    let found = Found::of(&Tree::default(), &Bus::default());
+    assert!(found.gpus().is_empty() && found.heaps().is_empty());
+    assert!(found.flags().is_empty() && found.checks().is_empty());
+}
+
+#[test]
+fn a_node_that_is_being_filled_in_is_read_again() {
+    let mut tree = Tree::honest();
+    tree.set(NODE, "device_id", "0");
+    tree.set(NODE, "location_id", "0");
+    tree.before_walk = vec![|_| (), |_| (), |tree| {
+        tree.set(NODE, "device_id", "29471");
+        tree.set(NODE, "location_id", "768");
+    }];
+    let found = Found::of(&tree, &Bus::honest());
+    assert_eq!(found.rules("unknown"), [""; 0]);
+    no_lie(&found);
+    assert_eq!((found.tally.scans, found.tally.retries), (3, 2));
+    assert_eq!(found.tally.unstable_scans, 0);
+}
+
+#[test]
+fn a_node_that_stays_half_filled_is_unknown_not_a_lie() {
+    for key in [
+        "gfx_target_version",
+        "vendor_id",
+        "device_id",
+        "location_id",
+        "num_cp_queues",
+    ] {
+        let mut tree = Tree::honest();
+        tree.set(NODE, key, "0");
+        // What else is wrong may come from the same half-finished state.
+        tree.set(NODE, "hive_id", "5");
+        let found = Found::of(&tree, &Bus::honest());
+        all_unknown(&found);
+        assert_eq!(found.tally.scans, u64::from(ATTEMPTS), "{key}");
+        assert_eq!(found.tally.unstable_scans, 1);
+    }
+}
+
+#[test]
+fn a_generation_that_keeps_changing_is_unknown() {
+    fn next(tree: &mut Tree) {
+        let text = tree.files[&File::GenerationId.to_string()].clone().unwrap();
+        let number: u32 = String::from_utf8(text).unwrap().trim().parse().unwrap();
+        tree.put(File::GenerationId, &format!("{}\n", number + 1));
+    }
+    let mut tree = Tree::honest();
+    tree.after_listing = Some(next);
+    all_unknown(&Found::of(&tree, &Bus::honest()));
+}
+
+#[test]
+fn a_node_that_vanishes_is_unknown() {
+    let mut tree = Tree::honest();
+    tree.fail(NODE, ReadError::Absent);
+    let found = Found::of(&tree, &Bus::honest());
+    all_unknown(&found);
+    assert_eq!(found.gpus()[0]["kfd"], "unreadable");
+    assert_eq!(found.tally.errors_absent, u64::from(ATTEMPTS));
+}
+
+#[test]
+fn a_node_that_may_not_be_read_is_unknown_at_once() {
+    let mut tree = Tree::honest();
+    tree.fail(NODE, ReadError::Denied);
+    let found = Found::of(&tree, &Bus::honest());
+    all_unknown(&found);
+    assert_eq!(found.gpus()[0]["kfd"], "unreadable");
+    assert_eq!((found.tally.scans, found.tally.errors_denied), (1, 1));
+}
+
+#[test]
+fn banks_that_cannot_be_listed_are_unknown() {
+    let mut tree = Tree::honest();
+    tree.folders
+        .insert(Folder::Banks(1).to_string(), Err(ReadError::TooLarge));
+    let found = Found::of(&tree, &Bus::honest());
+    no_lie(&found);
+    let heaps = found.heaps();
+    assert_eq!(
+        (heaps[0]["bank"].as_str(), heaps[0]["verdict"].as_str()),
+        ("?", "unknown")
+    );
+    assert_eq!(found.tally.errors_too_large, 1);
+}
+
+#[test]
+fn a_topology_that_cannot_be_listed_is_unreadable() {
+    let mut tree = Tree::honest();
+    tree.folders
+        .insert(Folder::Nodes.to_string(), Err(ReadError::Denied));
+    let found = Found::of(&tree, &Bus::honest());
+    all_unknown(&found);
+    assert_eq!(found.gpus()[0]["kfd"], "unreadable");
+}
+
+#[test]
+fn other_gpus_are_never_judged() {
+    for name in ["gfx900-mi25-0x6860", "gfx1100-rx7900xtx-0x744c"] {
+        let found = Found::of(&Tree::of_capture(name), &Bus::default());
+        assert!(
+            found.heaps().is_empty() && found.checks().is_empty(),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn two_cards_keep_their_facts_apart() {
+    let mut tree = Tree::honest();
+    for (file, text) in tree.files.clone() {
+        if let Some(rest) = file.strip_prefix("nodes/1/") {
+            tree.files.insert(format!("nodes/7/{rest}"), text);
+        }
+    }
+    tree.folders
+        .insert(Folder::Nodes.to_string(), Ok(vec![7, 1, 0]));
+    tree.folders
+        .insert(Folder::Banks(7).to_string(), Ok(vec![0]));
+    tree.set(File::Node(7), "location_id", "2304");
+    tree.set(File::Node(7), "domain", "65536");
+    tree.set(File::Bank(7, 0), "flags", "1");
+    let mut bus = Bus::honest();
+    bus.0.push(bus.0[0]);
+    bus.0[1].address.location = 0x0900;
+    bus.0[1].address.domain = 0x10000;
+    let found = Found::of(&tree, &bus);
+    let heaps: Vec<_> = found
+        .heaps()
+        .iter()
+        .map(|heap| {
+            (
+                heap["gpu"].clone(),
+                heap["node"].clone(),
+                heap["verdict"].clone(),
+            )
+        })
+        .collect();
+    let heap = |gpu: &str, node: &str, verdict: &str| (gpu.into(), node.into(), verdict.into());
+    assert_eq!(
+        heaps,
+        [
+            heap("0000:03:00.0", "1", "truth"),
+            heap("10000:09:00.0", "7", "lie")
+        ]
+    );
+}
