@@ -58,7 +58,7 @@ impl<W: Write> Ktap<W> {
 
     /// Writes a text as diagnostic lines.
     pub fn note(&mut self, text: &str) -> io::Result<()> {
-        for line in text.lines() {
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
             // A quoted verdict line must not read as ours.
             let shield = if line.starts_with("rdna1 verdict") {
                 "> "

@@ -69,8 +69,7 @@ impl View {
 
     /// Demands the truth of this card, each value held against the fixture, KFD and PCI.
     pub fn expect_truth(&self, card: &Card) -> Result<()> {
-        self.expect_card(card, "truth", "-")
-            .context("gpus or heaps")?;
+        self.expect_card(card, "truth", "-")?;
         let heap = self.heaps.one(&[("gpu", card.gpu())])?;
         heap.expect(&[("flags", "0x0"), ("heap", heap_of(card)?)])?;
         heap.expect(&[("size_bytes", card.get("bank_bytes")?)])?;

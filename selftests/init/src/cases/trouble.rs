@@ -63,9 +63,7 @@ pub fn while_reading(action: impl FnOnce() -> Result<()>) -> Result<Vec<(usize, 
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         let stop = &stop;
-        let readers = guard::RECORD_FILES.map(|file| {
-            scope.spawn(move || read_until(stop, file).with_context(|| file.to_owned()))
-        });
+        let readers = guard::RECORD_FILES.map(|file| scope.spawn(move || read_until(stop, file)));
         // The readers have to end even if this panics.
         let done = catch_unwind(AssertUnwindSafe(action));
         stop.store(true, Ordering::Relaxed);
