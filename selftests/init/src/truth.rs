@@ -2,7 +2,7 @@
 
 //! What the module has to say of a card that is told truly, or with one lie.
 
-use anyhow::{ensure, Context, Result};
+use anyhow::{ensure, Result};
 
 use crate::fixture::Card;
 use crate::guard;
