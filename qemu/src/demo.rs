@@ -18,7 +18,7 @@ pub fn run(context: &Context, lie: Option<&str>) -> Result<ExitCode> {
         bail!("--lie wants the name of a rule, such as bank-flags");
     }
     let ready = context.provision()?;
-    let products = context.build(&ready)?;
+    let products = context.builder(&ready)?.build()?;
     let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image())?;
     context
         .ui

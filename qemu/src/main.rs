@@ -8,6 +8,7 @@ mod cache;
 mod config;
 mod cpio;
 mod demo;
+mod filter;
 mod host;
 mod judge;
 mod provision;
@@ -24,7 +25,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
-use build::{elf, Builder, Products};
+use build::{elf, Builder};
 use cache::Cache;
 use config::Kernels;
 use provision::{Provision, Ready};
@@ -125,9 +126,9 @@ impl Context {
         })
     }
 
-    fn build(&self, ready: &Ready) -> Result<Products> {
+    fn builder<'a>(&'a self, ready: &'a Ready) -> Result<Builder<'a>> {
         let kernel = &self.kernel()?.name;
-        Builder {
+        Ok(Builder {
             repo: &self.repo,
             cache: &self.cache,
             ui: &self.ui,
@@ -135,8 +136,7 @@ impl Context {
             kernel,
             ready,
             busy: self.cache.lock_file(&format!("{kernel}.build.busy")),
-        }
-        .build()
+        })
     }
 }
 
@@ -161,7 +161,7 @@ fn run_command(cli: Cli) -> Result<ExitCode> {
         }
         Command::Build => {
             let ready = context.provision()?;
-            let products = context.build(&ready)?;
+            let products = context.builder(&ready)?.build()?;
             let sizes = elf::sizes(&products.guard)?;
             println!(
                 "{}: .text {} bytes, .ko {} bytes",

@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use anyhow::{bail, Result};
-use regex::Regex;
 
 use crate::accel::Accelerator;
 use crate::boot::{Boot, Booted};
 use crate::build::{elf, Products};
-use crate::config::Suites;
+use crate::config::{Suite, Suites};
+use crate::filter::Filter;
 use crate::host::Host;
 use crate::judge::{ktap, Kind};
 use crate::provision::{symbols, Ready};
@@ -18,7 +18,7 @@ use crate::Context;
 const TAIL: usize = 20;
 
 /// The groups that are no suites.
-const GROUPS: [(&str, &str); 5] = [
+const GROUPS: [(&str, &str); 6] = [
     ("host-tests", "cargo test, the whole workspace"),
     ("rustfmt", "cargo fmt --check"),
     ("clippy", "cargo clippy, warnings denied"),
@@ -27,48 +27,11 @@ const GROUPS: [(&str, &str); 5] = [
         "the regenerated Rust symbols are the stock kernel's; the check can fail",
     ),
     ("module", "the module has no core::panicking symbol"),
+    (
+        "layout",
+        "the fixture has amdgpu's structures as the stock amdgpu.ko has them",
+    ),
 ];
-
-/// Which groups, and which cases of a suite.
-struct Filter {
-    group: Option<Regex>,
-    cases: Option<String>,
-}
-
-impl Filter {
-    /// `GROUP` or `SUITE/CASE`, each with `*` and `?`.
-    fn parse(text: Option<&str>) -> Result<Self> {
-        let Some(text) = text else {
-            return Ok(Self {
-                group: None,
-                cases: None,
-            });
-        };
-        let (group, cases) = match text.split_once('/') {
-            Some((group, cases)) => (group, Some(cases.to_owned())),
-            None => (text, None),
-        };
-        let blank = |c: char| c.is_whitespace() || c == '"';
-        if cases.as_ref().is_some_and(|c| c.contains(blank)) {
-            bail!("--filter {text}: a case's name has no blank and no quote");
-        }
-        let pattern = regex::escape(group)
-            .replace(r"\*", ".*")
-            .replace(r"\?", ".");
-        Ok(Self {
-            group: Some(Regex::new(&format!("^{pattern}$"))?),
-            cases,
-        })
-    }
-
-    fn wants(&self, group: &str) -> bool {
-        self.group.as_ref().is_none_or(|g| g.is_match(group))
-    }
-
-    fn wants_check(&self, group: &str) -> bool {
-        self.cases.is_none() && self.wants(group)
-    }
-}
 
 /// Prints what could be run.
 pub fn list(context: &Context) -> Result<()> {
@@ -126,38 +89,23 @@ pub fn run(context: &Context, filter: Option<&str>) -> Result<ExitCode> {
         .iter()
         .filter(|s| s.in_test && wanted.wants(&s.name))
         .collect();
-    let wants_module = wanted.wants_check("module");
-    if wants_module || !to_boot.is_empty() {
-        match context.build(&ready) {
+    let needs_build = ["module", "layout"];
+    if !to_boot.is_empty() || needs_build.iter().any(|group| wanted.wants_check(group)) {
+        let builder = context.builder(&ready)?;
+        match builder.build() {
             Ok(products) => {
-                if wants_module {
+                if wanted.wants_check("module") {
                     report("module", &check_module(&products));
                 }
-                if !to_boot.is_empty() {
-                    let accelerator =
-                        Accelerator::find(&context.cache, &context.ui, &ready.image())?;
-                    println!("     accelerator   {accelerator}");
-                    for suite in to_boot {
-                        let cases = wanted.cases.as_ref();
-                        let booted = Boot {
-                            cache: &context.cache,
-                            ui: &context.ui,
-                            image: &ready.image(),
-                            initramfs: &products.initramfs,
-                            accelerator: &accelerator,
-                            suite,
-                            extra: cases.map_or(String::new(), |c| format!("rdna1.cases={c}")),
-                            live: false,
-                        }
-                        .run()?;
-                        report(&suite.name, &judged(&booted));
-                    }
+                if wanted.wants_check("layout") {
+                    report("layout", &Outcome::of(builder.check_layout()));
                 }
+                boot_all(context, &ready, &products, &to_boot, &wanted, &mut report)?;
             }
             Err(error) => {
-                report("module", &Outcome::of(Err(error)));
+                report("build", &Outcome::of(Err(error)));
                 for suite in to_boot {
-                    let why = anyhow::anyhow!("not booted: there is no module");
+                    let why = anyhow::anyhow!("not booted: the build failed");
                     report(&suite.name, &Outcome::of(Err(why)));
                 }
             }
@@ -170,6 +118,40 @@ pub fn run(context: &Context, filter: Option<&str>) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+fn boot_all(
+    context: &Context,
+    ready: &Ready,
+    products: &Products,
+    suites: &[&Suite],
+    wanted: &Filter,
+    report: &mut impl FnMut(&str, &Outcome),
+) -> Result<()> {
+    if suites.is_empty() {
+        return Ok(());
+    }
+    let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image())?;
+    println!("     accelerator   {accelerator}");
+    let extra = match &wanted.cases {
+        Some(cases) => format!("rdna1.cases={cases}"),
+        None => String::new(),
+    };
+    for suite in suites {
+        let booted = Boot {
+            cache: &context.cache,
+            ui: &context.ui,
+            image: &ready.image(),
+            initramfs: &products.initramfs,
+            accelerator: &accelerator,
+            suite,
+            extra: extra.clone(),
+            live: false,
+        }
+        .run()?;
+        report(&suite.name, &judged(&booted));
+    }
+    Ok(())
 }
 
 fn check_symbols(ready: &Ready) -> Outcome {
@@ -227,21 +209,5 @@ fn judged(booted: &Booted) -> Outcome {
         },
         note: format!("{:.0} s", booted.took.as_secs_f64()),
         details,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Filter;
-
-    #[test]
-    fn a_filter_names_groups_or_cases() {
-        let filter = Filter::parse(Some("no-*")).expect("a sound filter");
-        assert!(filter.wants("no-amdgpu") && !filter.wants("tree"));
-        let filter = Filter::parse(Some("tree/lie-*")).expect("a sound filter");
-        assert!(filter.wants("tree") && !filter.wants_check("clippy"));
-        assert_eq!(filter.cases.as_deref(), Some("lie-*"));
-        assert!(Filter::parse(Some("tree/a b")).is_err());
-        assert!(Filter::parse(Some("(")).is_ok());
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod elf;
 mod init;
+mod layout;
 mod module;
 mod sync;
 

@@ -82,18 +82,13 @@ pub fn troubles(console: &str) -> Vec<Reason> {
             }
         }
     }
-    // "cut here" is but the rule above the line that says what it is.
-    for reason in &mut reasons {
-        if reason.text.ends_with("[ cut here ]------------") {
-            let after = console.split("[ cut here ]------------").nth(1);
-            if let Some(line) = after.and_then(|rest| rest.lines().nth(1)) {
-                reason.text = reason
-                    .text
-                    .replace("------------[ cut here ]------------", without_stamp(line));
-            }
-        }
-    }
     reasons
+}
+
+/// The kinds that the patterns know.
+#[cfg(test)]
+pub fn kinds() -> impl Iterator<Item = Kind> {
+    PATTERNS.trouble.iter().map(|(kind, ..)| *kind)
 }
 
 fn unexpected_taint(line: &str) -> Option<String> {

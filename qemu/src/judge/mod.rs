@@ -17,11 +17,11 @@ use ktap::Stream;
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    // Causes come first, consequences last: the first kind is the headline.
-    /// The kernel touched what it may not.
-    Oops,
+    // Causes first, consequences last: the first of a boot is its headline.
     /// An assertion of the kernel failed.
     Bug,
+    /// The kernel touched what it may not.
+    Oops,
     /// KASAN, UBSAN and their like.
     Sanitizer,
     /// Locks in a dangerous order.

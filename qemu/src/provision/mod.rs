@@ -63,6 +63,11 @@ impl Ready {
         self.root.tree()
     }
 
+    /// The stock packages, unpacked.
+    pub fn packages(&self) -> PathBuf {
+        self.packages.tree()
+    }
+
     /// The kernel's source.
     pub fn source(&self) -> PathBuf {
         self.source.tree()
