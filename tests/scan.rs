@@ -12,13 +12,13 @@ use rdna1_kfd_guard::facts::{
         Driver,
         Name, //
     },
-    scan::ATTEMPTS,
     topology::{
         File,
         Folder,
         ReadError, //
     },
 };
+use rdna1_kfd_guard::observe::ATTEMPTS;
 
 const NODE: File = File::Node(1);
 

@@ -36,6 +36,9 @@ properties! {
         num_cp_queues,
         /// `HSA_CAP_*` bits.
         capability,
+        /// Size of the area that a wave's context is saved to, in bytes. Kernels before 6.13 print
+        /// none.
+        cwsr_size,
     }
 }
 
@@ -122,7 +125,8 @@ impl Node {
     /// Whether KFD is still filling the node in.
     ///
     /// `kfd_topology_add_device()` shows a GPU's node first and fills these lines afterwards, in
-    /// this order, `num_cp_queues` near the end; none is ever 0 on a finished GPU.
+    /// this order: `num_cp_queues` near the end, `cwsr_size` last of all. None is ever 0 on a
+    /// finished GPU that is a card of ours.
     pub fn is_half_filled(&self) -> bool {
         let properties = &self.properties;
         !self.has_cpu()
@@ -133,8 +137,17 @@ impl Node {
                 properties.device_id,
                 properties.location_id,
                 properties.num_cp_queues,
+                properties.cwsr_size,
             ]
             .iter()
             .any(|value| value.is_zero())
+    }
+
+    /// Whether KFD is taking the node away.
+    ///
+    /// `kfd_remove_sysfs_node_entry()` removes the banks one by one while the node still says how
+    /// many it has.
+    pub fn is_half_gone(&self) -> bool {
+        self.banks_found.is_zero() && !self.properties.mem_banks_count.is_zero()
     }
 }

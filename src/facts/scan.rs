@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reads the facts: walks the topology, finds the cards' nodes, and starts again when KFD changes
-//! under the walk.
+//! Reads the facts: walks over the topology and finds the cards' nodes.
 
 use super::{
     map::{
@@ -50,39 +49,42 @@ use super::{
 };
 use crate::uapi;
 
-/// How often a scan is done before what it met is taken as it is.
-///
-/// KFD fills a node within milliseconds of showing it; the pauses of [`Topology::wait`] double, so
-/// that the last walk is done well after that.
-pub const ATTEMPTS: u32 = 6;
+/// What one walk over the topology found.
+pub struct Walked<M: Maps> {
+    /// The facts.
+    pub snapshot: Snapshot<M>,
+    /// KFD's count of changes when the walk began.
+    pub generation: Value,
+    /// Whether KFD kept still, as far as can be seen: the same generation before and after, and no
+    /// node that is half filled in or half taken away.
+    pub calm: bool,
+}
 
-/// Reads all facts.
+/// Walks over the topology once.
 ///
 /// `bus` is `None` where the PCI core can't be asked. Fails only for want of memory: whatever KFD
 /// does becomes a fact.
-pub fn scan<M: Maps, T: Topology, B: PciBus>(
+pub fn walk<M: Maps, T: Topology, B: PciBus>(
     topology: &mut T,
     mut bus: Option<&mut B>,
     tally: &mut Tally,
-) -> Result<Snapshot<M>, OutOfMemory> {
-    let mut attempt = 1;
-    loop {
-        let mut walk = Walk::<M, T>::new(topology, tally, bus.is_some());
-        let functions = walk.functions(bus.as_deref_mut())?;
-        let calm = walk.run(&functions, bus.as_deref_mut())?;
-        let snapshot = walk.snapshot;
-        if calm || attempt >= ATTEMPTS {
-            if !calm {
-                bump(&mut tally.unstable_scans);
-            }
-            add(&mut tally.cards, count(snapshot.cards.values()));
-            add(&mut tally.banks, count(snapshot.banks.values()));
-            return Ok(snapshot);
-        }
-        bump(&mut tally.retries);
-        topology.wait(attempt);
-        attempt = attempt.saturating_add(1);
+) -> Result<Walked<M>, OutOfMemory> {
+    bump(&mut tally.scans);
+    let mut functions = Default::default();
+    if let Some(bus) = bus.as_deref_mut() {
+        bus.cards::<M>(&mut functions)?;
     }
+    let mut walk = Walk::<M, T>::new(topology, tally, bus.is_some());
+    let generation = walk.number(File::GenerationId)?;
+    walk.run(&functions, bus)?;
+    let same_generation =
+        generation == walk.number(File::GenerationId)? && generation != Value::Unreadable;
+    walk.settle(same_generation)?;
+    Ok(Walked {
+        calm: same_generation && !walk.unfinished_nodes,
+        generation,
+        snapshot: walk.snapshot,
+    })
 }
 
 /// One walk over the topology.
@@ -102,7 +104,6 @@ struct Walk<'a, M: Maps, T: Topology> {
 
 impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
     fn new(topology: &'a mut T, tally: &'a mut Tally, pci_known: bool) -> Self {
-        bump(&mut tally.scans);
         Self {
             topology,
             tally,
@@ -119,28 +120,15 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
         }
     }
 
-    fn functions<B: PciBus>(
-        &mut self,
-        bus: Option<&mut B>,
-    ) -> Result<M::Map<Address, Function>, OutOfMemory> {
-        let mut functions = Default::default();
-        if let Some(bus) = bus {
-            bus.cards::<M>(&mut functions)?;
-        }
-        Ok(functions)
-    }
-
-    /// Walks; returns whether KFD was calm meanwhile, so that another walk would see the same.
+    /// Reads all nodes, and those of cards in full.
     fn run<B: PciBus>(
         &mut self,
         functions: &M::Map<Address, Function>,
         mut bus: Option<&mut B>,
-    ) -> Result<bool, OutOfMemory> {
+    ) -> Result<(), OutOfMemory> {
         for &function in functions.values() {
             self.card(Some(function), Occupant::Function(function.id))?;
         }
-
-        let generation = self.generation()?;
         match self.list(Folder::Nodes)? {
             Ok(nodes) => {
                 for (&number, ()) in nodes.iter() {
@@ -150,14 +138,7 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
             Err(ReadError::Absent) => self.snapshot.kfd = Presence::Absent,
             Err(_) => self.snapshot.kfd = Presence::Unreadable,
         }
-        self.links_from_cpu()?;
-        let same_generation = generation == self.generation()? && generation != Value::Unreadable;
-        self.settle(same_generation)?;
-        Ok(same_generation && !self.unfinished_nodes)
-    }
-
-    fn generation(&mut self) -> Result<Value, OutOfMemory> {
-        self.number(File::GenerationId)
+        self.links_from_cpu()
     }
 
     /// Reads a node, and if it is a card's, all that belongs to it.
@@ -170,10 +151,7 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
         bump(&mut self.tally.nodes);
         let properties = match self.properties::<NodeProperties>(File::Node(number))? {
             Ok(properties) => properties,
-            Err(ReadError::Absent) => {
-                self.unfinished_nodes = true;
-                return Ok(());
-            }
+            Err(ReadError::Absent) => return Ok(()),
             Err(_) => {
                 self.unreadable_nodes = true;
                 return Ok(());
@@ -212,10 +190,12 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
         };
         self.banks(card, &mut node)?;
         node.links.xgmi = self.xgmi_links(number)?;
+        let half_gone = node.is_half_gone();
+        self.unfinished_nodes |= half_gone;
         if let Some(card) = self.snapshot.cards.get_mut(&card) {
             card.presence = Presence::Present;
             card.node = Some(node);
-            card.settled = !half_filled;
+            card.settled = !half_filled && !half_gone;
         }
         Ok(())
     }
@@ -248,9 +228,13 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
     }
 
     fn banks(&mut self, card: u32, node: &mut Node) -> Result<(), OutOfMemory> {
-        let Ok(numbers) = self.list(Folder::Banks(node.number))? else {
-            node.banks_found = Value::Unreadable;
-            return self.unknown_banks(card);
+        let numbers = match self.list(Folder::Banks(node.number))? {
+            Ok(numbers) => numbers,
+            Err(error) => {
+                self.unfinished_nodes |= error == ReadError::Absent;
+                node.banks_found = Value::Unreadable;
+                return self.unknown_banks(card);
+            }
         };
         node.banks_found = Value::Known(count(numbers.values()));
         for (&number, ()) in numbers.iter() {
@@ -393,6 +377,8 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
             }
             Err(ReadError::OutOfMemory) => Err(OutOfMemory),
             Err(error) => {
+                // What was listed and is gone was taken away meanwhile.
+                self.unfinished_nodes |= error == ReadError::Absent;
                 self.tally.error(error);
                 Ok(Err(error))
             }

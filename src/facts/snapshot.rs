@@ -100,8 +100,20 @@ impl<M: Maps> Snapshot<M> {
         self.cards.iter().map(|(&key, card)| (key, card))
     }
 
+    /// All banks, in the order of their cards.
+    pub fn banks(&self) -> impl Iterator<Item = &Bank> {
+        self.banks.values()
+    }
+
+    /// Marks what is known of all cards as not belonging together.
+    pub fn unsettle(&mut self) {
+        for card in self.cards.values_mut() {
+            card.settled = false;
+        }
+    }
+
     /// The banks of the card with that key.
     pub fn banks_of(&self, card: u32) -> impl Iterator<Item = &Bank> {
-        self.banks.values().filter(move |bank| bank.card == card)
+        self.banks().filter(move |bank| bank.card == card)
     }
 }

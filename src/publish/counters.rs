@@ -28,9 +28,8 @@ impl Counters {
         }
     }
 
-    /// The counters now, each with its name.
-    pub(crate) fn now(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        let values = self.0.iter().map(|counter| counter.load(Relaxed));
-        Tally::NAMES.into_iter().zip(values)
+    /// The counters now, in the order of [`Tally::NAMES`].
+    pub(crate) fn now(&self) -> [u64; Tally::COUNT] {
+        self.0.each_ref().map(|counter| counter.load(Relaxed))
     }
 }

@@ -3,120 +3,115 @@
 //! The files in debugfs.
 
 use kernel::{
-    debugfs::Writer,
     fmt,
     prelude::*,
     sync::Arc, //
 };
 
 use crate::{
-    facts::tally::Tally,
-    readers::raw::debugfs,
+    facts::{
+        snapshot::Snapshot,
+        tally::Tally, //
+    },
+    raw::debugfs::{
+        Content,
+        File,
+        Folder, //
+    },
+    readers::Kernel,
     text, //
 };
 
 use super::state::State;
 
 /// Our folder in debugfs.
-pub(super) const FOLDER: &CStr = c"rdna1";
+const FOLDER: &CStr = c"rdna1";
 
-/// Which file.
-#[derive(Clone, Copy)]
-pub(super) enum Page {
-    Gpus,
-    Heaps,
-    Flags,
-    Checks,
-    Counters,
+/// Our files, removed when dropped.
+pub(super) struct Files {
+    _facts: [File<Facts>; 4],
+    _counters: File<Counters>,
+    // Last: the files go before their folder.
+    _folder: Folder,
 }
 
-impl Page {
-    const ALL: [Self; 5] = [
-        Self::Gpus,
-        Self::Heaps,
-        Self::Flags,
-        Self::Checks,
-        Self::Counters,
-    ];
-
-    pub(super) fn name(self) -> &'static CStr {
-        match self {
-            Self::Gpus => c"gpus",
-            Self::Heaps => c"heaps",
-            Self::Flags => c"flags",
-            Self::Checks => c"checks",
-            Self::Counters => c"counters",
-        }
+impl Files {
+    /// Makes the files.
+    pub(super) fn new(state: &Arc<State>) -> Result<Self> {
+        let folder = Folder::new(FOLDER).inspect_err(|&error| why_not(error))?;
+        let facts = |name, write| {
+            let content = Facts {
+                write,
+                state: state.clone(),
+            };
+            File::new(&folder, name, content).inspect_err(|&error| why_not(error))
+        };
+        Ok(Self {
+            _facts: [
+                facts(c"gpus", |facts, f| text::gpus(facts, f))?,
+                facts(c"heaps", |facts, f| text::heaps(facts, f))?,
+                facts(c"flags", |facts, f| text::flags(facts, f))?,
+                facts(c"checks", |facts, f| text::checks(facts, f))?,
+            ],
+            _counters: File::new(&folder, c"counters", Counters(state.clone()))
+                .inspect_err(|&error| why_not(error))?,
+            _folder: folder,
+        })
     }
 }
 
-/// A file that is published.
-pub(super) struct Published {
-    page: Page,
+/// Says why there is nowhere to publish, and what to do.
+fn why_not(error: Error) {
+    if error == EEXIST {
+        pr_err!("debugfs has a folder rdna1 already: unload what made it\n");
+    } else if error == ENOMEM {
+        pr_err!("no memory for the files in debugfs\n");
+    } else {
+        pr_err!(
+            "debugfs is not usable (error {}), so there is nowhere to publish: boot without \
+             debugfs=off, on a kernel with CONFIG_DEBUG_FS=y\n",
+            error.to_errno()
+        );
+    }
+}
+
+/// A file of facts.
+struct Facts {
+    write: fn(&Snapshot<Kernel>, &mut fmt::Formatter<'_>) -> fmt::Result,
     state: Arc<State>,
 }
 
-impl Published {
-    pub(super) fn new(page: Page, state: Arc<State>) -> Self {
-        Self { page, state }
-    }
-}
+impl Content for Facts {
+    type Reading = Snapshot<Kernel>;
 
-impl Writer for Published {
-    /// Reads all facts and writes the file's text.
-    ///
-    /// This is called when the file is read from its start, and again if the text is longer than
-    /// the buffer that the kernel tried it with.
-    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn take(&self) -> Result<Self::Reading> {
         let tally = Tally {
             reads: 1,
             ..Tally::default()
         };
-        if let Page::Counters = self.page {
-            self.state.counters.add(&tally);
-            return text::counters(self.state.counters.now(), f);
-        }
-        let Ok(snapshot) = self.state.scan(tally) else {
-            // There is no way to give the reader an errno from here.
-            return f
-                .write_str("# no memory to read KFD's topology: nothing is known; read again\n");
-        };
-        match self.page {
-            Page::Gpus => text::gpus(&snapshot, f),
-            Page::Heaps => text::heaps(&snapshot, f),
-            Page::Flags => text::flags(&snapshot, f),
-            Page::Checks => text::checks(&snapshot, f),
-            Page::Counters => Ok(()),
-        }
+        self.state.observe(tally).map_err(|_| ENOMEM)
+    }
+
+    fn write(&self, reading: &Self::Reading, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (self.write)(reading, f)
     }
 }
 
-/// Fails if there is no debugfs to publish in.
-pub(super) fn require_debugfs() -> Result {
-    if debugfs::is_available() {
-        return Ok(());
-    }
-    pr_err!(
-        "debugfs is not available, so there is nowhere to publish: boot without debugfs=off, \
-         on a kernel with CONFIG_DEBUG_FS=y\n"
-    );
-    Err(ENODEV)
-}
+/// The file of counters.
+struct Counters(Arc<State>);
 
-/// Fails unless all files are there: creating them does not tell.
-pub(super) fn require_published() -> Result {
-    let folder = debugfs::Entry::find(FOLDER, None);
-    let found = |page: &Page| {
-        folder
-            .as_ref()
-            .is_some_and(|folder| debugfs::Entry::find(page.name(), Some(folder)).is_some())
-    };
-    if Page::ALL.iter().all(found) {
-        return Ok(());
+impl Content for Counters {
+    type Reading = [u64; Tally::COUNT];
+
+    fn take(&self) -> Result<Self::Reading> {
+        self.0.counters.add(&Tally {
+            reads: 1,
+            ..Tally::default()
+        });
+        Ok(self.0.counters.now())
     }
-    pr_err!(
-        "cannot publish in debugfs: the folder rdna1 or one of its files could not be made; is \
-         debugfs locked down, or the folder taken?\n"
-    );
-    Err(EIO)
+
+    fn write(&self, reading: &Self::Reading, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        text::counters(Tally::NAMES.into_iter().zip(reading.iter().copied()), f)
+    }
 }

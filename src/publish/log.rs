@@ -23,7 +23,7 @@ use super::state::State;
 
 /// Writes a line for each card, or one that says what is missing.
 pub(super) fn report(state: &State) -> Result {
-    let snapshot = state.scan(Tally::default()).map_err(|_| ENOMEM)?;
+    let snapshot = state.observe(Tally::default()).map_err(|_| ENOMEM)?;
     if snapshot.kfd == Presence::Absent {
         pr_info!(
             "KFD shows no topology: amdgpu is not loaded, or has no KFD; nothing is lost, every \

@@ -7,15 +7,15 @@ use kernel::prelude::*;
 use crate::{
     facts::{
         map::OutOfMemory,
-        scan,
         snapshot::Snapshot,
         tally::{
             bump,
             Tally, //
         }, //
     },
+    observe,
+    raw::sysfs::Sysfs,
     readers::{
-        raw::sysfs::Sysfs,
         Kernel,
         KernelPciBus,
         KfdTopology, //
@@ -47,7 +47,7 @@ impl State {
 
     /// Reads all facts and counts what happened.
     #[inline(never)] // Once in the module is enough.
-    pub(crate) fn scan(&self, mut tally: Tally) -> Result<Snapshot<Kernel>, OutOfMemory> {
+    pub(crate) fn observe(&self, mut tally: Tally) -> Result<Snapshot<Kernel>, OutOfMemory> {
         let snapshot = self.read(&mut tally);
         match &snapshot {
             Ok(snapshot) => count_verdicts(snapshot, &mut tally),
@@ -60,7 +60,7 @@ impl State {
     fn read(&self, tally: &mut Tally) -> Result<Snapshot<Kernel>, OutOfMemory> {
         let mut topology = KfdTopology::new(&self.sysfs)?;
         let mut bus = KernelPciBus::new(&self.sysfs);
-        scan::scan(&mut topology, Some(&mut bus), tally)
+        observe::observe(&mut topology, Some(&mut bus), tally)
     }
 }
 

@@ -28,12 +28,11 @@ use crate::facts::{
     }, //
 };
 
-use super::{
-    memory::{
-        file_buffer,
-        FileBuffer, //
-    },
-    raw::sysfs::Sysfs, //
+use crate::raw::sysfs::Sysfs;
+
+use super::memory::{
+    file_buffer,
+    FileBuffer, //
 };
 
 /// Where KFD's device keeps its topology; `/sys/class/kfd/kfd` leads there

@@ -7,33 +7,27 @@ use kernel::{
     prelude::*, //
 };
 
-use crate::facts::{
-    map::{
-        Map,
-        Maps,
-        OutOfMemory, //
+use crate::{
+    facts::{
+        map::{
+            Map,
+            Maps,
+            OutOfMemory, //
+        },
+        pci::{
+            Address,
+            Driver,
+            ExpressLink,
+            Function,
+            Id,
+            Name,
+            Occupant,
+            PciBus, //
+        },
+        properties::hexadecimal,
+        topology::ReadError,
+        value::Value, //
     },
-    pci::{
-        Address,
-        Driver,
-        ExpressLink,
-        Function,
-        Id,
-        Name,
-        Occupant,
-        PciBus, //
-    },
-    properties::hexadecimal,
-    topology::ReadError,
-    value::Value, //
-};
-
-use super::{
-    kfd::{
-        path,
-        reason, //
-    },
-    memory::file_buffer,
     raw::{
         pci::{
             function_at,
@@ -43,6 +37,14 @@ use super::{
         },
         sysfs::Sysfs, //
     }, //
+};
+
+use super::{
+    kfd::{
+        path,
+        reason, //
+    },
+    memory::file_buffer, //
 };
 
 /// Current Link Speed and Negotiated Link Width in Link Status (`PCI_EXP_LNKSTA_CLS`,

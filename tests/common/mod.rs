@@ -21,7 +21,6 @@ use rdna1_kfd_guard::{
             Occupant,
             PciBus, //
         },
-        scan::scan,
         snapshot::Snapshot,
         tally::Tally,
         topology::{
@@ -36,6 +35,7 @@ use rdna1_kfd_guard::{
         Capture,
         Host, //
     },
+    observe::observe,
     text, //
 };
 
@@ -217,7 +217,7 @@ impl Found {
     /// Scans as the module does.
     pub fn of(tree: &Tree, bus: &Bus) -> Self {
         let mut tally = Tally::default();
-        let snapshot = scan(&mut tree.clone(), Some(&mut bus.clone()), &mut tally).unwrap();
+        let snapshot = observe(&mut tree.clone(), Some(&mut bus.clone()), &mut tally).unwrap();
         Self { snapshot, tally }
     }
 

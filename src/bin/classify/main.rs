@@ -18,7 +18,6 @@ use anyhow::{
 use clap::Parser;
 use rdna1_kfd_guard::{
     facts::{
-        scan::scan,
         snapshot::{
             Presence,
             Snapshot, //
@@ -30,6 +29,7 @@ use rdna1_kfd_guard::{
         Host,
         PciFile, //
     },
+    observe::observe,
     rules::{
         card_verdict,
         Verdict, //
@@ -79,7 +79,7 @@ fn classify(arguments: &Arguments) -> Result<u8> {
     let mut topology = Capture::open(&arguments.folder)?;
     let mut pci = arguments.pci.as_deref().map(PciFile::open).transpose()?;
     let mut tally = Tally::default();
-    let snapshot: Snapshot<Host> = scan(&mut topology, pci.as_mut(), &mut tally)
+    let snapshot: Snapshot<Host> = observe(&mut topology, pci.as_mut(), &mut tally)
         .ok()
         .context("out of memory")?;
 

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Small safe types over kernel functions that the kernel crate has no fitting abstraction for. All
+//! `unsafe` of the module is here.
+
+pub(crate) mod debugfs;
+pub(crate) mod pci;
+pub(crate) mod sysfs;
