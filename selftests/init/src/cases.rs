@@ -100,9 +100,18 @@ const TREE: &[Case] = &[
     Case::new("vanishing-node", trouble::vanishing_node),
     Case::new("absent-tree", trouble::absent_tree),
     Case::new(
+        "absent-tree-under-readers",
+        trouble::absent_tree_under_readers,
+    ),
+    Case::new(
+        "unload-under-readers",
+        reading::unload_under_readers_of_a_card,
+    ),
+    Case::new(
         "fixture-refuses-nonsense",
         trouble::fixture_refuses_nonsense,
     ),
+    Case::new("unload-while-open", reading::unload_while_open_beside_card),
 ];
 
 /// The cases of a suite.

@@ -116,6 +116,12 @@ pub fn unload_while_open(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
+/// The same where there is a card to read about.
+pub fn unload_while_open_beside_card(ctx: &mut Ctx) -> Result<()> {
+    TREE.load(&ctx.modules, "slot=0")?;
+    unload_while_open(ctx)
+}
+
 /// A card is still told truly by a module that was loaded anew.
 pub fn reload_beside_card(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "slot=0")?;
@@ -162,6 +168,12 @@ pub fn parallel_reads_are_counted(ctx: &mut Ctx) -> Result<()> {
         "reads: expected a rise by {expected}, seen {rise}"
     );
     guard::unload()
+}
+
+/// The same where there is a card to read about.
+pub fn unload_under_readers_of_a_card(ctx: &mut Ctx) -> Result<()> {
+    TREE.load(&ctx.modules, "slot=0")?;
+    unload_under_readers(ctx)
 }
 
 /// The module is unloaded, over and over, while others try to read its files.

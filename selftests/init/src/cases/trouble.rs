@@ -123,6 +123,21 @@ pub fn absent_tree(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
+/// KFD's whole tree comes and goes under readers of every file.
+pub fn absent_tree_under_readers(ctx: &mut Ctx) -> Result<()> {
+    guard::load(&ctx.modules)?;
+    let reads = while_reading(|| {
+        for _ in 0..20 {
+            TREE.load(&ctx.modules, "slot=0")?;
+            TREE.unload()?;
+        }
+        Ok(())
+    })?;
+    ctx.note(format!("reads with a card/all: {reads:?}"));
+    guard::expect_header_only()?;
+    guard::unload()
+}
+
 /// A mistyped command must not pass for a card that was added.
 pub fn fixture_refuses_nonsense(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "")?;
