@@ -15,12 +15,15 @@ use rdna1_kfd_guard::facts::{
     topology::{
         File,
         Folder,
+        LinkFolder,
         ReadError, //
     },
 };
 use rdna1_kfd_guard::observe::ATTEMPTS;
 
 const NODE: File = File::Node(1);
+const BANK: File = File::Bank(1, 0);
+const LINK_FROM_CPU: File = File::Link(LinkFolder::Io(0), 0);
 
 fn no_lie(found: &Found) {
     assert_eq!(found.rules("lie"), [""; 0], "{:#?}", found.checks());
@@ -106,6 +109,7 @@ fn a_node_that_stays_half_filled_is_unknown_not_a_lie() {
         "device_id",
         "location_id",
         "num_cp_queues",
+        "cwsr_size",
     ] {
         let mut tree = Tree::honest();
         tree.set(NODE, key, "0");
@@ -225,4 +229,56 @@ fn two_cards_keep_their_facts_apart() {
             heap("10000:09:00.0", "7", "lie")
         ]
     );
+}
+
+#[test]
+fn a_lie_is_believed_when_it_is_seen_twice() {
+    let mut tree = Tree::honest();
+    tree.set(BANK, "flags", "1");
+    let found = Found::of(&tree, &Bus::honest());
+    assert_eq!(found.rules("lie"), ["bank-flags"]);
+    assert_eq!((found.tally.scans, found.tally.retries), (2, 1));
+}
+
+#[test]
+fn a_lie_that_is_seen_once_is_no_lie() {
+    // The link's flags as they are before KFD fills them in.
+    let mut tree = Tree::honest();
+    tree.set(LINK_FROM_CPU, "flags", "1");
+    tree.before_walk = vec![|_| (), |tree| tree.set(LINK_FROM_CPU, "flags", "3")];
+    let found = Found::of(&tree, &Bus::honest());
+    no_lie(&found);
+    assert_eq!(found.rules("unknown"), [""; 0]);
+    assert_eq!(found.tally.scans, 2);
+}
+
+#[test]
+fn a_lie_that_changes_with_every_look_is_unknown() {
+    fn other(tree: &mut Tree) {
+        let hive = format!("{}", 1 + tree.listings);
+        tree.set(NODE, "hive_id", &hive);
+    }
+    let mut tree = Tree::honest();
+    tree.after_listing = Some(other);
+    let found = Found::of(&tree, &Bus::honest());
+    all_unknown(&found);
+    assert_eq!(found.tally.unstable_scans, 1);
+}
+
+#[test]
+fn a_node_that_is_being_taken_away_is_unknown() {
+    // Its bank goes first, while it still says that it has one.
+    for banks in [Ok(vec![]), Err(ReadError::Absent)] {
+        let mut tree = Tree::honest();
+        tree.folders.insert(Folder::Banks(1).to_string(), banks);
+        let found = Found::of(&tree, &Bus::honest());
+        no_lie(&found);
+        assert_eq!(found.gpus()[0]["verdict"], "unknown");
+        assert_eq!(found.tally.scans, u64::from(ATTEMPTS));
+    }
+    let mut tree = Tree::honest();
+    tree.fail(BANK, ReadError::Absent);
+    let found = Found::of(&tree, &Bus::honest());
+    no_lie(&found);
+    assert_eq!(found.tally.unstable_scans, 1);
 }

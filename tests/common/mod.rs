@@ -53,14 +53,22 @@ pub struct Tree {
     pub before_walk: Vec<fn(&mut Tree)>,
     /// Changes the tree whenever the nodes have been listed.
     pub after_listing: Option<fn(&mut Tree)>,
+    /// How often the nodes have been listed.
+    pub listings: u32,
     walks: usize,
     text: Vec<u8>,
 }
 
 impl Tree {
-    /// The honest 5700 XT with a large BAR, and a generation id as on a live system.
+    /// The honest 5700 XT with a large BAR, as a kernel shows it that prints `cwsr_size`.
     pub fn honest() -> Self {
-        Self::of_capture("reconstructed/0x731f-5700xt-largebar")
+        let mut tree = Self::of_capture("reconstructed/0x731f-5700xt-largebar");
+        let node = tree.files.get_mut(&File::Node(1).to_string()).unwrap();
+        // A guess: no capture has it.
+        node.as_mut()
+            .unwrap()
+            .extend_from_slice(b"cwsr_size 8192\n");
+        tree
     }
 
     /// A capture, with a generation id as on a live system.
@@ -159,8 +167,11 @@ impl Topology for Tree {
         for number in entries.cloned().unwrap_or(Err(ReadError::Absent))? {
             numbers.insert(number, ())?;
         }
-        if let (Folder::Nodes, Some(change)) = (folder, self.after_listing) {
-            change(self);
+        if folder == Folder::Nodes {
+            self.listings += 1;
+            if let Some(change) = self.after_listing {
+                change(self);
+            }
         }
         Ok(())
     }
