@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The front door; `make help` lists what there is. How the module itself is
+# built stands in Kbuild, which the kernel's own build reads.
+
+MODULE  := rdna1_kfd_guard
+KERNEL  ?= $(shell uname -r)
+CACHE   := $(abspath $(or $(RDNA1_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rdna1-kfd-guard))
+
+# Debian's headers lack the Rust metadata. Where `make metadata` has made it
+# for this kernel, that folder is taken.
+METADATA := $(CACHE)/metadata/$(KERNEL)/object
+KDIR     ?= $(if $(wildcard $(METADATA)/Makefile),$(METADATA),/lib/modules/$(KERNEL)/build)
+
+# The kernel's own compilers, unless the user names others.
+TOOLCHAIN = $(shell CC='$(if $(filter-out default,$(origin CC)),$(CC))' LLVM='$(LLVM)' \
+	RUSTC='$(RUSTC)' scripts/toolchain.sh '$(KDIR)')
+KBUILD    = $(MAKE) --no-print-directory -C '$(KDIR)' M='$(CURDIR)' $(TOOLCHAIN)
+
+# The harness keeps what it downloads and builds in the cache; so do we.
+export CARGO_TARGET_DIR ?= $(CACHE)/cargo-target
+CARGO   ?= cargo
+HARNESS  = $(CARGO_TARGET_DIR)/release/harness
+
+# A staging folder needs no root's rights; the system does.
+STAGE := $(DESTDIR)$(INSTALL_MOD_PATH)
+SUDO  ?= $(if $(STAGE),,$(if $(filter 0,$(shell id -u)),,sudo))
+
+.PHONY: module demo test provision resolved prune metadata install uninstall clean clippy \
+	harness preflight help
+.DEFAULT_GOAL := module
+MAKEFLAGS += --no-builtin-rules
+
+module: preflight
+	@scripts/fresh.sh '$(KDIR)'
+	+@$(KBUILD) modules
+
+preflight:
+	@scripts/preflight.sh '$(KDIR)'
+
+metadata:
+	@scripts/debian-metadata.sh '$(KERNEL)' '$(CACHE)/metadata'
+
+# The first build takes minutes and shows them, later ones are quiet.
+harness:
+	@qemu/host-setup.sh
+	@$(CARGO) build --locked --release $(if $(wildcard $(HARNESS)),--quiet) -p rdna1-harness
+
+demo: harness
+	@$(HARNESS) demo $(if $(LIE),--lie '$(LIE)')
+
+test: harness
+	@$(HARNESS) test $(if $(FILTER),--filter '$(FILTER)')
+
+provision resolved: harness
+	@$(HARNESS) $@
+
+prune: harness
+	@$(HARNESS) prune $(if $(YES),--yes)
+
+clippy:
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+install:
+	@SUDO='$(SUDO)' scripts/install.sh install '$(KDIR)' '$(STAGE)'
+
+uninstall:
+	@SUDO='$(SUDO)' scripts/install.sh uninstall '$(KDIR)' '$(STAGE)'
+
+# Without the kernel's headers, which may be gone by now.
+clean:
+	@scripts/clean.sh
+
+help:
+	@echo 'make              build the module for the running kernel'
+	@echo '                    KDIR=folder    for another kernel build folder'
+	@echo '                    CC=, LLVM=, RUSTC=   other compilers than the kernel'\''s'
+	@echo 'make demo         boot a stock kernel with a virtual card; show what the module says'
+	@echo '                    LIE=rule       the card lies in the way of that rule, as bank-flags'
+	@echo 'make test         run all checks; the last line counts them'
+	@echo '                    FILTER=glob    only groups of that name, or SUITE/CASE'
+	@echo 'make provision    only fetch and prepare what demo and test need'
+	@echo 'make resolved     show which kernel and packages were taken'
+	@echo 'make prune        show what the cache holds; YES=1 removes what is not needed'
+	@echo 'make metadata     Debian: make the Rust metadata that its kernel headers lack'
+	@echo '                    KERNEL=abi     for another kernel than the running one'
+	@echo 'make install      install the module (DESTDIR, INSTALL_MOD_PATH are respected)'
+	@echo 'make uninstall    remove what install has installed'
+	@echo 'make clean        remove what building the module has made'
+	@echo 'make clippy       look over the Rust code on the host'
+	@echo
+	@echo 'Downloads and builds are kept in $(CACHE)'
+	@echo '(RDNA1_CACHE=folder for another place).'
