@@ -190,6 +190,20 @@ fn other_gpus_are_never_judged() {
     }
 }
 
+/// What marks a card that is not finished may be 0 for good on another GPU.
+#[test]
+fn another_gpu_is_never_waited_for() {
+    let mut tree = Tree::honest();
+    tree.set(NODE, "device_id", "29772");
+    tree.set(NODE, "location_id", "1024");
+    for key in ["num_cp_queues", "cwsr_size", "gfx_target_version"] {
+        tree.set(NODE, key, "0");
+    }
+    let found = Found::of(&tree, &Bus::honest());
+    assert_eq!((found.tally.scans, found.heaps().len()), (1, 0));
+    assert_eq!(found.gpus()[0]["kfd"], "absent");
+}
+
 #[test]
 fn two_cards_keep_their_facts_apart() {
     let mut tree = Tree::honest();

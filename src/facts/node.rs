@@ -122,22 +122,31 @@ impl Node {
             .is_some_and(|cores| cores != 0)
     }
 
-    /// Whether KFD is still filling the node in.
-    ///
-    /// `kfd_topology_add_device()` shows a GPU's node first and fills these lines afterwards, in
-    /// this order: `num_cp_queues` near the end, `cwsr_size` last of all. None is ever 0 on a
-    /// finished GPU that is a card of ours.
-    pub fn is_half_filled(&self) -> bool {
+    /// Whether KFD has still to say which device the node is.
+    pub fn is_unidentified(&self) -> bool {
         let properties = &self.properties;
         !self.has_cpu()
             && [
-                self.gpu_id,
-                properties.gfx_target_version,
                 properties.vendor_id,
                 properties.device_id,
                 properties.location_id,
-                properties.num_cp_queues,
-                properties.cwsr_size,
+            ]
+            .iter()
+            .any(|value| value.is_zero())
+    }
+
+    /// Whether KFD is still filling the node of a card in.
+    ///
+    /// `kfd_topology_add_device()` shows a GPU's node first and fills these lines, and those of
+    /// [`Self::is_unidentified`], afterwards: `num_cp_queues` near the end, `cwsr_size` last of all
+    /// (`kfd_queue_ctx_save_restore_size()`). None is ever 0 on a finished card of ours.
+    pub fn is_half_filled(&self) -> bool {
+        self.is_unidentified()
+            || [
+                self.gpu_id,
+                self.properties.gfx_target_version,
+                self.properties.num_cp_queues,
+                self.properties.cwsr_size,
             ]
             .iter()
             .any(|value| value.is_zero())

@@ -2,6 +2,9 @@
 
 //! Reads the facts: walks over the topology and finds the cards' nodes.
 
+mod links;
+mod read;
+
 use super::{
     map::{
         count,
@@ -11,7 +14,6 @@ use super::{
     },
     node::{
         BankProperties,
-        LinkProperties,
         Links,
         Node,
         NodeProperties, //
@@ -23,10 +25,7 @@ use super::{
         Occupant,
         PciBus, //
     },
-    properties::{
-        single_number,
-        Properties, //
-    },
+    properties::Properties,
     snapshot::{
         Bank,
         Card,
@@ -34,20 +33,17 @@ use super::{
         Snapshot, //
     },
     tally::{
-        add,
         bump,
         Tally, //
     },
     topology::{
         File,
         Folder,
-        LinkFolder,
         ReadError,
         Topology, //
     },
     value::Value,
 };
-use crate::uapi;
 
 /// What one walk over the topology found.
 pub struct Walked<M: Maps> {
@@ -167,14 +163,15 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
         if node.has_cpu() {
             self.cpu_nodes.insert(number, ())?;
         }
-        let half_filled = node.is_half_filled();
-        self.unfinished_nodes |= half_filled;
-
         let address = node.address();
         let function = address.and_then(|address| functions.get(&address));
         if function.is_none() && !node.claims(Id::NAVI10.vendor, Id::NAVI10.device) {
+            // Another device, unless KFD has still to say which.
+            self.unfinished_nodes |= node.is_unidentified();
             return Ok(());
         }
+        let half_filled = node.is_half_filled();
+        self.unfinished_nodes |= half_filled;
         if function.is_none() && half_filled && functions.values().next().is_some() {
             // Its place may not be filled in yet; the card on the bus is shown as unreadable.
             return Ok(());
@@ -265,70 +262,6 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
         self.snapshot.banks.insert((card, number), bank)
     }
 
-    /// How many of a node's links are XGMI.
-    fn xgmi_links(&mut self, node: u32) -> Result<Value, OutOfMemory> {
-        let mut found = 0u64;
-        for folder in [LinkFolder::Io(node), LinkFolder::PeerToPeer(node)] {
-            let links = match (self.list(Folder::Links(folder))?, folder) {
-                (Ok(links), _) => links,
-                // Kernels before 5.19 have no such folder.
-                (Err(ReadError::Absent), LinkFolder::PeerToPeer(_)) => continue,
-                (Err(ReadError::Absent), LinkFolder::Io(_)) => return Ok(Value::Absent),
-                (Err(_), _) => return Ok(Value::Unreadable),
-            };
-            for (&link, ()) in links.iter() {
-                let link = self.properties::<LinkProperties>(File::Link(folder, link))?;
-                match link.map(|link| link.kind) {
-                    Ok(Value::Known(kind)) if kind == u64::from(uapi::HSA_IOLINK_TYPE_XGMI) => {
-                        bump(&mut found);
-                    }
-                    Ok(Value::Known(_)) => (),
-                    _ => return Ok(Value::Unreadable),
-                }
-            }
-        }
-        Ok(Value::Known(found))
-    }
-
-    /// Finds the links that lead from CPU nodes to the cards.
-    fn links_from_cpu(&mut self) -> Result<(), OutOfMemory> {
-        if self.next_card == 0 {
-            return Ok(());
-        }
-        let cpu_nodes = core::mem::take(&mut self.cpu_nodes);
-        for (&cpu, ()) in cpu_nodes.iter() {
-            let folder = LinkFolder::Io(cpu);
-            let links = match self.list(Folder::Links(folder))? {
-                Ok(links) => links,
-                // A CPU node without links: no card has a large BAR.
-                Err(ReadError::Absent) => continue,
-                Err(_) => {
-                    self.link_from_cpu(None, Value::Unreadable);
-                    continue;
-                }
-            };
-            for (&link, ()) in links.iter() {
-                let link = self
-                    .properties(File::Link(folder, link))?
-                    .unwrap_or_else(|_| LinkProperties::unreadable());
-                self.link_from_cpu(link.node_to.known(), link.flags);
-            }
-        }
-        Ok(())
-    }
-
-    /// Notes a link from a CPU node to node `to`, or to any node if that is not known.
-    fn link_from_cpu(&mut self, to: Option<u64>, flags: Value) {
-        let cards = self.snapshot.cards.values_mut();
-        for node in cards.filter_map(|card| card.node.as_mut()) {
-            if to == Some(node.number.into()) {
-                node.links.from_cpu = flags;
-            } else if to.is_none() && node.links.from_cpu == Value::Absent {
-                node.links.from_cpu = Value::Unreadable;
-            }
-        }
-    }
-
     /// Decides what the walk as a whole means for each card.
     fn settle(&mut self, same_generation: bool) -> Result<(), OutOfMemory> {
         let nodes_missed = !same_generation
@@ -346,61 +279,5 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
             }
         }
         Ok(())
-    }
-
-    /// Lists `folder`. The inner error is a fact and has been counted; the outer one ends the scan.
-    fn list(&mut self, folder: Folder) -> Result<Result<M::Map<u32, ()>, ReadError>, OutOfMemory> {
-        let mut numbers = Default::default();
-        match self.topology.list(folder, &mut numbers) {
-            Ok(()) => Ok(Ok(numbers)),
-            Err(ReadError::OutOfMemory) => Err(OutOfMemory),
-            Err(error) => {
-                // No KFD, and no links, are ordinary.
-                if error != ReadError::Absent || matches!(folder, Folder::Banks(_)) {
-                    self.tally.error(error);
-                }
-                Ok(Err(error))
-            }
-        }
-    }
-
-    /// Reads `file`. The inner error is a fact and has been counted; the outer one ends the scan.
-    fn properties<P: Properties>(
-        &mut self,
-        file: File,
-    ) -> Result<Result<P, ReadError>, OutOfMemory> {
-        match self.topology.read(file) {
-            Ok(text) => {
-                let (properties, malformed) = P::parse(text);
-                add(&mut self.tally.errors_malformed, malformed);
-                Ok(Ok(properties))
-            }
-            Err(ReadError::OutOfMemory) => Err(OutOfMemory),
-            Err(error) => {
-                // What was listed and is gone was taken away meanwhile.
-                self.unfinished_nodes |= error == ReadError::Absent;
-                self.tally.error(error);
-                Ok(Err(error))
-            }
-        }
-    }
-
-    /// Reads a file that holds one number.
-    fn number(&mut self, file: File) -> Result<Value, OutOfMemory> {
-        match self.topology.read(file) {
-            Ok(text) => {
-                let value = single_number(text);
-                if value == Value::Unreadable {
-                    bump(&mut self.tally.errors_malformed);
-                }
-                Ok(value)
-            }
-            Err(ReadError::OutOfMemory) => Err(OutOfMemory),
-            Err(ReadError::Absent) => Ok(Value::Absent),
-            Err(error) => {
-                self.tally.error(error);
-                Ok(Value::Unreadable)
-            }
-        }
     }
 }
