@@ -16,6 +16,7 @@ mod oddities;
 mod reading;
 mod stock;
 mod trouble;
+mod unload;
 mod views;
 
 /// One named test: it passes if it gives back `Ok`.
@@ -103,15 +104,12 @@ const TREE: &[Case] = &[
         "absent-tree-under-readers",
         trouble::absent_tree_under_readers,
     ),
-    Case::new(
-        "unload-under-readers",
-        reading::unload_under_readers_of_a_card,
-    ),
+    Case::new("unload-under-readers", unload::under_readers_of_a_card),
     Case::new(
         "fixture-refuses-nonsense",
         trouble::fixture_refuses_nonsense,
     ),
-    Case::new("unload-while-open", reading::unload_while_open_beside_card),
+    Case::new("unload-while-open", unload::while_open_beside_card),
 ];
 
 /// The cases of a suite.

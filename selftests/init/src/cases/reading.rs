@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How the files are read: in what pieces, how often, and across an unload.
+//! How the files are read: in what pieces, how often, by how many.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure, Context, Result};
-use nix::errno::Errno;
 
 use crate::ctx::Ctx;
 use crate::fixture::TREE;
 use crate::guard;
-use crate::modules::{self, Refused};
 use crate::truth::View;
 
 /// The bytes do not depend on how many are asked for at a time.
@@ -87,41 +83,6 @@ pub fn counters_only_rise(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
-/// A process holds a file open: the unload is refused, or it is clean.
-pub fn unload_while_open(ctx: &mut Ctx) -> Result<()> {
-    guard::load(&ctx.modules)?;
-    let mut file = File::open(guard::path("counters")).context("open counters")?;
-    let mut byte = [0];
-    file.read_exact(&mut byte)
-        .context("read a byte of counters")?;
-    match modules::remove(guard::NAME) {
-        Ok(()) => {
-            ctx.note("the unload went through with a file open");
-            guard::expect_gone()?;
-            // It may give what it had or an error; the kernel has to survive it.
-            let _ = file.read(&mut byte);
-            drop(file);
-            return Ok(());
-        }
-        Err(error) => match error.downcast_ref::<Refused>() {
-            Some(refused) if refused.errno == Errno::EAGAIN => {
-                ctx.note("the unload was refused while a file was open");
-            }
-            _ => bail!(error.context("expected the unload to work or to fail with EAGAIN")),
-        },
-    }
-    file.read_exact(&mut byte)
-        .context("read on after the refused unload")?;
-    drop(file);
-    guard::unload()
-}
-
-/// The same where there is a card to read about.
-pub fn unload_while_open_beside_card(ctx: &mut Ctx) -> Result<()> {
-    TREE.load(&ctx.modules, "slot=0")?;
-    unload_while_open(ctx)
-}
-
 /// A card is still told truly by a module that was loaded anew.
 pub fn reload_beside_card(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "slot=0")?;
@@ -168,60 +129,4 @@ pub fn parallel_reads_are_counted(ctx: &mut Ctx) -> Result<()> {
         "reads: expected a rise by {expected}, seen {rise}"
     );
     guard::unload()
-}
-
-/// The same where there is a card to read about.
-pub fn unload_under_readers_of_a_card(ctx: &mut Ctx) -> Result<()> {
-    TREE.load(&ctx.modules, "slot=0")?;
-    unload_under_readers(ctx)
-}
-
-/// The module is unloaded, over and over, while others try to read its files.
-pub fn unload_under_readers(ctx: &mut Ctx) -> Result<()> {
-    const ROUNDS: u64 = 30;
-    let (stop, reads) = (AtomicBool::new(false), AtomicU64::new(0));
-    let read = |file: &'static str| {
-        while !stop.load(Ordering::Relaxed) {
-            // The file may be gone before, while and after it is read.
-            if guard::text(file).is_ok() {
-                reads.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-    };
-    let result = thread::scope(|scope| {
-        let read = &read;
-        for file in guard::RECORD_FILES {
-            scope.spawn(move || read(file));
-        }
-        let result = (1..=ROUNDS).try_for_each(|round| {
-            guard::load(&ctx.modules).with_context(|| format!("round {round}"))?;
-            let seen = reads.load(Ordering::Relaxed);
-            wait_for("a read", || Ok(reads.load(Ordering::Relaxed) > seen))?;
-            wait_for("the unload", || match modules::remove(guard::NAME) {
-                Ok(()) => Ok(true),
-                Err(error) => match error.downcast_ref::<Refused>() {
-                    Some(refused) if refused.errno == Errno::EAGAIN => Ok(false),
-                    _ => Err(error),
-                },
-            })
-        });
-        stop.store(true, Ordering::Relaxed);
-        result
-    });
-    result?;
-    ctx.note(format!(
-        "{} reads in {ROUNDS} rounds",
-        reads.load(Ordering::Relaxed)
-    ));
-    guard::expect_gone()
-}
-
-/// Tries until it is so, letting others run between the tries.
-fn wait_for(what: &str, mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !is_so()? {
-        ensure!(Instant::now() < deadline, "{what} has not come within 20 s");
-        thread::yield_now();
-    }
-    Ok(())
 }
