@@ -127,7 +127,30 @@ impl<C: Content> File<C> {
 struct Opened<C: Content> {
     content: NonNull<C>,
     #[pin]
-    reading: Mutex<Option<C::Reading>>,
+    held: Mutex<Slot<C::Reading>>,
+}
+
+/// The reading that an opening shows.
+struct Slot<R> {
+    reading: Option<R>,
+    /// The file is being read from its start: another reading is due.
+    stale: bool,
+}
+
+impl<R> Slot<R> {
+    const EMPTY: Self = Self {
+        reading: None,
+        stale: false,
+    };
+
+    fn is_fresh(&self) -> bool {
+        self.reading.is_some() && !self.stale
+    }
+
+    fn fill(&mut self, reading: R) -> Option<R> {
+        self.stale = false;
+        self.reading.replace(reading)
+    }
 }
 
 impl<C: Content> Opened<C> {
@@ -155,7 +178,7 @@ impl<C: Content> Opened<C> {
             let opened = KBox::pin_init(
                 pin_init!(Self {
                     content,
-                    reading <- new_mutex!(None),
+                    held <- new_mutex!(Slot::EMPTY),
                 }),
                 GFP_KERNEL,
             )?;
@@ -189,7 +212,7 @@ impl<C: Content> Opened<C> {
         }
     }
 
-    /// Reads from the file, and takes a reading first if that is from the start.
+    /// Reads from the file; from its start, that is a new reading.
     ///
     /// # Safety
     ///
@@ -203,27 +226,32 @@ impl<C: Content> Opened<C> {
         // SAFETY: The caller guarantees that `file` is open meanwhile.
         let opened = unsafe { Self::of(file) };
         // SAFETY: The VFS gives a position that is ours for the call.
-        let from_start = unsafe { *position } == 0;
-        if let Err(error) = opened.refresh(from_start) {
-            return error.to_errno() as isize;
+        if unsafe { *position } == 0 {
+            opened.held.lock().stale = true;
         }
         // SAFETY: The arguments are those that the VFS gave us, for a file of `single_open()`.
         unsafe { bindings::seq_read(file, buffer, count, position) }
     }
 
-    fn refresh(&self, from_start: bool) -> Result {
-        if from_start || self.reading.lock().is_none() {
-            // SAFETY: debugfs lets no operation run that the content, dropped after the file, would
-            // not outlive.
-            let content = unsafe { self.content.as_ref() };
-            let reading = content.take()?;
-            // The old reading is dropped after the lock.
-            let _old = self.reading.lock().replace(reading);
+    /// Takes a reading, unless there is one that is fresh.
+    fn refresh(&self) -> Result {
+        if self.held.lock().is_fresh() {
+            return Ok(());
         }
+        let reading = self.content().take()?;
+        // The old reading is dropped after the lock is released.
+        let _old = self.held.lock().fill(reading);
         Ok(())
     }
 
-    /// Writes the reading into the seq file.
+    fn content(&self) -> &C {
+        // SAFETY: debugfs waits for operations on a file before it removes the file, and the
+        // content is dropped after that.
+        unsafe { self.content.as_ref() }
+    }
+
+    /// Writes the reading into the seq file; takes one first if there is none. seq_file calls this
+    /// again, with a larger buffer, when the text did not fit.
     ///
     /// # Safety
     ///
@@ -233,8 +261,11 @@ impl<C: Content> Opened<C> {
         let opened = unsafe { &*(*seq).private.cast::<Self>() };
         // SAFETY: The caller has the seq file for itself: seq_file holds its lock.
         let seq = unsafe { SeqFile::from_raw(seq) };
-        seq_print!(seq, "{}", opened);
-        0
+        from_result(|| {
+            opened.refresh()?;
+            seq_print!(seq, "{}", opened);
+            Ok(0)
+        })
     }
 
     /// Closes the file.
@@ -255,10 +286,8 @@ impl<C: Content> Opened<C> {
 
 impl<C: Content> fmt::Display for Opened<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // SAFETY: As in `refresh`.
-        let content = unsafe { self.content.as_ref() };
-        match &*self.reading.lock() {
-            Some(reading) => content.write(reading, f),
+        match &self.held.lock().reading {
+            Some(reading) => self.content().write(reading, f),
             None => Ok(()),
         }
     }
