@@ -13,6 +13,7 @@ mod lies;
 mod lifecycle;
 mod modinfo;
 mod oddities;
+mod readers;
 mod reading;
 mod stock;
 mod trouble;

@@ -6,6 +6,7 @@ use anyhow::{ensure, Result};
 use nix::errno::Errno;
 
 use super::lifecycle::expect_refused;
+use super::readers::{expect_both_met, while_reading};
 use super::{cards, lies, trouble, Case};
 use crate::ctx::Ctx;
 use crate::fixture::{STOCK, TREE};
@@ -161,11 +162,14 @@ fn amdgpu_removed(ctx: &mut Ctx) -> Result<()> {
     STOCK.load(&ctx.modules, "slot=0")?;
     guard::load(&ctx.modules)?;
     View::read()?.expect_truth(&STOCK.card(0)?)?;
-    let reads = trouble::while_reading(|| {
+    let reads = while_reading(|readers| {
+        readers.let_all_read()?;
         STOCK.unload()?;
-        ctx.modules.unload(AMDGPU)
+        ctx.modules.unload(AMDGPU)?;
+        readers.let_all_read()
     })?;
     ctx.note(format!("reads with a card/all meanwhile: {reads:?}"));
+    expect_both_met(&reads)?;
     ensure!(!is_loaded(AMDGPU), "amdgpu is still loaded");
     guard::expect_files()?;
     guard::expect_header_only()?;

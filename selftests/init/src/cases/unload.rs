@@ -6,15 +6,16 @@ use std::fs::File;
 use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
 
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{bail, Context, Result};
 use nix::errno::Errno;
 
 use crate::ctx::Ctx;
 use crate::fixture::TREE;
 use crate::guard;
 use crate::modules::{self, Refused};
+
+use super::readers::wait_for;
 
 /// A process holds files open: the unload is refused, or it is clean.
 pub fn while_open(ctx: &mut Ctx) -> Result<()> {
@@ -110,14 +111,4 @@ pub fn under_readers(ctx: &mut Ctx) -> Result<()> {
         reads.load(Ordering::Relaxed)
     ));
     guard::expect_gone()
-}
-
-/// Tries until it is so, letting others run between the tries.
-fn wait_for(what: &str, mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !is_so()? {
-        ensure!(Instant::now() < deadline, "{what} has not come within 20 s");
-        thread::yield_now();
-    }
-    Ok(())
 }

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Threads that read the module's files while something happens to what is told there.
+
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{anyhow, bail, ensure, Result};
+
+use crate::guard;
+use crate::report::Report;
+
+/// One reader for each file of records.
+#[derive(Default)]
+pub struct Readers {
+    stop: AtomicBool,
+    faulty: AtomicBool,
+    done: [AtomicU64; guard::RECORD_FILES.len()],
+}
+
+/// How many reads of a file saw a card, and how many there were.
+pub type Reads = (u64, u64);
+
+impl Readers {
+    /// Waits until every file has been read wholly after this was called.
+    pub fn let_all_read(&self) -> Result<()> {
+        let count = || self.done.each_ref().map(|done| done.load(Ordering::SeqCst));
+        let before = count();
+        wait_for("a read of every file", || {
+            ensure!(
+                !self.faulty.load(Ordering::SeqCst),
+                "a reader found a fault"
+            );
+            // The first of the two may have begun before.
+            Ok(count()
+                .iter()
+                .zip(before)
+                .all(|(now, before)| *now >= before + 2))
+        })
+    }
+
+    fn read_until_stopped(&self, index: usize) -> Result<Reads> {
+        let mut reads = (0, 0);
+        while !self.stop.load(Ordering::SeqCst) {
+            let sound = guard::read(guard::RECORD_FILES[index]).and_then(expect_sound);
+            let report = sound.inspect_err(|_| self.faulty.store(true, Ordering::SeqCst))?;
+            reads.0 += u64::from(!report.records.is_empty());
+            reads.1 += 1;
+            self.done[index].fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(reads)
+    }
+}
+
+/// Does something while a thread for each file reads it over and over, and finds no fault in it.
+pub fn while_reading(action: impl FnOnce(&Readers) -> Result<()>) -> Result<Vec<Reads>> {
+    let readers = Readers::default();
+    thread::scope(|scope| {
+        let readers = &readers;
+        let threads: Vec<_> = (0..guard::RECORD_FILES.len())
+            .map(|index| scope.spawn(move || readers.read_until_stopped(index)))
+            .collect();
+        // The readers have to end even if this panics.
+        let done = catch_unwind(AssertUnwindSafe(|| action(readers)));
+        readers.stop.store(true, Ordering::SeqCst);
+        let (mut reads, mut faults) = (Vec::new(), Vec::new());
+        for thread in threads {
+            match thread.join().unwrap_or_else(|_| bail!("a reader panicked")) {
+                Ok(counts) => reads.push(counts),
+                Err(error) => faults.push(format!("{error:#}")),
+            }
+        }
+        ensure!(faults.is_empty(), "{}", faults.join("\n"));
+        done.map_err(|_| anyhow!("panicked while others read"))??;
+        Ok(reads)
+    })
+}
+
+/// Demands that every reader saw a card, and saw none.
+pub fn expect_both_met(reads: &[Reads]) -> Result<()> {
+    for (with_card, all) in reads {
+        ensure!(
+            *with_card > 0 && all > with_card,
+            "a reader never met both states: {reads:?}"
+        );
+    }
+    Ok(())
+}
+
+/// Demands that no record lies, and that one that is true is whole.
+fn expect_sound(report: Report) -> Result<Report> {
+    report.expect_none(&[("verdict", "lie")])?;
+    for record in report.select(&[("verdict", "truth")]) {
+        for key in ["size_bytes", "width_bits", "gfx", "claimed_gfx", "observed"] {
+            let hole = record.get(key).is_ok_and(|value| value == "?");
+            ensure!(
+                !hole,
+                "a record is true without its {key}:\n{}",
+                report.text
+            );
+        }
+    }
+    Ok(report)
+}
+
+/// Tries until it is so, letting others run between the tries.
+pub fn wait_for(what: &str, mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !is_so()? {
+        ensure!(Instant::now() < deadline, "{what} has not come within 60 s");
+        thread::yield_now();
+    }
+    Ok(())
+}
