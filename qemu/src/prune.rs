@@ -21,7 +21,7 @@ pub fn run(context: &Context, yes: bool) -> Result<()> {
             unnamed.push(kernel);
         }
     }
-    for other in ["cargo-target", "runs"] {
+    for other in ["cargo-target", "metadata", "runs"] {
         let folder = cache.root().join(other);
         if folder.exists() {
             println!("{:>7}  {other}", size(&folder));
