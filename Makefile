@@ -9,13 +9,17 @@ CACHE   := $(abspath $(or $(RDNA1_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/
 
 # Debian's headers lack the Rust metadata. Where `make metadata` has made it
 # for this kernel, that folder is taken.
-METADATA := $(CACHE)/metadata/$(KERNEL)/object
+METADATA := $(CACHE)/metadata/$(KERNEL)
 KDIR     ?= $(if $(wildcard $(METADATA)/Makefile),$(METADATA),/lib/modules/$(KERNEL)/build)
 
-# The kernel's own compilers, unless the user names others.
-TOOLCHAIN = $(shell CC='$(if $(filter-out default,$(origin CC)),$(CC))' LLVM='$(LLVM)' \
-	RUSTC='$(RUSTC)' scripts/toolchain.sh '$(KDIR)')
-KBUILD    = $(MAKE) --no-print-directory -C '$(KDIR)' M='$(CURDIR)' $(TOOLCHAIN)
+# The kernel's own compilers, unless the user names others on the command line.
+# The environment's are meant for other programs: the kernel ignores them, too.
+GIVEN     = $(foreach v,CC RUSTC BINDGEN PAHOLE,$(if $(filter command,$(origin $v)),$v='$($v)'))
+AS_GIVEN  = env -u CC -u RUSTC -u BINDGEN -u PAHOLE $(GIVEN)
+TOOLCHAIN = $(shell $(AS_GIVEN) scripts/toolchain.sh '$(KDIR)')
+
+# Objects made with another of these must not be mixed in.
+BUILT_WITH = $(KDIR) $(TOOLCHAIN) $(shell stat -c %Y '$(KDIR)/Module.symvers')
 
 # The harness keeps what it downloads and builds in the cache; so do we.
 export CARGO_TARGET_DIR ?= $(CACHE)/cargo-target
@@ -32,11 +36,13 @@ SUDO  ?= $(if $(STAGE),,$(if $(filter 0,$(shell id -u)),,sudo))
 MAKEFLAGS += --no-builtin-rules
 
 module: preflight
-	@scripts/fresh.sh '$(KDIR)'
-	+@$(KBUILD) modules
+	@with='$(BUILT_WITH)'; [ "$$with" = "$$(cat .built-with 2> /dev/null)" ] || \
+		{ $(MAKE) -s clean && echo "$$with" > .built-with; }
+	@$(MAKE) --no-print-directory -C '$(KDIR)' M='$(CURDIR)' $(TOOLCHAIN) modules
 
 preflight:
-	@scripts/preflight.sh '$(KDIR)'
+	$(if $(word 2,$(CURDIR)),$(error the kernel cannot build in a folder with blanks: $(CURDIR)))
+	@$(AS_GIVEN) scripts/preflight.sh '$(KDIR)'
 
 metadata:
 	@scripts/debian-metadata.sh '$(KERNEL)' '$(CACHE)/metadata'
@@ -67,9 +73,12 @@ install:
 uninstall:
 	@SUDO='$(SUDO)' scripts/install.sh uninstall '$(KDIR)' '$(STAGE)'
 
-# Without the kernel's headers, which may be gone by now.
+# Done without the kernel's headers, which may be gone by now.
 clean:
-	@scripts/clean.sh
+	@find . \( -name .git -o -name target \) -prune -o -type f \( -name '*.o' -o -name '*.ko' \
+		-o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' -o -name modules.order \
+		-o -name Module.symvers \) -exec rm -f {} +
+	@rm -f .built-with rust-bindings/kfd_uapi.rs rust-bindings/bindgen-flags.mk
 
 help:
 	@echo 'make              build the module for the running kernel'

@@ -1,0 +1,255 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# debian-metadata.sh ABI FOLDER: makes FOLDER/ABI, a build folder for the stock
+# Debian kernel ABI (as uname -r prints it) with the Rust metadata that its
+# headers package lacks: from the source package of the very same version, with
+# the same compilers. What an interrupted run has done, the next one takes up.
+set -eu
+# shellcheck source-path=SCRIPTDIR source=kernel.sh
+. "${0%/*}/kernel.sh"
+
+NEEDED_MB=3000
+BUILD_PACKAGES='make bison flex bc kmod pahole xz-utils binutils libc6-dev libelf-dev libdw-dev
+	libssl-dev python3-minimal rustc rustfmt rust-src bindgen libclang-dev'
+
+say() {
+	echo "metadata: $*" >&2
+}
+
+die() {
+	say "$@"
+	exit 1
+}
+
+[ $# -eq 2 ] || die "usage: $0 ABI FOLDER"
+abi=$1 folder=$2
+case $abi in
+'' | */* | *[[:space:]]*) die "'$abi' is no kernel release: name it as uname -r does" ;;
+esac
+{ have apt-get && have dpkg-query; } ||
+	die "this is for Debian kernels, and there is no apt-get and dpkg here; \`make\` tells what this system needs"
+
+final=$folder/$abi
+work=$folder/$abi.partial
+log=$folder/$abi.log
+
+# as_root COMMAND...: with sudo where not root.
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif have sudo; then
+		sudo "$@"
+	else
+		die "root's rights are needed, and there is no sudo. As root: $*"
+	fi
+}
+
+# logged COMMAND...: output goes to the log, and to a terminal where there is one.
+logged() {
+	rm -f "$work/failed"
+	{ "$@" < /dev/null 2>&1 || : > "$work/failed"; } |
+		if [ -t 2 ]; then tee -a "$log" >&2; else cat >> "$log"; fi
+	[ ! -e "$work/failed" ]
+}
+
+# step WHAT COMMAND...
+step() {
+	what=$1
+	shift
+	say "$what"
+	logged "$@" && return
+	[ -t 2 ] || tail -n 15 "$log" >&2
+	die "failed: $what. The log is $log"
+}
+
+installed_version() {
+	dpkg-query -W -f '${db:Status-Abbrev}${Version}' "$1" 2> /dev/null | sed -n 's/^ii *//p'
+}
+
+candidate_version() {
+	LC_ALL=C apt-cache policy "$1" 2> /dev/null | sed -n 's/^  Candidate: //p' | grep -v '^(none)$'
+}
+
+# kernel_version: the version of the package that the kernel came in. The
+# running kernel says its own: the package may have been upgraded since.
+kernel_version() {
+	if [ "$abi" = "$(uname -r)" ]; then
+		uname -v | sed -n 's/.* Debian \([^ ]*\) .*/\1/p' | grep . && return
+	fi
+	for package in "linux-image-$abi" "linux-binary-$abi" "linux-headers-$abi"; do
+		installed_version "$package" | grep . && return
+	done
+	candidate_version "linux-headers-$abi"
+}
+
+# offered PACKAGE: is exactly our version in the package lists?
+offered() {
+	[ -n "$version" ] && apt-cache show "$1=$version" > /dev/null 2>&1
+}
+
+find_packages() {
+	version=$(kernel_version) || version=
+	source_package=$(echo "$version" | sed -n 's/^\([0-9]*\.[0-9]*\).*/linux-source-\1/p')
+	offered "linux-headers-$abi" && offered "$source_package"
+}
+
+no_packages() {
+	if [ -z "$version" ]; then
+		die "no package list here names linux-headers-$abi. Is $abi a Debian kernel, and its suite (as trixie-backports) in /etc/apt/sources.list?"
+	fi
+	die "kernel $abi is of version $version, but the package lists have not both linux-headers-$abi and ${source_package} of it (newest source: $(candidate_version "$source_package" || echo none)). Upgrade the kernel, reboot into it, and try again."
+}
+
+# fetch PACKAGE NAME: downloads our version of the package as NAME.
+fetch() {
+	[ ! -e "$work/$2" ] || return 0
+	rm -rf "$work/download"
+	mkdir "$work/download"
+	(cd "$work/download" && step "downloading $1 $version" \
+		apt-get -q -o APT::Sandbox::User="$(id -un)" download "$1=$version")
+	mv "$work/download"/*.deb "$work/$2"
+}
+
+# The stock kernel's configuration, exported symbols and type information (its
+# vmlinux holds nothing else).
+unpack_headers() {
+	fetch "linux-headers-$abi" headers.deb
+	mkdir -p "$work/stock"
+	dpkg-deb --fsys-tarfile "$work/headers.deb" |
+		tar -C "$work/stock" --strip-components=4 --wildcards \
+			-x './usr/src/*/.config' './usr/src/*/Module.symvers' './usr/src/*/vmlinux'
+	kdir=$work/stock config=$work/stock/.config
+	{ [ -s "$config" ] && [ -s "$work/stock/Module.symvers" ]; } ||
+		die "linux-headers-$abi $version holds no configuration or no Module.symvers"
+	[ "$(config RUST)" = y ] ||
+		die "kernel $abi is built without Rust (CONFIG_RUST); Debian's have it from 7.x on"
+}
+
+unpack_source() {
+	[ ! -e "$work/build" ] || return 0
+	fetch "$source_package" source.deb
+	rm -rf "$work/unpacking"
+	mkdir "$work/unpacking"
+	# shellcheck disable=SC2016 # the inner shell expands
+	step "unpacking the source" sh -c 'dpkg-deb --fsys-tarfile "$1" |
+		tar -xO --wildcards "./usr/src/linux-source-*.tar.xz" |
+		tar -C "$2" --strip-components=1 --no-same-owner -xJ' sh \
+		"$work/source.deb" "$work/unpacking"
+	mv "$work/unpacking" "$work/build"
+}
+
+# The compiler that the kernel was built with, by the name of its package.
+compiler_package() {
+	named=$(config CC_VERSION_TEXT)
+	named=${named%% *}
+	echo "gcc${named##*gcc}"
+}
+
+install_packages() {
+	lacking=
+	for package in $(compiler_package) $BUILD_PACKAGES; do
+		[ -n "$(installed_version "$package")" ] || lacking="$lacking $package"
+	done
+	[ -n "$lacking" ] || return 0
+	say "these packages are needed and will be installed:$lacking"
+	[ "$(id -u)" = 0 ] || ! have sudo || sudo -v
+	# shellcheck disable=SC2086 # words are meant
+	step "installing them" as_root env DEBIAN_FRONTEND=noninteractive \
+		apt-get -q -o Dpkg::Use-Pty=0 install --yes --no-install-recommends $lacking
+}
+
+check_compilers() {
+	wanted=$(config RUSTC_VERSION_TEXT)
+	rustc=$(find_rustc "$wanted") ||
+		die "the kernel was built with \"$wanted\", and no rustc here calls itself so (the package rustc: $(installed_version rustc)). Is this system of the kernel's own Debian release?"
+	cc=$(compiler) || die "the kernel was built with $(config CC_VERSION_TEXT), which is not here"
+	found=$("${cc#CC=}" --version | head -n 1)
+	[ "$found" = "$(config CC_VERSION_TEXT)" ] ||
+		say "note: the kernel was built with $(config CC_VERSION_TEXT), here is $found"
+}
+
+prepare() {
+	upstream=$(make -s -C "$work/build" kernelversion)
+	case $abi in
+	"$upstream"*) ;;
+	*) die "the source is of kernel $upstream, not of $abi" ;;
+	esac
+	cp "$work/stock/.config" "$work/build/.config"
+	step "preparing the kernel's source, two minutes or more" make -C "$work/build" \
+		"$cc" RUSTC="$rustc" HOSTRUSTC="$rustc" LOCALVERSION="${abi#"$upstream"}" \
+		-j"$(nproc)" olddefconfig modules_prepare
+	cp "$work/stock/Module.symvers" "$work/stock/vmlinux" "$work/build"
+	made=$(sed -n 's/^#define UTS_RELEASE "\(.*\)"$/\1/p' "$work/build/include/generated/utsrelease.h")
+	[ "$made" = "$abi" ] ||
+		die "the prepared source calls itself $made, not $abi: modules built with it would not load"
+}
+
+# A mangled name holds a hash of its crate: equal names mean that modules built
+# with this metadata link against the stock kernel.
+compare_symbols() {
+	awk -F '\t' '$2 ~ /^_R/ { print $2 }' "$work/stock/Module.symvers" | sort -u > "$work/exported"
+	nm --defined-only --extern-only "$work"/build/rust/*.o |
+		awk '$3 ~ /^_R/ { print $3 }' | sort -u > "$work/made"
+	all=$(wc -l < "$work/exported")
+	absent=$(comm -23 "$work/exported" "$work/made" | wc -l)
+	equal="$((all - absent)) of $all Rust symbols equal"
+	[ "$all" -gt 0 ] || die "the stock kernel exports no Rust symbol; there is nothing to compare"
+	[ "$absent" -eq 0 ] ||
+		die "$equal: this is not the stock kernel's metadata. The first missing: $(comm -23 "$work/exported" "$work/made" | head -n 1)"
+}
+
+# Modules need none of the kernel's own C code: of 2 GB a tenth is left.
+trim() {
+	(
+		cd "$work/build"
+		rm -rf Documentation LICENSES block certs crypto drivers fs init io_uring ipc kernel lib \
+			mm net samples security sound usr virt
+		for other in arch/*/; do
+			[ -e "${other}include/generated" ] || rm -rf "$other"
+		done
+		find tools -mindepth 1 -maxdepth 1 ! -name objtool ! -name bpf ! -name include \
+			-exec rm -rf {} +
+		find arch -type f -name '*.c' -delete
+	)
+}
+
+mkdir -p "$folder"
+exec 9> "$folder/$abi.lock"
+if have flock && ! flock -n 9; then
+	say "waiting for another run that makes this"
+	flock 9
+fi
+
+find_packages || {
+	: > "$log"
+	mkdir -p "$work"
+	step "fetching the package lists" as_root apt-get -q update
+	find_packages || no_packages
+}
+if [ "$(cat "$final/.package-version" 2> /dev/null)" = "$version" ]; then
+	say "$final is there, made from $version"
+	exit 0
+fi
+# Of another version nothing can be taken up.
+[ "$(cat "$work/version" 2> /dev/null)" = "$version" ] || rm -rf "$work"
+mkdir -p "$work"
+echo "$version" > "$work/version"
+: > "$log"
+free=$(df -Pm "$folder" | awk 'NR == 2 { print $4 }')
+[ "$free" -ge $NEEDED_MB ] || [ -e "$work/build" ] ||
+	die "$folder has $free MB free, $NEEDED_MB MB are needed; RDNA1_CACHE=folder takes another place"
+
+unpack_headers
+install_packages
+check_compilers
+unpack_source
+prepare
+compare_symbols
+trim
+echo "$version" > "$work/build/.package-version"
+rm -rf "$final"
+mv "$work/build" "$final"
+rm -rf "$work"
+say "$equal"
+say "$final is ready ($(du -sh "$final" | cut -f 1)); now: make$([ "$abi" = "$(uname -r)" ] || echo " KERNEL=$abi")"

@@ -1,0 +1,141 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# preflight.sh KDIR: finds all that is missing for building the module for the
+# kernel of that build folder, and lists it at once, each with what to do next.
+# Silent when nothing is missing.
+set -eu
+# shellcheck source-path=SCRIPTDIR source=kernel.sh
+. "${0%/*}/kernel.sh"
+# shellcheck source-path=SCRIPTDIR source=remedies.sh
+. "${0%/*}/remedies.sh"
+
+if [ $# -ne 1 ]; then
+	echo "usage: $0 KDIR" >&2
+	exit 2
+fi
+
+list=
+
+# missing WHAT DETAIL: adds an item; its remedy goes by the same name.
+missing() {
+	list="$list
+- $1: $2
+    next: $(remedy "$1")"
+}
+
+# any PATTERN...: does any of these files exist?
+any() {
+	for file; do
+		[ ! -e "$file" ] || return 0
+	done
+	return 1
+}
+
+check_folder() {
+	if [ ! -e "$kdir/Makefile" ]; then
+		missing 'kernel headers' "$kdir is no kernel build folder"
+		return
+	fi
+	any "$kdir/scripts/module.lds" "$kdir"/arch/*/module.lds ||
+		missing module.lds "$kdir/scripts has none: the folder is not prepared for modules"
+	[ -e "$kdir/Module.symvers" ] ||
+		missing Module.symvers "$kdir has none: what the kernel exports is not known"
+}
+
+# kernel::debugfs is there from 6.18 on.
+check_version() {
+	major=${release%%.*}
+	minor=${release#*.}
+	minor=${minor%%[!0-9]*}
+	case $major.$minor in
+	. | *[!0-9.]* | .* | *.) return ;;
+	esac
+	[ "$major" -gt 6 ] || { [ "$major" -eq 6 ] && [ "$minor" -ge 18 ]; } ||
+		missing 'kernel 6.18 or newer' "this is $release, which has no debugfs for Rust"
+}
+
+check_config() {
+	if [ -z "$config" ]; then
+		# Without a build folder that is no surprise, and said already.
+		[ ! -e "$kdir/Makefile" ] ||
+			missing 'kernel configuration' "neither .config nor include/config/auto.conf in $kdir"
+		return
+	fi
+	for name in RUST DEBUG_FS; do
+		[ "$(config $name)" = y ] || missing "CONFIG_$name" "not set in $config"
+	done
+}
+
+# The files' names differ from kernel to kernel, their kinds do not.
+check_metadata() {
+	absent=
+	any "$kdir"/rust/*.rmeta || absent="$absent, rust/*.rmeta"
+	any "$kdir"/rust/*.so || absent="$absent, rust/*.so (the macros)"
+	[ -n "$source" ] || absent="$absent, rust/Makefile"
+	[ -z "$absent" ] || missing 'Rust metadata' "$kdir has no ${absent#, }"
+}
+
+check_rustc() {
+	wanted=$(config RUSTC_VERSION_TEXT)
+	if [ -z "$wanted" ]; then
+		have "${RUSTC:-rustc}" || missing rustc "no ${RUSTC:-rustc} in PATH"
+	elif ! find_rustc "$wanted" > /dev/null; then
+		found=$("${RUSTC:-rustc}" --version 2> /dev/null) || found="no ${RUSTC:-rustc}"
+		missing rustc "the kernel was built with \"$wanted\", here is ${found:-none}"
+	fi
+}
+
+# bindgen loads libclang at run time: only trying it tells.
+check_bindgen() {
+	bindgen=${BINDGEN:-bindgen}
+	if ! have "$bindgen"; then
+		missing bindgen "no $bindgen in PATH"
+		return
+	fi
+	said=$("$bindgen" /dev/null -- -x c 2>&1 > /dev/null) && return
+	case $said in
+	*libclang*) missing libclang "$bindgen does not find it" ;;
+	*) missing bindgen "$(command -v "$bindgen") does not work: $said" ;;
+	esac
+}
+
+check_compiler() {
+	# Which one is not known yet: any will do for now.
+	[ -n "$config" ] || ! have clang || return 0
+	if ! word=$(compiler); then
+		named=$(config CC_VERSION_TEXT)
+		missing 'C compiler' "no ${CC:-${named:-gcc}} here"
+		[ "$(config CC_IS_CLANG)" != y ] || word=LLVM=1
+	fi
+	case $word in
+	LLVM=-*) linker=ld.lld${word#LLVM=} ;;
+	LLVM=*) linker=ld.lld ;;
+	*) linker=ld ;;
+	esac
+	have "$linker" || missing linker "no $linker in PATH"
+}
+
+check_tools() {
+	have make || missing make 'no make in PATH'
+	# Type information for modules is made wherever the kernel's own is at hand.
+	[ "$(config DEBUG_INFO_BTF_MODULES)" != y ] || [ ! -e "$kdir/vmlinux" ] ||
+		have "${PAHOLE:-pahole}" || missing pahole "no ${PAHOLE:-pahole} in PATH"
+}
+
+use_kernel "$1"
+know_distribution "${PREFLIGHT_OS_RELEASE:-/etc/os-release}"
+check_folder
+check_version
+check_config
+check_metadata
+check_rustc
+check_bindgen
+check_compiler
+check_tools
+
+[ -n "$list" ] || exit 0
+echo "The module cannot be built for kernel ${release:-(unknown)} in $kdir yet. Missing on ${system:-this system}:
+$list
+" >&2
+exit 1

@@ -1,0 +1,197 @@
+//! A made-up machine: a kernel's build folder, stub tools, and an os-release file.
+
+use std::{
+    fs,
+    os::unix::fs::{
+        symlink,
+        PermissionsExt, //
+    },
+    path::{
+        Path,
+        PathBuf, //
+    },
+    process::Command, //
+};
+
+use tempfile::TempDir;
+
+const CONFIG: &str = "\
+CONFIG_CC_VERSION_TEXT=\"x86_64-linux-gnu-gcc-14 (Fake 14.2.0) 14.2.0\"
+CONFIG_CC_IS_GCC=y
+CONFIG_CLANG_VERSION=0
+CONFIG_RUST=y
+CONFIG_RUSTC_VERSION_TEXT=\"rustc 1.85.1 (fake)\"
+CONFIG_DEBUG_FS=y
+CONFIG_DEBUG_INFO_BTF_MODULES=y
+";
+
+const FILES: [(&str, &str); 9] = [
+    ("Makefile", ""),
+    ("Module.symvers", ""),
+    ("include/config/auto.conf", CONFIG),
+    ("include/config/kernel.release", "7.2.12-fake\n"),
+    ("rust/Makefile", ""),
+    ("rust/libkernel.rmeta", ""),
+    ("rust/libmacros.so", ""),
+    ("scripts/module.lds", ""),
+    ("vmlinux", ""),
+];
+
+/// The real programs that the scripts themselves use.
+const REAL_TOOLS: [&str; 2] = ["sed", "uname"];
+
+/// What preflight said.
+pub struct Found {
+    /// Whether its exit status was 0.
+    pub success: bool,
+    /// Both its streams.
+    pub text: String,
+}
+
+impl Found {
+    /// The names of the items in the list.
+    pub fn names(&self) -> Vec<String> {
+        let items = self.text.lines().filter_map(|line| line.strip_prefix("- "));
+        items
+            .filter_map(|item| Some(item.split_once(": ")?.0.to_owned()))
+            .collect()
+    }
+
+    /// The remedy that stands under an item.
+    pub fn next(&self, name: &str) -> &str {
+        let item = format!("- {name}: ");
+        self.text
+            .lines()
+            .skip_while(|line| !line.starts_with(&item))
+            .nth(1)
+            .and_then(|line| line.trim().strip_prefix("next: "))
+            .unwrap_or_default()
+    }
+}
+
+/// The machine; it vanishes when dropped.
+pub struct Machine {
+    dir: TempDir,
+}
+
+impl Machine {
+    /// A machine that has all that is needed.
+    pub fn complete() -> Self {
+        let machine = Self {
+            dir: tempfile::tempdir().expect("a folder"),
+        };
+        fs::create_dir(machine.tools()).expect("a folder");
+        for (name, text) in FILES {
+            machine.file(name, text);
+        }
+        for name in REAL_TOOLS {
+            let real = ["/usr/bin", "/bin"].map(|d| Path::new(d).join(name));
+            let real = real.iter().find(|p| p.exists()).expect("sed and uname");
+            symlink(real, machine.tools().join(name)).expect("a link");
+        }
+        machine.tool("rustc", "echo 'rustc 1.85.1 (fake)'");
+        for name in ["bindgen", "x86_64-linux-gnu-gcc-14", "ld", "make", "pahole"] {
+            machine.tool(name, "");
+        }
+        machine.os_release("ID=debian\nVERSION_CODENAME=trixie");
+        machine
+    }
+
+    /// The kernel's build folder.
+    pub fn kernel(&self) -> PathBuf {
+        self.dir.path().join("kernel")
+    }
+
+    fn tools(&self) -> PathBuf {
+        self.dir.path().join("bin")
+    }
+
+    /// Writes a file of the build folder.
+    pub fn file(&self, name: &str, text: &str) {
+        let path = self.kernel().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    }
+
+    /// Removes a file of the build folder.
+    pub fn remove(&self, name: &str) {
+        fs::remove_file(self.kernel().join(name)).expect("a file to remove");
+    }
+
+    /// Says which kernel it is.
+    pub fn release(&self, release: &str) {
+        self.file("include/config/kernel.release", &format!("{release}\n"));
+    }
+
+    /// Adds lines to the configuration.
+    pub fn set(&self, lines: &str) {
+        let path = self.kernel().join("include/config/auto.conf");
+        let text = fs::read_to_string(&path).expect("the configuration");
+        fs::write(path, format!("{text}{lines}\n")).expect("the configuration");
+    }
+
+    /// Takes an option out of the configuration.
+    pub fn unset(&self, option: &str) {
+        let path = self.kernel().join("include/config/auto.conf");
+        let text = fs::read_to_string(&path).expect("the configuration");
+        let setting = format!("{option}=");
+        let kept = text.lines().filter(|line| !line.starts_with(&setting));
+        let kept: String = kept.map(|line| format!("{line}\n")).collect();
+        assert_ne!(kept, text, "{option} was not set");
+        fs::write(path, kept).expect("the configuration");
+    }
+
+    /// Writes a tool: a shell script.
+    pub fn tool(&self, name: &str, script: &str) {
+        let path = self.tools().join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a tool");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a tool");
+    }
+
+    /// Removes a tool.
+    pub fn no_tool(&self, name: &str) {
+        fs::remove_file(self.tools().join(name)).expect("a tool to remove");
+    }
+
+    /// Writes the os-release file.
+    pub fn os_release(&self, text: &str) {
+        fs::write(self.dir.path().join("os-release"), format!("{text}\n")).expect("a file");
+    }
+
+    /// Runs preflight for this machine's kernel.
+    pub fn preflight(&self) -> Found {
+        self.preflight_of(&self.kernel())
+    }
+
+    /// Runs preflight for another folder, relative to this machine's kernel.
+    pub fn preflight_of(&self, folder: &Path) -> Found {
+        let (success, text) = self.run("preflight.sh", folder);
+        Found { success, text }
+    }
+
+    /// The words that the Makefile would be given.
+    pub fn toolchain(&self) -> String {
+        self.run("toolchain.sh", &self.kernel()).1.trim().to_owned()
+    }
+
+    fn run(&self, script: &str, folder: &Path) -> (bool, String) {
+        let output = Command::new("/bin/sh")
+            .arg(
+                Path::new(env!("CARGO_MANIFEST_DIR"))
+                    .join("scripts")
+                    .join(script),
+            )
+            .arg(folder)
+            .env_clear()
+            .env("PATH", self.tools())
+            .env("PREFLIGHT_OS_RELEASE", self.dir.path().join("os-release"))
+            .current_dir(self.kernel())
+            .output()
+            .expect("a shell");
+        let both = [output.stdout, output.stderr].concat();
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&both).into_owned(),
+        )
+    }
+}

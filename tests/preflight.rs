@@ -1,0 +1,304 @@
+//! `scripts/preflight.sh` against made-up machines: what is missing is named, all of it at once,
+//! each with what to do about it on this distribution.
+
+mod machine;
+
+use machine::Machine;
+
+/// Takes one thing away from a complete machine.
+type Spoil = fn(&Machine);
+
+/// Each thing that can be missing: its name, how it goes missing, a part of the remedy on Debian.
+const THINGS: [(&str, Spoil, &str); 14] = [
+    (
+        "kernel 6.18 or newer",
+        |m| m.release("6.17.9-fake"),
+        "backports linux-image-amd64",
+    ),
+    (
+        "kernel configuration",
+        |m| {
+            m.remove("include/config/auto.conf");
+            m.tool("gcc", "");
+        },
+        "olddefconfig",
+    ),
+    ("CONFIG_RUST", |m| m.unset("CONFIG_RUST"), "from 7.x on"),
+    (
+        "CONFIG_DEBUG_FS",
+        |m| m.unset("CONFIG_DEBUG_FS"),
+        "CONFIG_DEBUG_FS=y",
+    ),
+    (
+        "module.lds",
+        |m| m.remove("scripts/module.lds"),
+        "modules_prepare",
+    ),
+    (
+        "Module.symvers",
+        |m| m.remove("Module.symvers"),
+        "build the kernel",
+    ),
+    (
+        "Rust metadata",
+        |m| m.remove("rust/libkernel.rmeta"),
+        "make metadata",
+    ),
+    ("rustc", |m| m.no_tool("rustc"), "apt install rustc"),
+    ("bindgen", |m| m.no_tool("bindgen"), "apt install bindgen"),
+    (
+        "libclang",
+        |m| m.tool("bindgen", "echo 'Unable to find libclang' >&2; exit 1"),
+        "apt install libclang-dev",
+    ),
+    (
+        "C compiler",
+        |m| m.no_tool("x86_64-linux-gnu-gcc-14"),
+        "apt install gcc-14",
+    ),
+    ("linker", |m| m.no_tool("ld"), "apt install binutils"),
+    ("make", |m| m.no_tool("make"), "apt install make"),
+    ("pahole", |m| m.no_tool("pahole"), "apt install pahole"),
+];
+
+#[test]
+fn a_complete_machine_is_met_with_silence() {
+    let found = Machine::complete().preflight();
+    assert!(found.success, "{}", found.text);
+    assert_eq!(found.text, "");
+}
+
+#[test]
+fn each_missing_thing_is_named_alone() {
+    for (name, spoil, next) in THINGS {
+        let machine = Machine::complete();
+        spoil(&machine);
+        let found = machine.preflight();
+        assert!(!found.success, "{name} is missing, and all is well");
+        assert_eq!(found.names(), [name], "{}", found.text);
+        assert!(found.next(name).contains(next), "{}", found.text);
+    }
+}
+
+#[test]
+fn all_missing_things_are_named_at_once() {
+    // Each of these needs what another one takes away.
+    let hidden = ["libclang", "kernel configuration"];
+    let machine = Machine::complete();
+    let mut expected = Vec::new();
+    for (name, spoil, _) in THINGS {
+        if !hidden.contains(&name) {
+            spoil(&machine);
+            expected.push(name);
+        }
+    }
+    let found = machine.preflight();
+    let mut names = found.names();
+    names.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(names, expected, "{}", found.text);
+    for name in expected {
+        assert!(
+            !found.next(name).is_empty(),
+            "{name} without a remedy: {}",
+            found.text
+        );
+    }
+}
+
+#[test]
+fn without_headers_the_tools_are_looked_at_nevertheless() {
+    let machine = Machine::complete();
+    machine.remove("Makefile");
+    machine.no_tool("bindgen");
+    let names = machine.preflight().names();
+    assert!(names.contains(&"kernel headers".to_owned()), "{names:?}");
+    assert!(names.contains(&"bindgen".to_owned()), "{names:?}");
+}
+
+#[test]
+fn each_part_of_the_metadata_counts() {
+    for part in ["rust/libkernel.rmeta", "rust/libmacros.so", "rust/Makefile"] {
+        let machine = Machine::complete();
+        machine.remove(part);
+        assert_eq!(
+            machine.preflight().names(),
+            ["Rust metadata"],
+            "without {part}"
+        );
+    }
+}
+
+#[test]
+fn metadata_is_known_by_its_kind_and_not_by_its_name() {
+    let machine = Machine::complete();
+    machine.remove("rust/libkernel.rmeta");
+    machine.remove("rust/libmacros.so");
+    machine.file("rust/libsomething_new.rmeta", "");
+    machine.file("rust/libother_macros.so", "");
+    assert!(machine.preflight().success);
+}
+
+#[test]
+fn the_source_may_lie_elsewhere() {
+    let machine = Machine::complete();
+    machine.remove("rust/Makefile");
+    let elsewhere = Machine::complete();
+    let makefile = format!("include {}/Makefile\n", elsewhere.kernel().display());
+    machine.file("Makefile", &makefile);
+    assert!(machine.preflight().success);
+}
+
+#[test]
+fn versions_are_compared_as_numbers() {
+    for (release, fits) in [
+        ("6.9.0", false),
+        ("6.17.13+deb13-amd64", false),
+        ("6.18-rc1", true),
+        ("6.18.0", true),
+        ("7.0.0-fake", true),
+        ("10.1.0", true),
+    ] {
+        let machine = Machine::complete();
+        machine.release(release);
+        assert_eq!(machine.preflight().success, fits, "kernel {release}");
+    }
+}
+
+#[test]
+fn each_distribution_has_its_own_remedies() {
+    let remedies = [
+        (
+            "ID=debian",
+            [
+                "make metadata",
+                "apt install libclang-dev",
+                "apt install rustc,",
+            ],
+        ),
+        (
+            "ID=ubuntu\nID_LIKE=debian",
+            [
+                "apt install linux-lib-rust-7.2.12-fake",
+                "apt install libclang-dev",
+                "apt install rustc-1.85,",
+            ],
+        ),
+        (
+            "ID=fedora",
+            [
+                "dnf install kernel-devel-7.2.12-fake",
+                "dnf install clang-libs",
+                "dnf install rust,",
+            ],
+        ),
+        (
+            "ID=arch",
+            [
+                "pacman -S linux-headers",
+                "pacman -S clang",
+                "pacman -S rust,",
+            ],
+        ),
+        ("ID=gentoo", ["KDIR=", "LIBCLANG_PATH", "RUSTC="]),
+        (
+            "ID=\"linuxmint\"\nID_LIKE=\"ubuntu debian\"",
+            ["apt install linux-lib-rust", "apt", "apt"],
+        ),
+        (
+            "ID=endeavouros\nID_LIKE='arch'",
+            ["pacman -S linux-headers", "pacman", "pacman"],
+        ),
+        (
+            "ID=rhel\nID_LIKE=\"fedora\"",
+            ["dnf install kernel-devel", "dnf", "dnf"],
+        ),
+        ("", ["KDIR=", "LIBCLANG_PATH", "RUSTC="]),
+    ];
+    for (os_release, expected) in remedies {
+        let machine = Machine::complete();
+        machine.os_release(os_release);
+        machine.remove("rust/libkernel.rmeta");
+        machine.no_tool("rustc");
+        machine.tool("bindgen", "echo 'Unable to find libclang' >&2; exit 1");
+        let found = machine.preflight();
+        for (name, next) in ["Rust metadata", "libclang", "rustc"]
+            .into_iter()
+            .zip(expected)
+        {
+            assert!(
+                found.next(name).contains(next),
+                "{os_release}: {}",
+                found.text
+            );
+        }
+    }
+}
+
+#[test]
+fn no_thing_lacks_a_remedy_anywhere() {
+    for id in ["debian", "ubuntu", "fedora", "arch", "other"] {
+        for (name, spoil, _) in THINGS {
+            let machine = Machine::complete();
+            machine.os_release(&format!("ID={id}"));
+            spoil(&machine);
+            let found = machine.preflight();
+            assert!(found.next(name).len() > 10, "{id}, {name}: {}", found.text);
+        }
+    }
+}
+
+#[test]
+fn another_rustc_is_told_from_none() {
+    let machine = Machine::complete();
+    machine.tool("rustc", "echo 'rustc 1.95.0 (another)'");
+    let found = machine.preflight();
+    assert_eq!(found.names(), ["rustc"], "{}", found.text);
+    assert!(found.text.contains("1.85.1 (fake)") && found.text.contains("1.95.0 (another)"));
+}
+
+#[test]
+fn the_kernels_own_rustc_is_found_behind_another() {
+    let machine = Machine::complete();
+    machine.tool("rustc", "echo 'rustc 1.95.0 (another)'");
+    machine.tool("rustc-1.85", "echo 'rustc 1.85.1 (fake)'");
+    assert!(machine.preflight().success);
+    assert_eq!(
+        machine.toolchain(),
+        "CC=x86_64-linux-gnu-gcc-14 RUSTC=rustc-1.85"
+    );
+}
+
+#[test]
+fn a_kernel_of_clang_wants_clang_of_the_same_number() {
+    let machine = Machine::complete();
+    machine.unset("CONFIG_CC_VERSION_TEXT");
+    machine.unset("CONFIG_CLANG_VERSION");
+    machine.set("CONFIG_CC_VERSION_TEXT=\"Debian clang version 19.1.7 (3)\"");
+    machine.set("CONFIG_CC_IS_CLANG=y\nCONFIG_CLANG_VERSION=190107");
+    let found = machine.preflight();
+    assert_eq!(found.names(), ["C compiler", "linker"], "{}", found.text);
+    assert!(
+        found.next("C compiler").contains("clang-19 lld-19"),
+        "{}",
+        found.text
+    );
+    machine.tool("clang-19", "");
+    machine.tool("ld.lld-19", "");
+    assert!(machine.preflight().success);
+    assert_eq!(machine.toolchain(), "LLVM=-19 RUSTC=rustc");
+}
+
+#[test]
+fn what_is_no_folder_is_said_to_be_none() {
+    let machine = Machine::complete();
+    for odd in ["not there", "Makefile", "", "-n", "$(exit 3)"] {
+        let found = machine.preflight_of(odd.as_ref());
+        assert!(!found.success);
+        assert!(
+            found.names().contains(&"kernel headers".to_owned()),
+            "{odd}: {}",
+            found.text
+        );
+    }
+}
