@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::{bail, Context, Result};
 
+use super::choose::Choice;
 use super::chroot::{quote, Chroot};
-use super::resolve::Choice;
 use super::{symbols, Provision};
 use crate::cache::{Built, Stage};
 use crate::run::Log;

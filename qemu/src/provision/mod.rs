@@ -1,5 +1,6 @@
 //! Provisioning: from nothing to all that building and booting needs.
 
+mod choose;
 mod chroot;
 mod metadata;
 mod mirror;
@@ -15,10 +16,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
+pub use choose::Choice;
 pub use chroot::{quote, Chroot};
 pub use metadata::Compilers;
 pub use record::describe;
-pub use resolve::Choice;
 
 use crate::cache::{Built, Cache};
 use crate::config::Kernel;

@@ -2,8 +2,9 @@
 
 use anyhow::{Context, Result};
 
+use super::choose::Choice;
 use super::chroot::{quote, Chroot};
-use super::resolve::{Choice, APT_OPTIONS};
+use super::resolve::APT_OPTIONS;
 use super::{root, Provision};
 use crate::cache::{Built, Stage};
 
@@ -19,6 +20,9 @@ pub fn ensure(
         .iter()
         .map(|p| format!("{}={}", p.name, choice.version))
         .collect();
+    // By content, so that asking the suite again costs nothing where it has
+    // nothing new.
+    let checksums: Vec<_> = choice.packages.iter().map(|p| p.sha256.as_str()).collect();
     let stage = Stage {
         cache: provision.cache,
         kernel: &provision.kernel.name,
@@ -26,8 +30,8 @@ pub fn ensure(
         about: "stock kernel packages",
         inputs: vec![
             ("layout", "1".to_owned()),
-            ("resolved", resolved.id().to_owned()),
             ("packages", wanted.join(" ")),
+            ("checksums", checksums.join(" ")),
         ],
     };
     stage.ensure(provision.ui, provision.privilege, |work| {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::resolve::Package;
+use super::choose::Package;
 use super::{mirror, symbols, Provision, Ready};
 use crate::accel::Accelerator;
 use crate::cache::{write_atomically, Cache};

@@ -7,8 +7,8 @@ use std::process::Command;
 
 use anyhow::{bail, Context, Result};
 
+use super::choose::Choice;
 use super::modules_dep::{uncompressed, ModulesDep};
-use super::resolve::Choice;
 use super::Provision;
 use crate::cache::{Built, Stage, Work};
 use crate::cpio::Archive;
