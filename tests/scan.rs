@@ -18,6 +18,7 @@ use rdna1_kfd_guard::facts::{
         LinkFolder,
         ReadError, //
     },
+    value::Value, //
 };
 use rdna1_kfd_guard::observe::ATTEMPTS;
 
@@ -131,6 +132,15 @@ fn a_generation_that_keeps_changing_is_unknown() {
     }
     let mut tree = Tree::honest();
     tree.after_listing = Some(next);
+    all_unknown(&Found::of(&tree, &Bus::honest()));
+}
+
+#[test]
+fn a_generation_that_cannot_be_read_is_unknown() {
+    let mut tree = Tree::honest();
+    tree.put(File::GenerationId, "many\n");
+    all_unknown(&Found::of(&tree, &Bus::honest()));
+    tree.fail(File::GenerationId, ReadError::Denied);
     all_unknown(&Found::of(&tree, &Bus::honest()));
 }
 
@@ -295,4 +305,28 @@ fn a_node_that_is_being_taken_away_is_unknown() {
     let found = Found::of(&tree, &Bus::honest());
     no_lie(&found);
     assert_eq!(found.tally.unstable_scans, 1);
+}
+
+#[test]
+fn what_the_bar_holds() {
+    let vram = 8_573_157_376;
+    for (bar0, bar) in [
+        (256 << 20, "small"),
+        ((256 << 20) + 1, "partial"),
+        (1 << 30, "partial"),
+        (vram - 1, "partial"),
+        (vram, "large"),
+        (8 << 30, "large"),
+    ] {
+        let mut bus = Bus::honest();
+        bus.0[0].bar0_bytes = Value::Known(bar0);
+        let gpu = &Found::of(&Tree::honest(), &bus).gpus()[0];
+        assert_eq!(gpu["bar"], bar, "{bar0}");
+    }
+    // Without KFD the size of VRAM is not known: only a small BAR is sure.
+    for (bar0, bar) in [(256 << 20, "small"), (8 << 30, "?")] {
+        let mut bus = Bus::honest();
+        bus.0[0].bar0_bytes = Value::Known(bar0);
+        assert_eq!(Found::of(&Tree::default(), &bus).gpus()[0]["bar"], bar);
+    }
 }
