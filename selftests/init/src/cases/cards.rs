@@ -156,7 +156,13 @@ pub fn twelve_cards(ctx: &mut Ctx) -> Result<()> {
         view.checks.text.len() > 4096,
         "not more than a page: tried nothing"
     );
+    let before = guard::counters()?;
     let pieces = guard::read_chunked(&guard::path("checks"), 1)?;
+    let reads = before.rise(&guard::counters()?, &["reads"]);
+    ensure!(
+        reads == 2,
+        "reads: expected a rise by 2, one the counters' own, seen {reads}"
+    );
     ensure!(
         pieces == view.checks.text,
         "checks differs if read byte by byte:\n{pieces}"

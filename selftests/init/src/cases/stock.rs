@@ -153,7 +153,7 @@ fn holds_no_reference(ctx: &mut Ctx) -> Result<()> {
 
 fn vanishing_node(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
-    trouble::come_and_go(ctx, STOCK, 50)
+    trouble::come_and_go(ctx, STOCK, 25)
 }
 
 /// amdgpu goes from under the readers while the module stays, and what it says is that there is nothing to say.
