@@ -27,8 +27,10 @@ const SILENCE: Duration = Duration::from_secs(8);
 pub struct Accelerator {
     kvm: bool,
     reason: String,
+    // What it was found out for; on anything else it is tried anew.
     boot_id: String,
     qemu: String,
+    may_open: bool,
 }
 
 impl Accelerator {
@@ -49,6 +51,7 @@ impl Accelerator {
             reason,
             boot_id: boot_id(),
             qemu,
+            may_open: open_kvm().is_ok(),
         };
         write_atomically(&path(cache), &toml::to_string(&found)?)?;
         activity.done(&found.to_string());
@@ -59,7 +62,8 @@ impl Accelerator {
     pub fn remembered(cache: &Cache) -> Option<Self> {
         let text = std::fs::read_to_string(path(cache)).ok()?;
         let known: Self = toml::from_str(&text).ok()?;
-        (known.boot_id == boot_id()).then_some(known)
+        let same = known.boot_id == boot_id() && known.may_open == open_kvm().is_ok();
+        same.then_some(known)
     }
 
     /// QEMU's words for it.
@@ -88,13 +92,17 @@ fn boot_id() -> String {
     id.unwrap_or_default().trim().to_owned()
 }
 
-/// Whether KVM runs the kernel, and how that is known.
-fn try_kvm(image: &Path) -> Result<(bool, String)> {
-    if let Err(error) = std::fs::File::options()
+/// A user may have been let in, or not, since the last time.
+fn open_kvm() -> std::io::Result<std::fs::File> {
+    std::fs::File::options()
         .read(true)
         .write(true)
         .open("/dev/kvm")
-    {
+}
+
+/// Whether KVM runs the kernel, and how that is known.
+fn try_kvm(image: &Path) -> Result<(bool, String)> {
+    if let Err(error) = open_kvm() {
         return Ok((false, format!("/dev/kvm cannot be opened: {error}")));
     }
     let started = Instant::now();

@@ -95,3 +95,29 @@ fn host_proxies() -> Vec<String> {
         .filter(|l| !l.ends_with("\"\""))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::explain;
+
+    fn explained(log: &str) -> String {
+        let error = explain(log, anyhow::anyhow!("exit status: 100")).expect_err("still an error");
+        format!("{error:#}")
+    }
+
+    #[test]
+    fn an_expired_release_is_told_with_the_remedy() {
+        let log = "E: Release file for http://mirror.example/debian/dists/trixie/InRelease is \
+                   expired (invalid since 69d 20h 17min 50s). Updates for this repository will \
+                   not be applied.\n";
+        assert!(explained(log).contains("--allow-expired-release"));
+    }
+
+    #[test]
+    fn another_failure_is_passed_on() {
+        assert_eq!(
+            explained("E: Unable to locate package x"),
+            "exit status: 100"
+        );
+    }
+}
