@@ -34,23 +34,23 @@ final=$folder/$abi
 work=$folder/$abi.partial
 log=$folder/$abi.log
 
-# as_root COMMAND...: with sudo where not root.
+# need_root WHY: asks for the password at a moment of our choosing.
+need_root() {
+	[ "$(id -u)" != 0 ] || return 0
+	have sudo || die "root's rights are needed and there is no sudo. $1"
+	sudo -v || die "root's rights are needed and sudo does not give them. $1"
+}
+
 as_root() {
-	if [ "$(id -u)" = 0 ]; then
-		"$@"
-	elif have sudo; then
-		sudo "$@"
-	else
-		die "root's rights are needed, and there is no sudo. As root: $*"
-	fi
+	if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
 # logged COMMAND...: output goes to the log, and to a terminal where there is one.
 logged() {
-	rm -f "$work/failed"
-	{ "$@" < /dev/null 2>&1 || : > "$work/failed"; } |
+	rm -f "$log.failed"
+	{ ("$@") < /dev/null 2>&1 || : > "$log.failed"; } |
 		if [ -t 2 ]; then tee -a "$log" >&2; else cat >> "$log"; fi
-	[ ! -e "$work/failed" ]
+	! rm "$log.failed" 2> /dev/null
 }
 
 # step WHAT COMMAND...
@@ -122,8 +122,10 @@ unpack_headers() {
 	kdir=$work/stock config=$work/stock/.config
 	{ [ -s "$config" ] && [ -s "$work/stock/Module.symvers" ]; } ||
 		die "linux-headers-$abi $version holds no configuration or no Module.symvers"
-	[ "$(config RUST)" = y ] ||
+	[ "$(config RUST)" = y ] || {
+		rm -rf "$work"
 		die "kernel $abi is built without Rust (CONFIG_RUST); Debian's have it from 7.x on"
+	}
 }
 
 unpack_source() {
@@ -153,7 +155,7 @@ install_packages() {
 	done
 	[ -n "$lacking" ] || return 0
 	say "these packages are needed and will be installed:$lacking"
-	[ "$(id -u)" = 0 ] || ! have sudo || sudo -v
+	need_root "Install them as root, then try again."
 	# shellcheck disable=SC2086 # words are meant
 	step "installing them" as_root env DEBIAN_FRONTEND=noninteractive \
 		apt-get -q -o Dpkg::Use-Pty=0 install --yes --no-install-recommends $lacking
@@ -223,7 +225,7 @@ fi
 
 find_packages || {
 	: > "$log"
-	mkdir -p "$work"
+	need_root "Run \`apt-get update\` as root, then try again."
 	step "fetching the package lists" as_root apt-get -q update
 	find_packages || no_packages
 }

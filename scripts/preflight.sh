@@ -81,7 +81,7 @@ check_rustc() {
 	if [ -z "$wanted" ]; then
 		have "${RUSTC:-rustc}" || missing rustc "no ${RUSTC:-rustc} in PATH"
 	elif ! find_rustc "$wanted" > /dev/null; then
-		found=$("${RUSTC:-rustc}" --version 2> /dev/null) || found="no ${RUSTC:-rustc}"
+		found=$("${RUSTC:-rustc}" --version 2> /dev/null) || found="none called ${RUSTC:-rustc}"
 		missing rustc "the kernel was built with \"$wanted\", here is ${found:-none}"
 	fi
 }

@@ -74,6 +74,13 @@ for_kernel() {
 }
 
 metadata_remedy() {
+	# A kernel without Rust has none to install or make.
+	case $list in
+	*'- kernel 6.18 or newer: '* | *'- CONFIG_RUST: '*)
+		echo "boot another kernel, as above; then \`make\` says what that one lacks"
+		return
+		;;
+	esac
 	case $family in
 	debian) echo "make metadata$(for_kernel)   (Debian's headers lack it; this makes it from the kernel's source)" ;;
 	*) install '' "linux-lib-rust-$release" "kernel-devel-$release" "$(arch_headers)" \

@@ -130,6 +130,19 @@ fn each_part_of_the_metadata_counts() {
 }
 
 #[test]
+fn no_metadata_is_promised_for_a_kernel_that_cannot_have_it() {
+    let machine = Machine::complete();
+    machine.remove("rust/libkernel.rmeta");
+    machine.unset("CONFIG_RUST");
+    let found = machine.preflight();
+    assert!(
+        found.next("Rust metadata").contains("another kernel"),
+        "{}",
+        found.text
+    );
+}
+
+#[test]
 fn metadata_is_known_by_its_kind_and_not_by_its_name() {
     let machine = Machine::complete();
     machine.remove("rust/libkernel.rmeta");
