@@ -3,9 +3,8 @@
 # The front door; `make help` lists what there is. How the module itself is
 # built stands in Kbuild, which the kernel's own build reads.
 
-MODULE  := rdna1_kfd_guard
-KERNEL  ?= $(shell uname -r)
-CACHE   := $(abspath $(or $(RDNA1_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rdna1-kfd-guard))
+KERNEL ?= $(shell uname -r)
+CACHE  := $(abspath $(or $(RDNA1_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rdna1-kfd-guard))
 
 # Debian's headers lack the Rust metadata. Where `make metadata` has made it
 # for this kernel, that folder is taken.
@@ -23,7 +22,9 @@ BUILT_WITH = $(KDIR) $(TOOLCHAIN) $(shell stat -c %Y '$(KDIR)/Module.symvers')
 
 # The harness keeps what it downloads and builds in the cache; so do we.
 export CARGO_TARGET_DIR ?= $(CACHE)/cargo-target
+# Both count their own jobs: make's would only confuse them.
 CARGO   ?= cargo
+ALONE    = env -u MAKEFLAGS
 HARNESS  = $(CARGO_TARGET_DIR)/release/harness
 
 # A staging folder needs no root's rights; the system does.
@@ -50,22 +51,22 @@ metadata:
 # The first build takes minutes and shows them, later ones are quiet.
 harness:
 	@qemu/host-setup.sh
-	@$(CARGO) build --locked --release $(if $(wildcard $(HARNESS)),--quiet) -p rdna1-harness
+	@$(ALONE) $(CARGO) build --locked --release $(if $(wildcard $(HARNESS)),--quiet) -p rdna1-harness
 
 demo: harness
-	@$(HARNESS) demo $(if $(LIE),--lie '$(LIE)')
+	@$(ALONE) $(HARNESS) demo $(if $(LIE),--lie '$(LIE)')
 
 test: harness
-	@$(HARNESS) test $(if $(FILTER),--filter '$(FILTER)')
+	@$(ALONE) $(HARNESS) test $(if $(FILTER),--filter '$(FILTER)')
 
 provision resolved: harness
-	@$(HARNESS) $@
+	@$(ALONE) $(HARNESS) $@
 
 prune: harness
-	@$(HARNESS) prune $(if $(YES),--yes)
+	@$(ALONE) $(HARNESS) prune $(if $(YES),--yes)
 
 clippy:
-	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	@$(ALONE) $(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
 install:
 	@SUDO='$(SUDO)' scripts/install.sh install '$(KDIR)' '$(STAGE)'

@@ -9,6 +9,9 @@ set -eu
 # shellcheck source-path=SCRIPTDIR source=kernel.sh
 . "${0%/*}/kernel.sh"
 
+# The kernel's build is one of its own, not a part of the make that runs this.
+unset MAKEFLAGS MAKELEVEL
+
 NEEDED_MB=3000
 BUILD_PACKAGES='make bison flex bc kmod pahole xz-utils binutils libc6-dev libelf-dev libdw-dev
 	libssl-dev python3-minimal rustc rustfmt rust-src bindgen libclang-dev'
