@@ -18,7 +18,7 @@ use crate::Context;
 const TAIL: usize = 20;
 
 /// The groups that are no suites.
-const GROUPS: [(&str, &str); 6] = [
+const GROUPS: [(&str, &str); 7] = [
     ("host-tests", "cargo test, the whole workspace"),
     ("rustfmt", "cargo fmt --check"),
     ("clippy", "cargo clippy, warnings denied"),
@@ -27,6 +27,10 @@ const GROUPS: [(&str, &str); 6] = [
         "the regenerated Rust symbols are the stock kernel's; the check can fail",
     ),
     ("module", "the module has no core::panicking symbol"),
+    (
+        "lint",
+        "the kernel's clippy and rustfmt over the module, warnings denied",
+    ),
     (
         "layout",
         "the fixture has amdgpu's structures as the stock amdgpu.ko has them",
@@ -89,13 +93,16 @@ pub fn run(context: &Context, filter: Option<&str>) -> Result<ExitCode> {
         .iter()
         .filter(|s| s.in_test && wanted.wants(&s.name))
         .collect();
-    let needs_build = ["module", "layout"];
+    let needs_build = ["module", "lint", "layout"];
     if !to_boot.is_empty() || needs_build.iter().any(|group| wanted.wants_check(group)) {
         let builder = context.builder(&ready)?;
         match builder.build() {
             Ok(products) => {
                 if wanted.wants_check("module") {
                     report("module", &check_module(&products));
+                }
+                if wanted.wants_check("lint") {
+                    report("lint", &Outcome::of(builder.lint()));
                 }
                 if wanted.wants_check("layout") {
                     report("layout", &Outcome::of(builder.check_layout()));

@@ -4,6 +4,7 @@
 pub mod elf;
 mod init;
 mod layout;
+mod lint;
 mod module;
 mod sync;
 

@@ -1,0 +1,76 @@
+//! Do clippy, with the kernel's own settings, and rustfmt find the module as
+//! it should be? The host's `cargo clippy` sees only the part that it shares.
+
+use anyhow::{bail, Result};
+
+use super::module::GUARD;
+use super::Builder;
+use crate::provision::{quote, Chroot};
+use crate::run::Log;
+
+/// What the kernel's build says by itself, of no concern to the module.
+const ORDINARY: &str = "Skipping BTF generation";
+
+impl Builder<'_> {
+    /// Checks the whole module; gives nothing to say when all is well.
+    pub fn lint(&self) -> Result<String> {
+        let folder = self.folder().join("lint");
+        std::fs::create_dir_all(&folder)?;
+        GUARD.sources.sync(self.repo, &folder)?;
+        let log = Log::create(self.log_path("lint"))?;
+        let activity = self.ui.begin("clippy and rustfmt over the module");
+        // Objects that are up to date would not be looked at again.
+        let script = format!(
+            "rustfmt --check --edition 2021 /mnt/module/src/rdna1_kfd_guard.rs\n\
+             rm -f /mnt/module/src/*.o\n\
+             make -C /mnt/object M=/mnt/module CC={} CLIPPY=1 modules\n",
+            quote(&self.ready.compilers.cc)
+        );
+        let result = Chroot::new(self.privilege, self.ready.root(), &self.busy)
+            .read_only(self.ready.source(), "source")
+            .read_only(self.ready.object(), "object")
+            .writable(&folder, "module")
+            .sh(&script, &log, Some(&activity));
+        activity.done("");
+        result?;
+        judge(&log.text())
+    }
+}
+
+fn judge(text: &str) -> Result<String> {
+    if !text.lines().any(|l| l.trim_start().starts_with("CLIPPY")) {
+        bail!("clippy did not look at the module");
+    }
+    let warnings: Vec<_> = text
+        .lines()
+        .filter(|l| l.contains("warning: ") && !l.contains(ORDINARY))
+        .collect();
+    if !warnings.is_empty() {
+        bail!("{} warnings:\n{}", warnings.len(), warnings.join("\n"));
+    }
+    Ok(String::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLEAN: &str = "  CLIPPY [M] src/rdna1_kfd_guard.o\n  LD [M]  rdna1_kfd_guard.ko\n";
+
+    #[test]
+    fn nothing_to_say_is_well() {
+        assert!(judge(CLEAN).is_ok());
+    }
+
+    #[test]
+    fn a_warning_is_a_failure() {
+        let text = format!("{CLEAN}warning: unused import: `Maps`\n");
+        let error = judge(&text).unwrap_err().to_string();
+        assert!(error.contains("unused import"), "{error}");
+    }
+
+    #[test]
+    fn nothing_looked_at_is_a_failure() {
+        assert!(judge("  LD [M]  rdna1_kfd_guard.ko\n").is_err());
+    }
+}
