@@ -10,19 +10,60 @@ use kernel::{
     bindings,
     pci,
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
+    types::NotThreadSafe, //
 };
 
-/// The functions with that vendor and device, in the PCI core's order.
-pub(crate) fn functions(vendor: u16, device: u16) -> Functions {
-    Functions {
-        vendor,
-        device,
-        last: None,
+/// Keeps functions from coming and going on all PCI buses while it lives.
+///
+/// A reference on a function keeps its `struct pci_dev`, but not its bus: once that is removed, what
+/// reads configuration space on it may have been unloaded.
+pub(crate) struct BusLock(NotThreadSafe);
+
+impl BusLock {
+    /// Waits for changes that are under way. Must not be called with it held already.
+    pub(crate) fn new() -> Self {
+        // SAFETY: The call takes a mutex, in process context.
+        unsafe { bindings::pci_lock_rescan_remove() };
+        Self(NotThreadSafe)
+    }
+
+    /// The functions with that vendor and device, in the PCI core's order.
+    pub(crate) fn functions(&self, vendor: u16, device: u16) -> Functions {
+        Functions {
+            vendor,
+            device,
+            last: None,
+        }
+    }
+
+    /// The function's PCI Express Link Status register, if it has one and answers.
+    pub(crate) fn link_status(&self, device: &pci::Device) -> Option<u16> {
+        let raw: *const pci::Device = device;
+        let mut status = 0u16;
+        // SAFETY: `device` is a valid `struct pci_dev`, which `pci::Device` wraps transparently, and
+        // `status` is writable. The bus is there: it cannot be removed now, and `device` was found on
+        // it with the lock held. The call locks config space access by itself, and only reads.
+        let error = unsafe {
+            bindings::pcie_capability_read_word(
+                raw.cast_mut().cast(),
+                bindings::PCI_EXP_LNKSTA as c_int,
+                &mut status,
+            )
+        };
+        // All ones is what a device that does not answer reads as; 0 is one without the register.
+        (error == 0 && status != 0 && status != u16::MAX).then_some(status)
     }
 }
 
-/// An iterator over functions on the PCI bus. Those that come or go meanwhile may be missed.
+impl Drop for BusLock {
+    fn drop(&mut self) {
+        // SAFETY: `new` took the mutex in this task: the type can't be sent to another.
+        unsafe { bindings::pci_unlock_rescan_remove() };
+    }
+}
+
+/// An iterator over functions on the PCI bus.
 pub(crate) struct Functions {
     vendor: u16,
     device: u16,
@@ -85,21 +126,4 @@ pub(crate) fn name(device: &pci::Device) -> [u8; 16] {
         source = source.wrapping_add(1);
     }
     name
-}
-
-/// The function's PCI Express Link Status register, if it has one and answers.
-pub(crate) fn link_status(device: &pci::Device) -> Option<u16> {
-    let raw: *const pci::Device = device;
-    let mut status = 0u16;
-    // SAFETY: `device` is a valid `struct pci_dev`, which `pci::Device` wraps transparently, and
-    // `status` is writable. The call locks config space access by itself, and only reads.
-    let error = unsafe {
-        bindings::pcie_capability_read_word(
-            raw.cast_mut().cast(),
-            bindings::PCI_EXP_LNKSTA as c_int,
-            &mut status,
-        )
-    };
-    // All ones is what a device that does not answer reads as; 0 is one without the register.
-    (error == 0 && status != 0 && status != u16::MAX).then_some(status)
 }

@@ -31,9 +31,8 @@ use crate::{
     raw::{
         pci::{
             function_at,
-            functions,
-            link_status,
-            name, //
+            name,
+            BusLock, //
         },
         sysfs::Sysfs, //
     }, //
@@ -88,11 +87,12 @@ impl<'a> KernelPciBus<'a> {
 
 impl PciBus for KernelPciBus<'_> {
     fn cards<M: Maps>(&mut self, cards: &mut M::Map<Address, Function>) -> Result<(), OutOfMemory> {
-        for device in functions(Id::NAVI10.vendor, Id::NAVI10.device) {
+        let bus = BusLock::new();
+        for device in bus.functions(Id::NAVI10.vendor, Id::NAVI10.device) {
             let Some(address) = address(&device) else {
                 continue;
             };
-            let status = link_status(&device);
+            let status = bus.link_status(&device);
             let field = |mask: u16, shift: u32| {
                 status.map_or(Value::Absent, |status| {
                     Value::Known(u64::from(status & mask).checked_shr(shift).unwrap_or(0))
@@ -109,13 +109,17 @@ impl PciBus for KernelPciBus<'_> {
                 bar0_bytes: device
                     .resource_len(0)
                     .map_or(Value::Unreadable, Value::Known),
-                driver: self.driver(address)?,
+                driver: Driver::Unknown,
                 link: ExpressLink {
                     speed_code: field(LINK_SPEED_MASK, 0),
                     width: field(LINK_WIDTH_MASK, LINK_WIDTH_SHIFT),
                 },
             };
             cards.insert(address, function)?;
+        }
+        drop(bus);
+        for function in cards.values_mut() {
+            function.driver = self.driver(function.address)?;
         }
         Ok(())
     }
