@@ -8,7 +8,9 @@ use common::{
     Tree, //
 };
 use rdna1_kfd_guard::facts::{
+    atomics::Atomics,
     pci::{
+        Address,
         Driver,
         Name, //
     },
@@ -76,6 +78,51 @@ fn why_a_card_is_absent() {
             (gpu["kfd"].as_str(), gpu["reason"].as_str()),
             ("absent", reason)
         );
+    }
+}
+
+#[test]
+fn a_card_that_amdgpu_has_and_kfd_has_not_may_lack_atomics() {
+    let mut tree = Tree::honest();
+    tree.folders.insert(Folder::Nodes.to_string(), Ok(vec![0]));
+    let hop = Address {
+        domain: 0,
+        location: 0x0008,
+    };
+    for (atomics, said, blamed, reason) in [
+        (Atomics::None(Some(hop)), "none", "0000:00:01.0", "atomics"),
+        (Atomics::None(None), "none", "?", "atomics"),
+        (Atomics::Completer, "completer", "-", "unknown"),
+        (Atomics::Unknown, "unknown", "?", "unknown"),
+    ] {
+        let mut bus = Bus::honest();
+        bus.0[0].driver = Driver::Named(Name::new(b"amdgpu").unwrap());
+        bus.0[0].atomics = atomics;
+        let gpu = &Found::of(&tree, &bus).gpus()[0];
+        assert_eq!(gpu["atomics"], said);
+        assert_eq!(gpu["atomics_hop"], blamed);
+        assert_eq!(
+            (gpu["kfd"].as_str(), gpu["reason"].as_str()),
+            ("absent", reason)
+        );
+    }
+}
+
+#[test]
+fn what_kfd_made_of_atomics() {
+    for (flags, said) in [
+        ("1", "requested"),
+        ("13", "tolerated"),
+        ("5", "tolerated"),
+        ("0", "?"),
+        ("12", "?"),
+        ("many", "?"),
+    ] {
+        let mut tree = Tree::honest();
+        tree.set(File::Link(LinkFolder::Io(1), 0), "flags", flags);
+        let found = Found::of(&tree, &Bus::honest());
+        assert_eq!(found.gpus()[0]["atomics_kfd"], said, "{flags}");
+        no_lie(&found);
     }
 }
 

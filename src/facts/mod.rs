@@ -5,6 +5,7 @@
 //! Readers implement [`topology::Topology`] and [`pci::PciBus`]; [`scan`] turns what they read into
 //! a [`snapshot::Snapshot`].
 
+pub mod atomics;
 pub mod map;
 pub mod node;
 pub mod pci;

@@ -34,6 +34,8 @@ properties! {
         num_sdma_xgmi_engines,
         /// Compute queues; never 0 on a GPU that is filled in.
         num_cp_queues,
+        /// The version of the MEC firmware.
+        fw_version,
         /// `HSA_CAP_*` bits.
         capability,
         /// Size of the area that a wave's context is saved to, in bytes. Kernels before 6.13 print
@@ -92,6 +94,8 @@ pub struct Links {
     pub xgmi: Value,
     /// The flags of the link from a CPU node to the card, if there is one.
     pub from_cpu: Value,
+    /// The flags of the card's first link over PCI Express, which leads to the CPU.
+    pub to_cpu: Value,
 }
 
 impl Node {

@@ -5,6 +5,7 @@
 use core::fmt;
 
 use super::{
+    atomics::Atomics,
     map::{
         Maps,
         OutOfMemory, //
@@ -130,11 +131,26 @@ impl Name {
 /// The speed and width of a PCI Express link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExpressLink {
-    /// The Current Link Speed field of Link Status (PCI Express Base Specification 7.5.3.8): 1 is
-    /// 2.5 GT/s, 2 is 5, then twice as much each.
+    /// As in Link Status and Link Capabilities (PCI Express Base Specification 7.5.3): 1 is
+    /// 2.5 GT/s, 2 is 5, then about twice as much each.
     pub speed_code: Value,
-    /// Lanes in use.
+    /// Lanes.
     pub width: Value,
+}
+
+impl ExpressLink {
+    /// Reads Link Status (`PCI_EXP_LNKSTA_CLS`, `PCI_EXP_LNKSTA_NLW`) or Link Capabilities
+    /// (`PCI_EXP_LNKCAP_SLS`, `PCI_EXP_LNKCAP_MLW`), which have both in the same place
+    /// (`include/uapi/linux/pci_regs.h`).
+    pub fn of_register(register: Value) -> Self {
+        let field = |shift: u32, mask: u64| {
+            register.map(|register| register.checked_shr(shift).unwrap_or(0) & mask)
+        };
+        Self {
+            speed_code: field(0, 0xf),
+            width: field(4, 0x3f),
+        }
+    }
 }
 
 /// A function on the PCI bus.
@@ -152,8 +168,12 @@ pub struct Function {
     pub bar0_bytes: Value,
     /// The driver bound to it.
     pub driver: Driver,
-    /// Its link to the slot.
+    /// Its link to the slot, now.
     pub link: ExpressLink,
+    /// Its link to the slot, at most.
+    pub link_at_most: ExpressLink,
+    /// How far its AtomicOps get.
+    pub atomics: Atomics,
 }
 
 /// Who sits at an address.

@@ -25,6 +25,14 @@ impl Value {
         }
     }
 
+    /// Another number made of this one, if it is known.
+    pub fn map(self, make: impl FnOnce(u64) -> u64) -> Self {
+        match self {
+            Self::Known(number) => Self::Known(make(number)),
+            other => other,
+        }
+    }
+
     /// Whether the number is known to be zero.
     ///
     /// KFD shows a node before it has filled it in, so a zero where a card must have a value says

@@ -37,22 +37,45 @@ impl BusLock {
         }
     }
 
-    /// The function's PCI Express Link Status register, if it has one and answers.
-    pub(crate) fn link_status(&self, device: &pci::Device) -> Option<u16> {
+    /// The bridge that leads to the function's bus, if there is one.
+    pub(crate) fn bridge_above(&self, device: &pci::Device) -> Option<ARef<pci::Device>> {
         let raw: *const pci::Device = device;
-        let mut status = 0u16;
+        // SAFETY: `device` is a valid `struct pci_dev`, which `pci::Device` wraps transparently. It
+        // holds a reference on its bus from `pci_alloc_dev()` to `pci_release_dev()`
+        // (`drivers/pci/probe.c`).
+        let bus = NonNull::new(unsafe { (*raw.cast::<bindings::pci_dev>()).bus })?;
+        // SAFETY: So the bus is valid. It in turn holds a reference on its bridge from
+        // `pci_alloc_child_bus()` to `release_pcibus_dev()`; a root's bus has none.
+        let bridge = NonNull::new(unsafe { (*bus.as_ptr()).self_ })?;
+        // SAFETY: So the bridge is valid; the call takes another reference.
+        owned(unsafe { bindings::pci_dev_get(bridge.as_ptr()) })
+    }
+
+    /// A 16-bit register of the function's PCI Express capability, if it answers; 0 where the
+    /// capability, or its version, has no such register.
+    pub(crate) fn express_word(&self, device: &pci::Device, offset: u32) -> Option<u16> {
+        let raw: *const pci::Device = device;
+        let mut value = 0;
         // SAFETY: `device` is a valid `struct pci_dev`, which `pci::Device` wraps transparently, and
-        // `status` is writable. The bus is there: it cannot be removed now, and `device` was found on
-        // it with the lock held. The call locks config space access by itself, and only reads.
+        // `value` is writable. The bus is there: it cannot be removed now, and `device` was found
+        // on it with the lock held. The call checks the offset, locks configuration space by
+        // itself, and only reads.
         let error = unsafe {
-            bindings::pcie_capability_read_word(
-                raw.cast_mut().cast(),
-                bindings::PCI_EXP_LNKSTA as c_int,
-                &mut status,
-            )
+            bindings::pcie_capability_read_word(raw.cast_mut().cast(), offset as c_int, &mut value)
         };
-        // All ones is what a device that does not answer reads as; 0 is one without the register.
-        (error == 0 && status != 0 && status != u16::MAX).then_some(status)
+        // All ones is what a device that does not answer reads as.
+        (error == 0 && value != u16::MAX).then_some(value)
+    }
+
+    /// As [`Self::express_word`], for a register of 32 bits.
+    pub(crate) fn express_dword(&self, device: &pci::Device, offset: u32) -> Option<u32> {
+        let raw: *const pci::Device = device;
+        let mut value = 0;
+        // SAFETY: As in `express_word`.
+        let error = unsafe {
+            bindings::pcie_capability_read_dword(raw.cast_mut().cast(), offset as c_int, &mut value)
+        };
+        (error == 0 && value != u32::MAX).then_some(value)
     }
 }
 

@@ -3,12 +3,25 @@
 //! Asks the PCI core for the cards.
 
 use kernel::{
+    bindings::{
+        PCI_EXP_DEVCAP2,
+        PCI_EXP_DEVCTL2,
+        PCI_EXP_FLAGS,
+        PCI_EXP_LNKCAP,
+        PCI_EXP_LNKSTA, //
+    },
     pci,
     prelude::*, //
 };
 
 use crate::{
     facts::{
+        atomics::{
+            atomics,
+            Atomics,
+            Hop,
+            PortType, //
+        },
         map::{
             Map,
             Maps,
@@ -45,12 +58,6 @@ use super::{
     },
     memory::file_buffer, //
 };
-
-/// Current Link Speed and Negotiated Link Width in Link Status (`PCI_EXP_LNKSTA_CLS`,
-/// `PCI_EXP_LNKSTA_NLW`, `include/uapi/linux/pci_regs.h`).
-const LINK_SPEED_MASK: u16 = 0x000f;
-const LINK_WIDTH_MASK: u16 = 0x03f0;
-const LINK_WIDTH_SHIFT: u32 = 4;
 
 /// The PCI bus of the running kernel.
 pub(crate) struct KernelPciBus<'a> {
@@ -92,12 +99,6 @@ impl PciBus for KernelPciBus<'_> {
             let Some(address) = address(&device) else {
                 continue;
             };
-            let status = bus.link_status(&device);
-            let field = |mask: u16, shift: u32| {
-                status.map_or(Value::Absent, |status| {
-                    Value::Known(u64::from(status & mask).checked_shr(shift).unwrap_or(0))
-                })
-            };
             let function = Function {
                 address,
                 id: id(&device),
@@ -110,10 +111,9 @@ impl PciBus for KernelPciBus<'_> {
                     .resource_len(0)
                     .map_or(Value::Unreadable, Value::Known),
                 driver: Driver::Unknown,
-                link: ExpressLink {
-                    speed_code: field(LINK_SPEED_MASK, 0),
-                    width: field(LINK_WIDTH_MASK, LINK_WIDTH_SHIFT),
-                },
+                link: ExpressLink::of_register(word(&bus, &device, PCI_EXP_LNKSTA)),
+                link_at_most: ExpressLink::of_register(dword(&bus, &device, PCI_EXP_LNKCAP)),
+                atomics: path_atomics(&bus, &device, address),
             };
             cards.insert(address, function)?;
         }
@@ -127,6 +127,40 @@ impl PciBus for KernelPciBus<'_> {
     fn occupant(&mut self, address: Address) -> Occupant {
         function_at(address.domain, address.bus(), address.devfn())
             .map_or(Occupant::Nobody, |device| Occupant::Function(id(&device)))
+    }
+}
+
+fn word(bus: &BusLock, device: &pci::Device, offset: u32) -> Value {
+    bus.express_word(device, offset)
+        .map_or(Value::Unreadable, |value| Value::Known(value.into()))
+}
+
+fn dword(bus: &BusLock, device: &pci::Device, offset: u32) -> Value {
+    bus.express_dword(device, offset)
+        .map_or(Value::Unreadable, |value| Value::Known(value.into()))
+}
+
+/// How far AtomicOps get from the card.
+fn path_atomics(bus: &BusLock, device: &pci::Device, address: Address) -> Atomics {
+    let mut next = bus.bridge_above(device);
+    let bridges = core::iter::from_fn(|| {
+        let bridge = next.take()?;
+        next = bus.bridge_above(&bridge);
+        // A bridge without an address can't be named, and is not on any bus.
+        Some(hop(bus, &bridge, self::address(&bridge)?))
+    });
+    // No path is longer than there are bus numbers.
+    atomics(&hop(bus, device, address), bridges.take(256))
+}
+
+fn hop(bus: &BusLock, device: &pci::Device, address: Address) -> Hop {
+    Hop {
+        address,
+        port: word(bus, device, PCI_EXP_FLAGS)
+            .known()
+            .map(PortType::of_flags),
+        capabilities: dword(bus, device, PCI_EXP_DEVCAP2),
+        control: word(bus, device, PCI_EXP_DEVCTL2),
     }
 }
 

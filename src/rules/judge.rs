@@ -96,6 +96,7 @@ fn unreadable_node() -> Node {
         links: Links {
             xgmi: Value::Unreadable,
             from_cpu: Value::Unreadable,
+            to_cpu: Value::Unreadable,
         },
     }
 }

@@ -10,9 +10,11 @@ use core::fmt::{
 
 use crate::{
     facts::{
+        atomics::Atomics,
         map::Maps,
         pci::{
             Driver,
+            ExpressLink,
             Function, //
         },
         snapshot::{
@@ -23,6 +25,7 @@ use crate::{
         value::Value, //
     },
     rules::card_verdict,
+    uapi, //
 };
 
 use super::{
@@ -73,13 +76,12 @@ pub fn gpus<M: Maps>(snapshot: &Snapshot<M>, out: &mut impl Write) -> fmt::Resul
             .pair("gfx", properties.gfx_target_version)?
             .pair("bar0_bytes", bar0)?
             .pair("bar", Known(bar(bar0.known(), vram)))?
-            .pair("link_gts", Speed(function))?
+            .pair("link_gts", Speed(function.map(|f| f.link)))?
             .pair(
                 "link_width",
                 function.map_or(Value::Absent, |function| function.link.width),
             )?
-            // The path to the root port is not walked yet, so this is not known.
-            .pair("atomics", "unknown")?
+            .pair("atomics", atomics(function))?
             .pair("kfd", kfd(card.presence))?
             .pair("reason", reason(snapshot.kfd, card))?
             .pair(
@@ -87,6 +89,14 @@ pub fn gpus<M: Maps>(snapshot: &Snapshot<M>, out: &mut impl Write) -> fmt::Resul
                 flag(card.is_navi10().then_some(true)),
             )?
             .pair("verdict", card_verdict(snapshot, key, card))?
+            .pair("atomics_hop", AtomicsHop(function))?
+            .pair("atomics_kfd", atomics_in_kfd(card))?
+            .pair("mec_fw", properties.fw_version)?
+            .pair("link_gts_max", Speed(function.map(|f| f.link_at_most)))?
+            .pair(
+                "link_width_max",
+                function.map_or(Value::Absent, |function| function.link_at_most.width),
+            )?
             .end()?;
     }
     Ok(())
@@ -126,6 +136,9 @@ fn reason(kfd: Presence, card: &Card) -> &'static str {
         Some(Driver::None) => "no-driver",
         Some(Driver::Named(name)) if name.as_str() != "amdgpu" => "not-amdgpu",
         Some(Driver::Named(_)) if kfd == Presence::Absent => "no-kfd",
+        // KFD leaves a card out whose path refuses AtomicOps, unless its MEC firmware is at least
+        // 145 (`kgd2kfd_device_init()`, `kfd_device.c`). That version is KFD's own to tell.
+        Some(Driver::Named(_)) if atomics(card.function) == "none" => "atomics",
         _ => "unknown",
     }
 }
@@ -150,12 +163,47 @@ impl Display for DriverName {
     }
 }
 
+fn atomics(function: Option<Function>) -> &'static str {
+    match function.map(|function| function.atomics) {
+        Some(Atomics::Completer) => "completer",
+        Some(Atomics::None(_)) => "none",
+        Some(Atomics::Unknown) | None => "unknown",
+    }
+}
+
+/// Who is to blame that AtomicOps do not get through.
+struct AtomicsHop(Option<Function>);
+
+impl Display for AtomicsHop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.map(|function| function.atomics) {
+            Some(Atomics::Completer) => f.write_str("-"),
+            Some(Atomics::None(Some(hop))) => write!(f, "{hop}"),
+            Some(Atomics::None(None) | Atomics::Unknown) | None => f.write_str("?"),
+        }
+    }
+}
+
+/// What KFD made of them: it requested them, or it took the card although they were refused, which
+/// the link's flags tell (`kfd_fill_iolink_non_crat_info()`, `kfd_topology.c`).
+fn atomics_in_kfd(card: &Card) -> &'static str {
+    const REFUSED: u32 =
+        uapi::HSA_IOLINK_FLAGS_NO_ATOMICS_32_BIT | uapi::HSA_IOLINK_FLAGS_NO_ATOMICS_64_BIT;
+    let flags = card.node.map_or(Value::Absent, |node| node.links.to_cpu);
+    match flags.has(REFUSED.into()) {
+        // Not filled in, or an old kernel, which leaves all flags 0.
+        _ if flags.has(uapi::HSA_IOLINK_FLAGS_ENABLED.into()) != Some(true) => "?",
+        Some(true) => "tolerated",
+        _ => "requested",
+    }
+}
+
 /// The speed of a link in GT/s.
-struct Speed(Option<Function>);
+struct Speed(Option<ExpressLink>);
 
 impl Display for Speed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0.and_then(|f| f.link.speed_code.known()) {
+        f.write_str(match self.0.and_then(|link| link.speed_code.known()) {
             Some(1) => "2.5",
             Some(2) => "5",
             Some(3) => "8",

@@ -9,7 +9,10 @@ use crate::{
             Maps,
             OutOfMemory, //
         },
-        node::LinkProperties,
+        node::{
+            LinkProperties,
+            Links, //
+        },
         properties::Properties,
         tally::bump,
         topology::{
@@ -27,8 +30,15 @@ use crate::{
 use super::Walk;
 
 impl<M: Maps, T: Topology> Walk<'_, M, T> {
-    /// How many of a node's links are XGMI.
-    pub(super) fn xgmi_links(&mut self, node: u32) -> Result<Value, OutOfMemory> {
+    /// What a node's own links say.
+    pub(super) fn own_links(&mut self, node: u32) -> Result<Links, OutOfMemory> {
+        let mut links = Links::default();
+        links.xgmi = self.xgmi_links(node, &mut links.to_cpu)?;
+        Ok(links)
+    }
+
+    /// How many of a node's links are XGMI; notes the flags of the first over PCI Express.
+    fn xgmi_links(&mut self, node: u32, to_cpu: &mut Value) -> Result<Value, OutOfMemory> {
         let mut found = 0u64;
         for folder in [LinkFolder::Io(node), LinkFolder::PeerToPeer(node)] {
             let links = match (self.list(Folder::Links(folder))?, folder) {
@@ -39,13 +49,18 @@ impl<M: Maps, T: Topology> Walk<'_, M, T> {
                 (Err(_), _) => return Ok(Value::Unreadable),
             };
             for (&link, ()) in links.iter() {
-                let link = self.properties::<LinkProperties>(File::Link(folder, link))?;
-                match link.map(|link| link.kind) {
-                    Ok(Value::Known(kind)) if kind == u64::from(uapi::HSA_IOLINK_TYPE_XGMI) => {
-                        bump(&mut found);
-                    }
-                    Ok(Value::Known(_)) => (),
-                    _ => return Ok(Value::Unreadable),
+                let link = self
+                    .properties::<LinkProperties>(File::Link(folder, link))?
+                    .unwrap_or_else(|_| LinkProperties::unreadable());
+                let Some(kind) = link.kind.known() else {
+                    return Ok(Value::Unreadable);
+                };
+                if kind == u64::from(uapi::HSA_IOLINK_TYPE_XGMI) {
+                    bump(&mut found);
+                } else if kind == u64::from(uapi::HSA_IOLINK_TYPE_PCIEXPRESS)
+                    && *to_cpu == Value::Absent
+                {
+                    *to_cpu = link.flags;
                 }
             }
         }

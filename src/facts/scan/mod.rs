@@ -186,7 +186,7 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
             None => self.card(function.copied(), occupant)?,
         };
         self.banks(card, &mut node)?;
-        node.links.xgmi = self.xgmi_links(number)?;
+        node.links = self.own_links(number)?;
         let half_gone = node.is_half_gone();
         self.unfinished_nodes |= half_gone;
         if let Some(card) = self.snapshot.cards.get_mut(&card) {

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Whether AtomicOps get from a card to the root port and are completed there.
+//!
+//! KFD asks the PCI core for that at probe (`amdgpu_device_enable_pci_atomics()`, and there
+//! `pci_enable_atomic_ops_to_root()`, `drivers/pci/pci.c`). What is here comes to the same answer
+//! without enabling anything.
+
+use super::{
+    pci::Address,
+    value::Value, //
+};
+
+/// Device Capabilities 2: routes AtomicOps (`PCI_EXP_DEVCAP2_ATOMIC_ROUTE`,
+/// `include/uapi/linux/pci_regs.h`, as are all below).
+const ROUTES: u64 = 0x40;
+/// Device Capabilities 2: completes 32- and 64-bit AtomicOps (`PCI_EXP_DEVCAP2_ATOMIC_COMP32`,
+/// `PCI_EXP_DEVCAP2_ATOMIC_COMP64`).
+const COMPLETES: u64 = 0x80 | 0x100;
+/// Device Control 2: AtomicOps are enabled for this requester (`PCI_EXP_DEVCTL2_ATOMIC_REQ`).
+const REQUESTS: u64 = 0x40;
+/// Device Control 2: AtomicOps are blocked on egress (`PCI_EXP_DEVCTL2_ATOMIC_EGRESS_BLOCK`).
+const BLOCKS_EGRESS: u64 = 0x80;
+
+/// PCI Express Capabilities: the version of the capability, 0 where there is none
+/// (`PCI_EXP_FLAGS_VERS`), and what the function is (`PCI_EXP_FLAGS_TYPE`).
+const VERSION: u64 = 0xf;
+const TYPE: u64 = 0xf0;
+
+/// What a function is on PCI Express.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortType {
+    /// An endpoint, legacy ones included.
+    Endpoint,
+    /// The port at the root complex.
+    RootPort,
+    /// A switch's port towards the root.
+    Upstream,
+    /// A switch's port towards the card.
+    Downstream,
+    /// Anything else.
+    Other,
+}
+
+impl PortType {
+    /// Reads PCI Express Capabilities (`PCI_EXP_FLAGS`).
+    pub fn of_flags(flags: u64) -> Self {
+        match flags & TYPE {
+            _ if flags & VERSION == 0 => Self::Other,
+            0x00 | 0x10 => Self::Endpoint,
+            0x40 => Self::RootPort,
+            0x50 => Self::Upstream,
+            0x60 => Self::Downstream,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// A function on the way, as far as AtomicOps go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hop {
+    /// Where it sits.
+    pub address: Address,
+    /// What it is; `None` if that can't be read.
+    pub port: Option<PortType>,
+    /// Device Capabilities 2.
+    pub capabilities: Value,
+    /// Device Control 2.
+    pub control: Value,
+}
+
+/// How far AtomicOps get.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Atomics {
+    /// They get to the root port, and that completes them.
+    Completer,
+    /// They do not: this is the first on the way up that is to blame, if it is to be seen.
+    None(Option<Address>),
+    /// It is not known.
+    #[default]
+    Unknown,
+}
+
+impl Hop {
+    /// Whether it lets AtomicOps through, or completes them if it is the root port.
+    fn passes(&self) -> Option<bool> {
+        match self.port? {
+            PortType::RootPort => Some(self.capabilities.known()? & COMPLETES == COMPLETES),
+            PortType::Upstream => Some(
+                self.capabilities.known()? & ROUTES != 0
+                    && self.control.known()? & BLOCKS_EGRESS == 0,
+            ),
+            PortType::Downstream => Some(self.capabilities.known()? & ROUTES != 0),
+            // The PCI core has no say on these.
+            PortType::Endpoint | PortType::Other => Some(true),
+        }
+    }
+}
+
+/// How far AtomicOps get from `card` over the `bridges` above it, nearest first.
+pub fn atomics(card: &Hop, bridges: impl Iterator<Item = Hop>) -> Atomics {
+    match card.port {
+        Some(PortType::Endpoint) => (),
+        Some(_) => return Atomics::None(Some(card.address)),
+        None => return Atomics::Unknown,
+    }
+    for bridge in bridges {
+        match bridge.passes() {
+            Some(true) if bridge.port == Some(PortType::RootPort) => return Atomics::Completer,
+            Some(true) => (),
+            Some(false) => return Atomics::None(Some(bridge.address)),
+            None => return Atomics::Unknown,
+        }
+    }
+    // No root port to be seen, as in a guest: the hypervisor may have enabled them.
+    match card.control.has(REQUESTS) {
+        Some(true) => Atomics::Completer,
+        Some(false) => Atomics::None(None),
+        None => Atomics::Unknown,
+    }
+}
