@@ -41,5 +41,15 @@ fn unsafe_stands_in_the_wrapper_files_alone() {
         .map(|file| file.strip_prefix(&source).unwrap().to_str().unwrap())
         .collect();
     wrappers.sort();
-    assert_eq!(wrappers, ["raw/debugfs.rs", "raw/pci.rs", "raw/sysfs.rs"]);
+    assert_eq!(
+        wrappers,
+        [
+            "raw/debugfs.rs",
+            "raw/notifier.rs",
+            "raw/pci.rs",
+            "raw/sysfs.rs",
+            "raw/uevent.rs",
+            "raw/work.rs"
+        ]
+    );
 }

@@ -64,6 +64,14 @@ tally! {
         errors_other,
         /// Reads of our files that ended for want of memory.
         errors_no_memory,
+        /// Cards that came, went or changed their driver.
+        events_pci,
+        /// Loads and unloads of amdgpu.
+        events_module,
+        /// Cards whose verdict became lie.
+        lies_announced,
+        /// Announcements that failed.
+        errors_announcing,
     }
 }
 

@@ -39,10 +39,8 @@ pub(super) fn report(state: &State) -> Result {
         match (card.presence, verdict) {
             (Presence::Absent, _) => pr_info!("{}: 0x731f, not in KFD\n", name),
             (Presence::Unreadable, _) => pr_warn!("{}: 0x731f, KFD is unreadable\n", name),
-            (Presence::Present, Verdict::Lie) => pr_warn!(
-                "{}: 0x731f, what KFD says of it is a lie: see rdna1/checks in debugfs\n",
-                name
-            ),
+            // Announced already, with the rules.
+            (Presence::Present, Verdict::Lie) => (),
             (Presence::Present, verdict) => pr_info!(
                 "{}: 0x731f, what KFD says of it: {}\n",
                 name,
@@ -54,7 +52,7 @@ pub(super) fn report(state: &State) -> Result {
 }
 
 /// Where a card sits, if that is known.
-struct Place(Option<Address>);
+pub(super) struct Place(pub(super) Option<Address>);
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

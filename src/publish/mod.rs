@@ -2,32 +2,38 @@
 
 //! Publishes what was found: files in debugfs, and lines in the log.
 
+mod announce;
 mod counters;
 mod files;
 mod log;
 mod state;
+mod watch;
 
-use kernel::{
-    prelude::*,
-    sync::Arc, //
-};
+use kernel::prelude::*;
 
 use self::{
     files::Files,
-    state::State, //
+    state::State,
+    watch::Watch, //
 };
 
 /// The module, while it is loaded.
 pub(crate) struct Guard {
     // Held for drop effect.
+    _watch: Watch,
     _files: Files,
 }
 
 impl kernel::Module for Guard {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let state = Arc::new(State::new()?, GFP_KERNEL)?;
+        let state = State::new()?;
         let files = Files::new(&state)?;
+        // Watched first, so that no card is missed between the report and the watch.
+        let watch = Watch::new(&state)?;
         log::report(&state)?;
-        Ok(Self { _files: files })
+        Ok(Self {
+            _watch: watch,
+            _files: files,
+        })
     }
 }

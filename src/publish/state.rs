@@ -2,7 +2,18 @@
 
 //! What all files share, and the one way to get facts.
 
-use kernel::prelude::*;
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc,
+        Mutex, //
+    }, //
+};
 
 use crate::{
     facts::{
@@ -26,35 +37,70 @@ use crate::{
     },
 };
 
-use super::counters::Counters;
+use super::{
+    announce::{
+        self,
+        Announced, //
+    },
+    counters::Counters, //
+};
 
 /// What all files share. No facts: those are read anew each time.
+#[pin_data]
 pub(crate) struct State {
     sysfs: Sysfs,
     pub(crate) counters: Counters,
+    /// Numbers the observations.
+    observations: Atomic<u64>,
+    #[pin]
+    announced: Mutex<Announced>,
 }
 
 impl State {
-    pub(crate) fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Arc<Self>> {
         let sysfs = Sysfs::mount().inspect_err(|error| {
             pr_err!("cannot mount sysfs for reading KFD's topology: {error:?}\n");
         })?;
-        Ok(Self {
-            sysfs,
-            counters: Counters::default(),
-        })
+        Arc::pin_init(
+            pin_init!(Self {
+                sysfs,
+                counters: Counters::default(),
+                observations: Atomic::new(0),
+                announced <- new_mutex!(Announced::default()),
+            }),
+            GFP_KERNEL,
+        )
     }
 
     /// Reads all facts and counts what happened.
     #[inline(never)] // Once in the module is enough.
     pub(crate) fn observe(&self, mut tally: Tally) -> Result<Snapshot<Kernel>, OutOfMemory> {
-        let snapshot = self.read(&mut tally);
-        match &snapshot {
-            Ok(snapshot) => count_verdicts(snapshot, &mut tally),
-            Err(OutOfMemory) => bump(&mut tally.errors_no_memory),
+        let stamp = self.observations.fetch_add(1, Relaxed);
+        let snapshot = self.read(&mut tally).and_then(|snapshot| {
+            count_verdicts(&snapshot, &mut tally);
+            self.announce(stamp, &snapshot, &mut tally)?;
+            Ok(snapshot)
+        });
+        if snapshot.is_err() {
+            bump(&mut tally.errors_no_memory);
         }
         self.counters.add(&tally);
         snapshot
+    }
+
+    fn announce(
+        &self,
+        stamp: u64,
+        snapshot: &Snapshot<Kernel>,
+        tally: &mut Tally,
+    ) -> Result<(), OutOfMemory> {
+        let mut announced = self.announced.lock();
+        announced.update(stamp, snapshot, |key, card, address| {
+            match announce::send(snapshot, key, card, address) {
+                Ok(()) => bump(&mut tally.lies_announced),
+                Err(_) => bump(&mut tally.errors_announcing),
+            }
+        })
     }
 
     fn read(&self, tally: &mut Tally) -> Result<Snapshot<Kernel>, OutOfMemory> {

@@ -4,5 +4,8 @@
 //! `unsafe` of the module is here.
 
 pub(crate) mod debugfs;
+pub(crate) mod notifier;
 pub(crate) mod pci;
 pub(crate) mod sysfs;
+pub(crate) mod uevent;
+pub(crate) mod work;

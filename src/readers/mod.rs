@@ -8,6 +8,9 @@ mod pci;
 
 pub(crate) use self::{
     kfd::KfdTopology,
-    memory::Kernel,
+    memory::{
+        Kernel,
+        Tree, //
+    },
     pci::KernelPciBus, //
 };

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Announces a card whose verdict becomes lie, once.
+//!
+//! A uevent of the module's own kobject: udev and anything else that listens to uevents gets it
+//! without polling, and nothing has to be created that others could mistake for hardware.
+
+use kernel::{
+    fmt,
+    prelude::*,
+    str::CString, //
+};
+
+use crate::{
+    facts::{
+        map::{
+            Map as _,
+            OutOfMemory, //
+        },
+        pci::Address,
+        snapshot::{
+            Card,
+            Snapshot, //
+        }, //
+    },
+    raw::uevent,
+    readers::{
+        Kernel,
+        Tree, //
+    },
+    rules::{
+        card_verdict,
+        findings,
+        Verdict, //
+    },
+};
+
+use super::log::Place;
+
+/// The cards that lie, as far as has been announced.
+#[derive(Default)]
+pub(super) struct Announced {
+    liars: Tree<Address, ()>,
+    /// Of the observation that it is from.
+    stamp: u64,
+}
+
+impl Announced {
+    /// Takes in an observation; calls `each` for every card that has become a liar since.
+    ///
+    /// `stamp` tells in which order observations began: one that was overtaken says nothing new. An
+    /// unknown changes nothing: it may be the reader's own, who is not allowed to look.
+    pub(super) fn update(
+        &mut self,
+        stamp: u64,
+        snapshot: &Snapshot<Kernel>,
+        mut each: impl FnMut(u32, &Card, Address),
+    ) -> Result<(), OutOfMemory> {
+        if stamp < self.stamp {
+            return Ok(());
+        }
+        let mut liars = Tree::default();
+        for (key, card) in snapshot.cards() {
+            let Some(address) = card.address() else {
+                continue;
+            };
+            let was = self.liars.get(&address).is_some();
+            let is = match card_verdict(snapshot, key, card) {
+                Verdict::Lie => true,
+                Verdict::Unknown => was,
+                Verdict::Truth | Verdict::Unjudged => false,
+            };
+            if is {
+                liars.insert(address, ())?;
+                if !was {
+                    each(key, card, address);
+                }
+            }
+        }
+        self.liars = liars;
+        self.stamp = stamp;
+        Ok(())
+    }
+}
+
+/// Sends the event, and a line to the log.
+pub(super) fn send(snapshot: &Snapshot<Kernel>, key: u32, card: &Card, address: Address) -> Result {
+    let rules = Lies {
+        snapshot,
+        key,
+        card,
+    };
+    let place = Place(Some(address));
+    pr_warn!(
+        "{}: 0x731f, what KFD says of it is a lie ({}): see rdna1/checks in debugfs\n",
+        place,
+        rules
+    );
+    uevent::change(&[
+        CString::try_from_fmt(fmt!("RDNA1_GPU={}", place))?,
+        CString::try_from_fmt(fmt!("RDNA1_VERDICT=lie"))?,
+        CString::try_from_fmt(fmt!("RDNA1_RULES={}", rules))?,
+    ])
+}
+
+/// The rules by which a card lies, by comma.
+struct Lies<'a> {
+    snapshot: &'a Snapshot<Kernel>,
+    key: u32,
+    card: &'a Card,
+}
+
+impl fmt::Display for Lies<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        findings(self.snapshot, self.key, self.card, |finding| {
+            if finding.judgement.verdict == Verdict::Lie {
+                f.write_str(separator)?;
+                f.write_str(finding.rule.name)?;
+                separator = ",";
+            }
+            Ok(())
+        })
+    }
+}

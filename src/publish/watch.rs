@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Watches cards, and amdgpu, come and go.
+//!
+//! Nothing is kept of what is seen: a read asks anew in any case. But a line goes to the log, a
+//! counter rises, and the facts are looked at once more, so that a lie is announced without anybody
+//! reading.
+
+use kernel::{
+    impl_has_work,
+    new_work,
+    pci,
+    prelude::*,
+    sync::Arc,
+    workqueue::{
+        self,
+        Work,
+        WorkItem, //
+    }, //
+};
+
+use crate::{
+    facts::{
+        pci::Id,
+        tally::Tally, //
+    },
+    raw::{
+        notifier::{
+            Listener,
+            ModuleEvent,
+            ModuleNotifier,
+            PciEvent,
+            PciNotifier, //
+        },
+        work, //
+    },
+};
+
+use super::state::State;
+
+/// Looks at the facts when it is told to.
+#[pin_data]
+struct Look {
+    state: Arc<State>,
+    #[pin]
+    work: Work<Self>,
+}
+
+impl_has_work! {
+    impl HasWork<Self> for Look { self.work }
+}
+
+impl WorkItem for Look {
+    type Pointer = Arc<Self>;
+
+    fn run(this: Arc<Self>) {
+        // Want of memory has been counted, and the next event or read tries again.
+        let _ = this.state.observe(Tally::default());
+    }
+}
+
+impl Look {
+    fn count(this: &Arc<Self>, tally: Tally) {
+        this.state.counters.add(&tally);
+        // Queued already is as good.
+        let _ = workqueue::system().enqueue(this.clone());
+    }
+}
+
+impl Listener for Look {
+    fn pci(this: &Arc<Self>, event: PciEvent, device: &pci::Device) {
+        let id = Id {
+            vendor: device.vendor_id().as_raw(),
+            device: device.device_id(),
+        };
+        if id != Id::NAVI10 {
+            return;
+        }
+        let what = match event {
+            PciEvent::Added => "came",
+            PciEvent::Removed => "went",
+            PciEvent::Bound => "got a driver",
+            PciEvent::Unbound => "lost its driver",
+            PciEvent::NotBound => "was refused by a driver",
+        };
+        dev_info!(device.as_ref(), "rdna1_kfd_guard: 0x731f {}\n", what);
+        Self::count(
+            this,
+            Tally {
+                events_pci: 1,
+                ..Tally::default()
+            },
+        );
+    }
+
+    fn module(this: &Arc<Self>, event: ModuleEvent, name: &[u8]) {
+        if name != b"amdgpu" {
+            return;
+        }
+        match event {
+            ModuleEvent::Live => pr_info!("amdgpu was loaded\n"),
+            ModuleEvent::Going => pr_info!("amdgpu is going\n"),
+        }
+        Self::count(
+            this,
+            Tally {
+                events_module: 1,
+                ..Tally::default()
+            },
+        );
+    }
+}
+
+/// Watches for as long as it lives.
+pub(super) struct Watch {
+    // This order is load-bearing for drops: no work is queued after the notifiers are gone.
+    _pci: PciNotifier<Look>,
+    _module: ModuleNotifier<Look>,
+    _flush: Flush,
+}
+
+/// Waits for the last look: the code that it runs goes with the module.
+struct Flush(Arc<Look>);
+
+impl Drop for Flush {
+    fn drop(&mut self) {
+        work::flush(&self.0.work);
+    }
+}
+
+impl Watch {
+    pub(super) fn new(state: &Arc<State>) -> Result<Self> {
+        let look = Arc::pin_init(
+            pin_init!(Look {
+                state: state.clone(),
+                work <- new_work!("rdna1_kfd_guard::Look"),
+            }),
+            GFP_KERNEL,
+        )?;
+        let flush = Flush(look.clone());
+        Ok(Self {
+            _module: ModuleNotifier::new(look.clone())?,
+            _pci: PciNotifier::new(look)?,
+            _flush: flush,
+        })
+    }
+}
