@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::ctx::Ctx;
 
+mod announce;
 mod cards;
 mod debugfs_off;
 mod demo;
@@ -80,6 +81,8 @@ const TREE: &[Case] = &[
     Case::new("lie-link-coherent", lies::link_coherent),
     Case::new("lie-heap-bar", lies::heap_bar),
     Case::new("lie-beside-truth", lies::beside_truth),
+    Case::new("lie-is-announced-once", announce::once),
+    Case::new("comings-and-goings", announce::comings_and_goings),
     Case::new("zero-is-unknown", oddities::zero_is_unknown),
     Case::new(
         "private-heap-behind-large-bar",

@@ -28,6 +28,7 @@ mod runner;
 mod serial;
 mod taint;
 mod truth;
+mod uevents;
 
 use std::process::ExitCode;
 

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A lie is announced by a uevent, once; cards that come and go are logged and counted.
+
+use anyhow::{ensure, Result};
+
+use crate::ctx::Ctx;
+use crate::fixture::TREE;
+use crate::guard;
+use crate::kmsg::{self, Kmsg};
+use crate::uevents::Uevents;
+
+const PATH: &str = "/module/rdna1_kfd_guard";
+
+/// One uevent when the verdict becomes lie, however often it is read; another only after the truth.
+pub fn once(ctx: &mut Ctx) -> Result<()> {
+    TREE.load(&ctx.modules, "slot=0;slot=1")?;
+    guard::load(&ctx.modules)?;
+    let card = TREE.card(0)?;
+    let before = guard::counters()?;
+    let ear = Uevents::from_now()?;
+    read_all()?;
+    expect(&ear, 0, "of two honest cards")?;
+
+    TREE.set(0, "bank.flags=1")?;
+    TREE.set(0, "hive_id=7")?;
+    read_all()?;
+    read_all()?;
+    let events = expect(&ear, 1, "of a lie that is read eight times")?;
+    for (key, value) in [
+        ("ACTION", "change"),
+        ("SUBSYSTEM", "module"),
+        ("RDNA1_GPU", card.gpu()),
+        ("RDNA1_VERDICT", "lie"),
+        ("RDNA1_RULES", "bank-flags,hive-id"),
+    ] {
+        let seen = events[0].get(key).map(String::as_str);
+        ensure!(
+            seen == Some(value),
+            "{key}: expected {value}, seen {seen:?}"
+        );
+    }
+
+    // Another rule, and a zero that makes it unknown, are no change to lie.
+    TREE.set(0, "bank.flags=0")?;
+    TREE.set(0, "num_cp_queues=0")?;
+    read_all()?;
+    TREE.set(0, "num_cp_queues=24")?;
+    read_all()?;
+    expect(&ear, 0, "while it went on lying")?;
+
+    TREE.set(0, "hive_id=0")?;
+    read_all()?;
+    expect(&ear, 0, "of the truth")?;
+    TREE.set(0, "hive_id=7")?;
+    read_all()?;
+    expect(&ear, 1, "of the next lie")?;
+    let announced = before.rise(&guard::counters()?, &["lies_announced"]);
+    ensure!(
+        announced == 2,
+        "lies_announced: expected a rise by 2, seen {announced}"
+    );
+    guard::unload()
+}
+
+/// A line and a count for each card that comes or goes.
+pub fn comings_and_goings(ctx: &mut Ctx) -> Result<()> {
+    TREE.load(&ctx.modules, "")?;
+    guard::load(&ctx.modules)?;
+    let before = guard::counters()?;
+    let mut log = Kmsg::from_now()?;
+    let card = TREE.add(0, "")?;
+    let gpu = card.gpu().to_owned();
+    kmsg::expect_line(&log.new_lines()?, &["rdna1_kfd_guard", &gpu, "came"])?;
+    TREE.remove(0)?;
+    kmsg::expect_line(&log.new_lines()?, &["rdna1_kfd_guard", &gpu, "went"])?;
+    before.expect_rise(&guard::counters()?, &["events_pci"], 2)?;
+    guard::unload()
+}
+
+fn read_all() -> Result<()> {
+    for file in guard::RECORD_FILES {
+        guard::read(file)?;
+    }
+    Ok(())
+}
+
+fn expect(ear: &Uevents, count: usize, what: &str) -> Result<Vec<crate::uevents::Uevent>> {
+    let events = ear.new_of(PATH)?;
+    ensure!(
+        events.len() == count,
+        "expected {count} uevents {what}, seen {events:?}"
+    );
+    Ok(events)
+}
