@@ -2,23 +2,32 @@
 
 //! Observes until what is seen can be believed.
 //!
-//! KFD shows a node before it has filled it in, takes it away piece by piece, and counts a change
-//! after it has begun. So a walk that met KFD in the middle of something is done again, and a lie is
-//! believed only when a later walk, after a pause, sees the very same.
+//! KFD shows a node before it has filled it in, takes it away piece by piece, rebuilds all nodes when
+//! one comes or goes, and counts a change after it has begun. So a walk that met KFD in the middle of
+//! something is done again, and what would be held against KFD is believed only when a later walk,
+//! after a pause, sees the very same of that card.
 
 use crate::{
     facts::{
         map::{
             count,
+            Map,
             Maps,
             OutOfMemory, //
         },
-        pci::PciBus,
+        pci::{
+            Driver,
+            PciBus, //
+        },
         scan::{
             walk,
             Walked, //
         },
-        snapshot::Snapshot,
+        snapshot::{
+            Card,
+            Presence,
+            Snapshot, //
+        },
         tally::{
             add,
             bump,
@@ -50,14 +59,10 @@ pub fn observe<M: Maps, T: Topology, B: PciBus>(
     let mut attempt = 1;
     loop {
         let mut walked = walk::<M, T, B>(topology, bus.as_deref_mut(), tally)?;
-        let confirmed = earlier
-            .as_ref()
-            .is_some_and(|earlier| same(earlier, &walked));
-        let believed = walked.calm && (confirmed || !has_lie(&walked.snapshot));
-        if believed || attempt >= ATTEMPTS {
-            if !believed {
+        let doubts = doubt(&mut walked, earlier.as_ref(), attempt >= ATTEMPTS);
+        if walked.calm && !doubts || attempt >= ATTEMPTS {
+            if !walked.calm || doubts {
                 bump(&mut tally.unstable_scans);
-                unsettle(&mut walked.snapshot);
             }
             add(&mut tally.cards, count(walked.snapshot.cards()));
             add(&mut tally.banks, count(walked.snapshot.banks()));
@@ -70,24 +75,54 @@ pub fn observe<M: Maps, T: Topology, B: PciBus>(
     }
 }
 
-fn has_lie<M: Maps>(snapshot: &Snapshot<M>) -> bool {
-    snapshot
-        .cards()
-        .any(|(key, card)| card_verdict(snapshot, key, card) == Verdict::Lie)
-}
-
-/// Whether two walks saw the same, calmly.
-fn same<M: Maps>(one: &Walked<M>, other: &Walked<M>) -> bool {
-    one.calm
-        && other.calm
-        && one.generation == other.generation
-        && one.snapshot.cards().eq(other.snapshot.cards())
-        && one.snapshot.banks().eq(other.snapshot.banks())
-}
-
-/// A lie that would not keep still is unknown.
-fn unsettle<M: Maps>(snapshot: &mut Snapshot<M>) {
-    if has_lie(snapshot) {
-        snapshot.unsettle();
+/// Whether there is a card that needs another look, and that the earlier walk did not see the same.
+/// In the last walk such a card becomes unknown.
+fn doubt<M: Maps>(walked: &mut Walked<M>, earlier: Option<&Walked<M>>, last: bool) -> bool {
+    let mut doubts = false;
+    let mut key = 0;
+    while let Some(&card) = walked.snapshot.cards.get(&key) {
+        let confirmed = earlier.is_some_and(|earlier| same(earlier, walked, key));
+        if !confirmed && needs_another_look(&walked.snapshot, key, &card) {
+            doubts = true;
+            if let (true, Some(card)) = (last, walked.snapshot.cards.get_mut(&key)) {
+                card.settled = false;
+                if card.presence == Presence::Absent {
+                    card.presence = Presence::Unreadable;
+                }
+            }
+        }
+        key = key.saturating_add(1);
     }
+    doubts
+}
+
+/// Whether something would be held against KFD: a lie, or that it left out a card of amdgpu's.
+fn needs_another_look<M: Maps>(snapshot: &Snapshot<M>, key: u32, card: &Card) -> bool {
+    let left_out = card.presence == Presence::Absent
+        && snapshot.kfd == Presence::Present
+        && card.function.is_some_and(
+            |function| matches!(function.driver, Driver::Named(name) if name.as_str() == "amdgpu"),
+        );
+    left_out || card_verdict(snapshot, key, card) == Verdict::Lie
+}
+
+/// Whether two walks saw the same of a card, while KFD counted no change.
+fn same<M: Maps>(earlier: &Walked<M>, later: &Walked<M>, key: u32) -> bool {
+    let (Some(one), Some(other)) = (
+        earlier.snapshot.cards.get(&key),
+        later.snapshot.cards.get(&key),
+    ) else {
+        return false;
+    };
+    earlier.generation == later.generation
+        && one.settled
+        && other.settled
+        && one.address() == other.address()
+        && one.occupant == other.occupant
+        && one.presence == other.presence
+        && one.node == other.node
+        && earlier
+            .snapshot
+            .banks_of(key)
+            .eq(later.snapshot.banks_of(key))
 }

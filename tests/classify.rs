@@ -160,6 +160,30 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
+fn a_node_that_cannot_be_read_may_be_a_card() {
+    let from = captures().join("reconstructed/0x731f-5700xt-smallbar/topology");
+    let spoil: [fn(&Path); 4] = [
+        // What `cp` leaves of a file that may not be read.
+        |file| fs::write(file, "").unwrap(),
+        |file| fs::write(file, "vendor_id 4098\ndevice_id 29471x\n").unwrap(),
+        |file| fs::write(file, "cpu_cores_count 0\nvendor_id 40").unwrap(),
+        |file| {
+            fs::remove_file(file).unwrap();
+            let made = Command::new("mkfifo").arg(file).status().unwrap();
+            assert!(made.success());
+        },
+    ];
+    for spoil in spoil {
+        let to = tempfile::tempdir().unwrap();
+        copy(&from, to.path());
+        spoil(&to.path().join("nodes/1/properties"));
+        let (status, page, _) = judge(&[to.path().to_str().unwrap()]);
+        assert_eq!(status, 3, "{page}");
+        assert!(page.ends_with("it may be a 0x731f card\n"), "{page}");
+    }
+}
+
+#[test]
 fn unusable_input_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let bad = |text: &[u8]| {
@@ -181,6 +205,7 @@ fn unusable_input_is_told() {
             "before domain_bus_device_function",
         ),
         (vec!["--pci", &bad(b"\xff\xfe\n"), honest], "are not text"),
+        (vec!["--pci", "/dev/zero", honest], "too much for PCI facts"),
     ] {
         let output = classify(&arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");

@@ -203,6 +203,107 @@ fn a_last_line_that_is_cut_off_is_unknown() {
 }
 
 #[test]
+fn links_that_are_announced_and_not_there_are_unknown() {
+    for folder in [LinkFolder::Io(0), LinkFolder::Io(1)] {
+        for links in [Ok(vec![]), Err(ReadError::Absent)] {
+            let found = judged(|tree, _| {
+                tree.folders
+                    .insert(Folder::Links(folder).to_string(), links.clone());
+            });
+            assert_eq!(found.rules("lie"), [""; 0]);
+            assert!(found.rules("unknown").contains(&"link-coherent".to_owned()));
+        }
+    }
+}
+
+#[test]
+fn links_that_may_not_be_listed_are_unknown() {
+    for (folder, rules) in [
+        (LinkFolder::Io(0), vec!["link-coherent"]),
+        (LinkFolder::Io(1), vec!["xgmi"]),
+        (LinkFolder::PeerToPeer(1), vec!["xgmi"]),
+    ] {
+        let found = judged(|tree, _| {
+            tree.folders
+                .insert(Folder::Links(folder).to_string(), Err(ReadError::Denied));
+        });
+        assert_eq!(found.rules("lie"), [""; 0]);
+        assert_eq!(found.rules("unknown"), rules);
+    }
+}
+
+/// Adds a link to `folder`, beside the one that may be there.
+fn add_link(tree: &mut Tree, folder: LinkFolder, text: &str) {
+    let links = tree
+        .folders
+        .entry(Folder::Links(folder).to_string())
+        .or_insert(Ok(vec![]));
+    let links = links.as_mut().unwrap();
+    links.push(9);
+    tree.put(File::Link(folder, 9), text);
+}
+
+#[test]
+fn the_worst_link_from_a_cpu_counts() {
+    // With several sockets, another CPU's link is an indirect one.
+    for folder in [LinkFolder::Io(0), LinkFolder::PeerToPeer(0)] {
+        let bad = judged(|tree, _| add_link(tree, folder, "type 2\nnode_to 1\nflags 1\n"));
+        only(&bad, "link-coherent", "lie");
+        let good = judged(|tree, _| {
+            tree.set(LINK_FROM_CPU, "flags", "1");
+            add_link(tree, folder, "type 2\nnode_to 1\nflags 3\n");
+        });
+        only(&good, "link-coherent", "lie");
+        let elsewhere = judged(|tree, _| add_link(tree, folder, "type 2\nnode_to 5\nflags 1\n"));
+        assert_eq!(elsewhere.rules("truth").len(), RULES.len());
+    }
+}
+
+#[test]
+fn an_xgmi_link_is_seen_beside_one_that_cannot_be_read() {
+    for folder in [LinkFolder::Io(1), LinkFolder::PeerToPeer(1)] {
+        let found = judged(|tree, _| {
+            tree.put(LINK_OF_CARD, "garbage\n");
+            add_link(tree, folder, "type 11\nnode_to 2\nflags 1\n");
+        });
+        assert_eq!(found.rules("lie"), ["xgmi"]);
+        assert_eq!(found.flags()[0]["claimed_xgmi"], "1");
+    }
+}
+
+#[test]
+fn a_hive_alone_is_a_claim_of_xgmi() {
+    let found = judged(|tree, _| tree.set(NODE, "hive_id", "1"));
+    assert_eq!(found.flags()[0]["claimed_xgmi"], "1");
+}
+
+/// Old kernels leave all flags 0; those before 5.19, which print no `p2p_links_count`, fill them
+/// with less.
+#[test]
+fn link_flags_of_old_kernels_are_unknown() {
+    let found = judged(|tree, _| tree.set(LINK_FROM_CPU, "flags", "0"));
+    only(&found, "link-coherent", "unknown");
+    let found = judged(|tree, _| {
+        tree.remove_line(NODE, "p2p_links_count");
+        tree.set(LINK_FROM_CPU, "flags", "1");
+    });
+    only(&found, "link-coherent", "unknown");
+}
+
+#[test]
+fn sizes_at_the_limit_are_truth() {
+    let found = judged(|tree, _| tree.set(BANK, "size_in_bytes", "8589934592"));
+    assert_eq!(found.rules("truth").len(), RULES.len());
+}
+
+/// Kernels before 5.4 print no domain: it is 0.
+#[test]
+fn no_domain_is_domain_0() {
+    let found = judged(|tree, _| tree.remove_line(NODE, "domain"));
+    assert_eq!(found.rules("truth").len(), RULES.len());
+}
+
+#[test]
 fn a_small_bar_has_no_link_to_judge() {
     let tree = Tree::of_capture("reconstructed/0x731f-5700xt-smallbar");
     let found = Found::of(&tree, &Bus::honest());

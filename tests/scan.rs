@@ -155,7 +155,6 @@ fn a_node_that_stays_half_filled_is_unknown_not_a_lie() {
         "gfx_target_version",
         "vendor_id",
         "device_id",
-        "location_id",
         "num_cp_queues",
         "cwsr_size",
     ] {
@@ -168,6 +167,131 @@ fn a_node_that_stays_half_filled_is_unknown_not_a_lie() {
         assert_eq!(found.tally.scans, u64::from(ATTEMPTS), "{key}");
         assert_eq!(found.tally.unstable_scans, 1);
     }
+}
+
+#[test]
+fn a_gpu_id_of_0_is_a_card_that_is_half_filled() {
+    let mut tree = Tree::honest();
+    tree.put(File::GpuId(1), "0\n");
+    all_unknown(&Found::of(&tree, &Bus::honest()));
+}
+
+/// Its place is filled in after what it is: the card on the bus may be it, or another.
+#[test]
+fn a_half_filled_node_without_a_place_is_shown_beside_the_card() {
+    let mut tree = Tree::honest();
+    tree.set(NODE, "location_id", "0");
+    tree.set(NODE, "num_cp_queues", "0");
+    tree.set(BANK, "flags", "1");
+    let found = Found::of(&tree, &Bus::honest());
+    no_lie(&found);
+    let heaps = found.heaps();
+    assert_eq!(heaps.len(), 2);
+    assert_eq!(
+        (heaps[0]["node"].as_str(), heaps[1]["node"].as_str()),
+        ("?", "1")
+    );
+    assert_eq!(heaps[1]["coarse_grained_only"], "?");
+    assert_eq!(found.gpus().len(), 1);
+    assert_eq!(found.gpus()[0]["kfd"], "unreadable");
+}
+
+/// A place of 0 is a place: hypervisors put cards there.
+#[test]
+fn a_card_at_place_0_is_judged() {
+    let mut tree = Tree::honest();
+    tree.set(NODE, "location_id", "0");
+    tree.set(NODE, "domain", "1");
+    let mut bus = Bus::honest();
+    bus.0[0].address = Address {
+        domain: 1,
+        location: 0,
+    };
+    let found = Found::of(&tree, &bus);
+    assert_eq!(found.rules("unknown"), [""; 0]);
+    assert_eq!(
+        (found.heaps()[0]["verdict"].as_str(), found.tally.scans),
+        ("truth", 1)
+    );
+}
+
+#[test]
+fn a_node_that_does_not_say_what_it_is_may_be_the_card() {
+    for (key, value) in [
+        ("device_id", "29471x"),
+        ("vendor_id", ""),
+        ("location_id", "here"),
+    ] {
+        let mut tree = Tree::honest();
+        tree.set(NODE, key, value);
+        let found = Found::of(&tree, &Bus::honest());
+        no_lie(&found);
+        assert_eq!(
+            found.gpus()[0]["kfd"],
+            if key == "location_id" {
+                "unreadable"
+            } else {
+                "present"
+            }
+        );
+        assert!(found.snapshot.unreadable_nodes, "{key}");
+    }
+    let mut tree = Tree::honest();
+    tree.put(NODE, "");
+    let found = Found::of(&tree, &Bus::honest());
+    assert_eq!(found.gpus()[0]["kfd"], "unreadable");
+}
+
+#[test]
+fn trouble_elsewhere_hides_no_lie() {
+    let mut tree = Tree::honest();
+    tree.set(BANK, "flags", "1");
+    // A node that never gets its properties, and a CPU's link that went.
+    tree.folders
+        .insert(Folder::Nodes.to_string(), Ok(vec![0, 1, 2]));
+    tree.fail(LINK_FROM_CPU, ReadError::Absent);
+    let found = Found::of(&tree, &Bus::honest());
+    assert_eq!(found.rules("lie"), ["bank-flags"]);
+    assert_eq!(found.heaps()[0]["verdict"], "lie");
+}
+
+#[test]
+fn a_second_node_at_a_cards_place_is_unknown() {
+    let mut tree = Tree::honest();
+    for (file, text) in tree.files.clone() {
+        if let Some(rest) = file.strip_prefix("nodes/1/") {
+            tree.files.insert(format!("nodes/2/{rest}"), text);
+        }
+    }
+    tree.folders
+        .insert(Folder::Nodes.to_string(), Ok(vec![0, 1, 2]));
+    tree.folders
+        .insert(Folder::Banks(2).to_string(), Ok(vec![0]));
+    let found = Found::of(&tree, &Bus::honest());
+    assert_eq!(found.gpus().len(), 1);
+    let verdicts: Vec<_> = found
+        .heaps()
+        .iter()
+        .map(|heap| heap["verdict"].clone())
+        .collect();
+    assert_eq!(verdicts, ["truth", "unknown"]);
+}
+
+#[test]
+fn a_card_that_was_left_out_is_looked_for_twice() {
+    let mut tree = Tree::honest();
+    tree.folders.insert(Folder::Nodes.to_string(), Ok(vec![0]));
+    tree.before_walk = vec![|_| (), |tree| {
+        tree.folders
+            .insert(Folder::Nodes.to_string(), Ok(vec![0, 1]));
+    }];
+    let mut bus = Bus::honest();
+    bus.0[0].driver = Driver::Named(Name::new(b"amdgpu").unwrap());
+    let found = Found::of(&tree, &bus);
+    assert_eq!(
+        (found.gpus()[0]["kfd"].as_str(), found.tally.scans),
+        ("present", 2)
+    );
 }
 
 #[test]
@@ -273,6 +397,8 @@ fn two_cards_keep_their_facts_apart() {
         .insert(Folder::Nodes.to_string(), Ok(vec![7, 1, 0]));
     tree.folders
         .insert(Folder::Banks(7).to_string(), Ok(vec![0]));
+    tree.folders
+        .insert(Folder::Links(LinkFolder::Io(7)).to_string(), Ok(vec![0]));
     tree.set(File::Node(7), "location_id", "2304");
     tree.set(File::Node(7), "domain", "65536");
     tree.set(File::Bank(7, 0), "flags", "1");

@@ -18,6 +18,10 @@ properties! {
         cpu_cores_count,
         /// How many memory banks the node says it has.
         mem_banks_count,
+        /// How many direct links the node says it has.
+        io_links_count,
+        /// How many indirect links the node says it has. Kernels before 5.19 print none.
+        p2p_links_count,
         /// The ISA: major * 10000 + minor * 100 + stepping. 0 on a CPU node.
         gfx_target_version,
         /// PCI vendor.
@@ -128,32 +132,42 @@ impl Node {
 
     /// Whether KFD has still to say which device the node is.
     pub fn is_unidentified(&self) -> bool {
-        let properties = &self.properties;
         !self.has_cpu()
-            && [
-                properties.vendor_id,
-                properties.device_id,
-                properties.location_id,
-            ]
-            .iter()
-            .any(|value| value.is_zero())
+            && (self.properties.vendor_id.is_zero() || self.properties.device_id.is_zero())
+    }
+
+    /// Whether the node may be a card for all that can be read of it.
+    ///
+    /// It is not a CPU's, and which device it is, or where, is there but not to be read.
+    pub fn may_be_anything(&self) -> bool {
+        let properties = &self.properties;
+        let identity = [
+            properties.vendor_id,
+            properties.device_id,
+            properties.location_id,
+        ];
+        !self.has_cpu() && identity.iter().any(|value| value.known().is_none())
     }
 
     /// Whether KFD is still filling the node of a card in.
     ///
     /// `kfd_topology_add_device()` shows a GPU's node first and fills these lines, and those of
     /// [`Self::is_unidentified`], afterwards: `num_cp_queues` near the end, `cwsr_size` last of all
-    /// (`kfd_queue_ctx_save_restore_size()`). None is ever 0 on a finished card of ours.
+    /// (`kfd_queue_ctx_save_restore_size()`). None is ever 0 on a finished card of ours. A place may
+    /// be 0, and is told from one that is not filled in by `num_cp_queues`, which is filled in later.
     pub fn is_half_filled(&self) -> bool {
+        let properties = &self.properties;
+        let filled_in_later = properties.num_cp_queues.known().is_some_and(|n| n != 0);
         self.is_unidentified()
             || [
                 self.gpu_id,
-                self.properties.gfx_target_version,
-                self.properties.num_cp_queues,
-                self.properties.cwsr_size,
+                properties.gfx_target_version,
+                properties.num_cp_queues,
+                properties.cwsr_size,
             ]
             .iter()
             .any(|value| value.is_zero())
+            || (properties.location_id.is_zero() && !filled_in_later)
     }
 
     /// Whether KFD is taking the node away.

@@ -56,17 +56,6 @@ impl Card {
             (None, None) => None,
         }
     }
-
-    /// Whether this is known to be the device whose truth is published.
-    ///
-    /// Without PCI facts the node's own word has to do. With them, a node that stands for another
-    /// device, or for none, says nothing about a Navi10.
-    pub fn is_navi10(&self) -> bool {
-        matches!(
-            self.occupant,
-            Occupant::Function(Id::NAVI10) | Occupant::Unknown
-        )
-    }
 }
 
 /// A memory bank of a card.
@@ -87,6 +76,8 @@ pub struct Snapshot<M: Maps> {
     pub pci_known: bool,
     /// Whether KFD shows a topology.
     pub kfd: Presence,
+    /// Whether a node could not be read, or not well enough to tell what it is: it may be a card's.
+    pub unreadable_nodes: bool,
     /// The cards, numbered in the order in which they are shown: those on the PCI bus by their
     /// addresses, then those that only KFD knows.
     pub cards: M::Map<u32, Card>,
@@ -105,10 +96,15 @@ impl<M: Maps> Snapshot<M> {
         self.banks.values()
     }
 
-    /// Marks what is known of all cards as not belonging together.
-    pub fn unsettle(&mut self) {
-        for card in self.cards.values_mut() {
-            card.settled = false;
+    /// Whether a card is known to be the device whose truth is published.
+    ///
+    /// Without PCI facts the node's own word has to do. With them, a node that stands for another
+    /// device, for none, or for who knows which, says nothing about a Navi10.
+    pub fn is_navi10(&self, card: &Card) -> bool {
+        match card.occupant {
+            Occupant::Function(id) => id == Id::NAVI10,
+            Occupant::Nobody => false,
+            Occupant::Unknown => !self.pci_known,
         }
     }
 

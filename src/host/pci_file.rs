@@ -9,6 +9,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    io::Read as _,
     path::Path, //
 };
 
@@ -49,17 +50,17 @@ pub struct PciFile(BTreeMap<Address, Function>);
 impl PciFile {
     /// Reads the file at `path`.
     pub fn open(path: &Path) -> Result<Self> {
-        let size = fs::metadata(path)
-            .with_context(|| format!("cannot read the PCI facts in {}", path.display()))?
-            .len();
-        if size > MAX_BYTES {
+        let mut text = Vec::new();
+        // A length that is asked for says nothing of a device or a pipe.
+        fs::File::open(path)
+            .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut text))
+            .with_context(|| format!("cannot read the PCI facts in {}", path.display()))?;
+        if u64::try_from(text.len())? > MAX_BYTES {
             bail!(
-                "{} has {size} bytes, which is too much for PCI facts",
+                "{} has more than {MAX_BYTES} bytes, which is too much for PCI facts",
                 path.display()
             );
         }
-        let text = fs::read(path)
-            .with_context(|| format!("cannot read the PCI facts in {}", path.display()))?;
         let text = String::from_utf8(text)
             .map_err(|_| anyhow!("the PCI facts in {} are not text", path.display()))?;
         Self::parse(&text).with_context(|| format!("in the PCI facts {}", path.display()))

@@ -33,7 +33,7 @@ use super::record::{
 pub fn flags<M: Maps>(snapshot: &Snapshot<M>, out: &mut impl Write) -> fmt::Result {
     heading(out, "flags")?;
     for (key, card) in snapshot.cards() {
-        let truth = card.is_navi10();
+        let truth = snapshot.is_navi10(card);
         let claims = card.node.as_ref().map(Claims::of).unwrap_or_default();
         let hot_pluggable = any(snapshot.banks_of(key).map(|bank| {
             bank.properties

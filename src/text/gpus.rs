@@ -86,7 +86,7 @@ pub fn gpus<M: Maps>(snapshot: &Snapshot<M>, out: &mut impl Write) -> fmt::Resul
             .pair("reason", reason(snapshot.kfd, card))?
             .pair(
                 "coarse_grained_only",
-                flag(card.is_navi10().then_some(true)),
+                flag(snapshot.is_navi10(card).then_some(true)),
             )?
             .pair("verdict", card_verdict(snapshot, key, card))?
             .pair("atomics_hop", AtomicsHop(function))?

@@ -51,7 +51,7 @@ fn heap<M: Maps>(
     out: &mut impl Write,
 ) -> fmt::Result {
     let properties = &bank.properties;
-    let truth = card.is_navi10();
+    let truth = snapshot.is_navi10(card);
     let mut record = Record::of_card(out, card)?
         .pair("node", node_number(card))?
         .pair("bank", Known(bank.number))?

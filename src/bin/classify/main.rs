@@ -88,7 +88,9 @@ fn classify(arguments: &Arguments) -> Result<u8> {
     text::heaps(&snapshot, &mut page)?;
     text::flags(&snapshot, &mut page)?;
     text::checks(&snapshot, &mut page)?;
-    if snapshot.cards.is_empty() {
+    if may_hide_a_card(&snapshot) {
+        page.push_str("# a node could not be read: it may be a 0x731f card\n");
+    } else if snapshot.cards.is_empty() {
         page.push_str("# no 0x731f card\n");
     }
     io::stdout()
@@ -106,16 +108,19 @@ fn explain(tally: &Tally) {
     }
 }
 
+/// Whether there may be a card that does not show.
+fn may_hide_a_card(snapshot: &Snapshot<Host>) -> bool {
+    snapshot.unreadable_nodes || snapshot.kfd == Presence::Unreadable
+}
+
 fn status(snapshot: &Snapshot<Host>) -> u8 {
-    if snapshot.kfd == Presence::Unreadable {
-        return AN_UNKNOWN;
-    }
     let verdicts = snapshot
         .cards()
         .map(|(key, card)| card_verdict(snapshot, key, card));
     match verdicts.reduce(Verdict::and) {
+        Some(Verdict::Lie) => A_LIE,
+        _ if may_hide_a_card(snapshot) => AN_UNKNOWN,
         None | Some(Verdict::Truth | Verdict::Unjudged) => ALL_TRUTH,
         Some(Verdict::Unknown) => AN_UNKNOWN,
-        Some(Verdict::Lie) => A_LIE,
     }
 }

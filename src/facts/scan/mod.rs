@@ -91,11 +91,9 @@ struct Walk<'a, M: Maps, T: Topology> {
     /// The key of the next card.
     next_card: u32,
     /// Nodes with CPU cores, whose links lead to cards.
-    cpu_nodes: M::Map<u32, ()>,
+    cpu_nodes: M::Map<u32, NodeProperties>,
     /// Nodes that went, or that KFD is still filling in: a later walk may see more.
     unfinished_nodes: bool,
-    /// Nodes that may not or cannot be read: one of them may be a card's.
-    unreadable_nodes: bool,
 }
 
 impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
@@ -106,13 +104,13 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
             snapshot: Snapshot {
                 pci_known,
                 kfd: Presence::Present,
+                unreadable_nodes: false,
                 cards: Default::default(),
                 banks: Default::default(),
             },
             next_card: 0,
             cpu_nodes: Default::default(),
             unfinished_nodes: false,
-            unreadable_nodes: false,
         }
     }
 
@@ -149,20 +147,22 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
             Ok(properties) => properties,
             Err(ReadError::Absent) => return Ok(()),
             Err(_) => {
-                self.unreadable_nodes = true;
+                self.snapshot.unreadable_nodes = true;
                 return Ok(());
             }
         };
         let mut node = Node {
             number,
-            gpu_id: self.number(File::GpuId(number))?,
+            gpu_id: Value::Absent,
             properties,
             banks_found: Value::Absent,
             links: Links::default(),
         };
         if node.has_cpu() {
-            self.cpu_nodes.insert(number, ())?;
+            self.cpu_nodes.insert(number, properties)?;
         }
+        // Also of one that claims to be a card, but not where: the card on the bus may be it.
+        self.snapshot.unreadable_nodes |= node.may_be_anything();
         let address = node.address();
         let function = address.and_then(|address| functions.get(&address));
         if function.is_none() && !node.claims(Id::NAVI10.vendor, Id::NAVI10.device) {
@@ -170,42 +170,46 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
             self.unfinished_nodes |= node.is_unidentified();
             return Ok(());
         }
-        let half_filled = node.is_half_filled();
-        self.unfinished_nodes |= half_filled;
-        if function.is_none() && half_filled && functions.values().next().is_some() {
-            // Its place may not be filled in yet; the card on the bus is shown as unreadable.
-            return Ok(());
-        }
+
+        node.gpu_id = self.number(File::GpuId(number))?;
+        let mut settled = !node.is_half_filled();
         let occupant = match (function, address, bus) {
             (Some(function), _, _) => Occupant::Function(function.id),
+            // Its place is not filled in yet.
+            (None, _, Some(_)) if !settled => Occupant::Unknown,
             (None, Some(address), Some(bus)) => bus.occupant(address),
             _ => Occupant::Unknown,
         };
-        let card = match function.and_then(|function| self.card_without_node(function)) {
-            Some(card) => card,
-            None => self.card(function.copied(), occupant)?,
+        let key = match function.map(|function| self.card_at(function)) {
+            Some(Some((key, false))) => key,
+            // KFD gives a card one node: what a second one at its place is, is not known.
+            Some(Some((_, true))) => {
+                settled = false;
+                self.card(None, occupant)?
+            }
+            _ => self.card(None, occupant)?,
         };
-        self.banks(card, &mut node)?;
-        node.links = self.own_links(number)?;
-        let half_gone = node.is_half_gone();
-        self.unfinished_nodes |= half_gone;
-        if let Some(card) = self.snapshot.cards.get_mut(&card) {
+        settled &= self.banks(key, &mut node)?;
+        let (links, complete) = self.own_links(number, &properties)?;
+        node.links = links;
+        settled &= complete && !node.is_half_gone();
+        self.unfinished_nodes |= !settled;
+        if let Some(card) = self.snapshot.cards.get_mut(&key) {
             card.presence = Presence::Present;
             card.node = Some(node);
-            card.settled = !half_filled && !half_gone;
+            card.settled = settled;
         }
         Ok(())
     }
 
-    /// The card on the PCI bus that is `function`, unless a node stands for it already.
-    fn card_without_node(&self, function: &Function) -> Option<u32> {
+    /// The card on the PCI bus that is `function`, and whether a node stands for it already.
+    fn card_at(&self, function: &Function) -> Option<(u32, bool)> {
         let mut cards = self.snapshot.cards();
         cards.find_map(|(key, card)| {
-            let same = card.node.is_none()
-                && card
-                    .function
-                    .is_some_and(|own| own.address == function.address);
-            same.then_some(key)
+            let same = card
+                .function
+                .is_some_and(|own| own.address == function.address);
+            same.then_some((key, card.node.is_some()))
         })
     }
 
@@ -224,23 +228,25 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
         Ok(key)
     }
 
-    fn banks(&mut self, card: u32, node: &mut Node) -> Result<(), OutOfMemory> {
+    /// Reads the banks of a card; returns whether none went meanwhile.
+    fn banks(&mut self, card: u32, node: &mut Node) -> Result<bool, OutOfMemory> {
         let numbers = match self.list(Folder::Banks(node.number))? {
             Ok(numbers) => numbers,
             Err(error) => {
-                self.unfinished_nodes |= error == ReadError::Absent;
                 node.banks_found = Value::Unreadable;
-                return self.unknown_banks(card);
+                self.unknown_banks(card)?;
+                return Ok(error != ReadError::Absent);
             }
         };
         node.banks_found = Value::Known(count(numbers.values()));
+        let mut all = true;
         for (&number, ()) in numbers.iter() {
-            let properties = self
-                .properties(File::Bank(node.number, number))?
-                .unwrap_or_else(|_| BankProperties::unreadable());
+            let properties = self.properties(File::Bank(node.number, number))?;
+            all &= !matches!(properties, Err(ReadError::Absent));
+            let properties = properties.unwrap_or_else(|_| BankProperties::unreadable());
             self.bank(card, Some(number), properties)?;
         }
-        Ok(())
+        Ok(all)
     }
 
     /// Stands for the banks of a card that could not be listed.
@@ -266,7 +272,7 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
     fn settle(&mut self, same_generation: bool) -> Result<(), OutOfMemory> {
         let nodes_missed = !same_generation
             || self.unfinished_nodes
-            || self.unreadable_nodes
+            || self.snapshot.unreadable_nodes
             || self.snapshot.kfd == Presence::Unreadable;
         for key in 0..self.next_card {
             let Some(card) = self.snapshot.cards.get_mut(&key) else {
