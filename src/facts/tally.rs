@@ -36,9 +36,9 @@ tally! {
         reads,
         /// Walks over KFD's topology.
         scans,
-        /// Walks that were done again because KFD was changing.
+        /// Walks that were done again: KFD was changing, or a lie had to be seen twice.
         retries,
-        /// Scans that KFD kept changing under until the last retry.
+        /// Reads that came to no end of changes, or of doubts, with the last walk.
         unstable_scans,
         /// Nodes looked at.
         nodes,

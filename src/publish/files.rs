@@ -31,8 +31,6 @@ const FOLDER: &CStr = c"rdna1";
 pub(super) struct Files {
     _facts: [File<Facts>; 4],
     _counters: File<Counters>,
-    // Last: the files go before their folder.
-    _folder: Folder,
 }
 
 impl Files {
@@ -55,7 +53,6 @@ impl Files {
             ],
             _counters: File::new(&folder, c"counters", Counters(state.clone()))
                 .inspect_err(|&error| why_not(error))?,
-            _folder: folder,
         })
     }
 }

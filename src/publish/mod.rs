@@ -27,10 +27,12 @@ pub(crate) struct Guard {
 impl kernel::Module for Guard {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let state = State::new()?;
-        let files = Files::new(&state)?;
         // Watched first, so that no card is missed between the report and the watch.
         let watch = Watch::new(&state)?;
         log::report(&state)?;
+        // Last: nothing may fail any more once a file can be opened. A load that fails frees the
+        // module whoever holds it (`do_init_module()`, `kernel/module/main.c`).
+        let files = Files::new(&state)?;
         Ok(Self {
             _watch: watch,
             _files: files,

@@ -18,12 +18,14 @@ use kernel::{
         from_err_ptr,
         from_result, //
     },
-    fmt,
-    new_mutex,
+    fmt, new_mutex,
     prelude::*,
     seq_file::SeqFile,
     seq_print,
-    sync::Mutex, //
+    sync::{
+        Arc,
+        Mutex, //
+    },
 };
 
 /// Only root may read. A file that anybody could write would be unreadable under lockdown
@@ -31,9 +33,9 @@ use kernel::{
 const MODE: bindings::umode_t = 0o400;
 
 /// What a file shows.
-pub(crate) trait Content: Send + Sync {
+pub(crate) trait Content: Send + Sync + 'static {
     /// All that one reading shows.
-    type Reading: Send + Unpin;
+    type Reading: Send + Unpin + 'static;
 
     /// Takes a reading. Called whenever the file is read from its start.
     fn take(&self) -> Result<Self::Reading>;
@@ -81,25 +83,27 @@ pub(crate) struct Folder(Entry);
 impl Folder {
     /// Makes a folder. Fails with what debugfs answers: EEXIST if it is there already, EPERM if
     /// debugfs is off.
-    pub(crate) fn new(name: &CStr) -> Result<Self> {
+    pub(crate) fn new(name: &CStr) -> Result<Arc<Self>> {
         // SAFETY: `name` is a valid C string; NULL stands for the root.
         let entry =
             unsafe { bindings::debugfs_create_dir(name.as_char_ptr(), core::ptr::null_mut()) };
         // SAFETY: The call makes a new entry, or fails.
-        Ok(Self(unsafe { Entry::new(entry) }?))
+        let entry = unsafe { Entry::new(entry) }?;
+        Ok(Arc::new(Self(entry), GFP_KERNEL)?)
     }
 }
 
 /// A file of debugfs, removed when dropped.
 pub(crate) struct File<C: Content> {
-    // This order is load-bearing for drops: the file goes before its content.
+    // This order is load-bearing for drops: the file goes before its content and its folder.
     _entry: Entry,
     _content: KBox<C>,
+    _folder: Arc<Folder>,
 }
 
 impl<C: Content> File<C> {
     /// Makes a file in `folder`.
-    pub(crate) fn new(folder: &Folder, name: &CStr, content: C) -> Result<Self> {
+    pub(crate) fn new(folder: &Arc<Folder>, name: &CStr, content: C) -> Result<Self> {
         let content = KBox::new(content, GFP_KERNEL)?;
         let data: *const C = &raw const *content;
         // SAFETY: `name` is a valid C string, the folder is there, and the operations are constant.
@@ -118,6 +122,7 @@ impl<C: Content> File<C> {
             // SAFETY: The call makes a new entry, or fails.
             _entry: unsafe { Entry::new(entry) }?,
             _content: content,
+            _folder: folder.clone(),
         })
     }
 }

@@ -21,7 +21,8 @@ use kernel::{
 pub(crate) struct BusLock(NotThreadSafe);
 
 impl BusLock {
-    /// Waits for changes that are under way. Must not be called with it held already.
+    /// Waits for changes that are under way, which can take as long as the probe of a driver that a
+    /// hotplug started. Must not be called with the lock held already.
     pub(crate) fn new() -> Self {
         // SAFETY: The call takes a mutex, in process context.
         unsafe { bindings::pci_lock_rescan_remove() };
@@ -35,6 +36,14 @@ impl BusLock {
             device,
             last: None,
         }
+    }
+
+    /// The function at that place, if there is one.
+    pub(crate) fn function_at(&self, domain: u32, bus: u8, devfn: u8) -> Option<ARef<pci::Device>> {
+        let domain = c_int::try_from(domain).ok()?;
+        // SAFETY: The call takes plain numbers; one that no device has gives NULL. It looks at the
+        // bus of every function, which cannot be removed now.
+        owned(unsafe { bindings::pci_get_domain_bus_and_slot(domain, bus.into(), devfn.into()) })
     }
 
     /// The bridge that leads to the function's bus, if there is one.
@@ -107,13 +116,6 @@ impl Iterator for Functions {
         self.last = Some(next.clone());
         Some(next)
     }
-}
-
-/// The function at that place, if there is one.
-pub(crate) fn function_at(domain: u32, bus: u8, devfn: u8) -> Option<ARef<pci::Device>> {
-    let domain = c_int::try_from(domain).ok()?;
-    // SAFETY: The call takes plain numbers; one that no device has gives NULL.
-    owned(unsafe { bindings::pci_get_domain_bus_and_slot(domain, bus.into(), devfn.into()) })
 }
 
 /// Takes over the reference that a lookup of the PCI core returns, NULL if it found nothing.

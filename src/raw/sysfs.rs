@@ -73,6 +73,8 @@ impl Sysfs {
     }
 
     /// Calls `each` with the name of every entry of the folder at `path`, until it fails.
+    ///
+    /// kernfs can hold its lock meanwhile: `each` must not use sysfs.
     pub(crate) fn list(&self, path: &CStr, each: &mut dyn FnMut(&[u8]) -> Result) -> Result {
         let file = self.open(path, bindings::O_RDONLY | bindings::O_DIRECTORY)?;
         let mut listing = Listing {
@@ -122,6 +124,9 @@ impl Drop for Sysfs {
 struct OpenFile(NonNull<bindings::file>);
 
 impl Drop for OpenFile {
+    /// Gives the file back; it is closed when the task returns to user space, or soon after by a
+    /// worker. A scan opens some files for each node, so few are waiting, and they keep nothing of
+    /// this module.
     fn drop(&mut self) {
         // SAFETY: By the type invariant the reference is ours to give back.
         unsafe { bindings::fput(self.0.as_ptr()) };

@@ -43,7 +43,6 @@ use crate::{
     },
     raw::{
         pci::{
-            function_at,
             name,
             BusLock, //
         },
@@ -125,7 +124,8 @@ impl PciBus for KernelPciBus<'_> {
     }
 
     fn occupant(&mut self, address: Address) -> Occupant {
-        function_at(address.domain, address.bus(), address.devfn())
+        BusLock::new()
+            .function_at(address.domain, address.bus(), address.devfn())
             .map_or(Occupant::Nobody, |device| Occupant::Function(id(&device)))
     }
 }
