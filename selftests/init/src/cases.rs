@@ -8,15 +8,19 @@ use crate::ctx::Ctx;
 
 mod announce;
 mod cards;
+mod crowd;
 mod debugfs_off;
 mod demo;
+mod held;
 mod lies;
 mod lifecycle;
 mod modinfo;
 mod oddities;
+mod paths;
 mod readers;
 mod reading;
 mod stock;
+mod storm;
 mod trouble;
 mod unload;
 mod views;
@@ -90,6 +94,13 @@ const TREE: &[Case] = &[
     ),
     Case::new("resized-bar", oddities::resized_bar),
     Case::new("node-at-wrong-address", oddities::node_at_wrong_address),
+    Case::new("atomics-of-the-path", paths::atomics),
+    Case::new("card-without-atomics", paths::card_without_atomics),
+    Case::new("resized-behind-switch", paths::resized_behind_switch),
+    Case::new("held-before-fill", held::before_fill),
+    Case::new("held-before-place", held::before_place),
+    Case::new("held-before-links", held::before_links),
+    Case::new("unloaded-while-held", held::unloaded_while_held),
     Case::new("fresh-at-every-read", lies::fresh_at_every_read),
     Case::new("read-sizes", reading::read_sizes),
     Case::new("counters-only-rise", reading::counters_only_rise),
@@ -108,6 +119,8 @@ const TREE: &[Case] = &[
         "absent-tree-under-readers",
         trouble::absent_tree_under_readers,
     ),
+    Case::new("thousand-cards-under-readers", storm::thousand_cards),
+    Case::new("beyond-255-nodes", crowd::beyond_255_nodes),
     Case::new("unload-under-readers", unload::under_readers_of_a_card),
     Case::new(
         "fixture-refuses-nonsense",

@@ -73,6 +73,8 @@ impl Fixture {
 
     /// The card in a slot, as the fixture tells it.
     pub fn card(self, slot: u32) -> Result<Card> {
+        // The file holds one page, beginning with this slot's card.
+        self.control(&format!("view slot={slot}"))?;
         let path = modules::parameter(self.name, "state");
         let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
         for line in text.lines() {

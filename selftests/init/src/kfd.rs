@@ -44,6 +44,18 @@ pub fn has_link_from_cpu(number: &str) -> Result<bool> {
     Ok(false)
 }
 
+/// The flags of the link from one node to another.
+pub fn link_flags(from: &str, to: &str) -> Result<u64> {
+    let links = node(from).join("io_links");
+    for link in fs::read_dir(&links).with_context(|| format!("list {}", links.display()))? {
+        let properties = link.context("list KFD's links")?.path().join("properties");
+        if property(&properties, "node_to")?.to_string() == to {
+            return property(&properties, "flags");
+        }
+    }
+    bail!("{} has no link to node {to}", links.display());
+}
+
 /// KFD's `generation_id`.
 pub fn generation() -> Result<u64> {
     number(&Path::new(TOPOLOGY).join("generation_id"))

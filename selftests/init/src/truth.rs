@@ -114,6 +114,19 @@ impl View {
         Ok(())
     }
 
+    /// Demands that the card is in doubt, whatever stands there of it.
+    pub fn expect_not_known(&self, gpu: &str) -> Result<()> {
+        self.expect_unjudged(gpu)?;
+        let record = self.gpus.one(&[("gpu", gpu)])?;
+        let kfd = record.get("kfd")?;
+        ensure!(
+            kfd != "absent",
+            "KFD has the card, and gpus says it has not:\n{}",
+            self.gpus.text
+        );
+        Ok(())
+    }
+
     /// What does not depend on the verdict: the hardware's truth, and the raw values.
     fn expect_card(&self, card: &Card, verdict: &str, rules: &str) -> Result<()> {
         let gpu = card.gpu();
@@ -158,7 +171,7 @@ impl View {
             ("verdict", verdict),
         ])?;
         // Not to know is allowed; to say the opposite is not.
-        let atomics = if card.get("atomics")? == "1" {
+        let atomics = if card.get("hop")? == "-" {
             "completer"
         } else {
             "none"

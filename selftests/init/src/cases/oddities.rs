@@ -50,14 +50,20 @@ pub fn resized_bar(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "slot=0 bar=small")?;
     guard::load(&ctx.modules)?;
     let card = TREE.card(0)?;
-    expect_private_truth(&card, "small", 256 << 20)?;
+    resize_step_by_step(&card)?;
+    guard::unload()
+}
+
+/// Resizes BAR0 from small to large; what KFD published before stays.
+pub fn resize_step_by_step(card: &Card) -> Result<()> {
+    expect_private_truth(card, "small", 256 << 20)?;
     // The register's value is the power of two of mebibytes.
     for (value, bar, bytes) in [("10", "partial", 1 << 30), ("13", "large", 8 << 30)] {
         let resize = format!("/sys/bus/pci/devices/{}/resource0_resize", card.gpu());
         fs::write(&resize, value).with_context(|| format!("write {value} to {resize}"))?;
-        expect_private_truth(&card, bar, bytes)?;
+        expect_private_truth(card, bar, bytes)?;
     }
-    guard::unload()
+    Ok(())
 }
 
 fn expect_private_truth(card: &Card, bar: &str, bytes: u64) -> Result<()> {

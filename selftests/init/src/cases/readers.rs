@@ -12,12 +12,11 @@ use anyhow::{anyhow, bail, ensure, Result};
 use crate::guard;
 use crate::report::Report;
 
-/// One reader for each file of records.
-#[derive(Default)]
+/// So many readers for each file of records.
 pub struct Readers {
     stop: AtomicBool,
     faulty: AtomicBool,
-    done: [AtomicU64; guard::RECORD_FILES.len()],
+    done: Vec<AtomicU64>,
 }
 
 /// How many reads of a file saw a card, and how many there were.
@@ -26,7 +25,10 @@ pub type Reads = (u64, u64);
 impl Readers {
     /// Waits until every file has been read wholly after this was called.
     pub fn let_all_read(&self) -> Result<()> {
-        let count = || self.done.each_ref().map(|done| done.load(Ordering::SeqCst));
+        let count = || -> Vec<u64> {
+            let done = |done: &AtomicU64| done.load(Ordering::SeqCst);
+            self.done.iter().map(done).collect()
+        };
         let before = count();
         wait_for("a read of every file", || {
             ensure!(
@@ -36,15 +38,21 @@ impl Readers {
             // The first of the two may have begun before.
             Ok(count()
                 .iter()
-                .zip(before)
-                .all(|(now, before)| *now >= before + 2))
+                .zip(&before)
+                .all(|(now, before)| *now >= *before + 2))
         })
     }
 
-    fn read_until_stopped(&self, index: usize) -> Result<Reads> {
+    fn read_until_stopped(
+        &self,
+        index: usize,
+        check: impl Fn(&Report) -> Result<()>,
+    ) -> Result<Reads> {
+        let file = guard::RECORD_FILES[index % guard::RECORD_FILES.len()];
         let mut reads = (0, 0);
         while !self.stop.load(Ordering::SeqCst) {
-            let sound = guard::read(guard::RECORD_FILES[index]).and_then(expect_sound);
+            let sound = guard::read(file).and_then(expect_sound);
+            let sound = sound.and_then(|report| check(&report).map(|()| report));
             let report = sound.inspect_err(|_| self.faulty.store(true, Ordering::SeqCst))?;
             reads.0 += u64::from(!report.records.is_empty());
             reads.1 += 1;
@@ -56,11 +64,25 @@ impl Readers {
 
 /// Does something while a thread for each file reads it over and over, and finds no fault in it.
 pub fn while_reading(action: impl FnOnce(&Readers) -> Result<()>) -> Result<Vec<Reads>> {
-    let readers = Readers::default();
+    while_reading_by(1, |_| Ok(()), action)
+}
+
+/// The same, with so many threads for each file, and with a look of one's own at what they read.
+pub fn while_reading_by(
+    per_file: usize,
+    check: impl Fn(&Report) -> Result<()> + Copy + Send,
+    action: impl FnOnce(&Readers) -> Result<()>,
+) -> Result<Vec<Reads>> {
+    let count = per_file * guard::RECORD_FILES.len();
+    let readers = Readers {
+        stop: AtomicBool::new(false),
+        faulty: AtomicBool::new(false),
+        done: (0..count).map(|_| AtomicU64::new(0)).collect(),
+    };
     thread::scope(|scope| {
         let readers = &readers;
-        let threads: Vec<_> = (0..guard::RECORD_FILES.len())
-            .map(|index| scope.spawn(move || readers.read_until_stopped(index)))
+        let threads: Vec<_> = (0..count)
+            .map(|index| scope.spawn(move || readers.read_until_stopped(index, check)))
             .collect();
         // The readers have to end even if this panics.
         let done = catch_unwind(AssertUnwindSafe(|| action(readers)));

@@ -94,7 +94,7 @@ pub fn fixture_refuses_nonsense(ctx: &mut Ctx) -> Result<()> {
         ("add slot=0 bord=5700xt", "bord"),
         ("add slot=0 board=6800xt", "6800xt"),
         ("add slot=0 lie=nonsense", "nonsense"),
-        ("add slot=64", "64"),
+        ("add slot=320", "320"),
         ("ad slot=0", "ad"),
     ] {
         let mut log = ctx.log_from_now()?;

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! More cards than a byte can number.
+
+use std::time::Instant;
+
+use anyhow::{ensure, Result};
+
+use crate::ctx::Ctx;
+use crate::fixture::TREE;
+use crate::guard;
+use crate::kfd;
+use crate::truth::View;
+
+const CARDS: u32 = 320;
+
+/// All are told truly, those beyond node 255 too, and one lie among them is found.
+pub fn beyond_255_nodes(ctx: &mut Ctx) -> Result<()> {
+    TREE.load(&ctx.modules, "")?;
+    let start = Instant::now();
+    for slot in 0..CARDS {
+        // Few compute units, which KFD lists one by one, at each change for all nodes.
+        TREE.control(&format!("add slot={slot} bar=small cus=2"))?;
+    }
+    ctx.note(format!(
+        "{CARDS} cards after {} s",
+        start.elapsed().as_secs()
+    ));
+    guard::load(&ctx.modules)?;
+    let view = View::read()?;
+    view.expect_cards(CARDS as usize)?;
+    view.gpus.expect_none(&[("verdict", "lie")])?;
+    for slot in [0, 1, 100, 253, 254, 255, 256, 257, CARDS - 1] {
+        view.expect_truth(&TREE.card(slot)?)?;
+    }
+    let last = TREE.card(CARDS - 1)?;
+    ensure!(
+        last.node().parse::<u32>()? > 255 && kfd::node(last.node()).exists(),
+        "the last card has node {}: tried nothing",
+        last.node()
+    );
+
+    TREE.set(CARDS - 1, "bank.flags=1")?;
+    let view = View::read()?;
+    view.expect_cards(CARDS as usize)?;
+    let lies = view.gpus.select(&[("verdict", "lie")]).len();
+    ensure!(lies == 1, "expected one lie among the cards, seen {lies}");
+    view.heaps
+        .one(&[("gpu", last.gpu())])?
+        .expect(&[("verdict", "lie"), ("rules", "bank-flags")])?;
+    guard::unload()?;
+    ctx.note(format!("told after {} s", start.elapsed().as_secs()));
+    Ok(())
+}
