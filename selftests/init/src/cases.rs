@@ -12,6 +12,7 @@ mod crowd;
 mod debugfs_off;
 mod demo;
 mod held;
+mod leaks;
 mod lies;
 mod lifecycle;
 mod modinfo;
@@ -86,6 +87,7 @@ const TREE: &[Case] = &[
     Case::new("lie-heap-bar", lies::heap_bar),
     Case::new("lie-beside-truth", lies::beside_truth),
     Case::new("lie-is-announced-once", announce::once),
+    Case::new("log-at-load", announce::log_at_load),
     Case::new("comings-and-goings", announce::comings_and_goings),
     Case::new("zero-is-unknown", oddities::zero_is_unknown),
     Case::new(

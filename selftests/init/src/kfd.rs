@@ -85,6 +85,26 @@ pub fn pci_attribute(gpu: &str, name: &str) -> Result<String> {
     Ok(text.trim().to_owned())
 }
 
+/// The driver bound to a function, `-` for none.
+pub fn pci_driver(gpu: &str) -> Result<String> {
+    let link = format!("/sys/bus/pci/devices/{gpu}/driver");
+    match fs::read_link(&link) {
+        Ok(target) => {
+            let name = target.file_name().unwrap_or_default();
+            Ok(name.to_string_lossy().into_owned())
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok("-".to_owned()),
+        Err(error) => Err(error).with_context(|| format!("read {link}")),
+    }
+}
+
+/// The speed of a function's link in GT/s, `current` or `max`, without the PCI core's decimals.
+pub fn pci_link_speed(gpu: &str, which: &str) -> Result<String> {
+    let text = pci_attribute(gpu, &format!("{which}_link_speed"))?;
+    let number = text.split(' ').next().unwrap_or_default();
+    Ok(number.strip_suffix(".0").unwrap_or(number).to_owned())
+}
+
 /// The size of a PCI function's BAR 0.
 pub fn bar0_bytes(gpu: &str) -> Result<u64> {
     let text = pci_attribute(gpu, "resource")?;

@@ -63,6 +63,29 @@ pub fn once(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
+/// A line for each card at load, with its verdict.
+pub fn log_at_load(ctx: &mut Ctx) -> Result<()> {
+    TREE.load(&ctx.modules, "slot=0;slot=1 lie=bank-flags;slot=2 kfd=0")?;
+    let mut log = Kmsg::from_now()?;
+    guard::load(&ctx.modules)?;
+    let lines = log.new_lines()?;
+    for (slot, words) in [
+        (0, "what KFD says of it: truth"),
+        (1, "is a lie (bank-flags)"),
+        (2, "not in KFD"),
+    ] {
+        let card = TREE.card(slot)?;
+        let line = |line: &&String| line.contains("rdna1_kfd_guard") && line.contains(card.gpu());
+        let said: Vec<_> = lines.iter().filter(line).collect();
+        ensure!(
+            said.len() == 1 && said[0].contains(words),
+            "{}: expected one line with {words:?}, seen {said:?}",
+            card.gpu()
+        );
+    }
+    guard::unload()
+}
+
 /// A line and a count for each card that comes or goes.
 pub fn comings_and_goings(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "")?;

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the module must not leave behind: memory, mounts, entries of debugfs.
+//!
+//! These see what is large or comes often; a kernel with kmemleak is what sees the rest.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use anyhow::{ensure, Context, Result};
+
+use crate::ctx::Ctx;
+use crate::guard;
+use crate::mounts::DEBUGFS;
+
+/// Enough to tell a leak of a page a read from what caches take.
+const READS: usize = 500;
+/// In KiB. 500 times four files, a page each, would be 8 MiB.
+const MEMORY_MARGIN: u64 = 3 << 10;
+/// Enough to tell a leak from the slab allocator's own reserves.
+const LOADS: usize = 300;
+/// How many mounts may come and go by themselves meanwhile.
+const MOUNT_MARGIN: u64 = 100;
+
+/// Memory does not go away with the reads.
+pub fn reads_leak_nothing(ctx: &mut Ctx) -> Result<()> {
+    guard::load(&ctx.modules)?;
+    // The first reads fill caches.
+    read_often(READS)?;
+    let before = free_memory()?;
+    read_often(READS)?;
+    let after = free_memory()?;
+    ensure!(
+        before.saturating_sub(after) < MEMORY_MARGIN,
+        "{READS} reads of each file: free memory fell from {before} to {after} KiB"
+    );
+    guard::unload()
+}
+
+fn read_often(times: usize) -> Result<()> {
+    for _ in 0..times {
+        for file in guard::RECORD_FILES {
+            guard::text(file)?;
+        }
+    }
+    Ok(())
+}
+
+/// Neither entries of debugfs nor mounts of sysfs stay after the unload.
+pub fn loads_leave_nothing(ctx: &mut Ctx) -> Result<()> {
+    guard::load(&ctx.modules)?;
+    guard::unload()?;
+    let (entries, mounts) = (debugfs_entries()?, mounts()?);
+    for _ in 0..LOADS {
+        guard::load(&ctx.modules)?;
+        guard::unload()?;
+    }
+    let entries_now = debugfs_entries()?;
+    let left: Vec<_> = entries_now.difference(&entries).collect();
+    ensure!(
+        left.is_empty(),
+        "{DEBUGFS}: {left:?} stays after the unload"
+    );
+    let mounts_now = self::mounts()?;
+    ensure!(
+        mounts_now < mounts + MOUNT_MARGIN,
+        "{LOADS} loads and unloads: the kernel's mounts rose from {mounts} to {mounts_now}"
+    );
+    Ok(())
+}
+
+fn debugfs_entries() -> Result<BTreeSet<String>> {
+    fs::read_dir(DEBUGFS)
+        .with_context(|| format!("read {DEBUGFS}"))?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect()
+}
+
+/// Free memory in KiB, after what can be freed was.
+fn free_memory() -> Result<u64> {
+    fs::write("/proc/sys/vm/drop_caches", "3").context("drop caches")?;
+    let text = fs::read_to_string("/proc/meminfo").context("read /proc/meminfo")?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemFree:"));
+    let number = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+    number.context("no MemFree in /proc/meminfo")
+}
+
+/// How many mounts the kernel holds, in whatever namespace or none.
+fn mounts() -> Result<u64> {
+    let text = fs::read_to_string("/proc/slabinfo").context("read /proc/slabinfo")?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("mnt_cache "));
+    let number = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+    number.context("no mnt_cache in /proc/slabinfo")
+}
