@@ -4,6 +4,7 @@
 //! second source that the module's facts are held against.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{bail, Context, Result};
@@ -83,6 +84,16 @@ pub fn pci_attribute(gpu: &str, name: &str) -> Result<String> {
     let path = Path::new("/sys/bus/pci/devices").join(gpu).join(name);
     let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
     Ok(text.trim().to_owned())
+}
+
+/// The driver that is bound to a PCI function.
+pub fn pci_driver(gpu: &str) -> Result<Option<String>> {
+    let link = Path::new("/sys/bus/pci/devices").join(gpu).join("driver");
+    match fs::read_link(&link) {
+        Ok(to) => Ok(to.file_name().map(|name| name.to_string_lossy().into())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("read {}", link.display())),
+    }
 }
 
 /// The size of a PCI function's BAR 0.

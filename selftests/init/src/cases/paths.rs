@@ -5,7 +5,7 @@
 use anyhow::{ensure, Context, Result};
 
 use crate::ctx::Ctx;
-use crate::fixture::{Card, TREE};
+use crate::fixture::{Card, Fixture, TREE};
 use crate::guard;
 use crate::kfd;
 use crate::truth::View;
@@ -34,14 +34,19 @@ const PATHS: &[(&str, &str)] = &[
 
 /// No path makes KFD lie, and KFD says of each what the PCI core granted.
 pub fn atomics(ctx: &mut Ctx) -> Result<()> {
-    TREE.load(&ctx.modules, "")?;
+    atomics_of(ctx, TREE)
+}
+
+/// The same, with the KFD that this fixture has.
+pub fn atomics_of(ctx: &Ctx, fixture: Fixture) -> Result<()> {
+    fixture.load(&ctx.modules, "")?;
     guard::load(&ctx.modules)?;
     for (words, hop) in PATHS {
         for bar in ["large", "small"] {
             let words = format!("{words} bar={bar}");
-            let card = TREE.add(0, &words)?;
+            let card = fixture.add(0, &words)?;
             expect_path(&card, hop).with_context(|| words.clone())?;
-            TREE.remove(0)?;
+            fixture.remove(0)?;
         }
     }
     guard::unload()
