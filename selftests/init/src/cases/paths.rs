@@ -42,8 +42,8 @@ pub fn atomics_of(ctx: &Ctx, fixture: Fixture) -> Result<()> {
     fixture.load(&ctx.modules, "")?;
     guard::load(&ctx.modules)?;
     for (words, hop) in PATHS {
-        for bar in ["large", "small"] {
-            let words = format!("{words} bar={bar}");
+        for rest in ["bar=large", "bar=small", "kfd=0"] {
+            let words = format!("{words} {rest}");
             let card = fixture.add(0, &words)?;
             expect_path(&card, hop).with_context(|| words.clone())?;
             fixture.remove(0)?;
@@ -55,13 +55,18 @@ pub fn atomics_of(ctx: &Ctx, fixture: Fixture) -> Result<()> {
 fn expect_path(card: &Card, hop: &str) -> Result<()> {
     let seen = card.get("hop")?;
     ensure!(seen == hop, "the fixture refuses at {seen}, not at {hop}");
+    let view = View::read()?;
+    view.gpus.expect_count(1)?;
+    view.expect_atomics(card)?;
+    if card.get("kfd")? == "0" {
+        return Ok(());
+    }
     let flags = kfd::link_flags(card.node(), "0")?;
     let granted = flags & NO_ATOMICS == 0;
     ensure!(
         granted == (hop == "-"),
         "the link of the card has flags {flags}, with {hop} refusing"
     );
-    let view = View::read()?;
     view.expect_cards(1)?;
     view.expect_truth(card)
 }
