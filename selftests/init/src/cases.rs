@@ -122,6 +122,7 @@ const TREE: &[Case] = &[
         trouble::absent_tree_under_readers,
     ),
     Case::new("thousand-cards-under-readers", storm::thousand_cards),
+    Case::new("sixty-four-large-bars", crowd::sixty_four_large_bars),
     Case::new("beyond-255-nodes", crowd::beyond_255_nodes),
     Case::new("unload-under-readers", unload::under_readers_of_a_card),
     Case::new(

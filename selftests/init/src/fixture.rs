@@ -27,6 +27,11 @@ pub const STOCK: Fixture = Fixture {
 pub const ALL: [Fixture; 2] = [TREE, STOCK];
 
 impl Fixture {
+    /// The module's name, which its messages bear.
+    pub fn name(self) -> &'static str {
+        self.name
+    }
+
     /// Loads the fixture, with the cards to add at once (`words;words`) or none.
     pub fn load(self, modules: &Modules, cards: &str) -> Result<()> {
         // The kernel's parameter parser takes a value with blanks in double quotes.

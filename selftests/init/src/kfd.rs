@@ -4,6 +4,7 @@
 //! second source that the module's facts are held against.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{bail, Context, Result};
@@ -85,16 +86,13 @@ pub fn pci_attribute(gpu: &str, name: &str) -> Result<String> {
     Ok(text.trim().to_owned())
 }
 
-/// The driver bound to a function, `-` for none.
-pub fn pci_driver(gpu: &str) -> Result<String> {
-    let link = format!("/sys/bus/pci/devices/{gpu}/driver");
+/// The driver that is bound to a PCI function.
+pub fn pci_driver(gpu: &str) -> Result<Option<String>> {
+    let link = Path::new("/sys/bus/pci/devices").join(gpu).join("driver");
     match fs::read_link(&link) {
-        Ok(target) => {
-            let name = target.file_name().unwrap_or_default();
-            Ok(name.to_string_lossy().into_owned())
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok("-".to_owned()),
-        Err(error) => Err(error).with_context(|| format!("read {link}")),
+        Ok(to) => Ok(to.file_name().map(|name| name.to_string_lossy().into())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("read {}", link.display())),
     }
 }
 

@@ -27,6 +27,7 @@ const KEYS: &[(&str, &[&str])] = &[
             "reason",
             "coarse_grained_only",
             "verdict",
+            "atomics_hop",
         ],
     ),
     (

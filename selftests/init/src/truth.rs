@@ -127,6 +127,14 @@ impl View {
         Ok(())
     }
 
+    /// Demands that the card's path is told as the fixture has laid it.
+    pub fn expect_atomics(&self, card: &Card) -> Result<()> {
+        let hop = card.get("hop")?;
+        let atomics = if hop == "-" { "completer" } else { "none" };
+        let record = self.gpus.one(&[("gpu", card.gpu())])?;
+        record.expect(&[("atomics", atomics), ("atomics_hop", hop)])
+    }
+
     /// What does not depend on the verdict: the hardware's truth, and the raw values.
     fn expect_card(&self, card: &Card, verdict: &str, rules: &str) -> Result<()> {
         let gpu = card.gpu();
@@ -161,7 +169,7 @@ impl View {
             ("revision", card.get("rev")?),
             ("subsystem", &kfd::pci_subsystem(gpu)?),
             ("board", board_of(card)?),
-            ("driver", &kfd::pci_driver(gpu)?),
+            ("driver", kfd::pci_driver(gpu)?.as_deref().unwrap_or("-")),
             ("link_gts", &kfd::pci_link_speed(gpu, "current")?),
             (
                 "link_width",
@@ -182,9 +190,7 @@ impl View {
             ("coarse_grained_only", "1"),
             ("verdict", verdict),
         ])?;
-        let hop = card.get("hop")?;
-        let atomics = if hop == "-" { "completer" } else { "none" };
-        record.expect(&[("atomics", atomics), ("atomics_hop", hop)])
+        self.expect_atomics(card)
     }
 
     /// Demands a record for every rule, exactly one, all truth but those that lie.

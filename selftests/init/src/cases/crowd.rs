@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! More cards than a byte can number.
+//! Very many cards at once.
 
 use std::time::Instant;
 
@@ -51,4 +51,20 @@ pub fn beyond_255_nodes(ctx: &mut Ctx) -> Result<()> {
     guard::unload()?;
     ctx.note(format!("told after {} s", start.elapsed().as_secs()));
     Ok(())
+}
+
+/// As many cards with a large BAR as there are slots with room for one, half of them behind switches.
+pub fn sixty_four_large_bars(ctx: &mut Ctx) -> Result<()> {
+    TREE.load(&ctx.modules, "")?;
+    for slot in 0..64 {
+        let path = ["port", "switch"][slot % 2];
+        TREE.control(&format!("add slot={slot} bar=large cus=2 path={path}"))?;
+    }
+    guard::load(&ctx.modules)?;
+    let view = View::read()?;
+    view.expect_cards(64)?;
+    for slot in 0..64 {
+        view.expect_truth(&TREE.card(slot)?)?;
+    }
+    guard::unload()
 }

@@ -5,7 +5,7 @@
 use anyhow::{ensure, Context, Result};
 
 use crate::ctx::Ctx;
-use crate::fixture::{Card, TREE};
+use crate::fixture::{Card, Fixture, TREE};
 use crate::guard;
 use crate::kfd;
 use crate::truth::View;
@@ -34,14 +34,19 @@ const PATHS: &[(&str, &str)] = &[
 
 /// No path makes KFD lie, and KFD says of each what the PCI core granted.
 pub fn atomics(ctx: &mut Ctx) -> Result<()> {
-    TREE.load(&ctx.modules, "")?;
+    atomics_of(ctx, TREE)
+}
+
+/// The same, with the KFD that this fixture has.
+pub fn atomics_of(ctx: &Ctx, fixture: Fixture) -> Result<()> {
+    fixture.load(&ctx.modules, "")?;
     guard::load(&ctx.modules)?;
     for (words, hop) in PATHS {
-        for bar in ["large", "small"] {
-            let words = format!("{words} bar={bar}");
-            let card = TREE.add(0, &words)?;
+        for rest in ["bar=large", "bar=small", "kfd=0"] {
+            let words = format!("{words} {rest}");
+            let card = fixture.add(0, &words)?;
             expect_path(&card, hop).with_context(|| words.clone())?;
-            TREE.remove(0)?;
+            fixture.remove(0)?;
         }
     }
     guard::unload()
@@ -50,13 +55,18 @@ pub fn atomics(ctx: &mut Ctx) -> Result<()> {
 fn expect_path(card: &Card, hop: &str) -> Result<()> {
     let seen = card.get("hop")?;
     ensure!(seen == hop, "the fixture refuses at {seen}, not at {hop}");
+    let view = View::read()?;
+    view.gpus.expect_count(1)?;
+    view.expect_atomics(card)?;
+    if card.get("kfd")? == "0" {
+        return Ok(());
+    }
     let flags = kfd::link_flags(card.node(), "0")?;
     let granted = flags & NO_ATOMICS == 0;
     ensure!(
         granted == (hop == "-"),
         "the link of the card has flags {flags}, with {hop} refusing"
     );
-    let view = View::read()?;
     view.expect_cards(1)?;
     view.expect_truth(card)
 }

@@ -2,15 +2,18 @@
 
 //! The stock amdgpu.ko and its KFD.
 
+use std::fs;
+
 use anyhow::{ensure, Result};
 use nix::errno::Errno;
 
 use super::lifecycle::expect_refused;
 use super::readers::{expect_both_met, while_reading};
-use super::{cards, lies, trouble, Case};
+use super::{cards, lies, paths, trouble, Case};
 use crate::ctx::Ctx;
 use crate::fixture::{STOCK, TREE};
 use crate::guard;
+use crate::kfd;
 use crate::kmsg::expect_line;
 use crate::modules::{is_loaded, refcount};
 use crate::truth::View;
@@ -30,6 +33,9 @@ pub const CASES: &[Case] = &[
     Case::new("lie-gfx-version", lie_gfx_version),
     Case::new("fixtures-keep-out-of-each-others-way", fixtures_keep_apart),
     Case::new("holds-no-reference", holds_no_reference),
+    Case::new("atomics-of-the-path", atomics_of_the_path),
+    Case::new("fixture-holds-no-card", fixture_holds_no_card),
+    Case::new("probed-by-amdgpu-in-vain", probed_in_vain),
     Case::new("vanishing-node", vanishing_node),
     Case::new("amdgpu-removed-under-the-module", amdgpu_removed),
 ];
@@ -149,6 +155,56 @@ fn holds_no_reference(ctx: &mut Ctx) -> Result<()> {
         unchanged("after the unload")?;
     }
     Ok(())
+}
+
+fn atomics_of_the_path(ctx: &mut Ctx) -> Result<()> {
+    need_amdgpu(ctx)?;
+    paths::atomics_of(ctx, STOCK)
+}
+
+/// The stock KFD cannot be stopped half-way, and the fixture must not pretend that it was.
+fn fixture_holds_no_card(ctx: &mut Ctx) -> Result<()> {
+    need_amdgpu(ctx)?;
+    STOCK.load(&ctx.modules, "")?;
+    trouble::expect_nonsense(ctx, STOCK, "add slot=0 hold=fill", "hold=")
+}
+
+/// amdgpu takes the card on, finds that it does not work, and lets it go: KFD never hears of it.
+fn probed_in_vain(ctx: &mut Ctx) -> Result<()> {
+    need_amdgpu(ctx)?;
+    STOCK.load(&ctx.modules, "")?;
+    guard::load(&ctx.modules)?;
+    let before = guard::counters()?;
+    let card = STOCK.add(0, "probe=1")?;
+    let mut log = ctx.log_from_now()?;
+    // Whether the write succeeds depends on the kernel; what came of it does not.
+    let _ = fs::write("/sys/bus/pci/drivers_probe", card.gpu());
+    expect_line(&log.new_lines()?, &[AMDGPU, card.gpu(), "Fatal error"])?;
+    ensure!(
+        kfd::pci_driver(card.gpu())?.is_none(),
+        "amdgpu has kept the card: tried nothing"
+    );
+
+    let view = View::read()?;
+    view.gpus.expect_count(1)?;
+    let gpu = view.gpus.one(&[("gpu", card.gpu())])?;
+    gpu.expect(&[("kfd", "absent"), ("node", "?"), ("gfx", "?")])?;
+    ensure!(
+        gpu.get("reason")? != "-",
+        "expected a word why KFD has not the card"
+    );
+    ctx.note(format!(
+        "driver={} reason={}",
+        gpu.get("driver")?,
+        gpu.get("reason")?
+    ));
+    view.heaps.expect_count(0)?;
+    view.expect_unjudged(card.gpu())?;
+    let lies = before.rise(&guard::counters()?, &["lie"]);
+    ensure!(lies == 0, "expected no lie counted, seen {lies}");
+    STOCK.remove(0)?;
+    guard::expect_header_only()?;
+    guard::unload()
 }
 
 fn vanishing_node(ctx: &mut Ctx) -> Result<()> {

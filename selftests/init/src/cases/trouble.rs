@@ -96,21 +96,33 @@ pub fn fixture_refuses_nonsense(ctx: &mut Ctx) -> Result<()> {
         ("add slot=0 lie=nonsense", "nonsense"),
         ("add slot=320", "320"),
         ("ad slot=0", "ad"),
+        ("add slot=0 path=bridge", "bridge"),
+        ("add slot=0 route=0", "path=switch"),
+        ("add slot=0 egress=open", "path=switch"),
+        ("add slot=0 hold=nonsense", "nonsense"),
+        ("add slot=0 hold=fill kfd=0", "kfd=1"),
+        ("add slot=0 probe=1 kfd=1", "kfd=0"),
+        ("add slot=0 cus=3", "cus"),
     ] {
-        let mut log = ctx.log_from_now()?;
-        let error = TREE
-            .control(command)
-            .err()
-            .with_context(|| format!("{command:?} was taken"))?;
-        let errno = error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::raw_os_error);
-        ensure!(
-            errno == Some(libc::EINVAL),
-            "{command:?}: expected EINVAL, seen {error:#}"
-        );
-        expect_line(&log.new_lines()?, &["navi10_tree", word])?;
+        expect_nonsense(ctx, TREE, command, word)?;
     }
     ensure!(TREE.card(0).is_err(), "a refused command has left a card");
     Ok(())
+}
+
+/// Demands that the fixture refuses a command, and says in the log what it does not like.
+pub fn expect_nonsense(ctx: &Ctx, fixture: Fixture, command: &str, word: &str) -> Result<()> {
+    let mut log = ctx.log_from_now()?;
+    let error = fixture
+        .control(command)
+        .err()
+        .with_context(|| format!("{command:?} was taken"))?;
+    let errno = error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::raw_os_error);
+    ensure!(
+        errno == Some(libc::EINVAL),
+        "{command:?}: expected EINVAL, seen {error:#}"
+    );
+    expect_line(&log.new_lines()?, &[fixture.name(), word])
 }
