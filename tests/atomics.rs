@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! How far AtomicOps get, over every kind of path.
 
 use rdna1_kfd_guard::facts::{

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! The parser and the scan take any bytes: they neither panic nor guess.
 
 mod common;

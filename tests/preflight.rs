@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! `scripts/preflight.sh` against made-up machines: what is missing is named, all of it at once,
 //! each with what to do about it on this distribution.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! Each rule: truth, lie and unknown.
 
 mod common;

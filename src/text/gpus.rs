@@ -127,10 +127,13 @@ fn kfd(presence: Presence) -> &'static str {
     }
 }
 
-/// Why KFD has no node for the card, as far as that can be known; `-` where it has one.
+/// Why KFD has no node for the card, as far as that can be known; `-` where it has one, `unknown`
+/// where that itself is not known.
 fn reason(kfd: Presence, card: &Card) -> &'static str {
-    if card.presence == Presence::Present {
-        return "-";
+    match card.presence {
+        Presence::Present => return "-",
+        Presence::Unreadable => return "unknown",
+        Presence::Absent => (),
     }
     match card.function.map(|function| function.driver) {
         Some(Driver::None) => "no-driver",

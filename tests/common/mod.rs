@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! A topology in memory, to be changed line by line.
 
 // Each test binary uses a part of this.
@@ -246,6 +248,25 @@ impl Found {
 
     pub fn checks(&self) -> Vec<Record> {
         records(|page| text::checks(&self.snapshot, page))
+    }
+
+    /// Nothing anywhere says lie.
+    #[track_caller]
+    pub fn expect_no_lie(&self) {
+        assert_eq!(self.rules("lie"), [""; 0], "{:#?}", self.checks());
+        assert!(self.heaps().iter().all(|heap| heap["verdict"] != "lie"));
+    }
+
+    /// Every rule and every file of the one card says unknown, and it is still there.
+    #[track_caller]
+    pub fn expect_all_unknown(&self) {
+        self.expect_no_lie();
+        assert_eq!(self.rules("truth"), [""; 0]);
+        assert!(!self.checks().is_empty());
+        let heaps = self.heaps();
+        assert_eq!(heaps.len(), 1);
+        assert_eq!(heaps[0]["verdict"], "unknown");
+        assert_eq!(self.gpus()[0]["verdict"], "unknown");
     }
 
     /// The rules whose verdict is `verdict`, in order.

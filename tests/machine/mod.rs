@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! A made-up machine: a kernel's build folder, stub tools, and an os-release file.
 
 use std::{

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What `gpus` says of the PCI side, and why a card is absent.
+
+mod common;
+
+use common::{
+    Bus,
+    Found,
+    Tree, //
+};
+use rdna1_kfd_guard::facts::{
+    atomics::Atomics,
+    pci::{
+        Address,
+        Driver,
+        Name, //
+    },
+    topology::{
+        File,
+        Folder,
+        LinkFolder, //
+    },
+    value::Value, //
+};
+
+#[test]
+fn why_a_card_is_absent() {
+    let named = |name: &[u8]| Driver::Named(Name::new(name).unwrap());
+    for (driver, kfd, reason) in [
+        (Driver::None, false, "no-driver"),
+        (named(b"vfio-pci"), true, "not-amdgpu"),
+        (named(b"amdgpu"), false, "no-kfd"),
+        (named(b"amdgpu"), true, "unknown"),
+        (Driver::Unknown, true, "unknown"),
+    ] {
+        let mut tree = Tree::default();
+        if kfd {
+            tree = Tree::honest();
+            tree.folders.insert(Folder::Nodes.to_string(), Ok(vec![0]));
+        }
+        let mut bus = Bus::honest();
+        bus.0[0].driver = driver;
+        let gpu = &Found::of(&tree, &bus).gpus()[0];
+        assert_eq!(
+            (gpu["kfd"].as_str(), gpu["reason"].as_str()),
+            ("absent", reason)
+        );
+    }
+}
+
+#[test]
+fn a_card_that_amdgpu_has_and_kfd_has_not_may_lack_atomics() {
+    let mut tree = Tree::honest();
+    tree.folders.insert(Folder::Nodes.to_string(), Ok(vec![0]));
+    let hop = Address {
+        domain: 0,
+        location: 0x0008,
+    };
+    for (atomics, said, blamed, reason) in [
+        (Atomics::None(Some(hop)), "none", "0000:00:01.0", "atomics"),
+        (Atomics::None(None), "none", "?", "atomics"),
+        (Atomics::Completer, "completer", "-", "unknown"),
+        (Atomics::Unknown, "unknown", "?", "unknown"),
+    ] {
+        let mut bus = Bus::honest();
+        bus.0[0].driver = Driver::Named(Name::new(b"amdgpu").unwrap());
+        bus.0[0].atomics = atomics;
+        let gpu = &Found::of(&tree, &bus).gpus()[0];
+        assert_eq!(gpu["atomics"], said);
+        assert_eq!(gpu["atomics_hop"], blamed);
+        assert_eq!(
+            (gpu["kfd"].as_str(), gpu["reason"].as_str()),
+            ("absent", reason)
+        );
+    }
+}
+
+#[test]
+fn what_kfd_made_of_atomics() {
+    for (flags, said) in [
+        ("1", "requested"),
+        ("13", "tolerated"),
+        ("5", "tolerated"),
+        ("0", "?"),
+        ("12", "?"),
+        ("many", "?"),
+    ] {
+        let mut tree = Tree::honest();
+        tree.set(File::Link(LinkFolder::Io(1), 0), "flags", flags);
+        let found = Found::of(&tree, &Bus::honest());
+        assert_eq!(found.gpus()[0]["atomics_kfd"], said, "{flags}");
+        found.expect_no_lie();
+    }
+}
+
+#[test]
+fn what_the_bar_holds() {
+    let vram = 8_573_157_376;
+    for (bar0, bar) in [
+        (256 << 20, "small"),
+        ((256 << 20) + 1, "partial"),
+        (1 << 30, "partial"),
+        (vram - 1, "partial"),
+        (vram, "large"),
+        (8 << 30, "large"),
+    ] {
+        let mut bus = Bus::honest();
+        bus.0[0].bar0_bytes = Value::Known(bar0);
+        let gpu = &Found::of(&Tree::honest(), &bus).gpus()[0];
+        assert_eq!(gpu["bar"], bar, "{bar0}");
+    }
+    // Without KFD the size of VRAM is not known: only a small BAR is sure.
+    for (bar0, bar) in [(256 << 20, "small"), (8 << 30, "?")] {
+        let mut bus = Bus::honest();
+        bus.0[0].bar0_bytes = Value::Known(bar0);
+        assert_eq!(Found::of(&Tree::default(), &bus).gpus()[0]["bar"], bar);
+    }
+}
