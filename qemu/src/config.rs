@@ -5,6 +5,13 @@ use std::path::Path;
 use anyhow::{bail, Context, Result};
 use serde::Deserialize;
 
+const KERNELS: &str = "qemu/kernels.toml";
+
+/// Whether a folder is a checkout of this project.
+pub fn is_checkout(folder: &Path) -> bool {
+    folder.join(KERNELS).is_file()
+}
+
 /// `kernels.toml`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,7 +46,7 @@ pub struct Kernel {
 impl Kernels {
     /// Reads `kernels.toml` of the repository.
     pub fn load(repo: &Path) -> Result<Self> {
-        let kernels: Self = read_toml(&repo.join("qemu/kernels.toml"))?;
+        let kernels: Self = read_toml(&repo.join(KERNELS))?;
         if kernels.kernels.is_empty() {
             bail!("qemu/kernels.toml names no kernel");
         }

@@ -70,9 +70,11 @@ pub fn run(context: &Context, filter: Option<&str>) -> Result<ExitCode> {
         total.add(outcome.tally);
     };
 
+    // The logs are read again: another run must not write to them meanwhile.
+    let host_lock = context.cache.exclusive(&context.ui, "host")?;
     let logs = context.cache.root().join("runs/host");
     let host = Host {
-        repo: &context.repo,
+        cargo: &context.cargo,
         logs: &logs,
         ui: &context.ui,
     };
@@ -85,6 +87,7 @@ pub fn run(context: &Context, filter: Option<&str>) -> Result<ExitCode> {
     if wanted.wants_check("clippy") {
         report("clippy", &host.clippy()?);
     }
+    drop(host_lock);
     if wanted.wants_check("symbols") {
         report("symbols", &check_symbols(&ready));
     }

@@ -25,6 +25,7 @@ pub const GUARD: Modules = Modules {
     sources: Sources {
         paths: &["Kbuild", "src", "rust-bindings"],
         endings: &["rs", "h", "bindgen"],
+        made: &["rust-bindings/kfd_uapi.rs"],
         prefix: "",
     },
     products: &["rdna1_kfd_guard.ko"],
@@ -36,6 +37,7 @@ pub const FIXTURE: Modules = Modules {
     sources: Sources {
         paths: &["selftests/fixture/Kbuild", "selftests/fixture"],
         endings: &["c", "h", "sh"],
+        made: &[],
         prefix: "selftests/fixture",
     },
     products: &["navi10_tree.ko", "navi10_stock.ko"],
