@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! Booting a suite, and having it judged. What a boot left is kept in the
 //! cache below `runs/`.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! The data files: which kernels there are, and which suites are booted.
 
 use std::path::Path;

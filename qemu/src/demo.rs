@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! `harness demo`: what the module says of a card, on a stock kernel.
 
 use std::process::ExitCode;

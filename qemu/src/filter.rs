@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! What `harness test --filter` picks.
 
 use anyhow::{bail, Result};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! The checks that run on the host: cargo's tests, rustfmt, clippy.
 
 use std::path::Path;

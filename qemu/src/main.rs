@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! The boot harness: provisions stock kernels, builds the module for them,
 //! boots them under QEMU and judges what came of it.
 

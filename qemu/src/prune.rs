@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! `harness prune`: what the cache holds, and what of it is of no use any more.
 
 use std::path::{Path, PathBuf};

@@ -1,4 +1,6 @@
-//! `harness test`: every check there is, each counted.
+// SPDX-License-Identifier: GPL-2.0
+
+//! `make test`: every check there is, each counted.
 
 use std::process::ExitCode;
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! Building the guest's first process with the host's toolchain.
 
 use std::path::PathBuf;

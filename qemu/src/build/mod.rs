@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! Building: the modules in the build root, the guest's first process with the
 //! host's toolchain, and the initramfs that holds them.
 

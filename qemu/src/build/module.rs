@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! Building kernel modules inside the build root.
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! Copies sources to where they are built. Only what changed is copied, so
 //! that make rebuilds no more than it must.
 

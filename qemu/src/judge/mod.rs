@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! Judging a boot by what it left: a pure function, so that it can itself be
 //! tested against logs of boots that went wrong in known ways.
 
