@@ -93,8 +93,10 @@ pub struct Suites {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Suite {
-    /// The name the guest knows it by.
+    /// What it is called here.
     pub name: String,
+    /// The name the guest knows it by, if another.
+    guest: Option<String>,
     /// What it shows.
     pub about: String,
     /// Words added to the kernel's command line.
@@ -104,13 +106,20 @@ pub struct Suite {
     pub limit_seconds: u64,
     /// The longest that no serial port may say anything.
     pub silence_seconds: u64,
-    /// Whether `harness test` runs it.
+    /// Whether `make test` runs it.
     #[serde(default = "yes")]
     pub in_test: bool,
 }
 
 fn yes() -> bool {
     true
+}
+
+impl Suite {
+    /// The name the guest knows it by.
+    pub fn guest(&self) -> &str {
+        self.guest.as_ref().unwrap_or(&self.name)
+    }
 }
 
 impl Suites {

@@ -14,6 +14,7 @@ mod demo;
 mod filter;
 mod host;
 mod judge;
+mod known;
 mod provision;
 mod prune;
 mod qemu;
