@@ -4,12 +4,23 @@
 # built stands in Kbuild, which the kernel's own build reads.
 
 KERNEL ?= $(shell uname -r)
-CACHE  := $(abspath $(or $(RDNA1_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rdna1-kfd-guard))
+
+# Where downloads and builds are kept. Only what uses it complains if there is
+# no such place: DKMS builds the module without a HOME.
+HOME_CACHE := $(or $(XDG_CACHE_HOME),$(if $(HOME),$(HOME)/.cache))
+CACHE_NAME := $(or $(strip $(RDNA1_CACHE)),$(if $(HOME_CACHE),$(HOME_CACHE)/rdna1-kfd-guard))
+CACHE      := $(if $(word 2,$(CACHE_NAME)),,$(abspath $(CACHE_NAME)))
+NEED_CACHE  = $(if $(CACHE),,$(error $(if $(CACHE_NAME),the cache folder cannot have a blank \
+	in its name: $(CACHE_NAME). Name another with RDNA1_CACHE=folder,no place for the cache: HOME \
+	is not set. Name a folder with RDNA1_CACHE=folder)))
+ifneq ($(CACHE),)
+override export RDNA1_CACHE := $(CACHE)
+endif
 
 # Debian's headers lack the Rust metadata. Where `make metadata` has made it
 # for this kernel, that folder is taken.
 METADATA := $(CACHE)/metadata/$(KERNEL)
-KDIR     ?= $(if $(wildcard $(METADATA)/Makefile),$(METADATA),/lib/modules/$(KERNEL)/build)
+KDIR     ?= $(if $(and $(CACHE),$(wildcard $(METADATA)/Makefile)),$(METADATA),/lib/modules/$(KERNEL)/build)
 
 # The kernel's own compilers, unless the user names others on the command line.
 # The environment's are meant for other programs: the kernel ignores them, too.
@@ -20,12 +31,18 @@ TOOLCHAIN = $(shell $(AS_GIVEN) scripts/toolchain.sh '$(KDIR)')
 # Objects made with another of these must not be mixed in.
 BUILT_WITH = $(KDIR) $(TOOLCHAIN) $(shell stat -c %Y '$(KDIR)/Module.symvers')
 
-# The harness keeps what it downloads and builds in the cache; so do we.
-export CARGO_TARGET_DIR ?= $(CACHE)/cargo-target
+# Each checkout has a target folder of its own, whatever the environment says:
+# cargo takes two checkouts of this for one, and would build the wrong one.
+ifneq ($(CACHE),)
+CHECKOUT := $(firstword $(shell printf %s '$(CURDIR)' | sha256sum | cut -c 1-16))
+export CARGO_TARGET_DIR := $(CACHE)/cargo-target/$(CHECKOUT)
+endif
 # Both count their own jobs: make's would only confuse them.
 CARGO   ?= cargo
 ALONE    = env -u MAKEFLAGS
 HARNESS  = $(CARGO_TARGET_DIR)/release/harness
+RUN      = $(ALONE) $(HARNESS) --repo '$(CURDIR)' $(if $(UPDATE),--update) \
+	$(if $(ALLOW_EXPIRED),--allow-expired-release)
 
 # A staging folder needs no root's rights; the system does.
 STAGE := $(DESTDIR)$(INSTALL_MOD_PATH)
@@ -46,26 +63,30 @@ preflight:
 	@$(AS_GIVEN) scripts/preflight.sh '$(KDIR)'
 
 metadata:
+	$(NEED_CACHE)
 	@scripts/debian-metadata.sh '$(KERNEL)' '$(CACHE)/metadata'
 
 # The first build takes minutes and shows them, later ones are quiet.
 harness:
+	$(NEED_CACHE)
 	@qemu/host-setup.sh
+	@mkdir -p '$(CARGO_TARGET_DIR)' && echo '$(CURDIR)' > '$(CARGO_TARGET_DIR)/checkout'
 	@$(ALONE) $(CARGO) build --locked --release $(if $(wildcard $(HARNESS)),--quiet) -p rdna1-harness
 
 demo: harness
-	@$(ALONE) $(HARNESS) demo $(if $(LIE),--lie '$(LIE)')
+	@$(RUN) demo $(if $(LIE),--lie '$(LIE)')
 
 test: harness
-	@$(ALONE) $(HARNESS) test $(if $(FILTER),--filter '$(FILTER)')
+	@$(RUN) test $(if $(FILTER),--filter '$(FILTER)')
 
 provision resolved: harness
-	@$(ALONE) $(HARNESS) $@
+	@$(RUN) $@
 
 prune: harness
-	@$(ALONE) $(HARNESS) prune $(if $(YES),--yes)
+	@$(RUN) prune $(if $(YES),--yes)
 
 clippy:
+	$(NEED_CACHE)
 	@$(ALONE) $(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
 install:
@@ -90,6 +111,9 @@ help:
 	@echo 'make test         run all checks; the last line counts them'
 	@echo '                    FILTER=glob    only groups of that name, or SUITE/CASE'
 	@echo 'make provision    only fetch and prepare what demo and test need'
+	@echo '                    UPDATE=1       take the newest kernel; so for demo and test'
+	@echo '                    ALLOW_EXPIRED=1   take a mirror whose Release file is expired;'
+	@echo '                                   so for demo and test'
 	@echo 'make resolved     show which kernel and packages were taken'
 	@echo 'make prune        show what the cache holds; YES=1 removes what is not needed'
 	@echo 'make metadata     Debian: make the Rust metadata that its kernel headers lack'
@@ -99,5 +123,5 @@ help:
 	@echo 'make clean        remove what building the module has made'
 	@echo 'make clippy       look over the Rust code on the host'
 	@echo
-	@echo 'Downloads and builds are kept in $(CACHE)'
+	@echo 'Downloads and builds are kept in $(or $(CACHE),no place yet: HOME is not set or has a blank)'
 	@echo '(RDNA1_CACHE=folder for another place).'

@@ -49,7 +49,8 @@ need unshare util-linux
 need setpriv util-linux
 need flock util-linux
 need_file /usr/include/stdio.h libc6-dev
-need_file '/usr/lib/llvm-*/lib/libclang.so* /usr/lib/*/libclang*.so* /usr/lib64/libclang.so*' libclang-dev
+# libclang alone: libclang-cpp, which has a similar name, is another library.
+need_file '/usr/lib/llvm-*/lib/libclang.so* /usr/lib/*/libclang.so* /usr/lib/*/libclang-[0-9]*.so* /usr/lib64/libclang.so*' libclang-dev
 need_file /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring
 need_file '/etc/ssl/certs/ca-certificates.crt' ca-certificates
 

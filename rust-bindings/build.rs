@@ -4,6 +4,7 @@
 
 use std::{
     env,
+    ffi::OsString,
     fs,
     path::{
         Path,
@@ -44,7 +45,7 @@ fn main() -> Result<()> {
 fn headers() -> Result<PathBuf> {
     println!("cargo:rerun-if-env-changed=KFD_UAPI_HEADERS");
     println!("cargo:rerun-if-env-changed=RDNA1_CACHE");
-    if let Some(named) = env::var_os("KFD_UAPI_HEADERS") {
+    if let Some(named) = set("KFD_UAPI_HEADERS") {
         let named = PathBuf::from(named);
         if !has_kfd(&named) {
             bail!(
@@ -86,13 +87,18 @@ fn has_kfd(headers: &Path) -> bool {
 
 /// The harness's cache folder; the same rule as in its `cache.rs`.
 fn cache() -> Option<PathBuf> {
-    if let Some(named) = env::var_os("RDNA1_CACHE") {
+    if let Some(named) = set("RDNA1_CACHE") {
         return Some(named.into());
     }
-    let base = env::var_os("XDG_CACHE_HOME")
+    let base = set("XDG_CACHE_HOME")
         .map(PathBuf::from)
-        .or_else(|| Some(Path::new(&env::var_os("HOME")?).join(".cache")))?;
+        .or_else(|| Some(Path::new(&set("HOME")?).join(".cache")))?;
     Some(base.join("rdna1-kfd-guard"))
+}
+
+/// A variable of the environment; an empty one is as good as none.
+fn set(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
 }
 
 /// The `include/uapi` folders of installed kernel headers, the newest name first.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! Which accelerator runs guests here. That `/dev/kvm` exists says nothing: it
 //! may open, make a virtual machine, and still run no stock kernel. So one is
 //! run for a moment, and the outcome is remembered until the host is rebooted.

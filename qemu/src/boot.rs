@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! Booting a suite, and having it judged. What a boot left is kept in the
 //! cache below `runs/`.
 
@@ -77,8 +79,10 @@ impl Boot<'_> {
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let command_line = format!(
-            "{COMMAND_LINE} rdna1.suite={name} {} {}",
-            self.suite.command_line, self.extra
+            "{COMMAND_LINE} rdna1.suite={} {} {}",
+            self.suite.guest(),
+            self.suite.command_line,
+            self.extra
         );
         std::fs::write(folder.join("command-line"), &command_line)?;
         let mut logs = Logs::create(&folder)?;

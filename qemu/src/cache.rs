@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! The cache folder, and the stages in it.
 //!
 //! A stage is a folder that is made aside and renamed into place when it is

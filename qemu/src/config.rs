@@ -1,9 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! The data files: which kernels there are, and which suites are booted.
 
 use std::path::Path;
 
 use anyhow::{bail, Context, Result};
 use serde::Deserialize;
+
+const KERNELS: &str = "qemu/kernels.toml";
+
+/// Whether a folder is a checkout of this project.
+pub fn is_checkout(folder: &Path) -> bool {
+    folder.join(KERNELS).is_file()
+}
 
 /// `kernels.toml`.
 #[derive(Debug, Deserialize)]
@@ -39,7 +48,7 @@ pub struct Kernel {
 impl Kernels {
     /// Reads `kernels.toml` of the repository.
     pub fn load(repo: &Path) -> Result<Self> {
-        let kernels: Self = read_toml(&repo.join("qemu/kernels.toml"))?;
+        let kernels: Self = read_toml(&repo.join(KERNELS))?;
         if kernels.kernels.is_empty() {
             bail!("qemu/kernels.toml names no kernel");
         }
@@ -84,8 +93,10 @@ pub struct Suites {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Suite {
-    /// The name the guest knows it by.
+    /// What it is called here.
     pub name: String,
+    /// The name the guest knows it by, if another.
+    guest: Option<String>,
     /// What it shows.
     pub about: String,
     /// Words added to the kernel's command line.
@@ -95,13 +106,20 @@ pub struct Suite {
     pub limit_seconds: u64,
     /// The longest that no serial port may say anything.
     pub silence_seconds: u64,
-    /// Whether `harness test` runs it.
+    /// Whether `make test` runs it.
     #[serde(default = "yes")]
     pub in_test: bool,
 }
 
 fn yes() -> bool {
     true
+}
+
+impl Suite {
+    /// The name the guest knows it by.
+    pub fn guest(&self) -> &str {
+        self.guest.as_ref().unwrap_or(&self.name)
+    }
 }
 
 impl Suites {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! Initramfs archives ("newc" cpio), as the kernel unpacks them. Archives may
 //! follow one another in a file.
 

@@ -1,4 +1,6 @@
-//! `harness demo`: what the module says of a card, on a stock kernel.
+// SPDX-License-Identifier: GPL-2.0
+
+//! `make demo`: what the module says of a card, on a stock kernel.
 
 use std::process::ExitCode;
 
@@ -7,15 +9,19 @@ use anyhow::{bail, Result};
 use crate::accel::Accelerator;
 use crate::boot::Boot;
 use crate::config::Suites;
+use crate::known;
 use crate::Context;
 
 const TAIL: usize = 20;
 
 /// Boots the demo, its output going to standard output.
 pub fn run(context: &Context, lie: Option<&str>) -> Result<ExitCode> {
-    let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if lie.is_some_and(|l| l.is_empty() || !l.chars().all(word)) {
-        bail!("--lie wants the name of a rule, such as bank-flags");
+    let lie = lie.filter(|l| *l != "none");
+    if let Some(lie) = lie {
+        let rules = known::rules(&context.repo)?;
+        if !rules.iter().any(|rule| rule == lie) {
+            bail!("no rule is named {lie:?}; there is: {}", rules.join(" "));
+        }
     }
     let ready = context.provision()?;
     let products = context.builder(&ready)?.build()?;

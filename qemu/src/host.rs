@@ -1,18 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! The checks that run on the host: cargo's tests, rustfmt, clippy.
 
 use std::path::Path;
 
 use anyhow::{bail, Context, Result};
 
-use crate::build::cargo;
+use crate::cargo::Cargo;
 use crate::run::{self, Log};
 use crate::tally::{Outcome, Tally};
 use crate::ui::Ui;
 
 /// Where the checks run, and where their logs go.
 pub struct Host<'a> {
-    /// The repository.
-    pub repo: &'a Path,
+    /// How cargo is run.
+    pub cargo: &'a Cargo,
     /// The folder for logs.
     pub logs: &'a Path,
     /// How progress is shown.
@@ -24,10 +26,8 @@ impl Host<'_> {
     pub fn tests(&self) -> Result<Outcome> {
         let log = Log::create(self.logs.join("host-tests.log"))?;
         let activity = self.ui.begin("host tests");
-        let mut command = cargo();
-        command
-            .current_dir(self.repo)
-            .args(["test", "--workspace", "--no-fail-fast"]);
+        let mut command = self.cargo.command();
+        command.args(["test", "--locked", "--workspace", "--no-fail-fast"]);
         let result = run::logged(&mut command, &log, Some(&activity));
         activity.done("");
         Ok(judge_tests(&log.text(), result))
@@ -46,6 +46,7 @@ impl Host<'_> {
     pub fn clippy(&self) -> Result<Outcome> {
         let words = [
             "clippy",
+            "--locked",
             "--workspace",
             "--all-targets",
             "--color=never",
@@ -57,16 +58,12 @@ impl Host<'_> {
     }
 
     fn check(&self, name: &str, component: &str, words: &[&str]) -> Result<Outcome> {
-        if run::output(cargo().args([component, "--version"])).is_err() {
+        if run::output(self.cargo.command().args([component, "--version"])).is_err() {
             return Ok(Outcome::skipped(format!("no cargo {component} here")));
         }
         let log = Log::create(self.logs.join(format!("{name}.log")))?;
         let activity = self.ui.begin(name);
-        let result = run::logged(
-            cargo().current_dir(self.repo).args(words),
-            &log,
-            Some(&activity),
-        );
+        let result = run::logged(self.cargo.command().args(words), &log, Some(&activity));
         activity.done("");
         Ok(Outcome::of(result.map(|()| String::new())))
     }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! The boot harness: provisions stock kernels, builds the module for them,
 //! boots them under QEMU and judges what came of it.
 
@@ -5,12 +7,14 @@ mod accel;
 mod boot;
 mod build;
 mod cache;
+mod cargo;
 mod config;
 mod cpio;
 mod demo;
 mod filter;
 mod host;
 mod judge;
+mod known;
 mod provision;
 mod prune;
 mod qemu;
@@ -22,11 +26,12 @@ mod ui;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{bail, Context as _, Result};
 use clap::{Args, Parser, Subcommand};
 
 use build::{elf, Builder};
 use cache::Cache;
+use cargo::Cargo;
 use config::Kernels;
 use provision::{Provision, Ready};
 use run::Privilege;
@@ -43,6 +48,9 @@ struct Cli {
 
 #[derive(Args)]
 struct Options {
+    /// The checkout to work on (default: the one of the current folder)
+    #[arg(long, global = true, value_name = "FOLDER")]
+    repo: Option<PathBuf>,
     /// A kernel of qemu/kernels.toml (default: the first)
     #[arg(long, global = true, value_name = "NAME")]
     kernel: Option<String>,
@@ -89,6 +97,7 @@ enum Command {
 struct Context {
     repo: PathBuf,
     cache: Cache,
+    cargo: Cargo,
     ui: Ui,
     privilege: Privilege,
     kernels: Kernels,
@@ -97,10 +106,11 @@ struct Context {
 
 impl Context {
     fn new(options: Options) -> Result<Self> {
-        let repo = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let repo = repo.canonicalize()?;
+        let repo = checkout(options.repo.as_deref())?;
+        let cache = Cache::open()?;
         Ok(Self {
-            cache: Cache::open()?,
+            cargo: Cargo::new(&repo, &cache),
+            cache,
             ui: Ui::new(),
             privilege: Privilege::detect(),
             kernels: Kernels::load(&repo)?,
@@ -130,6 +140,7 @@ impl Context {
         let kernel = &self.kernel()?.name;
         Ok(Builder {
             repo: &self.repo,
+            cargo: &self.cargo,
             cache: &self.cache,
             ui: &self.ui,
             privilege: &self.privilege,
@@ -138,6 +149,29 @@ impl Context {
             busy: self.cache.lock_file(&format!("{kernel}.build.busy")),
         })
     }
+}
+
+/// The checkout named, or the one that the current folder is in. Never that
+/// which this program was built from: it may be another one, or gone.
+fn checkout(named: Option<&Path>) -> Result<PathBuf> {
+    if let Some(named) = named {
+        let folder = named
+            .canonicalize()
+            .with_context(|| format!("--repo {}", named.display()))?;
+        if !config::is_checkout(&folder) {
+            bail!("--repo {}: no checkout of rdna1_kfd_guard", named.display());
+        }
+        return Ok(folder);
+    }
+    let here = std::env::current_dir().context("the current folder is gone")?;
+    let found = here.ancestors().find(|folder| config::is_checkout(folder));
+    let Some(found) = found else {
+        bail!(
+            "{} is in no checkout of rdna1_kfd_guard: go to one, or name it with --repo",
+            here.display()
+        );
+    };
+    Ok(found.canonicalize()?)
 }
 
 fn main() -> ExitCode {

@@ -1,44 +1,81 @@
-//! `harness prune`: what the cache holds, and what of it nobody names any more.
+// SPDX-License-Identifier: GPL-2.0
 
-use std::path::Path;
+//! `harness prune`: what the cache holds, and what of it is of no use any more.
+
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use crate::cache::Cache;
+use crate::config;
 use crate::run;
 use crate::Context;
 
-/// Says what there is; removes the unnamed only when told so.
+/// In a target folder that the Makefile made: whose it is.
+const CHECKOUT: &str = "checkout";
+
+/// Says what there is; removes what is of no use only when told so.
 pub fn run(context: &Context, yes: bool) -> Result<()> {
     let cache = &context.cache;
     println!("cache: {}", cache.root().display());
-    let mut unnamed = Vec::new();
+    let mut useless = Vec::new();
     for kernel in cache.kernels() {
         let folder = cache.kernel(&kernel);
         let named = context.kernels.names().any(|n| n == kernel);
         let remark = if named { "" } else { "  not in kernels.toml" };
         println!("{:>7}  kernels/{kernel}{remark}", size(&folder));
         if !named {
-            unnamed.push(kernel);
+            useless.push(folder);
         }
     }
-    for other in ["cargo-target", "metadata", "runs"] {
+    for (folder, checkout) in targets(cache) {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        let in_use = checkout.as_ref().is_some_and(|c| config::is_checkout(c));
+        let whose = match checkout {
+            Some(checkout) if in_use => format!("of {}", checkout.display()),
+            Some(checkout) => format!("of {}, no checkout now", checkout.display()),
+            None => "of no checkout".to_owned(),
+        };
+        println!("{:>7}  cargo-target/{name}  {whose}", size(&folder));
+        if !in_use {
+            useless.push(folder);
+        }
+    }
+    for other in ["metadata", "runs"] {
         let folder = cache.root().join(other);
         if folder.exists() {
             println!("{:>7}  {other}", size(&folder));
         }
     }
-    if unnamed.is_empty() {
+    if useless.is_empty() {
         println!("nothing to prune");
     } else if yes {
         context.privilege.obtain()?;
-        for kernel in unnamed {
-            context.privilege.remove_tree(&cache.kernel(&kernel))?;
-            println!("removed kernels/{kernel}");
+        for folder in useless {
+            context.privilege.remove_tree(&folder)?;
+            println!("removed {}", folder.display());
         }
     } else {
-        println!("`harness prune --yes` removes what kernels.toml does not name");
+        println!("`make prune YES=1` removes what is not needed");
     }
     Ok(())
+}
+
+/// What lies in `cargo-target`, and the checkout that it says it is of.
+fn targets(cache: &Cache) -> Vec<(PathBuf, Option<PathBuf>)> {
+    let entries = std::fs::read_dir(cache.root().join("cargo-target"));
+    let mut found: Vec<_> = entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| {
+            let named = std::fs::read_to_string(entry.path().join(CHECKOUT));
+            let checkout = named.ok().map(|text| text.trim_end().into());
+            (entry.path(), checkout)
+        })
+        .collect();
+    found.sort();
+    found
 }
 
 fn size(path: &Path) -> String {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! One run of QEMU: the serial ports are read as they speak, and a watchdog
 //! outside the guest ends what hangs.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! Running other programs: their output goes to a log, and they die with us.
 
 use std::collections::VecDeque;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! Counting, and what is printed of it.
 
 use std::fmt;

@@ -1,5 +1,8 @@
-//! `harness test`: every check there is, each counted.
+// SPDX-License-Identifier: GPL-2.0
 
+//! `make test`: every check there is, each counted.
+
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{bail, Result};
@@ -11,6 +14,7 @@ use crate::config::{Suite, Suites};
 use crate::filter::Filter;
 use crate::host::Host;
 use crate::judge::{ktap, Kind};
+use crate::known;
 use crate::provision::{symbols, Ready};
 use crate::tally::{Outcome, Tally};
 use crate::Context;
@@ -42,7 +46,7 @@ pub fn list(context: &Context) -> Result<()> {
     for (name, about) in GROUPS {
         println!("{name:<14}{about}");
     }
-    for suite in Suites::load(&context.repo)?.iter().filter(|s| s.in_test) {
+    for suite in in_test(&Suites::load(&context.repo)?) {
         println!("{:<14}{}", suite.name, suite.about);
     }
     Ok(())
@@ -52,15 +56,9 @@ pub fn list(context: &Context) -> Result<()> {
 pub fn run(context: &Context, filter: Option<&str>) -> Result<ExitCode> {
     let suites = Suites::load(&context.repo)?;
     let wanted = Filter::parse(filter)?;
-    let known = GROUPS
-        .iter()
-        .map(|(name, _)| *name)
-        .chain(suites.iter().map(|s| s.name.as_str()));
-    if !known.into_iter().any(|name| wanted.wants(name)) {
-        bail!(
-            "nothing is named {}; `harness test --list` shows what is",
-            filter.unwrap_or_default()
-        );
+    let to_boot = pick(&context.repo, &suites, &wanted)?;
+    if to_boot.is_empty() && !GROUPS.iter().any(|(name, _)| wanted.wants_check(name)) {
+        bail!(picks_nothing(filter.unwrap_or_default(), &suites, &wanted));
     }
     // The host's tests read the headers of the provisioned kernel.
     let ready = context.provision()?;
@@ -70,9 +68,11 @@ pub fn run(context: &Context, filter: Option<&str>) -> Result<ExitCode> {
         total.add(outcome.tally);
     };
 
+    // The logs are read again: another run must not write to them meanwhile.
+    let host_lock = context.cache.exclusive(&context.ui, "host")?;
     let logs = context.cache.root().join("runs/host");
     let host = Host {
-        repo: &context.repo,
+        cargo: &context.cargo,
         logs: &logs,
         ui: &context.ui,
     };
@@ -85,14 +85,11 @@ pub fn run(context: &Context, filter: Option<&str>) -> Result<ExitCode> {
     if wanted.wants_check("clippy") {
         report("clippy", &host.clippy()?);
     }
+    drop(host_lock);
     if wanted.wants_check("symbols") {
         report("symbols", &check_symbols(&ready));
     }
 
-    let to_boot: Vec<_> = suites
-        .iter()
-        .filter(|s| s.in_test && wanted.wants(&s.name))
-        .collect();
     let needs_build = ["module", "lint", "layout"];
     if !to_boot.is_empty() || needs_build.iter().any(|group| wanted.wants_check(group)) {
         let builder = context.builder(&ready)?;
@@ -119,12 +116,59 @@ pub fn run(context: &Context, filter: Option<&str>) -> Result<ExitCode> {
         }
     }
 
+    if total.passed == 0 && total.failed == 0 {
+        println!("nothing passed: all that was picked was skipped");
+    }
     println!("{total}");
     Ok(if total.failed == 0 && total.passed > 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// The suites to boot: those with none of the wanted cases are left out.
+fn pick<'s>(repo: &Path, suites: &'s Suites, wanted: &Filter) -> Result<Vec<&'s Suite>> {
+    let guest = known::guest_suites(repo)?;
+    let has_wanted = |suite: &Suite| {
+        let known = guest.iter().find(|known| known.name == suite.guest());
+        let cases = known.and_then(|known| known.cases.as_ref());
+        // Not known here: the guest will tell.
+        cases.is_none_or(|cases| cases.iter().any(|case| wanted.wants_case(case)))
+    };
+    let mut suites: Vec<_> = in_test(suites).filter(|s| wanted.wants(&s.name)).collect();
+    suites.retain(|suite| has_wanted(suite));
+    Ok(suites)
+}
+
+fn in_test(suites: &Suites) -> impl Iterator<Item = &Suite> {
+    suites.iter().filter(|s| s.in_test)
+}
+
+/// Why a filter picks nothing.
+fn picks_nothing(filter: &str, suites: &Suites, wanted: &Filter) -> String {
+    let cases = wanted.cases.as_deref().unwrap_or_default();
+    let named: Vec<_> = in_test(suites)
+        .map(|s| s.name.as_str())
+        .filter(|name| wanted.wants(name))
+        .collect();
+    if !named.is_empty() {
+        return format!(
+            "FILTER={filter} picks nothing: no case {cases} in {}",
+            named.join(", ")
+        );
+    }
+    let groups = GROUPS.iter().map(|(name, _)| *name);
+    if let Some(check) = groups.clone().find(|name| wanted.wants(name)) {
+        return format!("FILTER={filter} picks nothing: {check} is no suite and has no cases");
+    }
+    let names: Vec<_> = groups
+        .chain(in_test(suites).map(|s| s.name.as_str()))
+        .collect();
+    format!(
+        "FILTER={filter} picks nothing; there is: {}",
+        names.join(" ")
+    )
 }
 
 fn boot_all(

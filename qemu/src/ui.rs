@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! Progress: a moving line on a terminal, plain short lines elsewhere.
 
 use std::io::IsTerminal;

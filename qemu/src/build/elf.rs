@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! What a built module holds: its size, and whether it can panic.
 
 use std::path::Path;

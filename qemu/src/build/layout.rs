@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! Does the fixture lay out amdgpu's structures as the stock amdgpu.ko does?
 //! It hands them over, so on any difference nothing it shows can be trusted.
 

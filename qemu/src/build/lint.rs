@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! Do clippy, with the kernel's own settings, and rustfmt find the module as
 //! it should be? The host's `cargo clippy` sees only the part that it shares.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! Building: the modules in the build root, the guest's first process with the
 //! host's toolchain, and the initramfs that holds them.
 
@@ -14,9 +16,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-pub use init::cargo;
-
 use crate::cache::{Cache, LockGuard};
+use crate::cargo::Cargo;
 use crate::cpio::Archive;
 use crate::provision::Ready;
 use crate::run::Privilege;
@@ -26,6 +27,8 @@ use crate::ui::Ui;
 pub struct Builder<'a> {
     /// The sources.
     pub repo: &'a Path,
+    /// How cargo is run.
+    pub cargo: &'a Cargo,
     /// Where products are kept.
     pub cache: &'a Cache,
     /// How progress is shown.

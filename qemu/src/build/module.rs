@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! Building kernel modules inside the build root.
 
 use std::path::{Path, PathBuf};
@@ -25,6 +27,7 @@ pub const GUARD: Modules = Modules {
     sources: Sources {
         paths: &["Kbuild", "src", "rust-bindings"],
         endings: &["rs", "h", "bindgen"],
+        made: &["rust-bindings/kfd_uapi.rs"],
         prefix: "",
     },
     products: &["rdna1_kfd_guard.ko"],
@@ -36,6 +39,7 @@ pub const FIXTURE: Modules = Modules {
     sources: Sources {
         paths: &["selftests/fixture/Kbuild", "selftests/fixture"],
         endings: &["c", "h", "sh"],
+        made: &[],
         prefix: "selftests/fixture",
     },
     products: &["navi10_tree.ko", "navi10_stock.ko"],

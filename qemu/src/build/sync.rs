@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! Copies sources to where they are built. Only what changed is copied, so
 //! that make rebuilds no more than it must.
 
@@ -16,6 +18,8 @@ pub struct Sources {
     pub paths: &'static [&'static str],
     /// The endings that sources in folders have.
     pub endings: &'static [&'static str],
+    /// Files among these that a build makes: never a checkout's own.
+    pub made: &'static [&'static str],
     /// What is cut from the front of the paths.
     pub prefix: &'static str,
 }
@@ -68,7 +72,7 @@ impl Sources {
                 .is_some_and(|e| self.endings.iter().any(|wanted| e == *wanted));
             if entry.file_type()?.is_dir() {
                 self.find(repo, &path, found)?;
-            } else if is_source {
+            } else if is_source && !self.made.iter().any(|made| path == Path::new(made)) {
                 found.insert(path);
             }
         }
@@ -92,11 +96,14 @@ fn copy_if_changed(from: &Path, to: &Path) -> Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use super::*;
 
     const SOURCES: Sources = Sources {
         paths: &["Kbuild", "src"],
         endings: &["rs"],
+        made: &["src/made.rs"],
         prefix: "",
     };
 
@@ -110,16 +117,43 @@ mod tests {
         fs::write(src.join("one.rs"), "1").expect("a file");
         fs::write(src.join("two.rs"), "2").expect("a file");
         fs::write(src.join("two.o"), "an in-tree build's").expect("a file");
+        fs::write(src.join("made.rs"), "an in-tree build's").expect("a file");
 
         assert!(SOURCES.sync(repo.path(), to.path()).expect("synced"));
         assert!(!SOURCES.sync(repo.path(), to.path()).expect("synced"));
         assert!(!to.path().join("src/two.o").exists());
+        assert!(!to.path().join("src/made.rs").exists());
 
         fs::write(to.path().join("src/one.o"), "ours").expect("a file");
         fs::remove_file(src.join("two.rs")).expect("removed");
         assert!(SOURCES.sync(repo.path(), to.path()).expect("synced"));
         assert!(!to.path().join("src/two.rs").exists());
         assert!(to.path().join("src/one.o").exists());
+    }
+
+    /// Two checkouts share a build: what counts is what a file holds, not how
+    /// old it is, nor its size.
+    #[test]
+    fn an_older_file_that_differs_comes_too_and_is_new_to_make() {
+        let to = tempfile::tempdir().expect("a folder");
+        for (text, age) in [("1", 0), ("2", 1_000_000)] {
+            let repo = tempfile::tempdir().expect("a folder");
+            fs::create_dir(repo.path().join("src")).expect("a folder");
+            fs::write(repo.path().join("Kbuild"), text).expect("a file");
+            let file = fs::File::options()
+                .append(true)
+                .open(repo.path().join("Kbuild"))
+                .expect("a file");
+            let then = SystemTime::now() - Duration::from_secs(age);
+            file.set_modified(then).expect("a time");
+
+            let before = SystemTime::now() - Duration::from_secs(1);
+            assert!(SOURCES.sync(repo.path(), to.path()).expect("synced"));
+            let synced = to.path().join("Kbuild");
+            assert_eq!(fs::read_to_string(&synced).expect("a file"), text);
+            let time = fs::metadata(&synced).and_then(|m| m.modified());
+            assert!(time.expect("a time") >= before);
+        }
     }
 
     #[test]

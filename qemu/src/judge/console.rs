@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! What the kernel's console tells.
 
 use std::sync::LazyLock;

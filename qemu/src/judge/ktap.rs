@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! Reading the guest's KTAP stream.
 
 /// One case.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! Judging a boot by what it left: a pure function, so that it can itself be
 //! tested against logs of boots that went wrong in known ways.
 
@@ -202,12 +204,17 @@ fn judge_stream(stream: &Stream, text: &str, reasons: &mut Vec<Reason>) {
         );
     }
     if !closing.pass && failed == 0 {
-        let why = stream.notes.last().map_or("", String::as_str);
-        add(
-            reasons,
-            Kind::GuestSaysFail,
-            format!("though no case failed: {why}"),
-        );
+        // The cause stands before the cases or after them: tell all of it.
+        let before = stream.cases.first().map_or(&[][..], |case| &case.notes);
+        let notes: Vec<_> = before.iter().chain(&stream.notes).collect();
+        let mut text = "though no case failed".to_owned();
+        if notes.is_empty() {
+            text.push_str(", and it does not say why");
+        }
+        for note in notes {
+            text.push_str(&format!("\n  {note}"));
+        }
+        add(reasons, Kind::GuestSaysFail, text);
     }
     if stream.plan != Some(ran) {
         let what = format!("{planned} cases planned, {ran} came");

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! Choosing a kernel from a suite's list of packages.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! Running commands inside a build root.
 
 use std::path::{Path, PathBuf};

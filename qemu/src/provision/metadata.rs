@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! The Rust metadata that Debian's headers package lacks, made anew.
 
 use std::path::Path;

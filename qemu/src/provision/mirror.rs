@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! Which Debian mirror to use: the one the host already uses.
 
 use std::path::Path;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! Provisioning: from nothing to all that building and booting needs.
 
 mod choose;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! depmod's `modules.dep`: what a module needs to be loaded before it.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! The kernel's packages, and its source.
 
 use anyhow::{Context, Result};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! `resolved.toml`: what was resolved, for people to read.
 
 use std::fmt::Write as _;
@@ -64,7 +66,7 @@ pub fn write(provision: &Provision, ready: &Ready) -> Result<()> {
 fn read(cache: &Cache, kernel: &str) -> Result<Record> {
     let path = cache.kernel(kernel).join("resolved.toml");
     let text = std::fs::read_to_string(&path).with_context(|| {
-        format!("nothing is resolved for {kernel} yet; `harness provision` does it")
+        format!("nothing is resolved for {kernel} yet; `make provision` does it")
     })?;
     toml::from_str(&text).with_context(|| format!("cannot use {}", path.display()))
 }

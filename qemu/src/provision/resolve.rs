@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! Which kernel the suite has now.
 
 use anyhow::{Context, Result};
@@ -12,7 +14,7 @@ pub const APT_OPTIONS: &str = "-o Dir::Etc::SourceList=/mnt/lists/sources.list \
      -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists=/mnt/lists/lists \
      -o APT::Sandbox::User=root -o Acquire::Languages=none -o Dpkg::Use-Pty=0";
 
-/// Asks the suite. The answer is kept until `--update` is given.
+/// Asks the suite. The answer is kept until an update is asked for.
 pub fn ensure(provision: &Provision, root: &Built) -> Result<(Built, Choice)> {
     let kernel = provision.kernel;
     let mut inputs = vec![

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! The build root: a Debian release with the kernel's compilers.
 
 use anyhow::{bail, Context, Result};
@@ -72,7 +74,7 @@ pub fn explain(log: &str, error: anyhow::Error) -> Result<()> {
         bail!(
             "the mirror serves an expired Release file: its list of packages is older than \
              Debian vouches for.\n\
-             Try another mirror; or, if you trust this one, repeat with --allow-expired-release.\n\
+             Try another mirror; or, if you trust this one, `make provision ALLOW_EXPIRED=1`.\n\
              {error:#}"
         );
     }
@@ -110,7 +112,7 @@ mod tests {
         let log = "E: Release file for http://mirror.example/debian/dists/trixie/InRelease is \
                    expired (invalid since 69d 20h 17min 50s). Updates for this repository will \
                    not be applied.\n";
-        assert!(explained(log).contains("--allow-expired-release"));
+        assert!(explained(log).contains("ALLOW_EXPIRED=1"));
     }
 
     #[test]

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! What the guest takes from the stock kernel: its image and some modules.
 
 use std::fs::File;

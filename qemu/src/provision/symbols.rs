@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
 //! Are the regenerated Rust symbols those of the stock kernel?
 //!
 //! A mangled name holds a hash of its crate's identity, so equal names mean

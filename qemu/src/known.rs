@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the sources name: the guest's suites with their cases, and the rules.
+//!
+//! Read from the text itself, so that a wrong word is told before anything is
+//! fetched, built or booted, and so that no second list can go stale.
+
+use std::path::Path;
+
+use anyhow::{bail, Context, Result};
+use regex::Regex;
+
+const GUEST: &str = "selftests/init/src";
+const RULES: &str = "src/rules";
+
+/// A suite as the guest knows it.
+#[derive(Debug)]
+pub struct GuestSuite {
+    /// Its name.
+    pub name: String,
+    /// Its cases; none where they are written in a way that is not understood.
+    pub cases: Option<Vec<String>>,
+}
+
+/// The suites of the guest's table.
+pub fn guest_suites(repo: &Path) -> Result<Vec<GuestSuite>> {
+    let file = repo.join(GUEST).join("cases.rs");
+    let text = read(&file)?;
+    let table = table(&text, "SUITES")
+        .with_context(|| format!("no table of suites in {}", file.display()))?;
+    let row = Regex::new(r#"\(\s*"([^"]+)",\s*(?:(\w+)::)?(\w+)\s*,?\s*\)"#)?;
+    let mut suites = Vec::new();
+    for found in row.captures_iter(table) {
+        let cases = match found.get(2) {
+            Some(module) => {
+                let file = format!("{GUEST}/cases/{}.rs", module.as_str());
+                read(&repo.join(file)).map_or(None, |text| cases(&text, &found[3]))
+            }
+            None => cases(&text, &found[3]),
+        };
+        suites.push(GuestSuite {
+            name: found[1].to_owned(),
+            cases,
+        });
+    }
+    if suites.is_empty() {
+        bail!("no suite in the table of {}", file.display());
+    }
+    Ok(suites)
+}
+
+/// The names of the rules, sorted.
+pub fn rules(repo: &Path) -> Result<Vec<String>> {
+    let folder = repo.join(RULES);
+    let name = Regex::new(r#"\bname: "([a-z0-9-]+)""#)?;
+    let mut names = Vec::new();
+    let entries =
+        std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|e| e == "rs") {
+            let text = read(&path)?;
+            names.extend(name.captures_iter(&text).map(|found| found[1].to_owned()));
+        }
+    }
+    if names.is_empty() {
+        bail!("no rule in {}", folder.display());
+    }
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
+/// What stands in `const NAME: ... = &[ ... ];`.
+fn table<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    let (_, rest) = text.split_once(&format!("const {name}: "))?;
+    let (_, rest) = rest.split_once("= &[")?;
+    Some(rest.split_once("];")?.0)
+}
+
+fn cases(text: &str, name: &str) -> Option<Vec<String>> {
+    let table = table(text, name)?;
+    let case = Regex::new(r#"Case::\w+\(\s*"([^"]+)""#).ok()?;
+    let names: Vec<_> = case
+        .captures_iter(table)
+        .map(|found| found[1].to_owned())
+        .collect();
+    // Anything else among them, and the list would not be whole.
+    let whole = !names.is_empty() && names.len() == table.matches("Case::").count();
+    whole.then_some(names)
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::config::Suites;
+
+    fn repo() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    }
+
+    #[test]
+    fn every_suite_of_the_guest_is_booted_and_no_other() {
+        let guest = guest_suites(&repo()).expect("the guest's table");
+        let guest: BTreeSet<_> = guest.iter().map(|s| s.name.as_str()).collect();
+        let suites = Suites::load(&repo()).expect("suites.toml");
+        let booted: BTreeSet<_> = suites
+            .iter()
+            .filter(|s| s.in_test)
+            .map(|s| s.guest())
+            .collect();
+        assert_eq!(guest, booted);
+        for name in ["no-amdgpu", "debugfs-off", "tree", "stock", "demo"] {
+            assert!(booted.contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_cases_of_every_suite_are_understood() {
+        for suite in guest_suites(&repo()).expect("the guest's table") {
+            let cases = suite.cases.unwrap_or_default();
+            assert!(!cases.is_empty(), "{}", suite.name);
+        }
+    }
+
+    #[test]
+    fn a_list_that_is_not_understood_is_none() {
+        let one = "const A: &[Case] = &[Case::new(\n\"one\", f)];";
+        assert_eq!(cases(one, "A"), Some(vec!["one".to_owned()]));
+        assert_eq!(cases("const A: &[Case] = &[Case::new(ONE, f)];", "A"), None);
+        assert_eq!(cases("const A: &[Case] = OTHERS;", "A"), None);
+    }
+
+    #[test]
+    fn the_rules_are_found() {
+        let rules = rules(&repo()).expect("rules");
+        let files = std::fs::read_dir(repo().join(RULES)).expect("a folder");
+        assert!(rules.iter().any(|r| r == "bank-flags") && rules.len() <= files.count());
+    }
+}
