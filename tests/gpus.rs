@@ -117,3 +117,45 @@ fn what_the_bar_holds() {
         assert_eq!(Found::of(&Tree::default(), &bus).gpus()[0]["bar"], bar);
     }
 }
+
+#[test]
+fn the_speed_of_a_link() {
+    for (code, speed) in [
+        (Value::Known(1), "2.5"),
+        (Value::Known(2), "5"),
+        (Value::Known(3), "8"),
+        (Value::Known(4), "16"),
+        (Value::Known(5), "32"),
+        (Value::Known(6), "64"),
+        (Value::Known(0), "?"),
+        (Value::Known(7), "?"),
+        (Value::Unreadable, "?"),
+    ] {
+        let mut bus = Bus::honest();
+        bus.0[0].link.speed_code = code;
+        let gpu = &Found::of(&Tree::honest(), &bus).gpus()[0];
+        assert_eq!(gpu["link_gts"], speed, "{code:?}");
+        assert_eq!(gpu["link_gts_max"], "?");
+    }
+}
+
+#[test]
+fn the_board_of_a_revision() {
+    for (revision, board) in [
+        (0xc0, "RX-5700-XT-50th-Anniversary"),
+        (0xc1, "RX-5700-XT"),
+        (0xc2, "RX-5600M"),
+        (0xc3, "RX-5700M"),
+        (0xc4, "RX-5700"),
+        (0xc5, "RX-5700-XT"),
+        (0xca, "RX-5600-XT"),
+        (0xcb, "RX-5600-OEM"),
+        (0xc6, "?"),
+        (0x00, "?"),
+    ] {
+        let mut bus = Bus::honest();
+        bus.0[0].revision = Value::Known(revision);
+        let gpu = &Found::of(&Tree::honest(), &bus).gpus()[0];
+        assert_eq!(gpu["board"], board, "{revision:#x}");
+    }
+}

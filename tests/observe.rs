@@ -208,3 +208,48 @@ fn a_node_that_is_being_taken_away_is_unknown() {
     found.expect_no_lie();
     assert_eq!(found.tally.unstable_scans, 1);
 }
+
+#[test]
+fn a_bank_that_changes_with_every_look_is_unknown() {
+    fn other(tree: &mut Tree) {
+        let flags = format!("{}", 1 + tree.listings);
+        tree.set(BANK, "flags", &flags);
+    }
+    let mut tree = Tree::honest();
+    tree.after_listing = Some(other);
+    Found::of(&tree, &Bus::honest()).expect_all_unknown();
+}
+
+/// What KFD counted as a change lies between the looks.
+const ANOTHER_GENERATION: [fn(&mut Tree); 6] = [
+    |tree| tree.put(File::GenerationId, "1\n"),
+    |tree| tree.put(File::GenerationId, "2\n"),
+    |tree| tree.put(File::GenerationId, "3\n"),
+    |tree| tree.put(File::GenerationId, "4\n"),
+    |tree| tree.put(File::GenerationId, "5\n"),
+    |tree| tree.put(File::GenerationId, "6\n"),
+];
+
+#[test]
+fn a_lie_is_not_believed_over_a_change() {
+    let mut tree = Tree::honest();
+    tree.set(BANK, "flags", "1");
+    tree.before_walk = ANOTHER_GENERATION.to_vec();
+    let found = Found::of(&tree, &Bus::honest());
+    found.expect_all_unknown();
+    assert_eq!(found.tally.unstable_scans, 1);
+}
+
+#[test]
+fn an_absence_is_not_believed_over_a_change() {
+    let mut tree = Tree::honest();
+    tree.folders.insert(Folder::Nodes.to_string(), Ok(vec![0]));
+    tree.before_walk = ANOTHER_GENERATION.to_vec();
+    let mut bus = Bus::honest();
+    bus.0[0].driver = Driver::Named(Name::new(b"amdgpu").unwrap());
+    let gpu = &Found::of(&tree, &bus).gpus()[0];
+    assert_eq!(
+        (gpu["kfd"].as_str(), gpu["reason"].as_str()),
+        ("unreadable", "unknown")
+    );
+}

@@ -20,6 +20,7 @@ use rdna1_kfd_guard::{
         },
         value::Value, //
     },
+    observe::ATTEMPTS,
     rules::RULES, //
 };
 
@@ -214,6 +215,8 @@ fn links_that_are_announced_and_not_there_are_unknown() {
             });
             assert_eq!(found.rules("lie"), [""; 0]);
             assert!(found.rules("unknown").contains(&"link-coherent".to_owned()));
+            // They may be on their way.
+            assert_eq!(found.tally.scans, u64::from(ATTEMPTS));
         }
     }
 }

@@ -209,3 +209,23 @@ fn two_cards_keep_their_facts_apart() {
         ]
     );
 }
+
+#[test]
+fn the_names_of_heaps() {
+    for (heap_type, name) in [
+        ("0", "system"),
+        ("1", "fb_public"),
+        ("2", "fb_private"),
+        ("3", "gds"),
+        ("4", "lds"),
+        ("5", "scratch"),
+        ("6", "other(6)"),
+        ("18446744073709551615", "other(18446744073709551615)"),
+        ("x", "?"),
+    ] {
+        let mut tree = Tree::honest();
+        tree.set(File::Bank(1, 0), "heap_type", heap_type);
+        let heap = &Found::of(&tree, &Bus::honest()).heaps()[0];
+        assert_eq!(heap["heap"], name);
+    }
+}
