@@ -70,6 +70,7 @@ const TREE: &[Case] = &[
     Case::new("truth-5600xt-large-bar", cards::truth_5600xt_large),
     Case::new("truth-5600xt-small-bar", cards::truth_5600xt_small),
     Case::new("truth-without-atomics", cards::truth_without_atomics),
+    Case::new("honest-table", cards::honest_table),
     Case::new("card-there-before-load", cards::card_before_load),
     Case::new("two-cards", cards::two_cards),
     Case::new("twelve-cards", cards::twelve_cards),

@@ -215,7 +215,11 @@ impl View {
 /// The board of the fixture's card, as it is sold.
 fn board_of(card: &Card) -> Result<&'static str> {
     Ok(match card.get("rev")? {
-        "0xc1" => "RX-5700-XT",
+        "0xc0" => "RX-5700-XT-50th-Anniversary",
+        "0xc1" | "0xc5" => "RX-5700-XT",
+        "0xc2" => "RX-5600M",
+        "0xc3" => "RX-5700M",
+        "0xc4" => "RX-5700",
         "0xca" => "RX-5600-XT",
         "0xcb" => "RX-5600-OEM",
         other => bail!("no board is known with revision {other}"),

@@ -2,7 +2,7 @@
 
 //! Cards that are told truly, or that KFD does not have.
 
-use anyhow::{ensure, Result};
+use anyhow::{ensure, Context, Result};
 
 use crate::ctx::Ctx;
 use crate::fixture::{Fixture, TREE};
@@ -48,6 +48,34 @@ pub fn truth_without_atomics(ctx: &mut Ctx) -> Result<()> {
         truth_on_tree(ctx, words)?;
     }
     Ok(())
+}
+
+/// Every board, revision, BAR and path that is sold or met: all truth. The revisions are those of
+/// libdrm's table `amdgpu.ids`.
+pub fn honest_table(ctx: &mut Ctx) -> Result<()> {
+    const BOARDS: [(&str, &[&str]); 2] = [
+        ("5700xt", &["0xc0", "0xc1", "0xc3", "0xc4", "0xc5"]),
+        ("5600xt", &["0xc2", "0xca", "0xcb"]),
+    ];
+    TREE.load(&ctx.modules, "")?;
+    guard::load(&ctx.modules)?;
+    for (board, revisions) in BOARDS {
+        for revision in revisions {
+            for bar in ["large", "small"] {
+                for atomics in [1, 0] {
+                    let words = format!("board={board} rev={revision} bar={bar} atomics={atomics}");
+                    let card = TREE.add(0, &words)?;
+                    let view = View::read()?;
+                    view.expect_cards(1)
+                        .and_then(|()| view.expect_truth(&card))
+                        .with_context(|| words.clone())?;
+                    TREE.remove(0)?;
+                }
+            }
+        }
+    }
+    guard::expect_header_only()?;
+    guard::unload()
 }
 
 fn truth_on_tree(ctx: &mut Ctx, words: &str) -> Result<()> {
