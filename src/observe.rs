@@ -15,10 +15,7 @@ use crate::{
             Maps,
             OutOfMemory, //
         },
-        pci::{
-            Driver,
-            PciBus, //
-        },
+        pci::PciBus,
         scan::{
             walk,
             Walked, //
@@ -100,9 +97,9 @@ fn doubt<M: Maps>(walked: &mut Walked<M>, earlier: Option<&Walked<M>>, last: boo
 fn needs_another_look<M: Maps>(snapshot: &Snapshot<M>, key: u32, card: &Card) -> bool {
     let left_out = card.presence == Presence::Absent
         && snapshot.kfd == Presence::Present
-        && card.function.is_some_and(
-            |function| matches!(function.driver, Driver::Named(name) if name.as_str() == "amdgpu"),
-        );
+        && card
+            .function
+            .is_some_and(|function| function.driver.is_amdgpu());
     left_out || card_verdict(snapshot, key, card) == Verdict::Lie
 }
 

@@ -92,6 +92,13 @@ pub enum Driver {
     Named(Name),
 }
 
+impl Driver {
+    /// Whether it is the driver that KFD is part of.
+    pub fn is_amdgpu(&self) -> bool {
+        matches!(self, Self::Named(name) if name.as_str() == "amdgpu")
+    }
+}
+
 /// A short name that is safe to print as a value: no blank, quote, control or non-ASCII byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name {

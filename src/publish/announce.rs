@@ -30,7 +30,8 @@ use crate::{
     },
     rules::{
         card_verdict,
-        findings,
+        write_names,
+        Finding,
         Verdict, //
     },
 };
@@ -112,14 +113,7 @@ struct Lies<'a> {
 
 impl fmt::Display for Lies<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        findings(self.snapshot, self.key, self.card, |finding| {
-            if finding.judgement.verdict == Verdict::Lie {
-                f.write_str(separator)?;
-                f.write_str(finding.rule.name)?;
-                separator = ",";
-            }
-            Ok(())
-        })
+        let lies = |finding: &Finding<'_>| finding.judgement.verdict == Verdict::Lie;
+        write_names(self.snapshot, self.key, self.card, lies, f)
     }
 }

@@ -105,7 +105,7 @@ impl State {
 
     fn read(&self, tally: &mut Tally) -> Result<Snapshot<Kernel>, OutOfMemory> {
         let mut topology = KfdTopology::new(&self.sysfs)?;
-        let mut bus = KernelPciBus::new(&self.sysfs);
+        let mut bus = KernelPciBus::new(&self.sysfs)?;
         observe::observe(&mut topology, Some(&mut bus), tally)
     }
 }

@@ -34,6 +34,7 @@ use crate::{
         },
         work, //
     },
+    readers, //
 };
 
 use super::state::State;
@@ -69,11 +70,7 @@ impl Look {
 
 impl Listener for Look {
     fn pci(this: &Arc<Self>, event: PciEvent, device: &pci::Device) {
-        let id = Id {
-            vendor: device.vendor_id().as_raw(),
-            device: device.device_id(),
-        };
-        if id != Id::NAVI10 {
+        if readers::id(device) != Id::NAVI10 {
             return;
         }
         let what = match event {

@@ -12,5 +12,8 @@ pub(crate) use self::{
         Kernel,
         Tree, //
     },
-    pci::KernelPciBus, //
+    pci::{
+        id,
+        KernelPciBus, //
+    }, //
 };

@@ -55,29 +55,35 @@ use super::{
         path,
         reason, //
     },
-    memory::file_buffer, //
+    memory::{
+        file_buffer,
+        FileBuffer, //
+    }, //
 };
 
 /// The PCI bus of the running kernel.
 pub(crate) struct KernelPciBus<'a> {
     sysfs: &'a Sysfs,
+    buffer: FileBuffer,
 }
 
 impl<'a> KernelPciBus<'a> {
-    pub(crate) fn new(sysfs: &'a Sysfs) -> Self {
-        Self { sysfs }
+    pub(crate) fn new(sysfs: &'a Sysfs) -> Result<Self, OutOfMemory> {
+        Ok(Self {
+            sysfs,
+            buffer: file_buffer()?,
+        })
     }
 
     /// The driver that is bound to a function, from its `uevent` file: the driver core makes that
     /// text under its own lock, so that a driver may go meanwhile.
-    fn driver(&self, address: Address) -> Result<Driver, OutOfMemory> {
+    fn driver(&mut self, address: Address) -> Result<Driver, OutOfMemory> {
         let path = match path(format_args!("bus/pci/devices/{address}/uevent")) {
             Ok(path) => path,
             Err(ReadError::OutOfMemory) => return Err(OutOfMemory),
             Err(_) => return Ok(Driver::Unknown),
         };
-        let mut buffer = file_buffer()?;
-        let text = match self.sysfs.read(&path, &mut *buffer).map_err(reason) {
+        let text = match self.sysfs.read(&path, &mut *self.buffer).map_err(reason) {
             Ok(text) => text,
             Err(ReadError::OutOfMemory) => return Err(OutOfMemory),
             Err(_) => return Ok(Driver::Unknown),
@@ -164,7 +170,8 @@ fn hop(bus: &BusLock, device: &pci::Device, address: Address) -> Hop {
     }
 }
 
-fn id(device: &pci::Device) -> Id {
+/// What a function says it is.
+pub(crate) fn id(device: &pci::Device) -> Id {
     Id {
         vendor: device.vendor_id().as_raw(),
         device: device.device_id(),

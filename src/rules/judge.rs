@@ -180,6 +180,29 @@ pub fn heap_verdict<M: Maps>(
     over(snapshot, key, card, |finding| finding.concerns(bank))
 }
 
+/// Writes the names of the rules whose findings are `wanted`, by comma; `-` for none.
+pub fn write_names<M: Maps>(
+    snapshot: &Snapshot<M>,
+    key: u32,
+    card: &Card,
+    wanted: impl Fn(&Finding<'_>) -> bool,
+    out: &mut impl fmt::Write,
+) -> fmt::Result {
+    let mut separator = "";
+    findings(snapshot, key, card, |finding| {
+        if wanted(&finding) {
+            out.write_str(separator)?;
+            out.write_str(finding.rule.name)?;
+            separator = ",";
+        }
+        Ok(())
+    })?;
+    if separator.is_empty() {
+        out.write_char('-')?;
+    }
+    Ok(())
+}
+
 impl Finding<'_> {
     /// Whether it bears on `bank`.
     pub fn concerns(&self, bank: &Bank) -> bool {

@@ -31,6 +31,8 @@ pub use self::{
         card_verdict,
         findings,
         heap_verdict,
+        write_names,
+        Finding,
         Verdict, //
     }, //
 };

@@ -51,52 +51,42 @@ pub fn gpus<M: Maps>(snapshot: &Snapshot<M>, out: &mut impl Write) -> fmt::Resul
         if snapshot.pci_known && card.function.is_none() {
             continue;
         }
-        let function = card.function;
-        let revision = function.map_or(Value::Absent, |function| function.revision);
+        // By default nothing is known of a function.
+        let function = card.function.unwrap_or_default();
         let properties = card.node.map(|node| node.properties).unwrap_or_default();
-        let bar0 = function.map_or(Value::Absent, |function| function.bar0_bytes);
         let vram = largest_bank(snapshot, key);
         Record::of_card(out, card)?
             .pair(
                 "device",
-                Known(function.map(|function| HexId(function.id.device))),
+                Known(card.function.map(|function| HexId(function.id.device))),
             )?
-            .pair("revision", revision.hex())?
-            .pair(
-                "subsystem",
-                Known(function.and_then(|function| function.subsystem)),
-            )?
-            .pair("board", Known(revision.known().and_then(board)))?
-            .pair("driver", DriverName(function.map(|f| f.driver)))?
+            .pair("revision", function.revision.hex())?
+            .pair("subsystem", Known(function.subsystem))?
+            .pair("board", Known(function.revision.known().and_then(board)))?
+            .pair("driver", DriverName(function.driver))?
             .pair("node", node_number(card))?
             .pair(
                 "gpu_id",
                 card.node.map_or(Value::Absent, |node| node.gpu_id).hex(),
             )?
             .pair("gfx", properties.gfx_target_version)?
-            .pair("bar0_bytes", bar0)?
-            .pair("bar", Known(bar(bar0.known(), vram)))?
-            .pair("link_gts", Speed(function.map(|f| f.link)))?
-            .pair(
-                "link_width",
-                function.map_or(Value::Absent, |function| function.link.width),
-            )?
-            .pair("atomics", atomics(function))?
+            .pair("bar0_bytes", function.bar0_bytes)?
+            .pair("bar", Known(bar(function.bar0_bytes.known(), vram)))?
+            .pair("link_gts", Speed(function.link))?
+            .pair("link_width", function.link.width)?
+            .pair("atomics", atomics(function.atomics))?
             .pair("kfd", kfd(card.presence))?
-            .pair("reason", reason(snapshot.kfd, card))?
+            .pair("reason", reason(snapshot.kfd, card.presence, &function))?
             .pair(
                 "coarse_grained_only",
                 flag(snapshot.is_navi10(card).then_some(true)),
             )?
             .pair("verdict", card_verdict(snapshot, key, card))?
-            .pair("atomics_hop", AtomicsHop(function))?
+            .pair("atomics_hop", AtomicsHop(function.atomics))?
             .pair("atomics_kfd", atomics_in_kfd(card))?
             .pair("mec_fw", properties.fw_version)?
-            .pair("link_gts_max", Speed(function.map(|f| f.link_at_most)))?
-            .pair(
-                "link_width_max",
-                function.map_or(Value::Absent, |function| function.link_at_most.width),
-            )?
+            .pair("link_gts_max", Speed(function.link_at_most))?
+            .pair("link_width_max", function.link_at_most.width)?
             .end()?;
     }
     Ok(())
@@ -129,20 +119,21 @@ fn kfd(presence: Presence) -> &'static str {
 
 /// Why KFD has no node for the card, as far as that can be known; `-` where it has one, `unknown`
 /// where that itself is not known.
-fn reason(kfd: Presence, card: &Card) -> &'static str {
-    match card.presence {
+fn reason(kfd: Presence, card: Presence, function: &Function) -> &'static str {
+    match card {
         Presence::Present => return "-",
         Presence::Unreadable => return "unknown",
         Presence::Absent => (),
     }
-    match card.function.map(|function| function.driver) {
-        Some(Driver::None) => "no-driver",
-        Some(Driver::Named(name)) if name.as_str() != "amdgpu" => "not-amdgpu",
-        Some(Driver::Named(_)) if kfd == Presence::Absent => "no-kfd",
+    match function.driver {
+        Driver::None => "no-driver",
+        Driver::Unknown => "unknown",
+        driver if !driver.is_amdgpu() => "not-amdgpu",
+        Driver::Named(_) if kfd == Presence::Absent => "no-kfd",
         // KFD leaves a card out whose path refuses AtomicOps, unless its MEC firmware is at least
         // 145 (`kgd2kfd_device_init()`, `kfd_device.c`). That version is KFD's own to tell.
-        Some(Driver::Named(_)) if atomics(card.function) == "none" => "atomics",
-        _ => "unknown",
+        Driver::Named(_) if matches!(function.atomics, Atomics::None(_)) => "atomics",
+        Driver::Named(_) => "unknown",
     }
 }
 
@@ -154,35 +145,35 @@ impl Display for HexId {
     }
 }
 
-struct DriverName(Option<Driver>);
+struct DriverName(Driver);
 
 impl Display for DriverName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.0 {
-            Some(Driver::Named(name)) => name.as_str(),
-            Some(Driver::None) => "-",
-            Some(Driver::Unknown) | None => "?",
+            Driver::Named(name) => name.as_str(),
+            Driver::None => "-",
+            Driver::Unknown => "?",
         })
     }
 }
 
-fn atomics(function: Option<Function>) -> &'static str {
-    match function.map(|function| function.atomics) {
-        Some(Atomics::Completer) => "completer",
-        Some(Atomics::None(_)) => "none",
-        Some(Atomics::Unknown) | None => "unknown",
+fn atomics(atomics: Atomics) -> &'static str {
+    match atomics {
+        Atomics::Completer => "completer",
+        Atomics::None(_) => "none",
+        Atomics::Unknown => "unknown",
     }
 }
 
 /// Who is to blame that AtomicOps do not get through.
-struct AtomicsHop(Option<Function>);
+struct AtomicsHop(Atomics);
 
 impl Display for AtomicsHop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.map(|function| function.atomics) {
-            Some(Atomics::Completer) => f.write_str("-"),
-            Some(Atomics::None(Some(hop))) => write!(f, "{hop}"),
-            Some(Atomics::None(None) | Atomics::Unknown) | None => f.write_str("?"),
+        match self.0 {
+            Atomics::Completer => f.write_str("-"),
+            Atomics::None(Some(hop)) => write!(f, "{hop}"),
+            Atomics::None(None) | Atomics::Unknown => f.write_str("?"),
         }
     }
 }
@@ -202,11 +193,11 @@ fn atomics_in_kfd(card: &Card) -> &'static str {
 }
 
 /// The speed of a link in GT/s.
-struct Speed(Option<ExpressLink>);
+struct Speed(ExpressLink);
 
 impl Display for Speed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0.and_then(|link| link.speed_code.known()) {
+        f.write_str(match self.0.speed_code.known() {
             Some(1) => "2.5",
             Some(2) => "5",
             Some(3) => "8",

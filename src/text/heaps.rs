@@ -18,8 +18,9 @@ use crate::{
         value::Value, //
     },
     rules::{
-        findings,
-        heap_verdict, //
+        heap_verdict,
+        write_names,
+        Finding, //
     },
     uapi, //
 };
@@ -64,17 +65,8 @@ fn heap<M: Maps>(
         .pair("fine_grained", flag(truth.then_some(false)))?
         .pair("verdict", heap_verdict(snapshot, key, card, bank))?
         .open("rules")?;
-    let mut separator = "";
-    findings(snapshot, key, card, |finding| {
-        if finding.concerns(bank) && finding.fails() {
-            write!(record.out(), "{separator}{}", finding.rule.name)?;
-            separator = ",";
-        }
-        Ok(())
-    })?;
-    if separator.is_empty() {
-        record.out().write_char('-')?;
-    }
+    let fails = |finding: &Finding<'_>| finding.concerns(bank) && finding.fails();
+    write_names(snapshot, key, card, fails, record.out())?;
     record.end()
 }
 
