@@ -77,7 +77,7 @@ fn debugfs_entries() -> Result<BTreeSet<String>> {
 }
 
 /// Free memory in KiB, after what can be freed was.
-fn free_memory() -> Result<u64> {
+pub(super) fn free_memory() -> Result<u64> {
     fs::write("/proc/sys/vm/drop_caches", "3").context("drop caches")?;
     let text = fs::read_to_string("/proc/meminfo").context("read /proc/meminfo")?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemFree:"));
