@@ -62,6 +62,50 @@ fn a_card_at_place_0_is_judged() {
     );
 }
 
+/// KFD counts its nodes without holes; a copied folder, or a later kernel, may have some.
+#[test]
+fn numbers_with_holes_and_beyond_255_are_found() {
+    const MOVED: [u32; 2] = [7, 300];
+    let mut tree = Tree::honest();
+    let honest = tree.clone();
+    let mut bus = Bus::default();
+    for (at, node) in (1..).zip(MOVED) {
+        for (from, to) in [
+            (NODE, File::Node(node)),
+            (File::GpuId(1), File::GpuId(node)),
+            (File::Bank(1, 0), File::Bank(node, 9)),
+            (
+                File::Link(LinkFolder::Io(1), 0),
+                File::Link(LinkFolder::Io(node), 5),
+            ),
+        ] {
+            let text = honest.files[&from.to_string()].clone();
+            tree.files.insert(to.to_string(), text);
+        }
+        tree.folders
+            .insert(Folder::Banks(node).to_string(), Ok(vec![9]));
+        tree.folders
+            .insert(Folder::Links(LinkFolder::Io(node)).to_string(), Ok(vec![5]));
+        tree.set(File::Node(node), "location_id", &(at << 8).to_string());
+        let mut function = Bus::honest().0[0];
+        function.address.location = at << 8;
+        bus.0.push(function);
+    }
+    tree.folders
+        .insert(Folder::Nodes.to_string(), Ok(vec![0, 7, 300]));
+    let found = Found::of(&tree, &bus);
+    for record in found.gpus().iter().chain(&found.heaps()) {
+        assert_eq!(record["verdict"], "truth", "{record:?}");
+    }
+    let nodes: Vec<_> = found
+        .heaps()
+        .iter()
+        .map(|heap| heap["node"].clone())
+        .collect();
+    assert_eq!(nodes, MOVED.map(|node| node.to_string()));
+    assert!(found.heaps().iter().all(|heap| heap["bank"] == "9"));
+}
+
 #[test]
 fn a_node_that_does_not_say_what_it_is_may_be_the_card() {
     for (key, value) in [
