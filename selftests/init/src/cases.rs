@@ -127,6 +127,10 @@ const TREE: &[Case] = &[
     Case::new("beyond-255-nodes", crowd::beyond_255_nodes),
     Case::new("unload-under-readers", unload::under_readers_of_a_card),
     Case::new(
+        "unload-under-comings-and-goings",
+        unload::under_comings_and_goings,
+    ),
+    Case::new(
         "fixture-refuses-nonsense",
         trouble::fixture_refuses_nonsense,
     ),

@@ -7,7 +7,7 @@ use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
-use anyhow::{bail, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
 use nix::errno::Errno;
 
 use crate::ctx::Ctx;
@@ -110,5 +110,45 @@ pub fn under_readers(ctx: &mut Ctx) -> Result<()> {
         "{} reads in {ROUNDS} rounds",
         reads.load(Ordering::Relaxed)
     ));
+    guard::expect_gone()
+}
+
+/// The module is loaded and unloaded, over and over, while a card comes and goes: its notifiers and
+/// the work they queue end before it does.
+pub fn under_comings_and_goings(ctx: &mut Ctx) -> Result<()> {
+    const ROUNDS: u64 = 60;
+    TREE.load(&ctx.modules, "")?;
+    let (stop, turns) = (AtomicBool::new(false), AtomicU64::new(0));
+    let come_and_go = || -> Result<()> {
+        while !stop.load(Ordering::Relaxed) {
+            TREE.control("add slot=0 bar=small cus=2")?;
+            turns.fetch_add(1, Ordering::Relaxed);
+            TREE.remove(0)?;
+            turns.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    };
+    let mut events = 0;
+    thread::scope(|scope| {
+        let cards = scope.spawn(come_and_go);
+        let result = (1..=ROUNDS).try_for_each(|round| {
+            guard::load(&ctx.modules).with_context(|| format!("round {round}"))?;
+            let loaded = guard::counters()?;
+            let seen = turns.load(Ordering::Relaxed);
+            // Now at this event of a turn, now at that.
+            wait_for("a card to come or go", || {
+                Ok(cards.is_finished() || turns.load(Ordering::Relaxed) > seen + round % 3)
+            })?;
+            events += loaded.rise(&guard::counters()?, &["events_pci"]);
+            guard::unload()
+        });
+        stop.store(true, Ordering::Relaxed);
+        let cards = cards
+            .join()
+            .unwrap_or_else(|_| bail!("the cards' thread panicked"));
+        cards.context("while the module came and went").and(result)
+    })?;
+    ctx.note(format!("{events} events in {ROUNDS} rounds"));
+    ensure!(events > 0, "no event met the module: tried nothing");
     guard::expect_gone()
 }
