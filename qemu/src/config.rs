@@ -43,6 +43,8 @@ pub struct Kernel {
     pub flavour: String,
     /// Stock modules for the guest.
     pub modules: Vec<String>,
+    /// The package of libhsakmt, if the release has one.
+    pub hsakmt: Option<String>,
 }
 
 impl Kernels {
@@ -75,9 +77,10 @@ impl Kernels {
         self.kernels.iter().map(|k| k.name.as_str())
     }
 
-    /// The packages of a build root.
-    pub fn root_packages(&self) -> &[String] {
-        &self.root.packages
+    /// The packages of a kernel's build root.
+    pub fn root_packages(&self, kernel: &Kernel) -> Vec<String> {
+        let own = kernel.hsakmt.iter();
+        self.root.packages.iter().chain(own).cloned().collect()
     }
 }
 
@@ -102,6 +105,9 @@ pub struct Suite {
     /// Words added to the kernel's command line.
     #[serde(default)]
     pub command_line: String,
+    /// Whether the guest has libhsakmt and the program that asks it.
+    #[serde(default)]
+    pub hsakmt: bool,
     /// The longest the whole boot may take.
     pub limit_seconds: u64,
     /// The longest that no serial port may say anything.

@@ -29,13 +29,15 @@ pub fn run(context: &Context, lie: Option<&str>) -> Result<ExitCode> {
     context
         .ui
         .say(format!("booting {} with {accelerator}", ready.choice.abi));
+    let suites = Suites::load(&context.repo)?;
+    let suite = suites.find("demo")?;
     let booted = Boot {
         cache: &context.cache,
         ui: &context.ui,
         image: &ready.image(),
-        initramfs: &products.initramfs,
+        initramfs: products.initramfs(suite),
         accelerator: &accelerator,
-        suite: Suites::load(&context.repo)?.find("demo")?,
+        suite,
         extra: lie.map_or(String::new(), |l| format!("rdna1.lie={l}")),
         live: true,
     }

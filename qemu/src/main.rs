@@ -125,28 +125,30 @@ impl Context {
 
     fn provision(&self) -> Result<Ready> {
         self.privilege.obtain()?;
+        let kernel = self.kernel()?;
         provision::provision(&Provision {
             cache: &self.cache,
             ui: &self.ui,
             privilege: &self.privilege,
-            kernel: self.kernel()?,
-            packages: self.kernels.root_packages(),
+            kernel,
+            packages: self.kernels.root_packages(kernel),
             allow_expired: self.options.allow_expired_release,
             update: self.options.update,
         })
     }
 
     fn builder<'a>(&'a self, ready: &'a Ready) -> Result<Builder<'a>> {
-        let kernel = &self.kernel()?.name;
+        let kernel = self.kernel()?;
         Ok(Builder {
             repo: &self.repo,
             cargo: &self.cargo,
             cache: &self.cache,
             ui: &self.ui,
             privilege: &self.privilege,
-            kernel,
+            kernel: &kernel.name,
+            hsakmt: kernel.hsakmt.as_deref(),
             ready,
-            busy: self.cache.lock_file(&format!("{kernel}.build.busy")),
+            busy: self.cache.lock_file(&format!("{}.build.busy", kernel.name)),
         })
     }
 }

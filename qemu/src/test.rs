@@ -193,7 +193,7 @@ fn boot_all(
             cache: &context.cache,
             ui: &context.ui,
             image: &ready.image(),
-            initramfs: &products.initramfs,
+            initramfs: products.initramfs(suite),
             accelerator: &accelerator,
             suite,
             extra: extra.clone(),

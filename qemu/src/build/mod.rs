@@ -4,6 +4,7 @@
 //! host's toolchain, and the initramfs that holds them.
 
 pub mod elf;
+mod hsakmt;
 mod init;
 mod layout;
 mod lint;
@@ -18,6 +19,7 @@ use anyhow::{Context, Result};
 
 use crate::cache::{Cache, LockGuard};
 use crate::cargo::Cargo;
+use crate::config::Suite;
 use crate::cpio::Archive;
 use crate::provision::Ready;
 use crate::run::Privilege;
@@ -37,6 +39,8 @@ pub struct Builder<'a> {
     pub privilege: &'a Privilege,
     /// The kernel's name in `kernels.toml`.
     pub kernel: &'a str,
+    /// The package of libhsakmt in its build root, if there is one.
+    pub hsakmt: Option<&'a str>,
     /// The kernel to build for.
     pub ready: &'a Ready,
     /// Held locked by whatever runs in the root.
@@ -47,9 +51,20 @@ pub struct Builder<'a> {
 pub struct Products {
     /// The module under test.
     pub guard: PathBuf,
-    /// The guest's initramfs.
-    pub initramfs: PathBuf,
+    initramfs: PathBuf,
+    with_hsakmt: PathBuf,
     _lock: LockGuard,
+}
+
+impl Products {
+    /// What a suite's guest has.
+    pub fn initramfs(&self, suite: &Suite) -> &Path {
+        if suite.hsakmt {
+            &self.with_hsakmt
+        } else {
+            &self.initramfs
+        }
+    }
 }
 
 impl Builder<'_> {
@@ -78,9 +93,13 @@ impl Builder<'_> {
         let initramfs = self.folder().join("initramfs.cpio");
         self.write_initramfs(&initramfs, &init, guard.iter().chain(&fixture))
             .with_context(|| format!("cannot write {}", initramfs.display()))?;
+        let with_hsakmt = self.folder().join("initramfs-hsakmt.cpio");
+        write_archive(&with_hsakmt, &initramfs, |archive| self.add_hsakmt(archive))
+            .with_context(|| format!("cannot write {}", with_hsakmt.display()))?;
         Ok(Products {
             guard: guard.into_iter().next().context("no module was built")?,
             initramfs,
+            with_hsakmt,
             _lock: lock,
         })
     }
@@ -97,20 +116,32 @@ impl Builder<'_> {
         init: &Path,
         modules: impl Iterator<Item = &'p PathBuf>,
     ) -> Result<()> {
-        let partial = path.with_extension("partial");
-        let mut out = BufWriter::new(File::create(&partial)?);
-        std::io::copy(&mut File::open(self.ready.stock_archive())?, &mut out)?;
-        let mut archive = Archive::new(out);
-        for folder in ["dev", "proc", "sys", "tmp"] {
-            archive.folder(folder)?;
-        }
-        archive.program("init", &std::fs::read(init)?)?;
-        for module in modules {
-            let name = module.file_name().unwrap_or_default().to_string_lossy();
-            archive.file(&format!("modules/{name}"), &std::fs::read(module)?)?;
-        }
-        archive.finish()?.flush()?;
-        std::fs::rename(&partial, path)?;
-        Ok(())
+        write_archive(path, &self.ready.stock_archive(), |archive| {
+            for folder in ["dev", "proc", "sys", "tmp"] {
+                archive.folder(folder)?;
+            }
+            archive.program("init", &std::fs::read(init)?)?;
+            for module in modules {
+                let name = module.file_name().unwrap_or_default().to_string_lossy();
+                archive.file(&format!("modules/{name}"), &std::fs::read(module)?)?;
+            }
+            Ok(())
+        })
     }
+}
+
+/// Archives may follow one another: writes what `add` adds after what is in `before`.
+fn write_archive(
+    path: &Path,
+    before: &Path,
+    add: impl FnOnce(&mut Archive<BufWriter<File>>) -> Result<()>,
+) -> Result<()> {
+    let partial = path.with_extension("partial");
+    let mut out = BufWriter::new(File::create(&partial)?);
+    std::io::copy(&mut File::open(before)?, &mut out)?;
+    let mut archive = Archive::new(out);
+    add(&mut archive)?;
+    archive.finish()?.flush()?;
+    std::fs::rename(&partial, path)?;
+    Ok(())
 }

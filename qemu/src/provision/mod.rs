@@ -39,7 +39,7 @@ pub struct Provision<'a> {
     /// The kernel wanted.
     pub kernel: &'a Kernel,
     /// The packages of the build root.
-    pub packages: &'a [String],
+    pub packages: Vec<String>,
     /// Take a mirror whose Release file is expired.
     pub allow_expired: bool,
     /// Ask the suite again which kernel it has.

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The program that asks libhsakmt, and all that it needs to run in a guest
+//! which has no libraries of its own.
+
+use std::fs;
+use std::io::Write;
+
+use anyhow::{Context, Result};
+
+use super::sync::Sources;
+use super::Builder;
+use crate::cpio::Archive;
+use crate::provision::{quote, Chroot};
+use crate::run::Log;
+
+const SOURCES: Sources = Sources {
+    paths: &["selftests/hsakmt"],
+    endings: &["c", "h"],
+    made: &[],
+    prefix: "selftests/hsakmt",
+};
+
+/// Where the guest looks for it, and for the reason why there is none.
+const IN_GUEST: &str = "hsakmt";
+
+impl Builder<'_> {
+    /// Adds the program, its libraries and their loader to an archive; or,
+    /// where the kernel's release has no libhsakmt, a word about that.
+    pub fn add_hsakmt(&self, archive: &mut Archive<impl Write>) -> Result<()> {
+        let Some(package) = &self.hsakmt else {
+            let why = format!("the release of {} has no libhsakmt\n", self.kernel);
+            return archive.file(&format!("{IN_GUEST}/none"), why.as_bytes());
+        };
+        let folder = self.folder().join("hsakmt");
+        let made_with = self.folder().join("hsakmt.made-with");
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        let changed = SOURCES.sync(self.repo, &folder)?;
+        let id = self.ready.object_id();
+        if changed || !fs::read_to_string(&made_with).is_ok_and(|with| with == id) {
+            // Gone until all is made: a killed run is begun anew.
+            fs::write(&made_with, "")?;
+            self.make_hsakmt(package)?;
+            fs::write(&made_with, id)?;
+        }
+        let list = fs::read_to_string(folder.join("list"))?;
+        for path in list.lines() {
+            let file = folder.join("guest").join(path);
+            let data =
+                fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+            archive.program(path, &data)?;
+        }
+        Ok(())
+    }
+
+    fn make_hsakmt(&self, package: &str) -> Result<()> {
+        let activity = self.ui.begin("build: hsakmt");
+        let log = Log::create(self.log_path("hsakmt"))?;
+        // The libraries go where the loader looks without a configuration.
+        let script = format!(
+            "cd /mnt/hsakmt\n\
+             {cc} -std=gnu11 -O2 -Wall -Wextra -Werror -o topology *.c -lhsakmt\n\
+             rm -rf guest\n\
+             install -D topology guest/{IN_GUEST}/topology\n\
+             for library in $(ldd topology | grep -o '/[^ ]*'); do\n\
+                 install -D \"$library\" \"guest$library\"\n\
+             done\n\
+             dpkg-query -W -f '${{Version}}\\n' {package} >guest/{IN_GUEST}/version\n\
+             find guest -type f -printf '%P\\n' | sort >list\n\
+             chmod -R a+rX .\n",
+            cc = quote(&self.ready.compilers.cc),
+            package = quote(package),
+        );
+        let folder = self.folder().join("hsakmt");
+        Chroot::new(self.privilege, self.ready.root(), &self.busy)
+            .writable(folder, "hsakmt")
+            .sh(&script, &log, Some(&activity))
+            .context("building the program that asks libhsakmt")?;
+        activity.done("");
+        Ok(())
+    }
+}
