@@ -13,6 +13,8 @@ mod debugfs_off;
 mod demo;
 mod held;
 mod leaks;
+mod libhsakmt;
+mod libhsakmt_limits;
 mod lies;
 mod lifecycle;
 mod modinfo;

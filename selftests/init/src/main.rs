@@ -16,6 +16,7 @@ mod ctx;
 mod depmod;
 mod fixture;
 mod guard;
+mod hsakmt;
 mod kfd;
 mod kmsg;
 mod ktap;

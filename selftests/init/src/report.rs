@@ -110,6 +110,11 @@ impl Record {
         })
     }
 
+    /// All keys and values, in order.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs.iter().map(|(k, v)| (k.as_str(), v.as_str()))
+    }
+
     /// The value of a key that has to be there.
     pub fn get(&self, key: &str) -> Result<&str> {
         let pair = self.pairs.iter().find(|(k, _)| k == key);

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 
 use super::lifecycle::expect_refused;
 use super::readers::{expect_both_met, while_reading};
-use super::{cards, lies, paths, trouble, Case};
+use super::{cards, libhsakmt, libhsakmt_limits, lies, paths, trouble, Case};
 use crate::ctx::Ctx;
 use crate::fixture::{STOCK, TREE};
 use crate::guard;
@@ -31,6 +31,16 @@ pub const CASES: &[Case] = &[
     Case::new("truth-5600xt-small-bar", truth_5600xt_small),
     Case::new("lie-bank-flags", lie_bank_flags),
     Case::new("lie-gfx-version", lie_gfx_version),
+    Case::new("libhsakmt-agrees", libhsakmt::agrees),
+    Case::new("libhsakmt-agrees-on-lies", libhsakmt::agrees_on_lies),
+    Case::new("libhsakmt-agrees-on-changes", libhsakmt::agrees_on_changes),
+    Case::new("libhsakmt-overridden", libhsakmt::overridden),
+    Case::new("libhsakmt-gives-up", libhsakmt_limits::gives_up),
+    Case::new("libhsakmt-needs", libhsakmt_limits::needs),
+    Case::new(
+        "libhsakmt-comparison-can-fail",
+        libhsakmt_limits::comparison_can_fail,
+    ),
     Case::new("fixtures-keep-out-of-each-others-way", fixtures_keep_apart),
     Case::new("holds-no-reference", holds_no_reference),
     Case::new("atomics-of-the-path", atomics_of_the_path),

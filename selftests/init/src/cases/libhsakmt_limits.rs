@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Where libhsakmt has nothing to say, and where the comparison with it has to fail.
+
+use anyhow::{bail, ensure, Result};
+use nix::errno::Errno;
+
+use super::libhsakmt::load;
+use crate::ctx::Ctx;
+use crate::fixture::STOCK;
+use crate::guard;
+use crate::hsakmt::{self, compare, StandIn};
+use crate::truth::View;
+
+/// A bank that is listed and not there: libhsakmt then reads no node at all.
+pub fn gives_up(ctx: &mut Ctx) -> Result<()> {
+    let card = load(ctx, &["lie=bank-count"])?.remove(0);
+    View::read()?.expect_lie(&card, "bank-count")?;
+    let (_, complaint) = hsakmt::expect_failure(StandIn::All)?;
+    ctx.note(format!("libhsakmt: {complaint}"));
+    expect_failed_in(&complaint, "hsaKmtAcquireSystemProperties")?;
+    guard::unload()
+}
+
+/// What is stood in for is what libhsakmt needs: with one thing less, it has no card.
+pub fn needs(ctx: &mut Ctx) -> Result<()> {
+    load(ctx, &["board=5700xt bar=large"])?;
+    let topology = hsakmt::read_with(StandIn::Nothing, &[])?;
+    topology.expect_calls(&[
+        ("get_version", "kernel", 1, 0),
+        ("get_process_apertures_new", "kernel", 1, 0),
+    ])?;
+    ensure!(
+        topology.nodes.len() == 1,
+        "without a render node: expected the CPU's node alone, seen {} nodes",
+        topology.nodes.len()
+    );
+
+    let (topology, complaint) = hsakmt::expect_failure(StandIn::RenderNode)?;
+    expect_failed_in(&complaint, "AMDKFD_IOC_ACQUIRE_VM")?;
+    topology.expect_calls(&[
+        ("get_version", "kernel", 1, 0),
+        ("get_process_apertures_new", "kernel", 1, 0),
+        ("acquire_vm", "kernel", 1, Errno::EINVAL as i32),
+    ])?;
+
+    let (topology, complaint) = hsakmt::expect_failure(StandIn::AcquireVm)?;
+    expect_failed_in(&complaint, "set mem policy")?;
+    topology.expect_calls(&[
+        ("get_version", "kernel", 1, 0),
+        ("get_process_apertures_new", "kernel", 1, 0),
+        ("acquire_vm", "stand_in", 1, 0),
+        ("set_memory_policy", "kernel", 1, Errno::ESRCH as i32),
+    ])?;
+    guard::unload()
+}
+
+/// The comparison itself: the module is read, then KFD changes, then libhsakmt reads.
+pub fn comparison_can_fail(ctx: &mut Ctx) -> Result<()> {
+    let card = load(ctx, &["board=5700xt bar=large"])?.remove(0);
+    let view = View::read()?;
+    STOCK.set(0, "bank.flags=1")?;
+    let error = match compare(&view, &hsakmt::read()?, card.gpu(), &[]) {
+        Ok(_) => bail!("the module said flags=0x0, libhsakmt 1, and nothing was found"),
+        Err(error) => format!("{error:#}"),
+    };
+    for wrong in [
+        "heaps.flags: 0x0 and 0x1",
+        "flags.claimed_hot_pluggable: 0 and 1",
+        "checks.bank-flags: 0x0 and 0x1",
+    ] {
+        ensure!(error.contains(wrong), "expected {wrong:?} in:\n{error}");
+    }
+    let lines = error.lines().count();
+    ensure!(lines == 4, "expected three values and no more:\n{error}");
+    guard::unload()
+}
+
+fn expect_failed_in(complaint: &str, call: &str) -> Result<()> {
+    ensure!(
+        complaint.contains(call),
+        "expected libhsakmt to fail in {call}, seen: {complaint}"
+    );
+    Ok(())
+}
