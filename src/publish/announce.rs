@@ -65,17 +65,24 @@ impl Announced {
             let Some(address) = card.address() else {
                 continue;
             };
-            let was = self.liars.get(&address).is_some();
             let is = match card_verdict(snapshot, key, card) {
                 Verdict::Lie => true,
-                Verdict::Unknown => was,
+                Verdict::Unknown => self.liars.get(&address).is_some(),
                 Verdict::Truth | Verdict::Unjudged => false,
             };
             if is {
                 liars.insert(address, ())?;
-                if !was {
+            }
+        }
+        // From here on nothing fails: what is announced now must not be announced again.
+        for (key, card) in snapshot.cards() {
+            match card.address() {
+                Some(address)
+                    if liars.get(&address).is_some() && self.liars.get(&address).is_none() =>
+                {
                     each(key, card, address);
                 }
+                _ => (),
             }
         }
         self.liars = liars;
