@@ -117,6 +117,14 @@ fn what_the_bar_holds() {
         let gpu = &Found::of(&Tree::honest(), &bus).gpus()[0];
         assert_eq!(gpu["bar"], bar, "{bar0}");
     }
+    // A bank that is empty, or no larger than the BAR, as with amdgpu's simulated large BAR.
+    for bytes in ["0", "268435456"] {
+        let mut tree = Tree::honest();
+        tree.set(File::Bank(1, 0), "size_in_bytes", bytes);
+        let mut bus = Bus::honest();
+        bus.0[0].bar0_bytes = Value::Known(256 << 20);
+        assert_eq!(Found::of(&tree, &bus).gpus()[0]["bar"], "small", "{bytes}");
+    }
     // Without KFD the size of VRAM is not known: only a small BAR is sure.
     for (bar0, bar) in [(256 << 20, "small"), (8 << 30, "?")] {
         let mut bus = Bus::honest();

@@ -103,8 +103,9 @@ fn largest_bank<M: Maps>(snapshot: &Snapshot<M>, key: u32) -> Option<u64> {
 /// How much of VRAM the CPU can reach: all, the 256 MiB of a BAR that was not resized, or a part.
 fn bar(bar0: Option<u64>, vram: Option<u64>) -> Option<&'static str> {
     match (bar0?, vram) {
-        (bar0, Some(vram)) if bar0 >= vram => Some("large"),
+        // First: no board has so little VRAM, whatever KFD prints.
         (bar0, _) if bar0 <= SMALL_BAR_BYTES => Some("small"),
+        (bar0, Some(vram)) if bar0 >= vram => Some("large"),
         (_, Some(_)) => Some("partial"),
         (_, None) => None,
     }

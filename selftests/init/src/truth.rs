@@ -231,8 +231,8 @@ fn bar_of(card: &Card) -> Result<&'static str> {
     let reach = kfd::bar0_bytes(card.gpu())?;
     let bank = kfd::node(card.node()).join("mem_banks/0/properties");
     Ok(match kfd::property(&bank, "size_in_bytes")? {
-        bytes if reach >= bytes => "large",
         _ if reach <= 256 << 20 => "small",
+        bytes if reach >= bytes => "large",
         _ => "partial",
     })
 }
