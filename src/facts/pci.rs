@@ -175,6 +175,9 @@ pub struct Function {
     pub bar0_bytes: Value,
     /// The driver bound to it.
     pub driver: Driver,
+    /// Whether that driver has finished with its probe, as far as a graphics driver shows it: it
+    /// registers its DRM device last.
+    pub driver_is_ready: bool,
     /// Its link to the slot, now.
     pub link: ExpressLink,
     /// Its link to the slot, at most.

@@ -39,8 +39,8 @@ pub(super) fn report(state: &State) -> Result {
         match (card.presence, verdict) {
             (Presence::Absent, _) => pr_info!("{}: 0x731f, not in KFD\n", name),
             (Presence::Unreadable, _) => pr_warn!("{}: 0x731f, KFD is unreadable\n", name),
-            // Announced already, with the rules.
-            (Presence::Present, Verdict::Lie) => (),
+            // Announced already, with the rules; but not one whose place is not known.
+            (Presence::Present, Verdict::Lie) if card.address().is_some() => (),
             (Presence::Present, verdict) => pr_info!(
                 "{}: 0x731f, what KFD says of it: {}\n",
                 name,

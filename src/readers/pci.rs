@@ -95,6 +95,19 @@ impl<'a> KernelPciBus<'a> {
             Name::new(name).map_or(Driver::Unknown, Driver::Named)
         }))
     }
+
+    /// Whether a function has a DRM device. A driver's name stands in `uevent` from the beginning of
+    /// its probe (`really_probe()`, `drivers/base/dd.c`); amdgpu brings up KFD during that, and
+    /// registers its DRM device at the end (`amdgpu_pci_probe()`, `amdgpu_drv.c`).
+    fn has_drm(&self, address: Address) -> Result<bool, OutOfMemory> {
+        let there = path(format_args!("bus/pci/devices/{address}/drm"))
+            .and_then(|path| self.sysfs.list(&path, &mut |_| Ok(())).map_err(reason));
+        match there {
+            Ok(()) => Ok(true),
+            Err(ReadError::OutOfMemory) => Err(OutOfMemory),
+            Err(_) => Ok(false),
+        }
+    }
 }
 
 impl PciBus for KernelPciBus<'_> {
@@ -116,6 +129,7 @@ impl PciBus for KernelPciBus<'_> {
                     .resource_len(0)
                     .map_or(Value::Unreadable, Value::Known),
                 driver: Driver::Unknown,
+                driver_is_ready: false,
                 link: ExpressLink::of_register(word(&bus, &device, PCI_EXP_LNKSTA)),
                 link_at_most: ExpressLink::of_register(dword(&bus, &device, PCI_EXP_LNKCAP)),
                 atomics: path_atomics(&bus, &device, address),
@@ -125,6 +139,7 @@ impl PciBus for KernelPciBus<'_> {
         drop(bus);
         for function in cards.values_mut() {
             function.driver = self.driver(function.address)?;
+            function.driver_is_ready = self.has_drm(function.address)?;
         }
         Ok(())
     }

@@ -55,7 +55,6 @@ pub fn gpus<M: Maps>(snapshot: &Snapshot<M>, out: &mut impl Write) -> fmt::Resul
         let function = card.function.unwrap_or_default();
         let properties = card.node.map(|node| node.properties).unwrap_or_default();
         let vram = largest_bank(snapshot, key);
-        let reason = reason(snapshot.kfd, card.presence, &function);
         Record::of_card(out, card)?
             .pair(
                 "device",
@@ -77,14 +76,14 @@ pub fn gpus<M: Maps>(snapshot: &Snapshot<M>, out: &mut impl Write) -> fmt::Resul
             .pair("link_width", function.link.width)?
             .pair("atomics", atomics(function.atomics))?
             .pair("kfd", kfd(card.presence))?
-            .pair("reason", reason)?
+            .pair("reason", reason(snapshot.kfd, card.presence, &function))?
             .pair(
                 "coarse_grained_only",
                 flag(snapshot.is_navi10(card).then_some(true)),
             )?
             .pair("verdict", card_verdict(snapshot, key, card))?
             .pair("atomics_hop", AtomicsHop(function.atomics))?
-            .pair("atomics_kfd", atomics_in_kfd(card, reason))?
+            .pair("atomics_kfd", atomics_in_kfd(card))?
             .pair("mec_fw", properties.fw_version)?
             .pair("link_gts_max", Speed(function.link_at_most))?
             .pair("link_width_max", function.link_at_most.width)?
@@ -119,9 +118,6 @@ fn kfd(presence: Presence) -> &'static str {
     }
 }
 
-/// The reason that is drawn from AtomicOps.
-const REFUSED_BY_KFD: &str = "atomics";
-
 /// Why KFD has no node for the card, as far as that can be known; `-` where it has one, `unknown`
 /// where that itself is not known.
 fn reason(kfd: Presence, card: Presence, function: &Function) -> &'static str {
@@ -135,9 +131,11 @@ fn reason(kfd: Presence, card: Presence, function: &Function) -> &'static str {
         Driver::Unknown => "unknown",
         driver if !driver.is_amdgpu() => "not-amdgpu",
         Driver::Named(_) if kfd == Presence::Absent => "no-kfd",
+        // Its probe may still be under way, and KFD to come.
+        Driver::Named(_) if !function.driver_is_ready => "unknown",
         // KFD leaves a card out whose path refuses AtomicOps, unless its MEC firmware is at least
         // 145 (`kgd2kfd_device_init()`, `kfd_device.c`). That version is KFD's own to tell.
-        Driver::Named(_) if matches!(function.atomics, Atomics::None(_)) => REFUSED_BY_KFD,
+        Driver::Named(_) if matches!(function.atomics, Atomics::None(_)) => "atomics",
         Driver::Named(_) => "unknown",
     }
 }
@@ -184,14 +182,13 @@ impl Display for AtomicsHop {
 }
 
 /// What KFD made of them: it requested them, or it took the card although they were refused, which
-/// the link's flags tell (`kfd_fill_iolink_non_crat_info()`, `kfd_topology.c`); or it refused the
-/// card, if that is the `reason` of its absence.
-fn atomics_in_kfd(card: &Card, reason: &str) -> &'static str {
+/// the link's flags tell (`kfd_fill_iolink_non_crat_info()`, `kfd_topology.c`). That it refused the
+/// card for their sake can't be known from what it publishes.
+fn atomics_in_kfd(card: &Card) -> &'static str {
     const REFUSED: u32 =
         uapi::HSA_IOLINK_FLAGS_NO_ATOMICS_32_BIT | uapi::HSA_IOLINK_FLAGS_NO_ATOMICS_64_BIT;
     let flags = card.node.map_or(Value::Absent, |node| node.links.to_cpu);
     match flags.has(REFUSED.into()) {
-        _ if reason == REFUSED_BY_KFD => "refused",
         // Not filled in, or an old kernel, which leaves all flags 0.
         _ if flags.has(uapi::HSA_IOLINK_FLAGS_ENABLED.into()) != Some(true) => "?",
         Some(true) => "tolerated",
