@@ -122,6 +122,28 @@ fn without_a_root_port_the_card_must_have_been_allowed() {
     assert_eq!(atomics(&card(), none()), Atomics::None(None));
 }
 
+/// Without one the kernel asks no bridge, and blames none.
+#[test]
+fn without_a_root_port_no_bridge_has_a_say() {
+    let deaf = Hop {
+        capabilities: Value::Unreadable,
+        ..downstream(ROUTES)
+    };
+    let allowed = hop(4, PortType::Endpoint, 0, REQUESTS);
+    for bridge in [downstream(0), upstream(ROUTES, BLOCKS_EGRESS), deaf] {
+        let path = || [bridge].into_iter();
+        assert_eq!(atomics(&allowed, path()), Atomics::Completer, "{bridge:?}");
+        assert_eq!(atomics(&card(), path()), Atomics::None(None), "{bridge:?}");
+    }
+    // Whether this one is a root port can't be read.
+    let silent = Hop {
+        port: None,
+        ..root_port(COMPLETES)
+    };
+    let path = [downstream(0), silent];
+    assert_eq!(atomics(&allowed, path.into_iter()), Atomics::Unknown);
+}
+
 #[test]
 fn only_an_endpoint_requests() {
     let odd = hop(4, PortType::Other, 0, REQUESTS);

@@ -4,7 +4,10 @@
 //!
 //! KFD asks the PCI core for that at probe (`amdgpu_device_enable_pci_atomics()`, and there
 //! `pci_enable_atomic_ops_to_root()`, `drivers/pci/pci.c`). What is here comes to the same answer
-//! without enabling anything.
+//! as in 7.2 without enabling anything; only, what can't be read is unknown here and refused there.
+//!
+//! Older kernels differ where there is no root port: they ask the bridges, and if none refuses they
+//! enable the card's requests themselves, which then shows in its Device Control 2.
 
 use super::{
     pci::Address,
@@ -104,15 +107,24 @@ pub fn atomics(card: &Hop, bridges: impl Iterator<Item = Hop>) -> Atomics {
         Some(_) => return Atomics::None(Some(card.address)),
         None => return Atomics::Unknown,
     }
+    let mut so_far = Atomics::Completer;
     for bridge in bridges {
-        match bridge.passes() {
-            Some(true) if bridge.port == Some(PortType::RootPort) => return Atomics::Completer,
-            Some(true) => (),
-            Some(false) => return Atomics::None(Some(bridge.address)),
+        if so_far == Atomics::Completer {
+            so_far = match bridge.passes() {
+                Some(true) => Atomics::Completer,
+                Some(false) => Atomics::None(Some(bridge.address)),
+                None => Atomics::Unknown,
+            };
+        }
+        match bridge.port {
+            Some(PortType::RootPort) => return so_far,
+            Some(_) => (),
+            // It may be the root port, and it may not.
             None => return Atomics::Unknown,
         }
     }
-    // No root port to be seen, as in a guest: the hypervisor may have enabled them.
+    // No root port to be seen, as in a guest. The hypervisor may have enabled them, and then it is
+    // taken at its word, whatever the bridges are.
     match card.control.has(REQUESTS) {
         Some(true) => Atomics::Completer,
         Some(false) => Atomics::None(None),
