@@ -3,6 +3,7 @@
 //! Reads the facts: walks over the topology and finds the cards' nodes.
 
 mod links;
+mod places;
 mod read;
 
 use super::{
@@ -274,12 +275,13 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
             || self.unfinished_nodes
             || self.snapshot.unreadable_nodes
             || self.snapshot.kfd == Presence::Unreadable;
+        self.doubt_places()?;
         for key in 0..self.next_card {
             let Some(card) = self.snapshot.cards.get_mut(&key) else {
                 continue;
             };
             card.settled &= same_generation;
-            if card.node.is_none() && nodes_missed {
+            if card.node.is_none() && card.presence == Presence::Absent && nodes_missed {
                 card.presence = Presence::Unreadable;
                 self.unknown_banks(key)?;
             }
