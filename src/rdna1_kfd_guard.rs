@@ -7,6 +7,7 @@
 //! (`lib.rs`).
 
 // Public for the host's sake, where the same files are a library.
+mod compat;
 pub mod facts;
 pub mod observe;
 mod publish;
@@ -45,13 +46,12 @@ use publish::Guard;
 
 // The alias lets udev load the module where the card is. No driver is registered, so the module
 // never binds to it.
-kernel::pci_device_table!(
+compat::pci_device_table!(
     PCI_TABLE,
     MODULE_PCI_TABLE,
-    (),
-    [(
-        pci::DeviceId::from_id(pci::Vendor::ATI, facts::pci::DEVICE_NAVI10 as u32),
-        ()
+    [pci::DeviceId::from_id(
+        pci::Vendor::ATI,
+        facts::pci::DEVICE_NAVI10 as u32
     )]
 );
 

@@ -28,6 +28,8 @@ use kernel::{
     },
 };
 
+use crate::compat::this_module;
+
 /// Only root may read. A file that anybody could write would be unreadable under lockdown
 /// (`debugfs_locked_down()`, `fs/debugfs/file.c`).
 const MODE: bindings::umode_t = 0o400;
@@ -161,7 +163,7 @@ impl<R> Slot<R> {
 impl<C: Content> Opened<C> {
     const OPERATIONS: bindings::file_operations = bindings::file_operations {
         // Keeps the module while the file is open.
-        owner: crate::THIS_MODULE.as_ptr(),
+        owner: this_module().as_ptr(),
         open: Some(Self::open),
         read: Some(Self::read),
         llseek: Some(bindings::seq_lseek),

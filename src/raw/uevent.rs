@@ -11,13 +11,15 @@ use kernel::{
     str::CString, //
 };
 
+use crate::compat::this_module;
+
 /// Sends a `change` event of `/module/<name>` with three `KEY=value` strings.
 pub(crate) fn change(environment: &[CString; 3]) -> Result {
     let [one, two, three] = environment
         .each_ref()
         .map(|pair| pair.as_char_ptr().cast_mut());
     let mut pointers = [one, two, three, core::ptr::null_mut()];
-    let module = crate::THIS_MODULE.as_ptr();
+    let module = this_module().as_ptr();
     // SAFETY: `module` is this module, whose kobject is there from before its init to after its
     // exit. The strings are NUL-terminated and end with NULL; the call only reads them.
     to_result(unsafe {
