@@ -134,30 +134,7 @@ impl<C: Content> File<C> {
 struct Opened<C: Content> {
     content: NonNull<C>,
     #[pin]
-    held: Mutex<Slot<C::Reading>>,
-}
-
-/// The reading that an opening shows.
-struct Slot<R> {
-    reading: Option<R>,
-    /// The file is being read from its start: another reading is due.
-    stale: bool,
-}
-
-impl<R> Slot<R> {
-    const EMPTY: Self = Self {
-        reading: None,
-        stale: false,
-    };
-
-    fn is_fresh(&self) -> bool {
-        self.reading.is_some() && !self.stale
-    }
-
-    fn fill(&mut self, reading: R) -> Option<R> {
-        self.stale = false;
-        self.reading.replace(reading)
-    }
+    reading: Mutex<Option<C::Reading>>,
 }
 
 impl<C: Content> Opened<C> {
@@ -166,7 +143,9 @@ impl<C: Content> Opened<C> {
         owner: this_module().as_ptr(),
         open: Some(Self::open),
         read: Some(Self::read),
-        llseek: Some(bindings::seq_lseek),
+        // `seq_lseek()` would ask for the text before there is a reading. A read finds its place
+        // by itself.
+        llseek: Some(bindings::no_seek_end_llseek),
         release: Some(Self::release),
         ..pin_init::zeroed()
     };
@@ -185,7 +164,7 @@ impl<C: Content> Opened<C> {
             let opened = KBox::pin_init(
                 pin_init!(Self {
                     content,
-                    held <- new_mutex!(Slot::EMPTY),
+                    reading <- new_mutex!(None),
                 }),
                 GFP_KERNEL,
             )?;
@@ -221,6 +200,9 @@ impl<C: Content> Opened<C> {
 
     /// Reads from the file; from its start, that is a new reading.
     ///
+    /// The reading is taken before seq_file locks: taking it reads files of sysfs, which are seq
+    /// files, too, and lockdep cannot tell their locks from ours.
+    ///
     /// # Safety
     ///
     /// Must be called as `read` of a file that `open` has opened.
@@ -233,21 +215,22 @@ impl<C: Content> Opened<C> {
         // SAFETY: The caller guarantees that `file` is open meanwhile.
         let opened = unsafe { Self::of(file) };
         // SAFETY: The VFS gives a position that is ours for the call.
-        if unsafe { *position } == 0 {
-            opened.held.lock().stale = true;
+        let from_start = unsafe { *position } == 0;
+        if let Err(error) = opened.refresh(from_start) {
+            return error.to_errno() as isize;
         }
         // SAFETY: The arguments are those that the VFS gave us, for a file of `single_open()`.
         unsafe { bindings::seq_read(file, buffer, count, position) }
     }
 
-    /// Takes a reading, unless there is one that is fresh.
-    fn refresh(&self) -> Result {
-        if self.held.lock().is_fresh() {
+    /// Takes a reading if another is due, or there is none.
+    fn refresh(&self, due: bool) -> Result {
+        if !due && self.reading.lock().is_some() {
             return Ok(());
         }
         let reading = self.content().take()?;
         // The old reading is dropped after the lock is released.
-        let _old = self.held.lock().fill(reading);
+        let _old = self.reading.lock().replace(reading);
         Ok(())
     }
 
@@ -257,8 +240,8 @@ impl<C: Content> Opened<C> {
         unsafe { self.content.as_ref() }
     }
 
-    /// Writes the reading into the seq file; takes one first if there is none. seq_file calls this
-    /// again, with a larger buffer, when the text did not fit.
+    /// Writes the reading into the seq file. seq_file calls this again, with a larger buffer, when
+    /// the text did not fit.
     ///
     /// # Safety
     ///
@@ -268,11 +251,8 @@ impl<C: Content> Opened<C> {
         let opened = unsafe { &*(*seq).private.cast::<Self>() };
         // SAFETY: The caller has the seq file for itself: seq_file holds its lock.
         let seq = unsafe { SeqFile::from_raw(seq) };
-        from_result(|| {
-            opened.refresh()?;
-            seq_print!(seq, "{}", opened);
-            Ok(0)
-        })
+        seq_print!(seq, "{}", opened);
+        0
     }
 
     /// Closes the file.
@@ -293,7 +273,7 @@ impl<C: Content> Opened<C> {
 
 impl<C: Content> fmt::Display for Opened<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.held.lock().reading {
+        match &*self.reading.lock() {
             Some(reading) => self.content().write(reading, f),
             None => Ok(()),
         }
