@@ -63,7 +63,9 @@ module! {
     license: "GPL",
 }
 
-/// What `modinfo` shows as the version; the `module!` macro has no key for it.
+/// What `modinfo` shows as the version; the `module!` macro has no key for it. The attribute is that
+/// of the macro, too: with another, newer compilers make a second section, and the module cannot be
+/// loaded.
 #[link_section = ".modinfo"]
-#[used]
+#[used(compiler)]
 static MODINFO_VERSION: [u8; 14] = *b"version=0.1.0\0";
