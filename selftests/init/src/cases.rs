@@ -17,13 +17,16 @@ mod libhsakmt;
 mod libhsakmt_limits;
 mod lies;
 mod lifecycle;
+mod memory;
 mod modinfo;
+mod mutate;
 mod oddities;
 mod paths;
 mod readers;
 mod reading;
 mod stock;
 mod storm;
+mod torture;
 mod trouble;
 mod unload;
 mod views;
@@ -62,6 +65,7 @@ const SUITES: &[(&str, &[Case])] = &[
     ("debugfs-off", debugfs_off::CASES),
     ("tree", TREE),
     ("stock", stock::CASES),
+    ("torture", torture::CASES),
     ("demo", demo::CASES),
 ];
 

@@ -11,6 +11,10 @@ pub struct Options {
     pub cases: Vec<String>,
     /// `rdna1.lie=`: what the card of the demo lies about.
     pub lie: Option<String>,
+    /// `rdna1.rounds=`: how much of a storm there is to be.
+    pub rounds: Option<u64>,
+    /// `rdna1.seed=`: what is drawn at random begins with this.
+    pub seed: Option<u64>,
     /// Words that start with `rdna1.` and mean nothing here.
     pub unknown: Vec<String>,
 }
@@ -29,6 +33,12 @@ impl Options {
                     options.cases = value.split(',').filter_map(non_empty).collect();
                 }
                 Some(("lie", value)) => options.lie = non_empty(value).filter(|l| l != "none"),
+                Some(("rounds", value)) if value.parse::<u64>().is_ok() => {
+                    options.rounds = value.parse().ok();
+                }
+                Some(("seed", value)) if value.parse::<u64>().is_ok() => {
+                    options.seed = value.parse().ok();
+                }
                 _ => options.unknown.push(format!("rdna1.{word}")),
             }
         }
@@ -83,6 +93,13 @@ mod tests {
             Options::parse("rdna1.siute=tree").unknown,
             ["rdna1.siute=tree"]
         );
+    }
+
+    #[test]
+    fn numbers_are_numbers() {
+        let options = Options::parse("rdna1.rounds=1000 rdna1.seed=7 rdna1.rounds=many");
+        assert_eq!((options.rounds, options.seed), (Some(1000), Some(7)));
+        assert_eq!(options.unknown, ["rdna1.rounds=many"]);
     }
 
     #[test]

@@ -58,7 +58,7 @@ fn run_suite(port: &mut Option<Port>, troubles: &[String]) -> Result<()> {
     }
     for word in &options.unknown {
         ktap.trouble(&format!(
-            "{word}: no such option; there are rdna1.suite, .cases and .lie"
+            "{word}: no such option; there are rdna1.suite, .cases, .lie, .rounds and .seed"
         ))?;
     }
     if known.is_none() {

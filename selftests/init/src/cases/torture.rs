@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Storms: far more of everything than a user will ever do, and all at once.
+//!
+//! How much is `rdna1.rounds=` of the kernel command line; without it, a short form that every test
+//! run can afford.
+
+use std::fs::File;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+
+use anyhow::{bail, ensure, Context, Result};
+use nix::errno::Errno;
+
+use super::lifecycle::expect_refused;
+use super::memory::Memory;
+use super::readers::wait_for;
+use super::{mutate, Case};
+use crate::ctx::Ctx;
+use crate::fixture::TREE;
+use crate::guard;
+use crate::modules::{self, Refused};
+
+/// The suite: the tree's own KFD code, as it comes and goes quickly.
+pub const CASES: &[Case] = &[
+    Case::new("cycles-beside-a-card", cycles_beside_a_card),
+    Case::new("all-at-once", all_at_once),
+    Case::new("references", references),
+    Case::new("loads-in-a-race", loads_in_a_race),
+    Case::new("mutated-topologies", mutate::topologies),
+];
+
+/// Rounds of a short run.
+const SHORT: u64 = 300;
+/// The rounds after which caches are warm.
+const WARM: u64 = 100;
+
+/// How many rounds were asked for.
+pub fn rounds(ctx: &Ctx) -> u64 {
+    ctx.options.rounds.unwrap_or(SHORT).max(2 * WARM)
+}
+
+/// Load, read every file, unload: memory is level from the first hundred rounds to the last.
+fn cycles_beside_a_card(ctx: &mut Ctx) -> Result<()> {
+    TREE.load(&ctx.modules, "slot=0")?;
+    let rounds = rounds(ctx);
+    let mut warm = None;
+    for round in 0..rounds {
+        if round == WARM {
+            warm = Some(Memory::now()?);
+        }
+        let whole = || {
+            guard::load(&ctx.modules)?;
+            for file in guard::RECORD_FILES {
+                guard::read(file)?;
+            }
+            guard::counters()?;
+            guard::unload()
+        };
+        whole().with_context(|| format!("round {round} of {rounds}"))?;
+    }
+    let (warm, end) = (warm.context("too few rounds")?, Memory::now()?);
+    ctx.note(format!("{rounds} cycles: {}", warm.compared_to(&end)));
+    warm.expect_level(&end, rounds - WARM)
+}
+
+/// Loads and unloads, readers, cards that come and go, and the fixture itself that does.
+fn all_at_once(ctx: &mut Ctx) -> Result<()> {
+    let rounds = rounds(ctx) / 10;
+    let stop = AtomicBool::new(false);
+    let (reads, cards) = (AtomicU64::new(0), AtomicU64::new(0));
+    let running = || !stop.load(Ordering::Relaxed);
+    let read = |file: &'static str| {
+        while running() {
+            // The file may be gone before, while and after it is read.
+            if let Ok(report) = guard::read(file) {
+                reads.fetch_add(1, Ordering::Relaxed);
+                report.expect_none(&[("verdict", "lie")])?;
+            }
+            thread::yield_now();
+        }
+        Ok(())
+    };
+    let come_and_go = || -> Result<()> {
+        while running() {
+            TREE.load(&ctx.modules, "slot=0;slot=1 bar=small cus=2")?;
+            for _ in 0..3 {
+                TREE.remove(0)?;
+                TREE.control("add slot=0 board=5600xt")?;
+                cards.fetch_add(1, Ordering::Relaxed);
+            }
+            TREE.unload()?;
+        }
+        Ok(())
+    };
+    let load_and_unload = || -> Result<()> {
+        for round in 0..rounds {
+            guard::load(&ctx.modules).with_context(|| format!("round {round}"))?;
+            let (read, came) = (reads.load(Ordering::Relaxed), cards.load(Ordering::Relaxed));
+            wait_for("a read and a card", || {
+                let more = |count: &AtomicU64, before| count.load(Ordering::Relaxed) > before;
+                Ok(more(&reads, read) && more(&cards, came))
+            })?;
+            unload_between_reads()?;
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let (read, come_and_go) = (&read, &come_and_go);
+        let mut others: Vec<_> = guard::RECORD_FILES
+            .into_iter()
+            .map(|file| scope.spawn(move || read(file)))
+            .collect();
+        others.push(scope.spawn(come_and_go));
+        let mut result = load_and_unload();
+        stop.store(true, Ordering::Relaxed);
+        for other in others {
+            let ended = other.join().unwrap_or_else(|_| bail!("a thread panicked"));
+            result = result.and(ended);
+        }
+        result
+    })?;
+    ctx.note(format!(
+        "{rounds} rounds: {} reads, {} cards",
+        reads.load(Ordering::Relaxed),
+        cards.load(Ordering::Relaxed)
+    ));
+    guard::expect_gone()
+}
+
+/// Unloads the module whose files others keep opening.
+fn unload_between_reads() -> Result<()> {
+    wait_for("the unload", || match modules::remove(guard::NAME) {
+        Ok(()) => Ok(true),
+        Err(error) => match error.downcast_ref::<Refused>() {
+            Some(refused) if refused.errno == Errno::EAGAIN => Ok(false),
+            _ => Err(error),
+        },
+    })
+}
+
+/// Whatever holds the module shows in its reference count, and nothing else does.
+fn references(ctx: &mut Ctx) -> Result<()> {
+    const FILES: u64 = 500;
+    TREE.load(&ctx.modules, "slot=0")?;
+    guard::load(&ctx.modules)?;
+    expect_references(0)?;
+    let mut held = Vec::new();
+    for at in 0..FILES {
+        let file = guard::RECORD_FILES[(at % 4) as usize];
+        held.push(File::open(guard::path(file)).with_context(|| format!("open {file}"))?);
+    }
+    expect_references(FILES)?;
+    expect_refused(modules::remove(guard::NAME), Errno::EAGAIN)?;
+    guard::read("heaps")?.expect_count(1)?;
+    // A second load must not take the first one's place, nor its files.
+    expect_refused(guard::load(&ctx.modules), Errno::EEXIST)?;
+    expect_references(FILES)?;
+    held.truncate(1);
+    expect_references(1)?;
+    expect_refused(modules::remove(guard::NAME), Errno::EAGAIN)?;
+    held.clear();
+    expect_references(0)?;
+    guard::unload()
+}
+
+fn expect_references(count: u64) -> Result<()> {
+    let seen = modules::refcount(guard::NAME)?;
+    ensure!(seen == count, "expected {count} references, seen {seen}");
+    Ok(())
+}
+
+/// Many load at once, many unload at once: it is loaded once and unloaded once, and who is too late
+/// gets a clean error. (Loads of the same file at the same time are one load to the kernel, and all
+/// are told of its success: `idempotent_init_module()`, `kernel/module/main.c`.)
+fn loads_in_a_race(ctx: &mut Ctx) -> Result<()> {
+    const THREADS: usize = 4;
+    TREE.load(&ctx.modules, "slot=0")?;
+    for round in 0..rounds(ctx) / 10 {
+        let at_once =
+            |action: &(dyn Fn() -> Result<()> + Sync), refusals: &[Errno]| -> Result<usize> {
+                let results: Vec<Result<()>> = thread::scope(|scope| {
+                    let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(action)).collect();
+                    let ends = threads.into_iter().map(|thread| thread.join());
+                    ends.map(|end| end.unwrap_or_else(|_| bail!("a thread panicked")))
+                        .collect()
+                });
+                let mut done = 0;
+                for result in results {
+                    match result {
+                        Ok(()) => done += 1,
+                        Err(error) => match error.downcast_ref::<Refused>() {
+                            Some(refused) if refusals.contains(&refused.errno) => {}
+                            _ => return Err(error),
+                        },
+                    }
+                }
+                Ok(done)
+            };
+        let load = || guard::load(&ctx.modules);
+        let loads = at_once(&load, &[Errno::EEXIST, Errno::EBUSY])
+            .with_context(|| format!("loads, round {round}"))?;
+        ensure!(loads > 0, "no load of {THREADS} succeeded in round {round}");
+        guard::expect_files()?;
+        // One that comes while another is at it finds the module going.
+        let unload = || modules::remove(guard::NAME);
+        let unloads = at_once(&unload, &[Errno::ENOENT, Errno::EBUSY, Errno::EAGAIN])
+            .with_context(|| format!("unloads, round {round}"))?;
+        ensure!(
+            unloads == 1,
+            "{unloads} of {THREADS} unloads succeeded in round {round}"
+        );
+        guard::expect_gone()?;
+    }
+    Ok(())
+}
