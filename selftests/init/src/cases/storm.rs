@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{ensure, Context, Result};
 
-use super::leaks::free_memory;
+use super::memory::Memory;
 use super::readers::{expect_both_met, while_reading_by};
 use crate::ctx::Ctx;
 use crate::fixture::TREE;
@@ -22,8 +22,6 @@ const READERS_PER_FILE: usize = 2;
 const SMALL_BARS_FROM: usize = ROUNDS / 4;
 /// From here on memory is watched: by now all caches are warm.
 const WATCHED_FROM: usize = ROUNDS / 2;
-/// In KiB. A page lost in each watched round would be 2 MiB.
-const MEMORY_MARGIN: u64 = 1 << 10;
 
 /// Two boards in turn, that have nothing in common but the slot and the number of the node.
 /// What only one of them can have: key, then its value for each.
@@ -41,13 +39,13 @@ pub fn thousand_cards(ctx: &mut Ctx) -> Result<()> {
     guard::load(&ctx.modules)?;
     let before = guard::counters()?;
     let start = Instant::now();
-    let mut free_before = 0;
+    let mut warm = None;
     let reads = while_reading_by(READERS_PER_FILE, expect_unmixed, |readers| {
         for round in 0..ROUNDS {
             let words = BOARDS[round % BOARDS.len()];
             let bar = ["large", "small"][usize::from(round >= SMALL_BARS_FROM)];
             if round == WATCHED_FROM {
-                free_before = free_memory()?;
+                warm = Some(Memory::now()?);
             }
             TREE.control(&format!("add slot=0 {words} bar={bar}"))?;
             if round % 25 == 0 {
@@ -62,14 +60,9 @@ pub fn thousand_cards(ctx: &mut Ctx) -> Result<()> {
         start.elapsed().as_secs()
     ));
     expect_both_met(&reads)?;
-    let free = free_memory()?;
-    ctx.note(format!(
-        "free memory: {free_before} KiB half-way, {free} KiB at the end"
-    ));
-    ensure!(
-        free + MEMORY_MARGIN > free_before,
-        "free memory fell from {free_before} to {free} KiB in half of the rounds"
-    );
+    let (warm, end) = (warm.context("too few rounds")?, Memory::now()?);
+    ctx.note(warm.compared_to(&end));
+    warm.expect_level(&end, (ROUNDS - WATCHED_FROM) as u64)?;
     let after = guard::counters()?;
     before.expect_none_fell(&after)?;
     let lies = before.rise(&after, &["lie"]);
