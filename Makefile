@@ -42,7 +42,8 @@ CARGO   ?= cargo
 ALONE    = env -u MAKEFLAGS
 HARNESS  = $(CARGO_TARGET_DIR)/release/harness
 RUN      = $(ALONE) $(HARNESS) --repo '$(CURDIR)' $(if $(UPDATE),--update) \
-	$(if $(ALLOW_EXPIRED),--allow-expired-release)
+	$(if $(ALLOW_EXPIRED),--allow-expired-release) \
+	$(if $(filter command environment,$(firstword $(origin KERNEL))),--kernel '$(KERNEL)')
 
 # A staging folder needs no root's rights; the system does.
 STAGE := $(DESTDIR)$(INSTALL_MOD_PATH)
@@ -109,12 +110,15 @@ help:
 	@echo 'make demo         boot a stock kernel with a virtual card; show what the module says'
 	@echo '                    LIE=rule       the card lies in the way of that rule, as bank-flags'
 	@echo 'make test         run all checks; the last line counts them'
-	@echo '                    FILTER=glob    only groups of that name, or SUITE/CASE'
+	@echo '                    FILTER=glob    only groups of that name, or SUITE/CASE;'
+	@echo '                                   KERNEL: before either picks kernels'
+	@echo '                    KERNEL=name    only that kernel of qemu/kernels.toml; so for'
+	@echo '                                   demo, provision and resolved'
 	@echo 'make provision    only fetch and prepare what demo and test need'
 	@echo '                    UPDATE=1       take the newest kernel; so for demo and test'
 	@echo '                    ALLOW_EXPIRED=1   take a mirror whose Release file is expired;'
 	@echo '                                   so for demo and test'
-	@echo 'make resolved     show which kernel and packages were taken'
+	@echo 'make resolved     show which kernels and packages were taken'
 	@echo 'make prune        show what the cache holds; YES=1 removes what is not needed'
 	@echo 'make metadata     Debian: make the Rust metadata that its kernel headers lack'
 	@echo '                    KERNEL=abi     for another kernel than the running one'

@@ -7,6 +7,7 @@
 //! interrupts a run, the next one finds each stage whole or not at all.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -17,6 +18,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::run::{Log, Privilege};
 use crate::ui::{Activity, Ui};
+
+/// Where in the cache that which belongs to kernels lies.
+pub const KERNELS: &str = "kernels";
+/// The same of build roots.
+pub const ROOTS: &str = "roots";
 
 /// The cache folder.
 #[derive(Clone, Debug)]
@@ -54,12 +60,17 @@ impl Cache {
 
     /// All that belongs to a kernel.
     pub fn kernel(&self, name: &str) -> PathBuf {
-        self.root.join("kernels").join(name)
+        self.home(Owner::Kernel(name))
     }
 
-    /// The kernels the cache holds.
-    pub fn kernels(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.root.join("kernels"));
+    /// What belongs to a kernel or to a build root.
+    pub fn home(&self, owner: Owner) -> PathBuf {
+        self.root.join(owner.folder()).join(owner.name())
+    }
+
+    /// The kernels, or the roots, that the cache holds.
+    pub fn held(&self, folder: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.root.join(folder));
         let mut names: Vec<_> = entries
             .into_iter()
             .flatten()
@@ -83,6 +94,48 @@ impl Cache {
             FlockOperation::LockExclusive,
             name,
         )
+    }
+}
+
+/// Whose a stage is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Owner<'a> {
+    /// Of a kernel's alone.
+    Kernel(&'a str),
+    /// Of a build root's, which several kernels can share.
+    Root(&'a str),
+}
+
+impl Owner<'_> {
+    /// Where it lies in the cache.
+    fn folder(&self) -> &'static str {
+        match self {
+            Self::Kernel(_) => KERNELS,
+            Self::Root(_) => ROOTS,
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Kernel(name) | Self::Root(name) => name,
+        }
+    }
+
+    /// What its locks begin with.
+    fn lock_prefix(&self) -> String {
+        match self {
+            Self::Kernel(name) => (*name).to_owned(),
+            Self::Root(name) => format!("root.{name}"),
+        }
+    }
+}
+
+impl fmt::Display for Owner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kernel(name) => f.write_str(name),
+            Self::Root(name) => write!(f, "root {name}"),
+        }
     }
 }
 
@@ -156,8 +209,8 @@ pub struct Work<'a> {
 pub struct Stage<'a> {
     /// The cache it lies in.
     pub cache: &'a Cache,
-    /// For whom.
-    pub kernel: &'a str,
+    /// Whose it is.
+    pub owner: Owner<'a>,
     /// Its folder's name.
     pub name: &'a str,
     /// What a user reads while it is made.
@@ -174,17 +227,17 @@ impl Stage<'_> {
         privilege: &Privilege,
         work: impl FnOnce(&Work) -> Result<String>,
     ) -> Result<Built> {
-        let home = self.cache.kernel(self.kernel);
+        let home = self.cache.home(self.owner);
         let dir = home.join(self.name);
-        let what = format!("{}, stage {}", self.kernel, self.name);
+        let what = format!("{}, stage {}", self.owner, self.name);
         let inputs: BTreeMap<String, String> = self
             .inputs
             .iter()
             .map(|(k, v)| ((*k).to_owned(), v.clone()))
             .collect();
-        let lock_path = self
-            .cache
-            .lock_file(&format!("{}.{}", self.kernel, self.name));
+        let lock_path =
+            self.cache
+                .lock_file(&format!("{}.{}", self.owner.lock_prefix(), self.name));
         let mut work = Some(work);
         loop {
             // Users share the lock, so that nobody replaces what they use.
@@ -219,9 +272,10 @@ impl Stage<'_> {
         let dir = home.join(self.name);
         let partial = home.join(format!("{}.partial", self.name));
         let old = home.join(format!("{}.old", self.name));
+        let prefix = self.owner.lock_prefix();
         let busy = self
             .cache
-            .lock_file(&format!("{}.{}.busy", self.kernel, self.name));
+            .lock_file(&format!("{prefix}.{}.busy", self.name));
         // What an interrupted run started may still be dying.
         drop(lock(
             ui,
@@ -235,7 +289,7 @@ impl Stage<'_> {
         std::fs::create_dir_all(&tree)
             .with_context(|| format!("cannot make the folder {}", tree.display()))?;
 
-        let activity = ui.begin(format!("{}: {}", self.kernel, self.about));
+        let activity = ui.begin(format!("{}: {}", self.owner, self.about));
         let log = Log::create(home.join("logs").join(format!("{}.log", self.name)))?;
         let means = Work {
             tree,
@@ -243,7 +297,7 @@ impl Stage<'_> {
             activity: &activity,
             busy,
         };
-        let result = work(&means).with_context(|| format!("{}: {}", self.kernel, self.about))?;
+        let result = work(&means).with_context(|| format!("{}: {}", self.owner, self.about))?;
 
         let stamp = Stamp {
             made: now_as_id(),

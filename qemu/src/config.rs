@@ -1,88 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The data files: which kernels there are, and which suites are booted.
+//! `suites.toml`: what is booted.
 
 use std::path::Path;
 
-use anyhow::{bail, Context, Result};
+use anyhow::{Context, Result};
 use serde::Deserialize;
-
-const KERNELS: &str = "qemu/kernels.toml";
-
-/// Whether a folder is a checkout of this project.
-pub fn is_checkout(folder: &Path) -> bool {
-    folder.join(KERNELS).is_file()
-}
-
-/// `kernels.toml`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Kernels {
-    root: RootPackages,
-    #[serde(rename = "kernel")]
-    kernels: Vec<Kernel>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RootPackages {
-    packages: Vec<String>,
-}
-
-/// A kernel to be provisioned.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Kernel {
-    /// What it is called on the command line and in the cache.
-    pub name: String,
-    /// The Debian release of the build root.
-    pub release: String,
-    /// The suite the kernel is taken from.
-    pub suite: String,
-    /// The Debian kernel flavour.
-    pub flavour: String,
-    /// Stock modules for the guest.
-    pub modules: Vec<String>,
-    /// The package of libhsakmt, if the release has one.
-    pub hsakmt: Option<String>,
-}
-
-impl Kernels {
-    /// Reads `kernels.toml` of the repository.
-    pub fn load(repo: &Path) -> Result<Self> {
-        let kernels: Self = read_toml(&repo.join(KERNELS))?;
-        if kernels.kernels.is_empty() {
-            bail!("qemu/kernels.toml names no kernel");
-        }
-        Ok(kernels)
-    }
-
-    /// The kernel of that name, or the first one.
-    pub fn find(&self, name: Option<&str>) -> Result<&Kernel> {
-        let Some(name) = name else {
-            return Ok(&self.kernels[0]);
-        };
-        let Some(kernel) = self.kernels.iter().find(|k| k.name == name) else {
-            let known: Vec<_> = self.names().collect();
-            bail!(
-                "no kernel named {name} in qemu/kernels.toml; there is: {}",
-                known.join(", ")
-            );
-        };
-        Ok(kernel)
-    }
-
-    /// The names of all kernels.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.kernels.iter().map(|k| k.name.as_str())
-    }
-
-    /// The packages of a kernel's build root.
-    pub fn root_packages(&self, kernel: &Kernel) -> Vec<String> {
-        let own = kernel.hsakmt.iter();
-        self.root.packages.iter().chain(own).cloned().collect()
-    }
-}
 
 /// `suites.toml`.
 #[derive(Debug, Deserialize)]
@@ -126,6 +49,15 @@ impl Suite {
     pub fn guest(&self) -> &str {
         self.guest.as_ref().unwrap_or(&self.name)
     }
+
+    /// The same, called by the name that it has on that kernel.
+    pub fn on(&self, kernel: &str) -> Self {
+        Self {
+            name: format!("{kernel}:{}", self.name),
+            guest: Some(self.guest().to_owned()),
+            ..self.clone()
+        }
+    }
 }
 
 impl Suites {
@@ -148,7 +80,8 @@ impl Suites {
     }
 }
 
-fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+/// Reads one of the data files.
+pub fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     toml::from_str(&text).with_context(|| format!("cannot use {}", path.display()))

@@ -23,8 +23,8 @@ pub fn run(context: &Context, lie: Option<&str>) -> Result<ExitCode> {
             bail!("no rule is named {lie:?}; there is: {}", rules.join(" "));
         }
     }
-    let ready = context.provision()?;
-    let products = context.builder(&ready)?.build()?;
+    let ready = context.provision(context.kernel()?)?;
+    let products = context.builder(&ready).build()?;
     let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image())?;
     context
         .ui

@@ -7,6 +7,7 @@ use regex::Regex;
 
 /// Which groups, and which cases of a suite.
 pub struct Filter {
+    kernel: Option<Regex>,
     group: Option<Regex>,
     /// Which cases of the suites.
     pub cases: Option<String>,
@@ -14,10 +15,12 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// `GROUP` or `SUITE/CASE`, each with `*` and `?`.
+    /// `GROUP` or `SUITE/CASE`, with `KERNEL:` before it or not; each with `*`
+    /// and `?`.
     pub fn parse(text: Option<&str>) -> Result<Self> {
         let Some(text) = text else {
             return Ok(Self {
+                kernel: None,
                 group: None,
                 cases: None,
                 case_globs: Vec::new(),
@@ -27,11 +30,16 @@ impl Filter {
             Some((group, cases)) => (group, Some(cases.to_owned())),
             None => (text, None),
         };
+        let (kernel, group) = match group.split_once(':') {
+            Some((kernel, group)) => (Some(kernel), group),
+            None => (None, group),
+        };
         let blank = |c: char| c.is_whitespace() || c == '"';
         if cases.as_ref().is_some_and(|c| c.contains(blank)) {
             bail!("FILTER={text}: a case's name has no blank and no quote");
         }
         Ok(Self {
+            kernel: kernel.map(glob).transpose()?,
             group: Some(glob(group)?),
             case_globs: cases
                 .iter()
@@ -43,14 +51,25 @@ impl Filter {
         })
     }
 
-    /// Whether the group of that name is wanted.
-    pub fn wants(&self, group: &str) -> bool {
-        self.group.as_ref().is_none_or(|g| g.is_match(group))
+    /// Whether the suite of that name is wanted on a kernel.
+    pub fn wants_suite(&self, kernel: &str, suite: &str) -> bool {
+        self.kernel.as_ref().is_none_or(|k| k.is_match(kernel)) && self.names(suite)
     }
 
-    /// Whether a group that is no suite is wanted: such have no cases.
-    pub fn wants_check(&self, group: &str) -> bool {
-        self.cases.is_none() && self.wants(group)
+    /// Whether a group that is no suite is wanted on a kernel: such have no
+    /// cases.
+    pub fn wants_check(&self, kernel: &str, group: &str) -> bool {
+        self.cases.is_none() && self.wants_suite(kernel, group)
+    }
+
+    /// Whether a group that is of no kernel is wanted.
+    pub fn wants_on_host(&self, group: &str) -> bool {
+        self.kernel.is_none() && self.cases.is_none() && self.names(group)
+    }
+
+    /// Whether this is the name of what is wanted, wherever it is run.
+    pub fn names(&self, group: &str) -> bool {
+        self.group.as_ref().is_none_or(|g| g.is_match(group))
     }
 
     /// Whether a case is wanted; read as the guest reads it.
@@ -71,9 +90,10 @@ mod tests {
     #[test]
     fn a_filter_names_groups_or_cases() {
         let filter = Filter::parse(Some("no-*")).expect("a sound filter");
-        assert!(filter.wants("no-amdgpu") && !filter.wants("tree"));
+        assert!(filter.wants_suite("any", "no-amdgpu") && !filter.wants_suite("any", "tree"));
         let filter = Filter::parse(Some("tree/lie-*")).expect("a sound filter");
-        assert!(filter.wants("tree") && !filter.wants_check("clippy"));
+        assert!(filter.wants_suite("any", "tree") && !filter.wants_on_host("clippy"));
+        assert!(!filter.wants_check("any", "tree"));
         assert_eq!(filter.cases.as_deref(), Some("lie-*"));
         assert!(filter.wants_case("lie-xgmi") && !filter.wants_case("a-lie-"));
         let filter = Filter::parse(Some("tree/,one,t?o")).expect("a sound filter");
@@ -83,5 +103,15 @@ mod tests {
         assert!(filter.wants_case("any"));
         assert!(Filter::parse(Some("tree/a b")).is_err());
         assert!(Filter::parse(Some("(")).is_ok());
+    }
+
+    #[test]
+    fn a_filter_can_name_kernels() {
+        let filter = Filter::parse(Some("sid:tree/lie-*")).expect("a sound filter");
+        assert!(filter.wants_suite("sid", "tree") && !filter.wants_suite("newest", "tree"));
+        assert!(filter.wants_case("lie-xgmi") && !filter.wants_case("truth"));
+        let filter = Filter::parse(Some("s*:*")).expect("a sound filter");
+        assert!(filter.wants_check("sid", "module") && !filter.wants_check("newest", "module"));
+        assert!(!filter.wants_on_host("clippy"));
     }
 }

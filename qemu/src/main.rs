@@ -14,7 +14,9 @@ mod demo;
 mod filter;
 mod host;
 mod judge;
+mod kernels;
 mod known;
+mod matrix;
 mod provision;
 mod prune;
 mod qemu;
@@ -32,7 +34,7 @@ use clap::{Args, Parser, Subcommand};
 use build::{elf, Builder};
 use cache::Cache;
 use cargo::Cargo;
-use config::Kernels;
+use kernels::{Kernel, Kernels};
 use provision::{Provision, Ready};
 use run::Privilege;
 use ui::Ui;
@@ -51,7 +53,7 @@ struct Options {
     /// The checkout to work on (default: the one of the current folder)
     #[arg(long, global = true, value_name = "FOLDER")]
     repo: Option<PathBuf>,
-    /// A kernel of qemu/kernels.toml (default: the first)
+    /// A kernel of qemu/kernels.toml (default: all, or the first where one is enough)
     #[arg(long, global = true, value_name = "NAME")]
     kernel: Option<String>,
     /// Take a mirror whose Release file is expired
@@ -119,37 +121,44 @@ impl Context {
         })
     }
 
-    fn kernel(&self) -> Result<&config::Kernel> {
+    fn kernel(&self) -> Result<&Kernel> {
         self.kernels.find(self.options.kernel.as_deref())
     }
 
-    fn provision(&self) -> Result<Ready> {
+    /// The kernel named, or else all.
+    fn picked(&self) -> Result<Vec<&Kernel>> {
+        match &self.options.kernel {
+            Some(name) => Ok(vec![self.kernels.find(Some(name))?]),
+            None => Ok(self.kernels.iter().collect()),
+        }
+    }
+
+    /// All that building for a kernel and booting it needs.
+    fn provision(&self, kernel: &Kernel) -> Result<Ready> {
         self.privilege.obtain()?;
-        let kernel = self.kernel()?;
         provision::provision(&Provision {
             cache: &self.cache,
             ui: &self.ui,
             privilege: &self.privilege,
+            kernels: &self.kernels,
             kernel,
-            packages: self.kernels.root_packages(kernel),
             allow_expired: self.options.allow_expired_release,
             update: self.options.update,
         })
     }
 
-    fn builder<'a>(&'a self, ready: &'a Ready) -> Result<Builder<'a>> {
-        let kernel = self.kernel()?;
-        Ok(Builder {
+    fn builder<'a>(&'a self, ready: &'a Ready) -> Builder<'a> {
+        let kernel = &ready.kernel;
+        Builder {
             repo: &self.repo,
             cargo: &self.cargo,
             cache: &self.cache,
             ui: &self.ui,
             privilege: &self.privilege,
-            kernel: &kernel.name,
-            hsakmt: kernel.hsakmt.as_deref(),
+            kernel,
             ready,
-            busy: self.cache.lock_file(&format!("{}.build.busy", kernel.name)),
-        })
+            busy: self.cache.lock_file(&format!("{kernel}.build.busy")),
+        }
     }
 }
 
@@ -160,13 +169,13 @@ fn checkout(named: Option<&Path>) -> Result<PathBuf> {
         let folder = named
             .canonicalize()
             .with_context(|| format!("--repo {}", named.display()))?;
-        if !config::is_checkout(&folder) {
+        if !kernels::is_checkout(&folder) {
             bail!("--repo {}: no checkout of rdna1_kfd_guard", named.display());
         }
         return Ok(folder);
     }
     let here = std::env::current_dir().context("the current folder is gone")?;
-    let found = here.ancestors().find(|folder| config::is_checkout(folder));
+    let found = here.ancestors().find(|folder| kernels::is_checkout(folder));
     let Some(found) = found else {
         bail!(
             "{} is in no checkout of rdna1_kfd_guard: go to one, or name it with --repo",
@@ -191,13 +200,26 @@ fn run_command(cli: Cli) -> Result<ExitCode> {
     let context = Context::new(cli.options)?;
     match cli.command {
         Command::Provision => {
-            let ready = context.provision()?;
-            let counted = provision::symbols::check(&ready.stock_headers(), &ready.object())?;
-            println!("{}: {counted}", ready.choice.abi);
+            let mut failed = false;
+            for kernel in context.picked()? {
+                match context.provision(kernel) {
+                    Ok(ready) => println!("{}: {}", kernel.name, ready.choice.abi),
+                    Err(error) => {
+                        let tolerated = kernel.tolerates(&error).is_some();
+                        // Who asks for that very kernel wants it.
+                        failed |= !tolerated || context.options.kernel.is_some();
+                        let word = if tolerated { "skipped" } else { "error" };
+                        eprintln!("{word}: {}: {error:#}", kernel.name);
+                    }
+                }
+            }
+            if failed {
+                return Ok(ExitCode::from(2));
+            }
         }
         Command::Build => {
-            let ready = context.provision()?;
-            let products = context.builder(&ready)?.build()?;
+            let ready = context.provision(context.kernel()?)?;
+            let products = context.builder(&ready).build()?;
             let sizes = elf::sizes(&products.guard)?;
             println!(
                 "{}: .text {} bytes, .ko {} bytes",
@@ -211,10 +233,12 @@ fn run_command(cli: Cli) -> Result<ExitCode> {
         Command::Test { filter, .. } => return test::run(&context, filter.as_deref()),
         Command::Prune { yes } => prune::run(&context, yes)?,
         Command::Resolved => {
-            print!(
-                "{}",
-                provision::describe(&context.cache, &context.kernel()?.name)?
-            );
+            for kernel in context.picked()? {
+                match provision::describe(&context.cache, &kernel.name) {
+                    Ok(text) => println!("{}\n{text}", kernel.name),
+                    Err(error) => println!("{}\n{error:#}\n", kernel.name),
+                }
+            }
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::cache::Cache;
-use crate::config;
+use crate::cache::{Cache, Owner, KERNELS, ROOTS};
+use crate::kernels;
 use crate::run;
 use crate::Context;
 
@@ -19,18 +19,25 @@ pub fn run(context: &Context, yes: bool) -> Result<()> {
     let cache = &context.cache;
     println!("cache: {}", cache.root().display());
     let mut useless = Vec::new();
-    for kernel in cache.kernels() {
-        let folder = cache.kernel(&kernel);
-        let named = context.kernels.names().any(|n| n == kernel);
+    let mut show = |folder: PathBuf, named: bool| {
         let remark = if named { "" } else { "  not in kernels.toml" };
-        println!("{:>7}  kernels/{kernel}{remark}", size(&folder));
+        let shown = folder.strip_prefix(cache.root()).unwrap_or(&folder);
+        println!("{:>7}  {}{remark}", size(&folder), shown.display());
         if !named {
             useless.push(folder);
         }
+    };
+    for name in cache.held(ROOTS) {
+        let named = context.kernels.root_names().any(|n| n == name);
+        show(cache.home(Owner::Root(&name)), named);
+    }
+    for name in cache.held(KERNELS) {
+        let named = context.kernels.names().any(|n| n == name);
+        show(cache.home(Owner::Kernel(&name)), named);
     }
     for (folder, checkout) in targets(cache) {
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
-        let in_use = checkout.as_ref().is_some_and(|c| config::is_checkout(c));
+        let in_use = checkout.as_ref().is_some_and(|c| kernels::is_checkout(c));
         let whose = match checkout {
             Some(checkout) if in_use => format!("of {}", checkout.display()),
             Some(checkout) => format!("of {}, no checkout now", checkout.display()),

@@ -28,7 +28,7 @@ impl Builder<'_> {
     /// Adds the program, its libraries and their loader to an archive; or,
     /// where the kernel's release has no libhsakmt, a word about that.
     pub fn add_hsakmt(&self, archive: &mut Archive<impl Write>) -> Result<()> {
-        let Some(package) = &self.hsakmt else {
+        let Some(package) = &self.ready.hsakmt else {
             let why = format!("the release of {} has no libhsakmt\n", self.kernel);
             return archive.file(&format!("{IN_GUEST}/none"), why.as_bytes());
         };

@@ -39,8 +39,6 @@ pub struct Builder<'a> {
     pub privilege: &'a Privilege,
     /// The kernel's name in `kernels.toml`.
     pub kernel: &'a str,
-    /// The package of libhsakmt in its build root, if there is one.
-    pub hsakmt: Option<&'a str>,
     /// The kernel to build for.
     pub ready: &'a Ready,
     /// Held locked by whatever runs in the root.

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 
 use super::sync::Sources;
 use super::Builder;
+use crate::kernels::Trouble;
 use crate::provision::{quote, Chroot};
 use crate::run::Log;
 
@@ -78,7 +79,9 @@ impl Modules {
         );
         // A build that failed by itself has tidied up after itself.
         std::fs::remove_file(&unfinished)?;
-        result.with_context(|| format!("building the {}", self.name))?;
+        result
+            .with_context(|| format!("building the {}", self.name))
+            .context(Trouble::Build)?;
         report_warnings(&log, self.name);
 
         let products: Vec<_> = self.products.iter().map(|p| folder.join(p)).collect();

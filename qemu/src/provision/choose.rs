@@ -4,8 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{bail, Result};
+use anyhow::{anyhow, Result};
 use serde::{Deserialize, Serialize};
+
+use crate::kernels::{Pick, Trouble};
 
 /// A kernel as the suite has it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -45,26 +47,22 @@ pub fn parse_packages(text: &str) -> Vec<Stanza<'_>> {
         .collect()
 }
 
-/// The metapackage names the kernel; all else must be of that very version.
-pub fn choose(list: &[Stanza], flavour: &str) -> Result<Choice> {
-    let meta_name = format!("linux-image-{flavour}");
-    let metas: Vec<_> = list.iter().filter(|s| s["Package"] == meta_name).collect();
-    if metas.is_empty() {
-        bail!("the suite has no package {meta_name}");
-    }
-    // A suite keeps superseded versions for a while; the newest whole set wins.
-    let mut metas = metas;
-    metas.sort_by_key(|s| version_key(s.get("Version").copied().unwrap_or_default()));
+/// A kernel that a suite says it has, by name and version.
+struct Candidate<'a> {
+    abi: &'a str,
+    version: &'a str,
+}
+
+/// Picks a kernel; all its packages must be of the same version.
+pub fn choose(list: &[Stanza], pick: Pick, flavour: &str) -> Result<Choice> {
     let mut missing = Vec::new();
-    for meta in metas.iter().rev() {
-        let version = meta.get("Version").copied().unwrap_or_default();
-        let depends = meta.get("Depends").copied().unwrap_or_default();
-        let Some(abi) = named_abi(depends, flavour) else {
-            missing.push(format!(
-                "{meta_name} {version} depends on no kernel image: {depends}"
-            ));
-            continue;
-        };
+    let mut candidates = match pick {
+        Pick::Released => released(list, flavour, &mut missing),
+        Pick::Newest => with_headers(list, flavour),
+    };
+    // A suite keeps superseded versions for a while; the newest whole set wins.
+    candidates.sort_by_key(|c| version_key(c.version));
+    for Candidate { abi, version } in candidates.into_iter().rev() {
         match whole_set(list, abi, version) {
             Ok(packages) => {
                 return Ok(Choice {
@@ -76,11 +74,49 @@ pub fn choose(list: &[Stanza], flavour: &str) -> Result<Choice> {
             Err(lacking) => missing.push(lacking),
         }
     }
-    bail!(
-        "the suite has no complete kernel at this moment (this happens while a new one is \
-         being published; try again later):\n{}",
+    if missing.is_empty() {
+        missing.push(format!("there is none of flavour {flavour}"));
+    }
+    let more = anyhow!(
+        "this happens while a new one is being published; try again later:\n{}",
         missing.join("\n")
     );
+    Err(more.context(Trouble::NoKernel))
+}
+
+/// What the metapackage names.
+fn released<'a>(
+    list: &[Stanza<'a>],
+    flavour: &str,
+    missing: &mut Vec<String>,
+) -> Vec<Candidate<'a>> {
+    let meta_name = format!("linux-image-{flavour}");
+    let mut candidates = Vec::new();
+    for meta in list.iter().filter(|s| s["Package"] == meta_name) {
+        let version = meta.get("Version").copied().unwrap_or_default();
+        let depends = meta.get("Depends").copied().unwrap_or_default();
+        match named_abi(depends, flavour) {
+            Some(abi) => candidates.push(Candidate { abi, version }),
+            None => missing.push(format!(
+                "{meta_name} {version} depends on no kernel image: {depends}"
+            )),
+        }
+    }
+    candidates
+}
+
+/// Whatever there are headers of.
+fn with_headers<'a>(list: &[Stanza<'a>], flavour: &str) -> Vec<Candidate<'a>> {
+    let end = format!("-{flavour}");
+    let candidates = list.iter().filter_map(|stanza| {
+        let abi = stanza["Package"].strip_prefix("linux-headers-")?;
+        // Of `rt-amd64`, `amd64` is the end, too.
+        let release = abi.strip_suffix(&end)?;
+        let sound = release.starts_with(|c: char| c.is_ascii_digit()) && !release.contains('-');
+        let version = stanza.get("Version").copied()?;
+        sound.then_some(Candidate { abi, version })
+    });
+    candidates.collect()
 }
 
 /// The kernel that the metapackage depends on.
@@ -131,7 +167,8 @@ fn whole_set(list: &[Stanza], abi: &str, version: &str) -> Result<Vec<Package>, 
         .collect()
 }
 
-/// Orders versions: numbers by value, the rest as text.
+/// Orders versions: numbers by value, the rest as text, where `~` comes before
+/// the end and that before all else.
 fn version_key(version: &str) -> Vec<(u64, String)> {
     let mut key = Vec::new();
     let mut rest = version;
@@ -140,7 +177,8 @@ fn version_key(version: &str) -> Vec<(u64, String)> {
         let (number, tail) = rest.split_at(digits);
         let other = tail.len() - tail.trim_start_matches(|c: char| !c.is_ascii_digit()).len();
         let (text, tail) = tail.split_at(other);
-        key.push((number.parse().unwrap_or(0), text.to_owned()));
+        let text = text.replace('~', "\u{0}") + "\u{1}";
+        key.push((number.parse().unwrap_or(0), text));
         rest = tail;
     }
     key
@@ -178,7 +216,7 @@ mod tests {
             ("linux-source-7.2", "7.2.12-1", ""),
             ("linux-source-7.3", "7.3.4-1", ""),
         ]);
-        let choice = choose(&parse_packages(&text), "amd64").expect("a whole set");
+        let choice = choose(&parse_packages(&text), Pick::Released, "amd64").expect("a whole set");
         assert_eq!(choice.abi, ABI);
         let names: Vec<_> = choice.packages.iter().map(|p| p.name.as_str()).collect();
         assert_eq!(
@@ -205,7 +243,7 @@ mod tests {
             (&format!("linux-modules-{ABI}"), "7.2.12-1", ""),
             ("linux-source-7.2", "7.2.12-1", ""),
         ]);
-        let choice = choose(&parse_packages(&text), "amd64").expect("a whole set");
+        let choice = choose(&parse_packages(&text), Pick::Released, "amd64").expect("a whole set");
         assert_eq!(
             choice.packages[1].name,
             format!("linux-binary-unsigned-{ABI}")
@@ -218,9 +256,10 @@ mod tests {
             ("linux-image-amd64", "7.2.12-1", DEPENDS),
             (&format!("linux-headers-{ABI}"), "7.2.11-1", ""),
         ]);
-        let error = choose(&parse_packages(&text), "amd64")
-            .expect_err("incomplete")
-            .to_string();
+        let error =
+            choose(&parse_packages(&text), Pick::Released, "amd64").expect_err("incomplete");
+        assert_eq!(error.downcast_ref(), Some(&Trouble::NoKernel));
+        let error = format!("{error:#}");
         assert!(
             error.contains("no linux-headers-7.2.12+deb13-amd64 of version 7.2.12-1"),
             "{error}"
@@ -231,5 +270,43 @@ mod tests {
     fn versions_are_ordered_by_number() {
         assert!(version_key("7.2.9-1~bpo13+1") < version_key("7.2.12-1~bpo13+1"));
         assert!(version_key("6.19.14-1") < version_key("7.0.4-1"));
+        assert!(version_key("7.3~rc7-1~exp1") < version_key("7.3.4-1~bpo13+1"));
+        assert!(version_key("7.3~rc7-1") < version_key("7.3-1"));
+        assert!(version_key("7.2.12-1~bpo13+1") < version_key("7.2.12-1"));
+    }
+
+    #[test]
+    fn the_newest_is_taken_before_the_metapackage_names_it() {
+        let newest = "7.3.4+deb13-amd64";
+        let text = suite(&[
+            ("linux-image-amd64", "7.2.12-1", DEPENDS),
+            (&format!("linux-headers-{ABI}"), "7.2.12-1", ""),
+            (&format!("linux-binary-{ABI}"), "7.2.12-1", ""),
+            (&format!("linux-modules-{ABI}"), "7.2.12-1", ""),
+            ("linux-source-7.2", "7.2.12-1", ""),
+            // Of another flavour, and newer.
+            ("linux-headers-7.4.1+deb13-rt-amd64", "7.4.1-1", ""),
+            (&format!("linux-headers-{newest}"), "7.3.4-1", ""),
+            (&format!("linux-binary-unsigned-{newest}"), "7.3.4-1", ""),
+            (&format!("linux-modules-{newest}"), "7.3.4-1", ""),
+            ("linux-source-7.3", "7.3.4-1", ""),
+        ]);
+        let list = parse_packages(&text);
+        let abi = |pick| choose(&list, pick, "amd64").expect("a whole set").abi;
+        assert_eq!(abi(Pick::Newest), newest);
+        assert_eq!(abi(Pick::Released), ABI);
+    }
+
+    #[test]
+    fn a_newest_that_is_not_whole_is_passed_over() {
+        let text = suite(&[
+            ("linux-headers-7.3.4+deb13-amd64", "7.3.4-1", ""),
+            (&format!("linux-headers-{ABI}"), "7.2.12-1", ""),
+            (&format!("linux-binary-{ABI}"), "7.2.12-1", ""),
+            (&format!("linux-modules-{ABI}"), "7.2.12-1", ""),
+            ("linux-source-7.2", "7.2.12-1", ""),
+        ]);
+        let choice = choose(&parse_packages(&text), Pick::Newest, "amd64").expect("a whole set");
+        assert_eq!(choice.abi, ABI);
     }
 }

@@ -9,7 +9,8 @@ use anyhow::{bail, Context, Result};
 use super::choose::Choice;
 use super::chroot::{quote, Chroot};
 use super::{symbols, Provision};
-use crate::cache::{Built, Stage};
+use crate::cache::{Built, Owner, Stage};
+use crate::kernels::Trouble;
 use crate::run::Log;
 
 /// What the stock kernel was built with.
@@ -71,7 +72,7 @@ pub fn ensure(
 ) -> Result<Built> {
     let stage = Stage {
         cache: provision.cache,
-        kernel: &provision.kernel.name,
+        owner: Owner::Kernel(&provision.kernel.name),
         name: "object",
         about: "Rust metadata (modules_prepare)",
         inputs: vec![
@@ -81,7 +82,7 @@ pub fn ensure(
             ("source", source.id().to_owned()),
         ],
     };
-    stage.ensure(provision.ui, provision.privilege, |work| {
+    let made = stage.ensure(provision.ui, provision.privilege, |work| {
         let stock = headers(&packages.tree(), choice);
         let chroot = Chroot::new(provision.privilege, root.tree(), &work.busy)
             .read_only(source.tree(), "source")
@@ -94,7 +95,8 @@ pub fn ensure(
         compare_release(&work.tree, &choice.abi)?;
         let counted = symbols::check(&stock, &work.tree)?;
         Ok(counted.to_string())
-    })
+    });
+    made.context(Trouble::Build)
 }
 
 /// The compilers are compared first: a wrong one fails late and obscurely.

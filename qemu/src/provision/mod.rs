@@ -24,7 +24,7 @@ pub use metadata::Compilers;
 pub use record::describe;
 
 use crate::cache::{Built, Cache};
-use crate::config::Kernel;
+use crate::kernels::{Kernel, Kernels, Origin, Stock};
 use crate::run::Privilege;
 use crate::ui::Ui;
 
@@ -36,10 +36,10 @@ pub struct Provision<'a> {
     pub ui: &'a Ui,
     /// Root's rights.
     pub privilege: &'a Privilege,
+    /// All there are.
+    pub kernels: &'a Kernels,
     /// The kernel wanted.
     pub kernel: &'a Kernel,
-    /// The packages of the build root.
-    pub packages: Vec<String>,
     /// Take a mirror whose Release file is expired.
     pub allow_expired: bool,
     /// Ask the suite again which kernel it has.
@@ -48,6 +48,10 @@ pub struct Provision<'a> {
 
 /// A kernel with all that building and booting needs.
 pub struct Ready {
+    /// Its name in `kernels.toml`.
+    pub kernel: String,
+    /// The package of libhsakmt in its build root, if there is one.
+    pub hsakmt: Option<String>,
     /// Which kernel.
     pub choice: Choice,
     /// Its compilers.
@@ -104,34 +108,48 @@ impl Ready {
 
 /// Does what is not done yet.
 pub fn provision(provision: &Provision) -> Result<Ready> {
+    let ready = match &provision.kernel.from {
+        Origin::Stock(stock) => take_stock(provision, stock)?,
+    };
+    show_headers(provision, &ready)?;
+    Ok(ready)
+}
+
+fn take_stock(provision: &Provision, stock: &Stock) -> Result<Ready> {
     let root = root::ensure(provision)?;
-    let (resolved, choice) = resolve::ensure(provision, &root)?;
+    let (resolved, choice) = resolve::ensure(provision, stock, &root)?;
     let packages = packages::ensure(provision, &root, &resolved, &choice)?;
     let compilers = metadata::compilers(&packages.tree(), &choice)?;
     let source = packages::ensure_source(provision, &root, &packages)?;
     let object = metadata::ensure(provision, &root, &packages, &source, &choice, &compilers)?;
-    let stock = stock::ensure(provision, &packages, &choice)?;
+    let image = stock::ensure(provision, &stock.modules, &packages, &choice)?;
     let ready = Ready {
+        kernel: provision.kernel.name.clone(),
+        hsakmt: provision.kernels.root_of(provision.kernel)?.hsakmt.clone(),
         choice,
         compilers,
         root,
         packages,
         source,
         object,
-        stock,
+        stock: image,
         _resolved: resolved,
     };
-    record::write(provision, &ready)?;
-    show_headers(provision.cache, &ready)?;
+    record::write(provision, stock, &ready)?;
     Ok(ready)
 }
 
-/// `CACHE/uapi`: where host builds find the kernel tree's own headers.
-fn show_headers(cache: &Cache, ready: &Ready) -> Result<()> {
+/// `CACHE/uapi`: where host builds find the kernel tree's own headers. Those of
+/// the first kernel, so that the host's crates are not built anew for each.
+fn show_headers(provision: &Provision, ready: &Ready) -> Result<()> {
+    let cache = provision.cache;
     let wanted = ready.source().join("include/uapi");
     let link = cache.root().join("uapi");
-    if std::fs::read_link(&link).is_ok_and(|l| l == wanted) {
-        return Ok(());
+    let is_first = provision.kernels.names().next() == Some(&ready.kernel);
+    match std::fs::read_link(&link) {
+        Ok(there) if there == wanted => return Ok(()),
+        Ok(there) if !is_first && there.exists() => return Ok(()),
+        _ => {}
     }
     let fresh = tempfile::tempdir_in(cache.root())?;
     std::os::unix::fs::symlink(&wanted, fresh.path().join("uapi"))?;

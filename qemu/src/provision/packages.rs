@@ -8,7 +8,7 @@ use super::choose::Choice;
 use super::chroot::{quote, Chroot};
 use super::resolve::APT_OPTIONS;
 use super::{root, Provision};
-use crate::cache::{Built, Stage};
+use crate::cache::{Built, Owner, Stage};
 
 /// Downloads the packages and unpacks them; none is installed.
 pub fn ensure(
@@ -27,7 +27,7 @@ pub fn ensure(
     let checksums: Vec<_> = choice.packages.iter().map(|p| p.sha256.as_str()).collect();
     let stage = Stage {
         cache: provision.cache,
-        kernel: &provision.kernel.name,
+        owner: Owner::Kernel(&provision.kernel.name),
         name: "packages",
         about: "stock kernel packages",
         inputs: vec![
@@ -38,7 +38,8 @@ pub fn ensure(
     };
     stage.ensure(provision.ui, provision.privilege, |work| {
         let quoted: Vec<_> = wanted.iter().map(|w| quote(w)).collect();
-        // depmod looks below lib/modules, the packages have usr/lib/modules.
+        // depmod looks below lib/modules, the packages have usr/lib/modules; and
+        // an image that is not signed has a name of its own.
         let script = format!(
             "mkdir /mnt/packages/debs\n\
              cd /mnt/packages/debs\n\
@@ -47,8 +48,11 @@ pub fn ensure(
              cd ..\n\
              rmdir debs\n\
              [ -e lib ] || ln -s usr/lib lib\n\
-             depmod -b /mnt/packages {}\n\
-             chmod -R a+rX .\n",
+             abi={}\n\
+             cd lib/modules/$abi\n\
+             [ -e vmlinuz ] || [ ! -e vmlinuz.unsigned ] || ln -s vmlinuz.unsigned vmlinuz\n\
+             depmod -b /mnt/packages $abi\n\
+             chmod -R a+rX /mnt/packages\n",
             quoted.join(" "),
             quote(&choice.abi)
         );
@@ -71,7 +75,7 @@ pub fn ensure(
 pub fn ensure_source(provision: &Provision, root: &Built, packages: &Built) -> Result<Built> {
     let stage = Stage {
         cache: provision.cache,
-        kernel: &provision.kernel.name,
+        owner: Owner::Kernel(&provision.kernel.name),
         name: "source",
         about: "kernel source",
         inputs: vec![

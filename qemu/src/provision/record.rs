@@ -11,6 +11,7 @@ use super::choose::Package;
 use super::{mirror, symbols, Provision, Ready};
 use crate::accel::Accelerator;
 use crate::cache::{write_atomically, Cache};
+use crate::kernels::Stock;
 
 /// What was resolved for a kernel.
 #[derive(Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -30,15 +31,15 @@ pub struct Record {
 }
 
 /// Writes the record if it says anything new.
-pub fn write(provision: &Provision, ready: &Ready) -> Result<()> {
+pub fn write(provision: &Provision, stock: &Stock, ready: &Ready) -> Result<()> {
     let path = provision
         .cache
         .kernel(&provision.kernel.name)
         .join("resolved.toml");
     let mut record = Record {
         kernel: provision.kernel.name.clone(),
-        release: provision.kernel.release.clone(),
-        suite: provision.kernel.suite.clone(),
+        release: provision.kernels.root_of(provision.kernel)?.release.clone(),
+        suite: stock.suite.clone(),
         mirror: mirror::from_apt_config(&ready.root().join("etc/apt")).unwrap_or_default(),
         date: String::new(),
         abi: ready.choice.abi.clone(),

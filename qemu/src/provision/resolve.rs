@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 use super::choose::{choose, parse_packages, Choice};
 use super::chroot::Chroot;
 use super::{mirror, root, Provision};
-use crate::cache::{self, Built, Stage, Work};
+use crate::cache::{self, Built, Owner, Stage, Work};
+use crate::kernels::Stock;
 
 /// Options for an apt that uses the lists of this stage and no others.
 pub const APT_OPTIONS: &str = "-o Dir::Etc::SourceList=/mnt/lists/sources.list \
@@ -15,13 +16,14 @@ pub const APT_OPTIONS: &str = "-o Dir::Etc::SourceList=/mnt/lists/sources.list \
      -o APT::Sandbox::User=root -o Acquire::Languages=none -o Dpkg::Use-Pty=0";
 
 /// Asks the suite. The answer is kept until an update is asked for.
-pub fn ensure(provision: &Provision, root: &Built) -> Result<(Built, Choice)> {
+pub fn ensure(provision: &Provision, stock: &Stock, root: &Built) -> Result<(Built, Choice)> {
     let kernel = provision.kernel;
     let mut inputs = vec![
         ("layout", "1".to_owned()),
         ("root", root.id().to_owned()),
-        ("suite", kernel.suite.clone()),
-        ("flavour", kernel.flavour.clone()),
+        ("suite", stock.suite.clone()),
+        ("pick", format!("{:?}", stock.pick)),
+        ("flavour", stock.flavour.clone()),
     ];
     let asked = provision.cache.kernel(&kernel.name).join("asked");
     let before = std::fs::read_to_string(&asked).unwrap_or_default();
@@ -34,13 +36,13 @@ pub fn ensure(provision: &Provision, root: &Built) -> Result<(Built, Choice)> {
     inputs.push(("asked", now));
     let stage = Stage {
         cache: provision.cache,
-        kernel: &kernel.name,
+        owner: Owner::Kernel(&kernel.name),
         name: "resolved",
         about: "which kernel the suite has",
         inputs,
     };
     let built = stage.ensure(provision.ui, provision.privilege, |work| {
-        let choice = ask(provision, root, work)?;
+        let choice = ask(provision, stock, root, work)?;
         let said = format!("{} (package {})", choice.abi, choice.version);
         std::fs::write(work.tree.join("choice.toml"), toml::to_string(&choice)?)?;
         Ok(said)
@@ -54,11 +56,10 @@ pub fn ensure(provision: &Provision, root: &Built) -> Result<(Built, Choice)> {
     Ok((built, toml::from_str(&text)?))
 }
 
-fn ask(provision: &Provision, root: &Built, work: &Work) -> Result<Choice> {
-    let kernel = provision.kernel;
+fn ask(provision: &Provision, stock: &Stock, root: &Built, work: &Work) -> Result<Choice> {
     let mirror = mirror::from_apt_config(&root.tree().join("etc/apt"))
         .context("the build root names no Debian mirror in its apt configuration")?;
-    let source = format!("deb {mirror} {} main\n", kernel.suite);
+    let source = format!("deb {mirror} {} main\n", stock.suite);
     std::fs::write(work.tree.join("sources.list"), source)?;
     std::fs::create_dir_all(work.tree.join("lists/partial"))?;
     let check = if provision.allow_expired {
@@ -78,5 +79,5 @@ fn ask(provision: &Provision, root: &Built, work: &Work) -> Result<Choice> {
         .sh(&script, &work.log, Some(work.activity))
         .or_else(|error| root::explain(&work.log.text(), error))?;
     let list = std::fs::read_to_string(work.tree.join("Packages"))?;
-    choose(&parse_packages(&list), &kernel.flavour)
+    choose(&parse_packages(&list), stock.pick, &stock.flavour)
 }

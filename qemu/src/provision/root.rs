@@ -2,38 +2,46 @@
 
 //! The build root: a Debian release with the kernel's compilers.
 
-use anyhow::{bail, Context, Result};
+use anyhow::{Context, Result};
 
 use super::mirror;
 use super::Provision;
-use crate::cache::{Built, Stage, Work};
+use crate::cache::{Built, Owner, Stage, Work};
+use crate::kernels::Trouble;
 use crate::run;
 
 /// Makes the root.
 pub fn ensure(provision: &Provision) -> Result<Built> {
-    let kernel = provision.kernel;
-    let packages = provision.packages.join(",");
+    let root = provision.kernels.root_of(provision.kernel)?;
+    let packages = provision.kernels.packages_of(root).join(",");
     let host_mirror = mirror::from_apt_config("/etc/apt".as_ref());
     let stage = Stage {
         cache: provision.cache,
-        kernel: &kernel.name,
+        owner: Owner::Root(&root.name),
         name: "root",
         about: "build root (mmdebstrap)",
         inputs: vec![
             ("layout", "1".to_owned()),
-            ("release", kernel.release.clone()),
+            ("release", root.release.clone()),
             ("packages", packages.clone()),
         ],
     };
     stage.ensure(provision.ui, provision.privilege, |work| {
-        bootstrap(provision, work, &packages, host_mirror.as_deref())?;
-        Ok(format!("Debian {} made", kernel.release))
+        bootstrap(
+            provision,
+            work,
+            &root.release,
+            &packages,
+            host_mirror.as_deref(),
+        )?;
+        Ok(format!("Debian {} made", root.release))
     })
 }
 
 fn bootstrap(
     provision: &Provision,
     work: &Work,
+    release: &str,
     packages: &str,
     mirror: Option<&str>,
 ) -> Result<()> {
@@ -56,7 +64,7 @@ fn bootstrap(
     for option in host_proxies() {
         command.arg(format!("--aptopt={option}"));
     }
-    command.arg(&provision.kernel.release).arg(&work.tree);
+    command.arg(release).arg(&work.tree);
     command.args(mirror);
     match mirror {
         Some(mirror) => work.log.line(&format!("mirror of the host: {mirror}")),
@@ -71,12 +79,12 @@ fn bootstrap(
 /// Says in plain words what apt says in its own.
 pub fn explain(log: &str, error: anyhow::Error) -> Result<()> {
     if log.contains("is expired (invalid since") || log.contains("Release file is expired") {
-        bail!(
-            "the mirror serves an expired Release file: its list of packages is older than \
-             Debian vouches for.\n\
-             Try another mirror; or, if you trust this one, `make provision ALLOW_EXPIRED=1`.\n\
+        let more = anyhow::anyhow!(
+            "its list of packages is older than Debian vouches for.\n\
+             Try another mirror; or, if you trust this one, say ALLOW_EXPIRED=1 to make.\n\
              {error:#}"
         );
+        return Err(more.context(Trouble::Expired));
     }
     if log.contains("Temporary failure resolving") || log.contains("Could not connect to") {
         return Err(error).context("the mirror could not be reached; is there a network?");
@@ -101,6 +109,7 @@ fn host_proxies() -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::explain;
+    use crate::kernels::Trouble;
 
     fn explained(log: &str) -> String {
         let error = explain(log, anyhow::anyhow!("exit status: 100")).expect_err("still an error");
@@ -112,6 +121,8 @@ mod tests {
         let log = "E: Release file for http://mirror.example/debian/dists/trixie/InRelease is \
                    expired (invalid since 69d 20h 17min 50s). Updates for this repository will \
                    not be applied.\n";
+        let error = explain(log, anyhow::anyhow!("exit status: 100")).expect_err("still an error");
+        assert_eq!(error.downcast_ref(), Some(&Trouble::Expired));
         assert!(explained(log).contains("ALLOW_EXPIRED=1"));
     }
 

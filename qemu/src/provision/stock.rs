@@ -12,30 +12,35 @@ use anyhow::{bail, Context, Result};
 use super::choose::Choice;
 use super::modules_dep::{uncompressed, ModulesDep};
 use super::Provision;
-use crate::cache::{Built, Stage, Work};
+use crate::cache::{Built, Owner, Stage, Work};
 use crate::cpio::Archive;
 
 /// Where the guest finds stock modules.
 const IN_GUEST: &str = "modules/stock";
 
 /// Makes the folder with `vmlinuz` and the archive `stock.cpio`.
-pub fn ensure(provision: &Provision, packages: &Built, choice: &Choice) -> Result<Built> {
+pub fn ensure(
+    provision: &Provision,
+    modules: &[String],
+    packages: &Built,
+    choice: &Choice,
+) -> Result<Built> {
     let stage = Stage {
         cache: provision.cache,
-        kernel: &provision.kernel.name,
+        owner: Owner::Kernel(&provision.kernel.name),
         name: "stock",
         about: "stock modules for the guest",
         inputs: vec![
             ("layout", "1".to_owned()),
             ("packages", packages.id().to_owned()),
-            ("modules", provision.kernel.modules.join(" ")),
+            ("modules", modules.join(" ")),
         ],
     };
     stage.ensure(provision.ui, provision.privilege, |work| {
         let folder = packages
             .tree()
             .join(format!("usr/lib/modules/{}", choice.abi));
-        let count = collect(&folder, &provision.kernel.modules, work)?;
+        let count = collect(&folder, modules, work)?;
         std::fs::copy(folder.join("vmlinuz"), work.tree.join("vmlinuz"))
             .context("cannot copy the stock kernel image")?;
         Ok(format!("{count} modules"))

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `kernels.toml`: which kernels there are, and what is done with each.
+
+use std::fmt;
+use std::path::Path;
+
+use anyhow::{bail, Context, Result};
+use serde::Deserialize;
+
+use crate::config::read_toml;
+
+const KERNELS: &str = "qemu/kernels.toml";
+
+/// Whether a folder is a checkout of this project.
+pub fn is_checkout(folder: &Path) -> bool {
+    folder.join(KERNELS).is_file()
+}
+
+/// `kernels.toml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kernels {
+    packages: Packages,
+    #[serde(rename = "root")]
+    roots: Vec<Root>,
+    #[serde(rename = "kernel")]
+    kernels: Vec<Kernel>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Packages {
+    every_root: Vec<String>,
+}
+
+/// A build root.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Root {
+    /// What it is called in the cache.
+    pub name: String,
+    /// The Debian release.
+    pub release: String,
+    /// Its packages, beside those that every root has.
+    #[serde(default)]
+    packages: Vec<String>,
+    /// Its package of libhsakmt, if the release has one.
+    pub hsakmt: Option<String>,
+}
+
+/// A kernel to be provisioned.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kernel {
+    /// What it is called on the command line, in filters and in the cache.
+    pub name: String,
+    /// The name of its build root.
+    root: String,
+    /// Where it comes from.
+    pub from: Origin,
+    /// What is booted on it by `make test`.
+    pub suites: Vec<String>,
+    /// What may be wrong with it without failing `make test`.
+    #[serde(default)]
+    pub tolerated: Vec<Trouble>,
+}
+
+/// Where a kernel comes from.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Origin {
+    /// Debian has built it.
+    Stock(Stock),
+}
+
+/// A kernel that Debian has built.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stock {
+    /// The suite it is taken from.
+    pub suite: String,
+    /// Which of its kernels.
+    #[serde(default)]
+    pub pick: Pick,
+    /// The Debian kernel flavour.
+    pub flavour: String,
+    /// Stock modules for the guest.
+    pub modules: Vec<String>,
+}
+
+/// Which of a suite's kernels.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pick {
+    /// The one that the metapackage names.
+    #[default]
+    Released,
+    /// The newest, whether the metapackage names it yet or not.
+    Newest,
+}
+
+/// What can be wrong with a kernel, other than what the tests find.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trouble {
+    /// Of its suite or of its root's release.
+    Expired,
+    /// The packages of its kernels are not all there.
+    NoKernel,
+    /// Of what is built for it.
+    Build,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Expired => "the mirror serves an expired Release file",
+            Self::NoKernel => "the suite has no complete kernel at this moment",
+            Self::Build => "something cannot be built for this kernel",
+        })
+    }
+}
+
+impl Kernel {
+    /// What an error says is wrong, if it is what may be.
+    pub fn tolerates(&self, error: &anyhow::Error) -> Option<Trouble> {
+        let trouble = error.downcast_ref::<Trouble>().copied()?;
+        self.tolerated.contains(&trouble).then_some(trouble)
+    }
+}
+
+impl Kernels {
+    /// Reads `kernels.toml` of the repository.
+    pub fn load(repo: &Path) -> Result<Self> {
+        let kernels: Self = read_toml(&repo.join(KERNELS))?;
+        kernels.check().context("cannot use qemu/kernels.toml")?;
+        Ok(kernels)
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.kernels.is_empty() {
+            bail!("it names no kernel");
+        }
+        for kernel in &self.kernels {
+            let name = &kernel.name;
+            if self.names().filter(|n| n == name).count() > 1 {
+                bail!("two kernels are named {name}");
+            }
+            if !self.roots.iter().any(|r| r.name == kernel.root) {
+                bail!("kernel {name}: there is no root {}", kernel.root);
+            }
+        }
+        Ok(())
+    }
+
+    /// The kernel of that name, or the first one.
+    pub fn find(&self, name: Option<&str>) -> Result<&Kernel> {
+        let Some(name) = name else {
+            return Ok(&self.kernels[0]);
+        };
+        let Some(kernel) = self.kernels.iter().find(|k| k.name == name) else {
+            let known: Vec<_> = self.names().collect();
+            bail!(
+                "no kernel named {name} in qemu/kernels.toml; there is: {}",
+                known.join(", ")
+            );
+        };
+        Ok(kernel)
+    }
+
+    /// All kernels in the order of the file.
+    pub fn iter(&self) -> impl Iterator<Item = &Kernel> {
+        self.kernels.iter()
+    }
+
+    /// The names of all kernels.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.kernels.iter().map(|k| k.name.as_str())
+    }
+
+    /// The names of all build roots.
+    pub fn root_names(&self) -> impl Iterator<Item = &str> {
+        self.roots.iter().map(|r| r.name.as_str())
+    }
+
+    /// The kernel's build root.
+    pub fn root_of(&self, kernel: &Kernel) -> Result<&Root> {
+        let found = self.roots.iter().find(|r| r.name == kernel.root);
+        found.with_context(|| format!("kernel {}: there is no root {}", kernel.name, kernel.root))
+    }
+
+    /// The packages of a build root.
+    pub fn packages_of(&self, root: &Root) -> Vec<String> {
+        let mut packages = self.packages.every_root.clone();
+        packages.extend(root.packages.iter().chain(&root.hsakmt).cloned());
+        packages
+    }
+}

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The part of `make test` that is done for each kernel.
+
+use std::collections::BTreeMap;
+
+use anyhow::{anyhow, bail, Error, Result};
+
+use crate::accel::Accelerator;
+use crate::boot::Boot;
+use crate::build::{elf, Products};
+use crate::config::{Suite, Suites};
+use crate::filter::Filter;
+use crate::kernels::Kernel;
+use crate::known;
+use crate::provision::{symbols, Ready};
+use crate::tally::Outcome;
+use crate::test::judged;
+use crate::Context;
+
+/// The groups that are no suites.
+pub const CHECKS: [(&str, &str); 4] = [
+    (
+        "symbols",
+        "the regenerated Rust symbols are the stock kernel's; the check can fail",
+    ),
+    ("module", "the module has no core::panicking symbol"),
+    (
+        "lint",
+        "the kernel's clippy and rustfmt over the module, warnings denied",
+    ),
+    (
+        "layout",
+        "the fixture has amdgpu's structures as the stock amdgpu.ko has them",
+    ),
+];
+
+/// What is done for one kernel.
+pub struct Row<'a> {
+    kernel: &'a Kernel,
+    checks: Vec<(&'static str, &'static str)>,
+    suites: Vec<Suite>,
+}
+
+impl Row<'_> {
+    /// The full names of its groups, with what each shows.
+    pub fn groups(&self) -> Vec<(String, &str)> {
+        let checks = self.checks.iter().map(|(name, about)| (*name, *about));
+        let suites = self.suites.iter().map(|s| (&*s.name, &*s.about));
+        checks
+            .chain(suites)
+            .map(|(name, about)| (self.name(name), about))
+            .collect()
+    }
+
+    /// The full names of its suites that a filter names, whatever their cases.
+    pub fn suites_named(&self, filter: &Filter) -> Vec<String> {
+        let kernel = &self.kernel.name;
+        let suites = self.suites.iter().map(|s| &*s.name);
+        suites
+            .filter(|suite| filter.wants_suite(kernel, suite))
+            .map(|suite| self.name(suite))
+            .collect()
+    }
+
+    fn name(&self, group: &str) -> String {
+        format!("{}:{group}", self.kernel.name)
+    }
+
+    fn has(&self, check: &str) -> bool {
+        self.checks.iter().any(|(name, _)| *name == check)
+    }
+}
+
+/// What the filter wants of each kernel; kernels of which it wants nothing are
+/// left out.
+pub fn rows<'a>(context: &'a Context, wanted: &Filter) -> Result<Vec<Row<'a>>> {
+    let suites = Suites::load(&context.repo)?;
+    let guest = known::guest_suites(&context.repo)?;
+    for suite in suites.iter().filter(|s| s.in_test) {
+        if !context
+            .kernels
+            .iter()
+            .any(|k| k.suites.contains(&suite.name))
+        {
+            bail!(
+                "no kernel of qemu/kernels.toml boots the suite {}",
+                suite.name
+            );
+        }
+    }
+    // Those with none of the wanted cases are left out.
+    let has_wanted = |suite: &Suite| {
+        let known = guest.iter().find(|known| known.name == suite.guest());
+        let cases = known.and_then(|known| known.cases.as_ref());
+        // Not known here: the guest will tell.
+        cases.is_none_or(|cases| cases.iter().any(|case| wanted.wants_case(case)))
+    };
+    let mut rows = Vec::new();
+    for kernel in context.picked()? {
+        let mut row = Row {
+            kernel,
+            checks: CHECKS.to_vec(),
+            suites: Vec::new(),
+        };
+        row.checks
+            .retain(|(name, _)| wanted.wants_check(&kernel.name, name));
+        for name in &kernel.suites {
+            let suite = suites.find(name)?;
+            if suite.in_test && wanted.wants_suite(&kernel.name, name) && has_wanted(suite) {
+                row.suites.push(suite.clone());
+            }
+        }
+        if !(row.checks.is_empty() && row.suites.is_empty()) {
+            rows.push(row);
+        }
+    }
+    Ok(rows)
+}
+
+/// Does it all.
+pub fn run(
+    context: &Context,
+    rows: &[Row],
+    wanted: &Filter,
+    report: &mut impl FnMut(&str, &Outcome),
+) -> Result<()> {
+    // Which kernel was met under which name.
+    let mut met: BTreeMap<String, String> = BTreeMap::new();
+    for row in rows {
+        let ready = match context.provision(row.kernel) {
+            Ok(ready) => ready,
+            Err(error) => {
+                give_up(row, "provision", error, report);
+                continue;
+            }
+        };
+        let abi = &ready.choice.abi;
+        if let Some(other) = met.get(abi) {
+            let why = format!("the same kernel as {other}: {abi}");
+            for (group, _) in row.groups() {
+                report(&group, &Outcome::skipped(&*why));
+            }
+            continue;
+        }
+        met.insert(abi.clone(), row.kernel.name.clone());
+        run_row(context, row, &ready, wanted, report)?;
+    }
+    Ok(())
+}
+
+fn run_row(
+    context: &Context,
+    row: &Row,
+    ready: &Ready,
+    wanted: &Filter,
+    report: &mut impl FnMut(&str, &Outcome),
+) -> Result<()> {
+    if row.has("symbols") {
+        report(&row.name("symbols"), &check_symbols(ready));
+    }
+    let needs_build = ["module", "lint", "layout"];
+    if row.suites.is_empty() && !needs_build.iter().any(|check| row.has(check)) {
+        return Ok(());
+    }
+    let builder = context.builder(ready);
+    let products = match builder.build() {
+        Ok(products) => products,
+        Err(error) => {
+            give_up(row, "build", error, report);
+            return Ok(());
+        }
+    };
+    if row.has("module") {
+        report(&row.name("module"), &check_module(&products));
+    }
+    if row.has("lint") {
+        report(&row.name("lint"), &Outcome::of(builder.lint()));
+    }
+    if row.has("layout") {
+        report(&row.name("layout"), &Outcome::of(builder.check_layout()));
+    }
+    boot_all(context, row, ready, &products, wanted, report)
+}
+
+/// Reports all groups of a kernel that could not be had, or be built for: as
+/// skipped if `kernels.toml` says that this may be, else as failed.
+fn give_up(row: &Row, step: &str, error: Error, report: &mut impl FnMut(&str, &Outcome)) {
+    if let Some(trouble) = row.kernel.tolerates(&error) {
+        let why = trouble.to_string();
+        let mut outcome = Outcome::skipped(&*why);
+        outcome.details = format!("{error:#}");
+        report(&row.name(step), &outcome);
+        for (group, _) in row.groups() {
+            report(&group, &Outcome::skipped(format!("not run: {why}")));
+        }
+        return;
+    }
+    report(&row.name(step), &Outcome::of(Err(error)));
+    for (group, _) in row.groups() {
+        let why = anyhow!("not run: {step} failed");
+        report(&group, &Outcome::of(Err(why)));
+    }
+}
+
+fn boot_all(
+    context: &Context,
+    row: &Row,
+    ready: &Ready,
+    products: &Products,
+    wanted: &Filter,
+    report: &mut impl FnMut(&str, &Outcome),
+) -> Result<()> {
+    if row.suites.is_empty() {
+        return Ok(());
+    }
+    let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image())?;
+    context
+        .ui
+        .say(format!("booting {} with {accelerator}", ready.choice.abi));
+    let extra = match &wanted.cases {
+        Some(cases) => format!("rdna1.cases={cases}"),
+        None => String::new(),
+    };
+    for suite in &row.suites {
+        let booted = Boot {
+            cache: &context.cache,
+            ui: &context.ui,
+            image: &ready.image(),
+            initramfs: products.initramfs(suite),
+            accelerator: &accelerator,
+            suite: &suite.on(&row.kernel.name),
+            extra: extra.clone(),
+            live: false,
+        }
+        .run()?;
+        report(&row.name(&suite.name), &judged(&booted));
+    }
+    Ok(())
+}
+
+fn check_symbols(ready: &Ready) -> Outcome {
+    let (headers, object) = (ready.stock_headers(), ready.object());
+    let mut outcome = Outcome::of(symbols::check(&headers, &object).map(|equal| equal.to_string()));
+    let control = Outcome::of(symbols::self_test(&headers, &object).map(|()| String::new()));
+    outcome.tally.add(control.tally);
+    outcome.details.push_str(&control.details);
+    outcome
+}
+
+fn check_module(products: &Products) -> Outcome {
+    Outcome::of(elf::expect_no_panicking(&products.guard).and_then(|()| {
+        let sizes = elf::sizes(&products.guard)?;
+        Ok(format!(
+            "no core::panicking symbol; .text {} bytes, .ko {} bytes",
+            sizes.text, sizes.file
+        ))
+    }))
+}
