@@ -24,7 +24,10 @@ pub const CHECKS: [(&str, &str); 4] = [
         "symbols",
         "the regenerated Rust symbols are the stock kernel's; the check can fail",
     ),
-    ("module", "the module has no core::panicking symbol"),
+    (
+        "module",
+        "the module has no core::panicking symbol, and one .modinfo section",
+    ),
     (
         "lint",
         "the kernel's clippy and rustfmt over the module, warnings denied",
@@ -249,7 +252,9 @@ fn check_symbols(ready: &Ready) -> Outcome {
 }
 
 fn check_module(products: &Products) -> Outcome {
-    Outcome::of(elf::expect_no_panicking(&products.guard).and_then(|()| {
+    let sound = elf::expect_no_panicking(&products.guard)
+        .and_then(|()| elf::expect_one_modinfo(&products.guard));
+    Outcome::of(sound.and_then(|()| {
         let sizes = elf::sizes(&products.guard)?;
         Ok(format!(
             "no core::panicking symbol; .text {} bytes, .ko {} bytes",

@@ -64,6 +64,18 @@ pub fn expect_no_panicking(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Fails unless there is one section with what `modinfo` shows: the kernel
+/// loads no module with two.
+pub fn expect_one_modinfo(path: &Path) -> Result<()> {
+    let data = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let file = parse(path, &data)?;
+    let found = file.sections().filter(|s| s.name() == Ok(".modinfo"));
+    match found.count() {
+        1 => Ok(()),
+        count => bail!("{count} .modinfo sections in {}", path.display()),
+    }
+}
+
 fn parse<'data>(path: &Path, data: &'data [u8]) -> Result<object::File<'data>> {
     object::File::parse(data).with_context(|| format!("{} is no object file", path.display()))
 }
@@ -79,6 +91,13 @@ mod tests {
         let error = expect_no_panicking(&me).expect_err("tests panic");
         assert!(error.to_string().contains("core::panicking"), "{error}");
         assert!(sizes(&me).expect("an ELF file").text > 0);
+    }
+
+    #[test]
+    fn a_program_has_no_modinfo() {
+        let me = std::env::current_exe().expect("a path");
+        let error = expect_one_modinfo(&me).expect_err("it is no module");
+        assert!(error.to_string().starts_with("0 .modinfo"), "{error}");
     }
 
     #[test]
