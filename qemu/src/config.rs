@@ -7,6 +7,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
+use crate::kernels::Kernel;
+
 /// `suites.toml`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,11 +52,13 @@ impl Suite {
         self.guest.as_ref().unwrap_or(&self.name)
     }
 
-    /// The same, called by the name that it has on that kernel.
-    pub fn on(&self, kernel: &str) -> Self {
+    /// The same on that kernel: by its full name, and with all the time it has.
+    pub fn on(&self, kernel: &Kernel) -> Self {
         Self {
-            name: format!("{kernel}:{}", self.name),
+            name: format!("{}:{}", kernel.name, self.name),
             guest: Some(self.guest().to_owned()),
+            limit_seconds: self.limit_seconds.saturating_mul(kernel.patience.into()),
+            silence_seconds: self.silence_seconds.saturating_mul(kernel.patience.into()),
             ..self.clone()
         }
     }

@@ -25,7 +25,7 @@ pub fn run(context: &Context, lie: Option<&str>) -> Result<ExitCode> {
     }
     let ready = context.provision(context.kernel()?)?;
     let products = context.builder(&ready).build()?;
-    let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image())?;
+    let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image)?;
     context
         .ui
         .say(format!("booting {} with {accelerator}", ready.choice.abi));
@@ -34,7 +34,7 @@ pub fn run(context: &Context, lie: Option<&str>) -> Result<ExitCode> {
     let booted = Boot {
         cache: &context.cache,
         ui: &context.ui,
-        image: &ready.image(),
+        image: &ready.image,
         initramfs: products.initramfs(suite),
         accelerator: &accelerator,
         suite,

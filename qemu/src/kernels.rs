@@ -61,9 +61,16 @@ pub struct Kernel {
     pub from: Origin,
     /// What is booted on it by `make test`.
     pub suites: Vec<String>,
+    /// How many times longer than stock kernels its boots may take.
+    #[serde(default = "as_long")]
+    pub patience: u32,
     /// What may be wrong with it without failing `make test`.
     #[serde(default)]
     pub tolerated: Vec<Trouble>,
+}
+
+fn as_long() -> u32 {
+    1
 }
 
 /// Where a kernel comes from.
@@ -72,6 +79,8 @@ pub struct Kernel {
 pub enum Origin {
     /// Debian has built it.
     Stock(Stock),
+    /// It is built here.
+    Source(Source),
 }
 
 /// A kernel that Debian has built.
@@ -87,6 +96,18 @@ pub struct Stock {
     pub flavour: String,
     /// Stock modules for the guest.
     pub modules: Vec<String>,
+}
+
+/// A kernel that is built here, from the source of one of Debian's.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The kernel whose source it is.
+    pub of: String,
+    /// Files of the repository with options; all others are off.
+    pub config: Vec<String>,
+    /// Words for make that name the compilers.
+    pub make: String,
 }
 
 /// Which of a suite's kernels.
@@ -123,6 +144,11 @@ impl fmt::Display for Trouble {
 }
 
 impl Kernel {
+    /// Whether Debian has built it.
+    pub fn is_stock(&self) -> bool {
+        matches!(self.from, Origin::Stock(_))
+    }
+
     /// What an error says is wrong, if it is what may be.
     pub fn tolerates(&self, error: &anyhow::Error) -> Option<Trouble> {
         let trouble = error.downcast_ref::<Trouble>().copied()?;
@@ -149,6 +175,12 @@ impl Kernels {
             }
             if !self.roots.iter().any(|r| r.name == kernel.root) {
                 bail!("kernel {name}: there is no root {}", kernel.root);
+            }
+            if let Origin::Source(source) = &kernel.from {
+                let base = self.find(Some(&source.of))?;
+                if !base.is_stock() {
+                    bail!("kernel {name}: {} is no stock kernel", base.name);
+                }
             }
         }
         Ok(())

@@ -140,6 +140,7 @@ impl Context {
             cache: &self.cache,
             ui: &self.ui,
             privilege: &self.privilege,
+            repo: &self.repo,
             kernels: &self.kernels,
             kernel,
             allow_expired: self.options.allow_expired_release,

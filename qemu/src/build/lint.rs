@@ -7,7 +7,7 @@ use anyhow::{bail, Result};
 
 use super::module::GUARD;
 use super::Builder;
-use crate::provision::{quote, Chroot};
+use crate::provision::Chroot;
 use crate::run::Log;
 
 /// What the kernel's build says by itself, of no concern to the module.
@@ -25,8 +25,8 @@ impl Builder<'_> {
         let script = format!(
             "rustfmt --check --edition 2021 /mnt/module/src/rdna1_kfd_guard.rs\n\
              rm -f /mnt/module/src/*.o\n\
-             make -C /mnt/object M=/mnt/module CC={} CLIPPY=1 modules\n",
-            quote(&self.ready.compilers.cc)
+             make -C /mnt/object M=/mnt/module {} CLIPPY=1 modules\n",
+            self.ready.make
         );
         let result = Chroot::new(self.privilege, self.ready.root(), &self.busy)
             .read_only(self.ready.source(), "source")

@@ -25,6 +25,12 @@ use crate::provision::Ready;
 use crate::run::Privilege;
 use crate::ui::Ui;
 
+/// Where the guest finds our modules.
+const MODULES: &str = "modules";
+/// The same modules, signed with the kernel's own key, for kernels that leave
+/// one behind.
+const SIGNED: &str = "modules/signed";
+
 /// What building goes by.
 pub struct Builder<'a> {
     /// The sources.
@@ -89,11 +95,16 @@ impl Builder<'_> {
         let fixture = module::FIXTURE.build(self)?;
         let init = init::build(self)?;
         let initramfs = self.folder().join("initramfs.cpio");
-        self.write_initramfs(&initramfs, &init, guard.iter().chain(&fixture))
+        let signed = [module::GUARD.signed(self), module::FIXTURE.signed(self)].concat();
+        let own = guard.iter().chain(&fixture).map(|path| (MODULES, path));
+        let signed = signed.iter().map(|path| (SIGNED, path));
+        self.write_initramfs(&initramfs, &init, own.chain(signed))
             .with_context(|| format!("cannot write {}", initramfs.display()))?;
         let with_hsakmt = self.folder().join("initramfs-hsakmt.cpio");
-        write_archive(&with_hsakmt, &initramfs, |archive| self.add_hsakmt(archive))
-            .with_context(|| format!("cannot write {}", with_hsakmt.display()))?;
+        write_archive(&with_hsakmt, Some(&initramfs), |archive| {
+            self.add_hsakmt(archive)
+        })
+        .with_context(|| format!("cannot write {}", with_hsakmt.display()))?;
         Ok(Products {
             guard: guard.into_iter().next().context("no module was built")?,
             initramfs,
@@ -112,31 +123,34 @@ impl Builder<'_> {
         &self,
         path: &Path,
         init: &Path,
-        modules: impl Iterator<Item = &'p PathBuf>,
+        modules: impl Iterator<Item = (&'static str, &'p PathBuf)>,
     ) -> Result<()> {
-        write_archive(path, &self.ready.stock_archive(), |archive| {
+        let stock = self.ready.stock_archive.as_deref();
+        write_archive(path, stock, |archive| {
             for folder in ["dev", "proc", "sys", "tmp"] {
                 archive.folder(folder)?;
             }
             archive.program("init", &std::fs::read(init)?)?;
-            for module in modules {
+            for (folder, module) in modules {
                 let name = module.file_name().unwrap_or_default().to_string_lossy();
-                archive.file(&format!("modules/{name}"), &std::fs::read(module)?)?;
+                archive.file(&format!("{folder}/{name}"), &std::fs::read(module)?)?;
             }
             Ok(())
         })
     }
 }
 
-/// Archives may follow one another: writes what `add` adds after what is in `before`.
+/// Archives may follow one another: writes what `add` adds, after what is in `before`.
 fn write_archive(
     path: &Path,
-    before: &Path,
+    before: Option<&Path>,
     add: impl FnOnce(&mut Archive<BufWriter<File>>) -> Result<()>,
 ) -> Result<()> {
     let partial = path.with_extension("partial");
     let mut out = BufWriter::new(File::create(&partial)?);
-    std::io::copy(&mut File::open(before)?, &mut out)?;
+    if let Some(before) = before {
+        std::io::copy(&mut File::open(before)?, &mut out)?;
+    }
     let mut archive = Archive::new(out);
     add(&mut archive)?;
     archive.finish()?.flush()?;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use super::sync::Sources;
 use super::Builder;
 use crate::kernels::Trouble;
-use crate::provision::{quote, Chroot};
+use crate::provision::Chroot;
 use crate::run::Log;
 
 /// A folder of kernel modules.
@@ -46,7 +46,38 @@ pub const FIXTURE: Modules = Modules {
     products: &["navi10_tree.ko", "navi10_stock.ko"],
 };
 
+/// Where the signed ones are, in the build folder.
+const SIGNED: &str = "signed";
+
+/// A kernel's own build makes a key, and the program that signs with it.
+const KEY: &str = "certs/signing_key.pem";
+
 impl Modules {
+    /// Signs copies of the products, if the kernel has left a key for that.
+    fn sign_script(&self) -> String {
+        let mut script = format!(
+            "rm -rf /mnt/module/{SIGNED}\n\
+             if [ -e /mnt/object/{KEY} ]; then\n\
+                 cd /mnt/object\n\
+                 mkdir /mnt/module/{SIGNED}\n\
+                 hash=$(sed -n 's/^CONFIG_MODULE_SIG_HASH=\"\\(.*\\)\"/\\1/p' .config)\n"
+        );
+        for product in self.products {
+            script.push_str(&format!(
+                "scripts/sign-file \"$hash\" {KEY} certs/signing_key.x509 \
+                 /mnt/module/{product} /mnt/module/{SIGNED}/{product}\n"
+            ));
+        }
+        script + "fi\n"
+    }
+
+    /// The signed products, where the kernel has a key.
+    pub fn signed(&self, builder: &Builder) -> Vec<PathBuf> {
+        let folder = builder.folder().join(self.name).join(SIGNED);
+        let products = self.products.iter().map(|product| folder.join(product));
+        products.filter(|product| product.exists()).collect()
+    }
+
     /// Brings the modules up to date and gives their paths.
     pub fn build(&self, builder: &Builder) -> Result<Vec<PathBuf>> {
         let folder = builder.folder().join(self.name);
@@ -70,9 +101,10 @@ impl Modules {
         let jobs = std::thread::available_parallelism().map_or(1, |n| n.get());
         let result = builder.chroot(&folder).sh(
             &format!(
-                "make -C /mnt/object M=/mnt/module CC={} -j{jobs} modules\n\
-                 chmod -R a+rX /mnt/module\n",
-                quote(&builder.ready.compilers.cc)
+                "make -C /mnt/object M=/mnt/module {} -j{jobs} modules\n\
+                 {}chmod -R a+rX /mnt/module\n",
+                builder.ready.make,
+                self.sign_script(),
             ),
             &log,
             Some(&activity),

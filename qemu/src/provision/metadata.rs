@@ -8,7 +8,7 @@ use anyhow::{bail, Context, Result};
 
 use super::choose::Choice;
 use super::chroot::{quote, Chroot};
-use super::{symbols, Provision};
+use super::{symbols, Fetched, Provision};
 use crate::cache::{Built, Owner, Stage};
 use crate::kernels::Trouble;
 use crate::run::Log;
@@ -26,34 +26,33 @@ pub struct Compilers {
     pub bindgen_text: String,
 }
 
-/// The compilers that the stock configuration names.
-pub fn compilers(packages: &Path, choice: &Choice) -> Result<Compilers> {
-    let path = headers(packages, choice).join(".config");
-    let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("cannot read the stock configuration {}", path.display()))?;
-    let value = |key: &str| -> Result<String> {
-        text.lines()
-            .find_map(|l| l.strip_prefix(key)?.strip_prefix("=\"")?.strip_suffix('"'))
-            .map(str::to_owned)
-            .with_context(|| {
-                format!(
-                    "the stock configuration of {} has no {key}; was it built with Rust?",
-                    choice.abi
-                )
-            })
-    };
-    let cc_text = value("CONFIG_CC_VERSION_TEXT")?;
-    let cc = cc_text
-        .split_whitespace()
-        .next()
-        .unwrap_or_default()
-        .to_owned();
-    Ok(Compilers {
-        cc,
-        cc_text,
-        rustc_text: value("CONFIG_RUSTC_VERSION_TEXT")?,
-        bindgen_text: value("CONFIG_BINDGEN_VERSION_TEXT").unwrap_or_default(),
-    })
+impl Compilers {
+    /// Those that the stock configuration names.
+    pub fn of_stock(packages: &Path, choice: &Choice) -> Result<Self> {
+        Self::of_config(&headers(packages, choice).join(".config"))
+    }
+
+    /// Those that a kernel's configuration names.
+    pub fn of_config(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the configuration {}", path.display()))?;
+        let value = |key: &str| -> Result<String> {
+            text.lines()
+                .find_map(|l| l.strip_prefix(key)?.strip_prefix("=\"")?.strip_suffix('"'))
+                .map(str::to_owned)
+                .with_context(|| format!("{} has no {key}; is it one with Rust?", path.display()))
+        };
+        let cc_text = value("CONFIG_CC_VERSION_TEXT")?;
+        // gcc's text begins with the command, clang's may with the distribution.
+        let mut words = cc_text.split_whitespace();
+        let cc = words.clone().find(|w| *w == "clang").or(words.next());
+        Ok(Self {
+            cc: cc.unwrap_or_default().to_owned(),
+            cc_text,
+            rustc_text: value("CONFIG_RUSTC_VERSION_TEXT")?,
+            bindgen_text: value("CONFIG_BINDGEN_VERSION_TEXT").unwrap_or_default(),
+        })
+    }
 }
 
 /// The folder of the headers package.
@@ -62,14 +61,15 @@ pub fn headers(packages: &Path, choice: &Choice) -> std::path::PathBuf {
 }
 
 /// Makes the object folder that modules are built with.
-pub fn ensure(
-    provision: &Provision,
-    root: &Built,
-    packages: &Built,
-    source: &Built,
-    choice: &Choice,
-    compilers: &Compilers,
-) -> Result<Built> {
+pub fn ensure(provision: &Provision, fetched: &Fetched) -> Result<Built> {
+    let Fetched {
+        choice,
+        compilers,
+        root,
+        packages,
+        source,
+        ..
+    } = fetched;
     let stage = Stage {
         cache: provision.cache,
         owner: Owner::Kernel(&provision.kernel.name),

@@ -7,6 +7,7 @@ mod chroot;
 mod metadata;
 mod mirror;
 mod modules_dep;
+mod own;
 mod packages;
 mod record;
 mod resolve;
@@ -14,9 +15,9 @@ mod root;
 mod stock;
 pub mod symbols;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{bail, Context, Result};
 
 pub use choose::Choice;
 pub use chroot::{quote, Chroot};
@@ -24,7 +25,7 @@ pub use metadata::Compilers;
 pub use record::describe;
 
 use crate::cache::{Built, Cache};
-use crate::kernels::{Kernel, Kernels, Origin, Stock};
+use crate::kernels::{Kernel, Kernels, Origin, Source, Stock};
 use crate::run::Privilege;
 use crate::ui::Ui;
 
@@ -36,6 +37,8 @@ pub struct Provision<'a> {
     pub ui: &'a Ui,
     /// Root's rights.
     pub privilege: &'a Privilege,
+    /// The checkout.
+    pub repo: &'a Path,
     /// All there are.
     pub kernels: &'a Kernels,
     /// The kernel wanted.
@@ -56,12 +59,20 @@ pub struct Ready {
     pub choice: Choice,
     /// Its compilers.
     pub compilers: Compilers,
+    /// The words that make its build use them.
+    pub make: String,
+    /// The kernel image.
+    pub image: PathBuf,
+    /// The stock modules as an initramfs archive, if there are any.
+    pub stock_archive: Option<PathBuf>,
+    /// The folder of the headers package, if Debian has built the kernel.
+    pub stock_headers: Option<PathBuf>,
     root: Built,
     packages: Built,
     source: Built,
     object: Built,
-    stock: Built,
-    _resolved: Built,
+    // Nobody replaces these meanwhile.
+    _others: Vec<Built>,
 }
 
 impl Ready {
@@ -89,54 +100,106 @@ impl Ready {
     pub fn object_id(&self) -> &str {
         self.object.id()
     }
-
-    /// The stock kernel image.
-    pub fn image(&self) -> PathBuf {
-        self.stock.tree().join("vmlinuz")
-    }
-
-    /// The stock modules as an initramfs archive.
-    pub fn stock_archive(&self) -> PathBuf {
-        self.stock.tree().join("stock.cpio")
-    }
-
-    /// The folder of the headers package.
-    pub fn stock_headers(&self) -> PathBuf {
-        metadata::headers(&self.packages.tree(), &self.choice)
-    }
 }
 
 /// Does what is not done yet.
 pub fn provision(provision: &Provision) -> Result<Ready> {
     let ready = match &provision.kernel.from {
         Origin::Stock(stock) => take_stock(provision, stock)?,
+        Origin::Source(source) => build_own(provision, source)?,
     };
+    record::write(provision, &ready)?;
     show_headers(provision, &ready)?;
     Ok(ready)
 }
 
-fn take_stock(provision: &Provision, stock: &Stock) -> Result<Ready> {
+/// Debian's packages of a kernel, with its source.
+struct Fetched {
+    choice: Choice,
+    compilers: Compilers,
+    root: Built,
+    resolved: Built,
+    packages: Built,
+    source: Built,
+}
+
+fn fetch(provision: &Provision, stock: &Stock) -> Result<Fetched> {
     let root = root::ensure(provision)?;
     let (resolved, choice) = resolve::ensure(provision, stock, &root)?;
     let packages = packages::ensure(provision, &root, &resolved, &choice)?;
-    let compilers = metadata::compilers(&packages.tree(), &choice)?;
+    let compilers = Compilers::of_stock(&packages.tree(), &choice)?;
     let source = packages::ensure_source(provision, &root, &packages)?;
-    let object = metadata::ensure(provision, &root, &packages, &source, &choice, &compilers)?;
-    let image = stock::ensure(provision, &stock.modules, &packages, &choice)?;
-    let ready = Ready {
-        kernel: provision.kernel.name.clone(),
-        hsakmt: provision.kernels.root_of(provision.kernel)?.hsakmt.clone(),
+    Ok(Fetched {
         choice,
         compilers,
         root,
+        resolved,
         packages,
         source,
+    })
+}
+
+fn take_stock(provision: &Provision, stock: &Stock) -> Result<Ready> {
+    let fetched = fetch(provision, stock)?;
+    let object = metadata::ensure(provision, &fetched)?;
+    let image = stock::ensure(
+        provision,
+        &stock.modules,
+        &fetched.packages,
+        &fetched.choice,
+    )?;
+    Ok(Ready {
+        kernel: provision.kernel.name.clone(),
+        hsakmt: provision.kernels.root_of(provision.kernel)?.hsakmt.clone(),
+        make: format!("CC={}", quote(&fetched.compilers.cc)),
+        image: image.tree().join("vmlinuz"),
+        stock_archive: Some(image.tree().join("stock.cpio")),
+        stock_headers: Some(metadata::headers(&fetched.packages.tree(), &fetched.choice)),
+        choice: fetched.choice,
+        compilers: fetched.compilers,
+        root: fetched.root,
+        packages: fetched.packages,
+        source: fetched.source,
         object,
-        stock: image,
-        _resolved: resolved,
+        _others: vec![fetched.resolved, image],
+    })
+}
+
+fn build_own(provision: &Provision, source: &Source) -> Result<Ready> {
+    let base = provision.kernels.find(Some(&source.of))?;
+    let Origin::Stock(stock) = &base.from else {
+        bail!("{} is no stock kernel", base.name);
     };
-    record::write(provision, stock, &ready)?;
-    Ok(ready)
+    let fetched = fetch(
+        &Provision {
+            kernel: base,
+            // Asked for when its own turn comes.
+            update: false,
+            ..*provision
+        },
+        stock,
+    )?;
+    let root = root::ensure(provision)?;
+    let object = own::ensure(provision, source, &root, &fetched.source)?;
+    let (abi, compilers) = own::what_was_built(&object.tree())?;
+    Ok(Ready {
+        kernel: provision.kernel.name.clone(),
+        hsakmt: provision.kernels.root_of(provision.kernel)?.hsakmt.clone(),
+        choice: Choice {
+            abi,
+            ..fetched.choice
+        },
+        compilers,
+        make: source.make.clone(),
+        image: object.tree().join(own::IMAGE),
+        stock_archive: None,
+        stock_headers: None,
+        root,
+        packages: fetched.packages,
+        source: fetched.source,
+        object,
+        _others: vec![fetched.resolved, fetched.root],
+    })
 }
 
 /// `CACHE/uapi`: where host builds find the kernel tree's own headers. Those of

@@ -11,7 +11,7 @@ use super::choose::Package;
 use super::{mirror, symbols, Provision, Ready};
 use crate::accel::Accelerator;
 use crate::cache::{write_atomically, Cache};
-use crate::kernels::Stock;
+use crate::kernels::Origin;
 
 /// What was resolved for a kernel.
 #[derive(Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -26,20 +26,31 @@ pub struct Record {
     cc: String,
     rustc: String,
     bindgen: String,
-    rust_symbols: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rust_symbols: Option<usize>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    config: Vec<String>,
     packages: Vec<Package>,
 }
 
 /// Writes the record if it says anything new.
-pub fn write(provision: &Provision, stock: &Stock, ready: &Ready) -> Result<()> {
+pub fn write(provision: &Provision, ready: &Ready) -> Result<()> {
     let path = provision
         .cache
         .kernel(&provision.kernel.name)
         .join("resolved.toml");
+    let (suite, config) = match &provision.kernel.from {
+        Origin::Stock(stock) => (stock.suite.clone(), Vec::new()),
+        Origin::Source(source) => (format!("source of {}", source.of), source.config.clone()),
+    };
+    let rust_symbols = match &ready.stock_headers {
+        Some(headers) => Some(symbols::check(headers, &ready.object())?.stock),
+        None => None,
+    };
     let mut record = Record {
         kernel: provision.kernel.name.clone(),
         release: provision.kernels.root_of(provision.kernel)?.release.clone(),
-        suite: stock.suite.clone(),
+        suite,
         mirror: mirror::from_apt_config(&ready.root().join("etc/apt")).unwrap_or_default(),
         date: String::new(),
         abi: ready.choice.abi.clone(),
@@ -47,7 +58,8 @@ pub fn write(provision: &Provision, stock: &Stock, ready: &Ready) -> Result<()> 
         cc: ready.compilers.cc_text.clone(),
         rustc: ready.compilers.rustc_text.clone(),
         bindgen: ready.compilers.bindgen_text.clone(),
-        rust_symbols: symbols::check(&ready.stock_headers(), &ready.object())?.stock,
+        rust_symbols,
+        config,
         packages: ready.choice.packages.clone(),
     };
     if let Ok(old) = read(provision.cache, &provision.kernel.name) {
@@ -91,10 +103,12 @@ pub fn describe(cache: &Cache, kernel: &str) -> Result<String> {
     row("C compiler", &record.cc);
     row("Rust compiler", &record.rustc);
     row("bindgen", &record.bindgen);
-    row(
-        "Rust symbols",
-        &format!("{0} of {0} equal", record.rust_symbols),
-    );
+    if let Some(count) = record.rust_symbols {
+        row("Rust symbols", &format!("{count} of {count} equal"));
+    }
+    if !record.config.is_empty() {
+        row("built with", &record.config.join(" "));
+    }
     row("resolved", &record.date);
     row("accelerator", &accelerator);
     for package in &record.packages {
