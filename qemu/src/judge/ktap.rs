@@ -2,6 +2,13 @@
 
 //! Reading the guest's KTAP stream.
 
+use std::time::Duration;
+
+/// The first line.
+const VERSION: &str = "KTAP version 1";
+/// What the last line begins with.
+pub const CLOSING: &str = "# rdna1 verdict: ";
+
 /// One case.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Case {
@@ -11,6 +18,8 @@ pub struct Case {
     pub outcome: Outcome,
     /// What was said of it.
     pub notes: Vec<String>,
+    /// The line of the stream that its result is.
+    pub line: usize,
 }
 
 /// How a case ended.
@@ -50,10 +59,16 @@ pub struct Stream {
     pub cut_off: bool,
     /// Result lines whose number is not the next one.
     pub misnumbered: Vec<String>,
+    /// How often a stream was begun and planned.
+    pub headers: [usize; 2],
+    /// Lines that are no KTAP.
+    pub strays: Vec<String>,
+    /// The line of the stream that the plan is.
+    plan_line: Option<usize>,
 }
 
 impl Stream {
-    /// Reads a stream. Lines that are no KTAP are passed over.
+    /// Reads a stream.
     pub fn parse(text: &str) -> Self {
         let mut stream = Self {
             cut_off: !text.is_empty() && !text.ends_with('\n'),
@@ -61,8 +76,8 @@ impl Stream {
         };
         let mut notes = Vec::new();
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        for line in whole.lines().map(str::trim_end) {
-            if let Some(closing) = line.strip_prefix("# rdna1 verdict: ") {
+        for (number, line) in whole.split('\n').map(str::trim_end).enumerate() {
+            if let Some(closing) = line.strip_prefix(CLOSING) {
                 stream.closings.push(parse_closing(closing));
                 continue;
             }
@@ -72,18 +87,40 @@ impl Stream {
             stream.after_closing |= !stream.closings.is_empty();
             if let Some(note) = line.strip_prefix('#') {
                 notes.push(note.strip_prefix(' ').unwrap_or(note).to_owned());
+            } else if line == VERSION {
+                stream.headers[0] += 1;
             } else if let Some(plan) = line.strip_prefix("1..") {
+                stream.headers[1] += 1;
                 stream.plan = plan.trim().parse().ok();
-            } else if let Some((number, mut case)) = parse_case(line) {
+                stream.plan_line.get_or_insert(number);
+            } else if let Some((place, mut case)) = parse_case(line) {
                 case.notes = std::mem::take(&mut notes);
+                case.line = number;
                 stream.cases.push(case);
-                if number != Some(stream.cases.len()) {
+                if place != Some(stream.cases.len()) {
                     stream.misnumbered.push(line.to_owned());
                 }
+            } else {
+                stream.strays.push(line.to_owned());
             }
         }
         stream.notes = notes;
         stream
+    }
+
+    #[allow(dead_code)]
+    /// How long each case took, by when the host got the ends of the stream's
+    /// lines: from the result before, or from the plan.
+    pub fn durations(&self, stamps: &[Duration]) -> Vec<Option<Duration>> {
+        let at = |line: usize| stamps.get(line).copied();
+        let mut before = self.plan_line.and_then(at);
+        let mut durations = Vec::new();
+        for case in &self.cases {
+            let end = at(case.line);
+            durations.push(before.zip(end).map(|(from, to)| to.saturating_sub(from)));
+            before = end;
+        }
+        durations
     }
 
     /// How many passed, failed and were skipped.
@@ -129,6 +166,7 @@ fn parse_case(line: &str) -> Option<(Option<usize>, Case)> {
         name: name.trim().to_owned(),
         outcome,
         notes: Vec::new(),
+        line: 0,
     };
     Some((number, case))
 }
@@ -181,8 +219,26 @@ mod tests {
     #[test]
     fn rubbish_is_no_case() {
         for text in ["", "\n", "ok", "okay 1 x\n", "not  ok 1\n", "1..x\n", "#\n"] {
-            assert_eq!(Stream::parse(text).cases, [], "{text:?}");
+            let stream = Stream::parse(text);
+            assert_eq!(stream.cases, [], "{text:?}");
+            let silent = text.trim().is_empty() || text.starts_with('#') || stream.cut_off;
+            let planned = stream.headers[1] > 0;
+            assert_eq!(stream.strays.is_empty(), silent || planned, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_case_takes_from_the_result_before_to_its_own() {
+        let stream = Stream::parse("KTAP version 1\n1..2\n# a\nok 1 a\n\nok 2 b\nok 3 c\n");
+        let stamps: Vec<_> = [1, 2, 3, 10, 11, 15].map(Duration::from_secs).into();
+        assert_eq!(
+            stream.durations(&stamps),
+            [
+                Some(Duration::from_secs(8)),
+                Some(Duration::from_secs(5)),
+                None
+            ]
+        );
     }
 
     #[test]

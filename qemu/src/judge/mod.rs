@@ -6,91 +6,22 @@
 mod console;
 #[cfg(test)]
 mod golden;
+mod kind;
 pub mod ktap;
+#[cfg(test)]
+mod mutation;
+mod patterns;
+#[cfg(test)]
+mod property;
+mod stream;
+mod taint;
 
 use std::fmt;
 
-use serde::Deserialize;
-
 use crate::qemu::Ending;
+pub use kind::Kind;
 use ktap::Stream;
-
-/// What can be wrong with a boot.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    // Causes first, consequences last: the first of a boot is its headline.
-    /// An assertion of the kernel failed.
-    Bug,
-    /// The kernel touched what it may not.
-    Oops,
-    /// KASAN, UBSAN and their like.
-    Sanitizer,
-    /// Locks in a dangerous order.
-    Lockdep,
-    /// An object counted wrongly.
-    Refcount,
-    /// A CPU that does not schedule.
-    RcuStall,
-    /// A CPU kept from other work.
-    Lockup,
-    /// A task that waits for ever.
-    HungTask,
-    /// Memory lost.
-    Leak,
-    /// A process of the guest killed.
-    Killed,
-    /// A failed check of the kernel.
-    Warning,
-    /// The kernel gave up.
-    Panic,
-    /// The guest did not end.
-    Hang,
-    /// A taint bit that is not expected.
-    Taint,
-    /// Cases that failed.
-    TestFailures,
-    /// The guest itself says `fail`.
-    GuestSaysFail,
-    /// More than one verdict, or something after it.
-    VerdictTwice,
-    /// Counts that contradict one another.
-    Miscount,
-    /// No verdict, and the stream ends in the middle.
-    CutOff,
-    /// No verdict.
-    VerdictMissing,
-    /// QEMU failed.
-    Qemu,
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Oops => "oops",
-            Self::Bug => "kernel BUG",
-            Self::Sanitizer => "sanitizer report",
-            Self::Lockdep => "lockdep report",
-            Self::Refcount => "refcount error",
-            Self::RcuStall => "RCU stall",
-            Self::Lockup => "lockup",
-            Self::HungTask => "hung task",
-            Self::Leak => "memory leak",
-            Self::Killed => "process killed",
-            Self::Warning => "kernel warning",
-            Self::Panic => "panic",
-            Self::Hang => "hang",
-            Self::Taint => "unexpected taint",
-            Self::TestFailures => "test failures",
-            Self::GuestSaysFail => "the guest says fail",
-            Self::VerdictTwice => "verdict not last and once",
-            Self::Miscount => "wrong count",
-            Self::CutOff => "cut off",
-            Self::VerdictMissing => "verdict missing",
-            Self::Qemu => "QEMU failed",
-        })
-    }
-}
+use patterns::Patterns;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -136,104 +67,42 @@ impl Verdict {
     }
 }
 
-/// Judges a boot.
+/// Judges a boot. Where the judge itself cannot work, the boot has failed.
 pub fn judge(evidence: &Evidence) -> Verdict {
+    judge_by(Patterns::built_in(), evidence)
+}
+
+fn judge_by(patterns: Result<&Patterns, &str>, evidence: &Evidence) -> Verdict {
     let stream = Stream::parse(evidence.ktap);
-    let mut reasons = console::troubles(evidence.console);
+    let patterns = match patterns {
+        Ok(patterns) => patterns,
+        Err(why) => {
+            let kind = Kind::Judge;
+            let text = why.to_owned();
+            let reasons = vec![Reason { kind, text }];
+            return Verdict { stream, reasons };
+        }
+    };
+    let mut reasons = console::troubles(patterns, evidence.console);
+    stream::notes(patterns, &stream, &mut reasons);
+    let powered_off = console::powered_off(evidence.console);
     match evidence.ending {
-        Ending::Exited(status) if status.success() => {}
-        Ending::Exited(status) => {
+        Ending::Exited(status) if !status.success() => {
             let said = evidence.qemu.lines().next().unwrap_or_default();
             add(&mut reasons, Kind::Qemu, format!("{status} {said}"));
         }
+        Ending::Exited(_) => {
+            // With panic=-1 a panic ends QEMU, too.
+            if !powered_off && !reasons.iter().any(|r| r.kind == Kind::Panic) {
+                let text = "QEMU ended, but the guest did not power off";
+                add(&mut reasons, Kind::Reset, text.to_owned());
+            }
+        }
         hang => add(&mut reasons, Kind::Hang, hang.to_string()),
     }
-    judge_stream(&stream, evidence.ktap, &mut reasons);
+    stream::troubles(&stream, powered_off, &mut reasons);
     reasons.sort_by_key(|r| r.kind);
     Verdict { stream, reasons }
-}
-
-fn judge_stream(stream: &Stream, text: &str, reasons: &mut Vec<Reason>) {
-    let counts = stream.counts();
-    let [_, failed, _] = counts;
-    if failed > 0 {
-        let names: Vec<_> = stream
-            .cases
-            .iter()
-            .filter(|c| c.outcome == ktap::Outcome::Failed)
-            .map(|c| c.name.as_str())
-            .collect();
-        add(
-            reasons,
-            Kind::TestFailures,
-            format!("{failed} of {}: {}", stream.cases.len(), names.join(" ")),
-        );
-    }
-    let ran = stream.cases.len();
-    let planned = stream
-        .plan
-        .map_or_else(|| "an unknown number".to_owned(), |n| n.to_string());
-    let Some(closing) = stream.closings.first() else {
-        // After a crash or a hang there can be none.
-        let explained = reasons
-            .iter()
-            .any(|r| matches!(r.kind, Kind::Panic | Kind::Hang | Kind::Qemu));
-        let began = !text.is_empty();
-        let complete = stream.plan == Some(ran);
-        if began && (stream.cut_off || !complete) {
-            let what = format!("the stream ends after {ran} of {planned} cases");
-            add(reasons, Kind::CutOff, what);
-        } else if !explained {
-            let what = if began {
-                "all cases ended, but the guest gave no verdict"
-            } else {
-                "the guest reported nothing"
-            };
-            add(reasons, Kind::VerdictMissing, what.to_owned());
-        }
-        return;
-    };
-    if stream.closings.len() > 1 {
-        let what = format!("{} verdicts", stream.closings.len());
-        add(reasons, Kind::VerdictTwice, what);
-    } else if stream.after_closing || stream.cut_off {
-        add(
-            reasons,
-            Kind::VerdictTwice,
-            "something follows the verdict".to_owned(),
-        );
-    }
-    if !closing.pass && failed == 0 {
-        // The cause stands before the cases or after them: tell all of it.
-        let before = stream.cases.first().map_or(&[][..], |case| &case.notes);
-        let notes: Vec<_> = before.iter().chain(&stream.notes).collect();
-        let mut text = "though no case failed".to_owned();
-        if notes.is_empty() {
-            text.push_str(", and it does not say why");
-        }
-        for note in notes {
-            text.push_str(&format!("\n  {note}"));
-        }
-        add(reasons, Kind::GuestSaysFail, text);
-    }
-    if stream.plan != Some(ran) {
-        let what = format!("{planned} cases planned, {ran} came");
-        add(reasons, Kind::Miscount, what);
-    } else if !stream.misnumbered.is_empty() {
-        add(
-            reasons,
-            Kind::Miscount,
-            format!("out of order: {}", stream.misnumbered[0]),
-        );
-    } else if closing.counts != Some(counts) {
-        let what = format!(
-            "the guest counts {:?}, the stream has {counts:?} (passed, failed, skipped)",
-            closing.counts
-        );
-        add(reasons, Kind::Miscount, what);
-    } else if closing.pass && counts[0] == 0 {
-        add(reasons, Kind::Miscount, "no case passed".to_owned());
-    }
 }
 
 fn add(reasons: &mut Vec<Reason>, kind: Kind, text: String) {

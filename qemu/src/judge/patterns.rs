@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The judge's patterns: data, each with its reason.
+
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result};
+use regex::Regex;
+use serde::Deserialize;
+
+use super::Kind;
+
+/// The file that is compiled in.
+pub const TEXT: &str = include_str!("patterns.toml");
+
+/// What the judge goes by.
+#[derive(Debug)]
+pub struct Patterns {
+    /// What no console may hold.
+    pub console: Vec<Pattern>,
+    /// Lines about tainting that are expected.
+    pub expected_taint: Vec<Regex>,
+    /// The taint bits.
+    pub taint: Vec<TaintBit>,
+    /// What notes of failed cases tell.
+    pub notes: Vec<NotePattern>,
+}
+
+/// What shows on the console that something is wrong.
+#[derive(Debug)]
+pub struct Pattern {
+    /// What is wrong then.
+    pub kind: Kind,
+    /// What fits.
+    pub regex: Regex,
+    /// What it means.
+    pub why: String,
+    /// Beside which others.
+    pub counts: Counts,
+}
+
+/// When a pattern that fits a line counts.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Counts {
+    /// If no earlier one fits the line.
+    #[default]
+    First,
+    /// Whatever else fits the line.
+    Beside,
+    /// If nothing else fits any line.
+    Alone,
+}
+
+/// A bit of the kernel's taint.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaintBit {
+    /// Its letter.
+    pub letter: char,
+    /// What it means.
+    pub why: String,
+    /// Whether every boot of ours has it.
+    #[serde(default)]
+    pub expected: bool,
+}
+
+/// What the note of a failed case tells.
+#[derive(Debug)]
+pub struct NotePattern {
+    /// What is wrong then.
+    pub kind: Kind,
+    /// What fits.
+    pub regex: Regex,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    pattern: Vec<PatternText>,
+    expected_taint: Vec<TaintText>,
+    taint: Vec<TaintBit>,
+    note: Vec<NoteText>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PatternText {
+    kind: Kind,
+    regex: String,
+    why: String,
+    #[serde(default)]
+    counts: Counts,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TaintText {
+    regex: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoteText {
+    kind: Kind,
+    regex: String,
+}
+
+impl Patterns {
+    /// Reads patterns from the text of a file.
+    pub fn parse(text: &str) -> Result<Self> {
+        let file: File = toml::from_str(text).context("cannot use the patterns")?;
+        let regex =
+            |text: &str| Regex::new(text).with_context(|| format!("cannot use the pattern {text}"));
+        Ok(Self {
+            console: file
+                .pattern
+                .into_iter()
+                .map(|p| {
+                    Ok(Pattern {
+                        kind: p.kind,
+                        regex: regex(&p.regex)?,
+                        why: p.why,
+                        counts: p.counts,
+                    })
+                })
+                .collect::<Result<_>>()?,
+            expected_taint: file
+                .expected_taint
+                .iter()
+                .map(|p| regex(&p.regex))
+                .collect::<Result<_>>()?,
+            taint: file.taint,
+            notes: file
+                .note
+                .iter()
+                .map(|p| {
+                    Ok(NotePattern {
+                        kind: p.kind,
+                        regex: regex(&p.regex)?,
+                    })
+                })
+                .collect::<Result<_>>()?,
+        })
+    }
+
+    /// The patterns that are compiled in, or why they are of no use.
+    pub fn built_in() -> Result<&'static Self, &'static str> {
+        static BUILT_IN: OnceLock<Result<Patterns, String>> = OnceLock::new();
+        BUILT_IN
+            .get_or_init(|| Self::parse(TEXT).map_err(|error| format!("{error:#}")))
+            .as_ref()
+            .map_err(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_pattern_has_a_reason_and_is_there_once() {
+        let patterns = Patterns::parse(TEXT).expect("sound patterns");
+        let mut seen = BTreeSet::new();
+        for pattern in &patterns.console {
+            assert!(!pattern.why.is_empty(), "{pattern:?}");
+            assert!(seen.insert(pattern.regex.as_str()), "{pattern:?} twice");
+            assert!(!pattern.regex.is_match(""), "{pattern:?} fits everything");
+        }
+        let mut letters = BTreeSet::new();
+        for bit in &patterns.taint {
+            assert!(!bit.why.is_empty() && letters.insert(bit.letter), "{bit:?}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_compile_is_named() {
+        let broken = TEXT.replacen("'BUG: KASAN: '", "'BUG: (KASAN'", 1);
+        let error = Patterns::parse(&broken).expect_err("an open bracket");
+        assert!(format!("{error:#}").contains("BUG: (KASAN"), "{error:#}");
+        assert!(Patterns::parse("pattern = 1").is_err());
+        assert!(Patterns::parse("").is_err());
+    }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the guest's stream tells.
+
+use super::ktap::{Case, Outcome, Stream};
+use super::patterns::Patterns;
+use super::{add, taint, Kind, Reason};
+
+/// What notes of failed cases say of the kernel, where the console has not
+/// told the same already.
+pub fn notes(patterns: &Patterns, stream: &Stream, reasons: &mut Vec<Reason>) {
+    for case in failed(stream) {
+        for note in &case.notes {
+            for pattern in &patterns.notes {
+                let Some(found) = pattern.regex.captures(note) else {
+                    continue;
+                };
+                let letters = found.name("letters").map_or("", |letters| letters.as_str());
+                let why = taint::unexpected(patterns, letters.chars());
+                let why = why.map_or(String::new(), |why| format!("{why}: "));
+                if reasons.iter().all(|r| r.kind != pattern.kind) {
+                    let text = format!("{why}{}: {note}", case.name);
+                    add(reasons, pattern.kind, text);
+                }
+            }
+        }
+    }
+}
+
+/// What is wrong with the stream.
+pub fn troubles(stream: &Stream, powered_off: bool, reasons: &mut Vec<Reason>) {
+    let names: Vec<_> = failed(stream).map(|case| case.name.as_str()).collect();
+    if !names.is_empty() {
+        let (failed, ran, names) = (names.len(), stream.cases.len(), names.join(" "));
+        add(
+            reasons,
+            Kind::TestFailures,
+            format!("{failed} of {ran}: {names}"),
+        );
+    }
+    garbage(stream, reasons);
+    if stream.closings.is_empty() {
+        return no_verdict(stream, powered_off, reasons);
+    }
+    verdict(stream, reasons);
+    counts(stream, reasons);
+}
+
+fn failed(stream: &Stream) -> impl Iterator<Item = &Case> {
+    let cases = stream.cases.iter();
+    cases.filter(|case| case.outcome == Outcome::Failed)
+}
+
+fn garbage(stream: &Stream, reasons: &mut Vec<Reason>) {
+    let began = stream.headers[0] > 0 || !stream.cases.is_empty() || !stream.closings.is_empty();
+    if let Some(stray) = stream.strays.first() {
+        let shown: String = stray.escape_debug().take(100).collect();
+        let what = format!("{} lines that are no KTAP: {shown}", stream.strays.len());
+        add(reasons, Kind::Garbage, what);
+    } else if began && stream.headers[0] != 1 {
+        let what = format!("the stream was begun {} times", stream.headers[0]);
+        add(reasons, Kind::Garbage, what);
+    }
+}
+
+fn no_verdict(stream: &Stream, powered_off: bool, reasons: &mut Vec<Reason>) {
+    let ran = stream.cases.len();
+    let began = stream.cut_off || stream.headers != [0, 0] || ran > 0;
+    if !began {
+        // After a crash or a hang there can be none.
+        let explains = [Kind::Panic, Kind::Hang, Kind::Reset, Kind::Qemu];
+        if !reasons.iter().any(|r| explains.contains(&r.kind)) {
+            let what = "the guest reported nothing";
+            add(reasons, Kind::VerdictMissing, what.to_owned());
+        }
+        return;
+    }
+    let place = format!("after {ran} of {} cases", planned(stream));
+    if stream.cut_off {
+        let what = format!("the stream ends in the middle of a line, {place}");
+        add(reasons, Kind::CutOff, what);
+    } else if stream.plan == Some(ran) {
+        let what = "all cases ended, but the guest gave no verdict";
+        add(reasons, Kind::VerdictMissing, what.to_owned());
+    } else if powered_off {
+        add(reasons, Kind::PoweredOffEarly, place);
+    } else {
+        add(reasons, Kind::CutOff, format!("the stream ends {place}"));
+    }
+}
+
+fn verdict(stream: &Stream, reasons: &mut Vec<Reason>) {
+    if stream.closings.len() > 1 {
+        let what = format!("{} verdicts", stream.closings.len());
+        add(reasons, Kind::VerdictTwice, what);
+    } else if stream.after_closing || stream.cut_off {
+        let what = "something follows the verdict";
+        add(reasons, Kind::VerdictTwice, what.to_owned());
+    }
+    let says_fail = stream.closings.iter().any(|closing| !closing.pass);
+    if says_fail && failed(stream).next().is_none() {
+        // The cause stands before the cases or after them: tell all of it.
+        let before = stream.cases.first().map_or(&[][..], |case| &case.notes);
+        let notes: Vec<_> = before.iter().chain(&stream.notes).collect();
+        let mut text = "though no case failed".to_owned();
+        if notes.is_empty() {
+            text.push_str(", and it does not say why");
+        }
+        for note in notes {
+            text.push_str(&format!("\n  {note}"));
+        }
+        add(reasons, Kind::GuestSaysFail, text);
+    }
+}
+
+fn counts(stream: &Stream, reasons: &mut Vec<Reason>) {
+    let counts = stream.counts();
+    let ran = stream.cases.len();
+    let contradicts = |closing: &&super::ktap::Closing| closing.counts != Some(counts);
+    let what = if stream.headers[1] > 1 {
+        format!("planned {} times", stream.headers[1])
+    } else if stream.plan != Some(ran) {
+        format!("{} cases planned, {ran} came", planned(stream))
+    } else if let Some(line) = stream.misnumbered.first() {
+        format!("out of order: {line}")
+    } else if let Some(closing) = stream.closings.iter().find(contradicts) {
+        format!(
+            "the guest counts {:?}, the stream has {counts:?} (passed, failed, skipped)",
+            closing.counts
+        )
+    } else if stream.closings.iter().any(|c| c.pass) && counts[0] == 0 {
+        "no case passed".to_owned()
+    } else {
+        return;
+    };
+    add(reasons, Kind::Miscount, what);
+}
+
+fn planned(stream: &Stream) -> String {
+    let number = stream.plan.map(|plan| plan.to_string());
+    number.unwrap_or_else(|| "an unknown number of".to_owned())
+}
