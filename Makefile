@@ -78,7 +78,7 @@ demo: harness
 	@$(RUN) demo $(if $(LIE),--lie '$(LIE)')
 
 test: harness
-	@$(RUN) test $(if $(FILTER),--filter '$(FILTER)')
+	@$(RUN) test $(if $(FILTER),--filter '$(FILTER)') $(if $(REPORT),--report '$(REPORT)')
 
 provision resolved: harness
 	@$(RUN) $@
@@ -114,6 +114,7 @@ help:
 	@echo '                                   KERNEL: before either picks kernels'
 	@echo '                    KERNEL=name    only that kernel of qemu/kernels.toml; so for'
 	@echo '                                   demo, provision and resolved'
+	@echo '                    REPORT=folder  put the report (HTML, JUnit, JSON) there, too'
 	@echo 'make provision    only fetch and prepare what demo and test need'
 	@echo '                    UPDATE=1       take the newest kernel; so for demo and test'
 	@echo '                    ALLOW_EXPIRED=1   take a mirror whose Release file is expired;'

@@ -15,6 +15,7 @@ use crate::cache::{Cache, LockGuard};
 use crate::config::Suite;
 use crate::judge::{judge, Evidence, Verdict};
 use crate::qemu::{Guest, Port};
+use crate::stamps::Stamps;
 use crate::ui::Ui;
 
 /// Whatever goes wrong ends the boot at once, as a failure.
@@ -50,6 +51,8 @@ pub struct Booted {
     pub console: String,
     /// How long it took.
     pub took: Duration,
+    /// When the lines of the guest's stream came.
+    pub stamps: Stamps,
     _lock: LockGuard,
 }
 
@@ -137,13 +140,14 @@ impl Boot<'_> {
             folder,
             console,
             took,
+            stamps: logs.1,
             _lock: lock,
         })
     }
 }
 
-/// What each port said, in memory and on disk.
-struct Logs(Vec<(Port, File, Vec<u8>)>);
+/// What each port said, in memory and on disk, and when the stream's lines came.
+struct Logs(Vec<(Port, File, Vec<u8>)>, Stamps);
 
 impl Logs {
     fn create(folder: &Path) -> Result<Self> {
@@ -159,10 +163,13 @@ impl Logs {
                 File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
             Ok((port, file, Vec::new()))
         });
-        Ok(Self(logs.collect::<Result<_>>()?))
+        Ok(Self(logs.collect::<Result<_>>()?, Stamps::begin()))
     }
 
     fn take(&mut self, from: Port, bytes: &[u8]) {
+        if from == Port::Ktap {
+            self.1.take(bytes);
+        }
         for (port, file, text) in &mut self.0 {
             if *port == from {
                 // The judge reads the memory; a full disk costs the log alone.

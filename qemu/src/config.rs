@@ -24,7 +24,7 @@ pub struct Suite {
     /// What it is called here.
     pub name: String,
     /// The name the guest knows it by, if another.
-    guest: Option<String>,
+    pub guest: Option<String>,
     /// What it shows.
     pub about: String,
     /// Words added to the kernel's command line.

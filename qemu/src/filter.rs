@@ -51,6 +51,11 @@ impl Filter {
         })
     }
 
+    /// Whether it says which groups, or all are wanted.
+    pub fn names_groups(&self) -> bool {
+        self.group.is_some()
+    }
+
     /// Whether the suite of that name is wanted on a kernel.
     pub fn wants_suite(&self, kernel: &str, suite: &str) -> bool {
         self.kernel.as_ref().is_none_or(|k| k.is_match(kernel)) && self.names(suite)

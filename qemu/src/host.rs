@@ -8,7 +8,7 @@ use anyhow::{bail, Context, Result};
 
 use crate::cargo::Cargo;
 use crate::run::{self, Log};
-use crate::tally::{Outcome, Tally};
+use crate::tally::{Outcome, Row, State, Tally};
 use crate::ui::Ui;
 
 /// Where the checks run, and where their logs go.
@@ -30,7 +30,9 @@ impl Host<'_> {
         command.args(["test", "--locked", "--workspace", "--no-fail-fast"]);
         let result = run::logged(&mut command, &log, Some(&activity));
         activity.done("");
-        Ok(judge_tests(&log.text(), result))
+        let mut outcome = judge_tests(&log.text(), result);
+        outcome.log = Some(log.path().to_owned());
+        Ok(outcome)
     }
 
     /// `cargo fmt --check`.
@@ -65,13 +67,16 @@ impl Host<'_> {
         let activity = self.ui.begin(name);
         let result = run::logged(self.cargo.command().args(words), &log, Some(&activity));
         activity.done("");
-        Ok(Outcome::of(result.map(|()| String::new())))
+        let mut outcome = Outcome::of(result.map(|()| String::new()));
+        outcome.log = Some(log.path().to_owned());
+        Ok(outcome)
     }
 }
 
 /// Counts come from the `test result:` lines, never from the exit status alone.
 fn judge_tests(text: &str, result: Result<()>) -> Outcome {
     let mut tally = Tally::default();
+    let mut rows: Vec<_> = text.lines().filter_map(row).collect();
     for line in text.lines() {
         match count(line) {
             Ok(Some(one)) => tally.add(one),
@@ -83,7 +88,9 @@ fn judge_tests(text: &str, result: Result<()>) -> Outcome {
     if let Err(error) = result {
         if tally.failed == 0 {
             // No test failed, but something did: most often the compiler.
-            tally.add(Tally::FAIL);
+            let failed = Row::new("cargo test", State::Failed, format!("{error:#}"));
+            tally.add(Tally::one(failed.state));
+            rows.push(failed);
         }
         for line in text.lines().filter(|l| l.ends_with("... FAILED")) {
             details.push_str(line);
@@ -91,14 +98,30 @@ fn judge_tests(text: &str, result: Result<()>) -> Outcome {
         }
         details.push_str(&format!("{error:#}"));
     } else if tally.passed == 0 {
-        tally.add(Tally::FAIL);
-        details.push_str("cargo ran no test");
+        let failed = Row::new("cargo test", State::Failed, "cargo ran no test");
+        tally.add(Tally::one(failed.state));
+        details.push_str(&failed.text);
+        rows.push(failed);
     }
     Outcome {
         tally,
-        note: String::new(),
         details,
+        rows,
+        ..Outcome::default()
     }
+}
+
+/// `test judge::golden::every_log ... ok`
+fn row(line: &str) -> Option<Row> {
+    let (name, result) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
+    let state = match result.split([',', ' ']).next()? {
+        "ok" => State::Passed,
+        "FAILED" => State::Failed,
+        "ignored" => State::Skipped,
+        _ => return None,
+    };
+    let said = result.split_once(", ").map_or("", |(_, said)| said);
+    Some(Row::new(name, state, said))
 }
 
 /// `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; ...`
@@ -134,6 +157,22 @@ mod tests {
     fn results_are_added_up() {
         let tally = judge_tests(GOOD, Ok(())).tally;
         assert_eq!(tally.to_string(), "5 passed, 0 failed, 1 skipped");
+    }
+
+    #[test]
+    fn each_test_has_a_row() {
+        let text = "test a::b ... ok\ntest src/lib.rs - c (line 3) ... ignored, for a reason\n\
+            test d ... FAILED\ntest result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured;\n";
+        let outcome = judge_tests(text, Err(anyhow::anyhow!("exit status: 101")));
+        let rows = outcome.rows.iter().map(|r| (r.name.as_str(), r.state));
+        let expected = [
+            ("a::b", State::Passed),
+            ("src/lib.rs - c (line 3)", State::Skipped),
+            ("d", State::Failed),
+        ];
+        assert_eq!(rows.collect::<Vec<_>>(), expected);
+        assert_eq!(outcome.rows[1].text, "for a reason");
+        assert_eq!(outcome.tally.to_string(), "1 passed, 1 failed, 1 skipped");
     }
 
     #[test]

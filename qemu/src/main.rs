@@ -10,6 +10,7 @@ mod cache;
 mod cargo;
 mod config;
 mod cpio;
+mod defects;
 mod demo;
 mod filter;
 mod host;
@@ -20,7 +21,9 @@ mod matrix;
 mod provision;
 mod prune;
 mod qemu;
+mod report;
 mod run;
+mod stamps;
 mod tally;
 mod test;
 mod ui;
@@ -77,6 +80,9 @@ enum Command {
         lie: Option<String>,
     },
     /// Run all checks; the last line is their count
+    ///
+    /// The status is 0 if something passed and nothing failed, 1 if something
+    /// failed, and 2 if the checks could not be run.
     Test {
         /// Only groups of this name, or SUITE/CASE; with * and ?
         #[arg(long, value_name = "GLOB")]
@@ -84,6 +90,9 @@ enum Command {
         /// Show the groups and run nothing
         #[arg(long)]
         list: bool,
+        /// Put the report and the logs that it names in this folder, too
+        #[arg(long, value_name = "FOLDER")]
+        report: Option<PathBuf>,
     },
     /// Show what was resolved
     Resolved,
@@ -192,7 +201,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::from(2)
+            report::Outcome::CouldNotRun.into()
         }
     }
 }
@@ -231,7 +240,9 @@ fn run_command(cli: Cli) -> Result<ExitCode> {
         }
         Command::Demo { lie } => return demo::run(&context, lie.as_deref()),
         Command::Test { list: true, .. } => test::list(&context)?,
-        Command::Test { filter, .. } => return test::run(&context, filter.as_deref()),
+        Command::Test { filter, report, .. } => {
+            return test::run(&context, filter.as_deref(), report.as_deref())
+        }
         Command::Prune { yes } => prune::run(&context, yes)?,
         Command::Resolved => {
             for kernel in context.picked()? {

@@ -11,12 +11,14 @@ use crate::accel::Accelerator;
 use crate::boot::Boot;
 use crate::build::{elf, Products};
 use crate::config::{Suite, Suites};
+use crate::defects::{self, Defect, Planting};
 use crate::filter::Filter;
 use crate::kernels::Kernel;
 use crate::known;
 use crate::provision::{symbols, Ready};
+use crate::report::boot as boot_report;
 use crate::tally::Outcome;
-use crate::test::judged;
+use crate::test::timed;
 use crate::Context;
 
 /// The groups that are no suites.
@@ -48,6 +50,7 @@ pub struct Row<'a> {
     kernel: &'a Kernel,
     checks: Vec<(&'static str, &'static str)>,
     suites: Vec<Suite>,
+    defects: Vec<Defect>,
 }
 
 impl Row<'_> {
@@ -110,6 +113,7 @@ pub fn rows<'a>(context: &'a Context, wanted: &Filter) -> Result<Vec<Row<'a>>> {
             kernel,
             checks: CHECKS.to_vec(),
             suites: Vec::new(),
+            defects: Vec::new(),
         };
         row.checks.retain(|(name, _)| {
             let applies = kernel.is_stock() || !OF_STOCK.contains(name);
@@ -117,11 +121,14 @@ pub fn rows<'a>(context: &'a Context, wanted: &Filter) -> Result<Vec<Row<'a>>> {
         });
         for name in &kernel.suites {
             let suite = suites.find(name)?;
+            if name == defects::GROUP && wanted.wants_suite(&kernel.name, name) {
+                row.defects = defects::pick(&context.repo, wanted)?;
+            }
             if suite.in_test && wanted.wants_suite(&kernel.name, name) && has_wanted(suite) {
                 row.suites.push(suite.clone());
             }
         }
-        if !(row.checks.is_empty() && row.suites.is_empty()) {
+        if !(row.checks.is_empty() && row.suites.is_empty() && row.defects.is_empty()) {
             rows.push(row);
         }
     }
@@ -173,7 +180,10 @@ fn run_row(
         }
     }
     let needs_build = ["module", "lint", "layout"];
-    if row.suites.is_empty() && !needs_build.iter().any(|check| row.has(check)) {
+    if row.suites.is_empty()
+        && row.defects.is_empty()
+        && !needs_build.iter().any(|check| row.has(check))
+    {
         return Ok(());
     }
     let builder = context.builder(ready);
@@ -188,12 +198,30 @@ fn run_row(
         report(&row.name("module"), &check_module(&products));
     }
     if row.has("lint") {
-        report(&row.name("lint"), &Outcome::of(builder.lint()));
+        report(
+            &row.name("lint"),
+            &timed(|| Ok(Outcome::of(builder.lint())))?,
+        );
     }
     if row.has("layout") {
-        report(&row.name("layout"), &Outcome::of(builder.check_layout()));
+        report(
+            &row.name("layout"),
+            &timed(|| Ok(Outcome::of(builder.check_layout())))?,
+        );
     }
-    boot_all(context, row, ready, &products, wanted, report)
+    boot_all(context, row, ready, &products, wanted, report)?;
+    if !row.defects.is_empty() {
+        let planting = Planting {
+            context,
+            kernel: row.kernel,
+            ready,
+            accelerator: &Accelerator::find(&context.cache, &context.ui, &ready.image)?,
+            initramfs: builder.build_defects(&products)?,
+        };
+        let outcome = timed(|| planting.run(&row.defects))?;
+        report(&row.name(defects::GROUP), &outcome);
+    }
+    Ok(())
 }
 
 /// Reports all groups of a kernel that could not be had, or be built for: as
@@ -247,16 +275,16 @@ fn boot_all(
             live: false,
         }
         .run()?;
-        report(&row.name(&suite.name), &judged(&booted));
+        report(&row.name(&suite.name), &boot_report::outcome(&booted));
     }
     Ok(())
 }
 
 fn check_symbols(headers: &Path, object: &Path) -> Outcome {
-    let mut outcome = Outcome::of(symbols::check(headers, object).map(|equal| equal.to_string()));
+    let mut outcome = Outcome::of(symbols::check(headers, object).map(|equal| equal.to_string()))
+        .named("the same as the stock kernel's");
     let control = Outcome::of(symbols::self_test(headers, object).map(|()| String::new()));
-    outcome.tally.add(control.tally);
-    outcome.details.push_str(&control.details);
+    outcome.add(control.named("the check can fail"));
     outcome
 }
 

@@ -66,6 +66,11 @@ impl Log {
         sink.tail.push_back(text.to_owned());
     }
 
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The whole text so far.
     pub fn text(&self) -> String {
         let bytes = std::fs::read(&self.path).unwrap_or_default();

@@ -3,9 +3,13 @@
 //! Counting, and what is printed of it.
 
 use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
 
 /// How many passed, failed and were skipped.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Tally {
     /// Held.
     pub passed: usize,
@@ -16,30 +20,31 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// One check that held.
-    pub const PASS: Self = Self {
-        passed: 1,
-        failed: 0,
-        skipped: 0,
-    };
-    /// One check that did not.
-    pub const FAIL: Self = Self {
-        passed: 0,
-        failed: 1,
-        skipped: 0,
-    };
-    /// One check that could not be tried.
-    pub const SKIP: Self = Self {
-        passed: 0,
-        failed: 0,
-        skipped: 1,
-    };
+    /// One check.
+    pub fn one(state: State) -> Self {
+        let mut tally = Self::default();
+        *match state {
+            State::Passed => &mut tally.passed,
+            State::Failed => &mut tally.failed,
+            State::Skipped => &mut tally.skipped,
+        } = 1;
+        tally
+    }
 
     /// Adds another count.
     pub fn add(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped += other.skipped;
+    }
+
+    /// What all of it together came to.
+    pub fn state(&self) -> State {
+        match self {
+            Self { failed: 1.., .. } => State::Failed,
+            Self { passed: 0, .. } => State::Skipped,
+            _ => State::Passed,
+        }
     }
 }
 
@@ -53,8 +58,59 @@ impl fmt::Display for Tally {
     }
 }
 
+/// How a check ended.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It held.
+    Passed,
+    /// It did not hold.
+    Failed,
+    /// It could not be tried.
+    Skipped,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Passed => "passed",
+            Self::Failed => "FAILED",
+            Self::Skipped => "skipped",
+        })
+    }
+}
+
+/// A check, as reports show it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// Its name; empty where the group has no other check.
+    pub name: String,
+    /// How it ended.
+    pub state: State,
+    /// How long it took, where that is known.
+    pub seconds: Option<f64>,
+    /// What is to be said of it.
+    pub text: String,
+    /// Where more is told.
+    pub log: Option<PathBuf>,
+}
+
+impl Row {
+    /// A check, without more.
+    pub fn new(name: impl Into<String>, state: State, text: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            state,
+            seconds: None,
+            text: text.into(),
+            log: None,
+        }
+    }
+}
+
 /// What a group of checks came to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Outcome {
     /// The counts.
     pub tally: Tally,
@@ -62,6 +118,12 @@ pub struct Outcome {
     pub note: String,
     /// What failed or was skipped, and why.
     pub details: String,
+    /// The checks themselves.
+    pub rows: Vec<Row>,
+    /// How long all of it took, where that is known.
+    pub seconds: Option<f64>,
+    /// Where more is told.
+    pub log: Option<PathBuf>,
 }
 
 impl Outcome {
@@ -69,33 +131,62 @@ impl Outcome {
     pub fn of(result: anyhow::Result<String>) -> Self {
         match result {
             Ok(note) => Self {
-                tally: Tally::PASS,
+                rows: vec![Row::new("", State::Passed, &*note)],
+                tally: Tally::one(State::Passed),
                 note,
-                details: String::new(),
+                ..Self::default()
             },
-            Err(error) => Self {
-                tally: Tally::FAIL,
-                note: String::new(),
-                details: format!("{error:#}"),
-            },
+            Err(error) => {
+                let details = format!("{error:#}");
+                Self {
+                    rows: vec![Row::new("", State::Failed, &*details)],
+                    tally: Tally::one(State::Failed),
+                    details,
+                    ..Self::default()
+                }
+            }
         }
     }
 
     /// A single check that cannot be tried.
     pub fn skipped(why: impl Into<String>) -> Self {
+        let note = why.into();
         Self {
-            tally: Tally::SKIP,
-            note: why.into(),
-            details: String::new(),
+            rows: vec![Row::new("", State::Skipped, &*note)],
+            tally: Tally::one(State::Skipped),
+            note,
+            ..Self::default()
         }
+    }
+
+    /// The same, with a name for its only check.
+    pub fn named(mut self, name: &str) -> Self {
+        if let [row] = &mut self.rows[..] {
+            name.clone_into(&mut row.name);
+        }
+        self
+    }
+
+    /// Adds a check.
+    pub fn push(&mut self, row: Row) {
+        self.tally.add(Tally::one(row.state));
+        self.rows.push(row);
+    }
+
+    /// Adds all of another: its note and its time are its own.
+    pub fn add(&mut self, other: Self) {
+        self.tally.add(other.tally);
+        self.details.push_str(&other.details);
+        self.rows.extend(other.rows);
+        self.log = self.log.take().or(other.log);
     }
 
     /// Prints the group's line, and what is to be said of failures.
     pub fn print(&self, group: &str) {
-        let word = match self.tally {
-            Tally { failed: 1.., .. } => "FAIL",
-            Tally { passed: 0, .. } => "skip",
-            _ => "ok",
+        let word = match self.tally.state() {
+            State::Failed => "FAIL",
+            State::Skipped => "skip",
+            State::Passed => "ok",
         };
         let note = match self.note.as_str() {
             "" => String::new(),
@@ -114,10 +205,31 @@ mod tests {
 
     #[test]
     fn skipped_ones_are_named_only_where_there_are_any() {
-        let mut tally = Tally::PASS;
+        let mut tally = Tally::one(State::Passed);
         assert_eq!(tally.to_string(), "1 passed, 0 failed");
-        tally.add(Tally::SKIP);
-        tally.add(Tally::FAIL);
+        tally.add(Tally::one(State::Skipped));
+        tally.add(Tally::one(State::Failed));
         assert_eq!(tally.to_string(), "1 passed, 1 failed, 1 skipped");
+    }
+
+    #[test]
+    fn one_failure_fails_and_nothing_passed_is_no_pass() {
+        let mut tally = Tally::default();
+        assert_eq!(tally.state(), State::Skipped);
+        tally.add(Tally::one(State::Passed));
+        assert_eq!(tally.state(), State::Passed);
+        tally.add(Tally::one(State::Failed));
+        assert_eq!(tally.state(), State::Failed);
+    }
+
+    #[test]
+    fn what_is_added_is_counted() {
+        let mut outcome = Outcome::of(Ok("note".to_owned())).named("one");
+        outcome.add(Outcome::of(Err(anyhow::anyhow!("why"))).named("two"));
+        outcome.push(Row::new("three", State::Skipped, ""));
+        assert_eq!(outcome.tally.to_string(), "1 passed, 1 failed, 1 skipped");
+        let names: Vec<_> = outcome.rows.iter().map(|row| row.name.as_str()).collect();
+        assert_eq!(names, ["one", "two", "three"]);
+        assert_eq!(outcome.details, "why");
     }
 }

@@ -2,19 +2,18 @@
 
 //! `make test`: every check there is, each counted.
 
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::{bail, Result};
 
-use crate::boot::Booted;
 use crate::filter::Filter;
 use crate::host::Host;
-use crate::judge::{ktap, Kind};
 use crate::matrix::{self, Row};
-use crate::tally::{Outcome, Tally};
+use crate::report::Recorder;
+use crate::tally::Outcome;
 use crate::Context;
-
-const TAIL: usize = 20;
 
 /// The groups that are of no kernel.
 const ON_HOST: [(&str, &str); 3] = [
@@ -36,8 +35,26 @@ pub fn list(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Runs what the filter wants.
-pub fn run(context: &Context, filter: Option<&str>) -> Result<ExitCode> {
+/// Runs what the filter wants, and reports; a copy of the report goes to `copy`.
+pub fn run(context: &Context, filter: Option<&str>, copy: Option<&Path>) -> Result<ExitCode> {
+    let runs = context.cache.root().join("runs");
+    let mut recorder = Recorder::begin(runs.clone(), filter);
+    let result = run_all(context, filter, &mut recorder);
+    let total = recorder.tally();
+    let report = recorder.end(&result);
+    report.write(&runs)?;
+    if let Some(copy) = copy {
+        report.copy(&runs, copy)?;
+    }
+    result?;
+    if let Some(error) = &report.error {
+        println!("{error}");
+    }
+    println!("{total}");
+    Ok(report.outcome.into())
+}
+
+fn run_all(context: &Context, filter: Option<&str>, recorder: &mut Recorder) -> Result<()> {
     let wanted = Filter::parse(filter)?;
     let rows = matrix::rows(context, &wanted)?;
     let on_host: Vec<_> = ON_HOST
@@ -48,25 +65,14 @@ pub fn run(context: &Context, filter: Option<&str>) -> Result<ExitCode> {
     if rows.is_empty() && on_host.is_empty() {
         bail!(picks_nothing(context, filter.unwrap_or_default(), &wanted)?);
     }
-    let mut total = Tally::default();
     let mut report = |group: &str, outcome: &Outcome| {
         outcome.print(group);
-        total.add(outcome.tally);
+        recorder.add(group, outcome);
     };
     if !on_host.is_empty() {
         run_on_host(context, &on_host, &mut report)?;
     }
-    matrix::run(context, &rows, &wanted, &mut report)?;
-
-    if total.passed == 0 && total.failed == 0 {
-        println!("nothing passed: all that was picked was skipped");
-    }
-    println!("{total}");
-    Ok(if total.failed == 0 && total.passed > 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    matrix::run(context, &rows, &wanted, &mut report)
 }
 
 fn run_on_host(
@@ -86,9 +92,9 @@ fn run_on_host(
     };
     for group in wanted {
         let outcome = match *group {
-            "host-tests" => host.tests()?,
-            "rustfmt" => host.format()?,
-            _ => host.clippy()?,
+            "host-tests" => timed(|| host.tests())?,
+            "rustfmt" => timed(|| host.format())?,
+            _ => timed(|| host.clippy())?,
         };
         report(group, &outcome);
     }
@@ -126,41 +132,10 @@ fn picks_nothing(context: &Context, filter: &str, wanted: &Filter) -> Result<Str
     ))
 }
 
-/// A boot's cases, and each other thing that is wrong with it.
-pub fn judged(booted: &Booted) -> Outcome {
-    let verdict = &booted.verdict;
-    let [passed, failed, skipped] = verdict.stream.counts();
-    let mut details = String::new();
-    let mut others = 0;
-    for reason in &verdict.reasons {
-        if reason.kind != Kind::TestFailures {
-            others += 1;
-            details.push_str(&format!("{reason}\n"));
-        }
-    }
-    for case in &verdict.stream.cases {
-        let said = match &case.outcome {
-            ktap::Outcome::Passed => continue,
-            ktap::Outcome::Failed => {
-                let notes: String = case.notes.iter().map(|n| format!("  {n}\n")).collect();
-                format!("not ok {}\n{notes}", case.name)
-            }
-            ktap::Outcome::Skipped(why) => format!("skipped {}: {why}\n", case.name),
-        };
-        details.push_str(&said);
-    }
-    if !verdict.passed() {
-        details.push_str("the console's last lines:\n");
-        details.push_str(&booted.console_tail(TAIL));
-        details.push_str(&format!("console log: {}", booted.console_path().display()));
-    }
-    Outcome {
-        tally: Tally {
-            passed,
-            failed: failed + others,
-            skipped,
-        },
-        note: format!("{:.0} s", booted.took.as_secs_f64()),
-        details,
-    }
+/// What that work comes to, with the time it takes.
+pub fn timed(work: impl FnOnce() -> Result<Outcome>) -> Result<Outcome> {
+    let started = Instant::now();
+    let mut outcome = work()?;
+    outcome.seconds = Some(started.elapsed().as_secs_f64());
+    Ok(outcome)
 }

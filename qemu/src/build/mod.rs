@@ -3,6 +3,7 @@
 //! Building: the modules in the build root, the guest's first process with the
 //! host's toolchain, and the initramfs that holds them.
 
+mod defects;
 pub mod elf;
 mod hsakmt;
 mod init;
@@ -98,7 +99,8 @@ impl Builder<'_> {
         let signed = [module::GUARD.signed(self), module::FIXTURE.signed(self)].concat();
         let own = guard.iter().chain(&fixture).map(|path| (MODULES, path));
         let signed = signed.iter().map(|path| (SIGNED, path));
-        self.write_initramfs(&initramfs, &init, own.chain(signed))
+        let stock = self.ready.stock_archive.as_deref();
+        self.write_initramfs(&initramfs, stock, &init, own.chain(signed))
             .with_context(|| format!("cannot write {}", initramfs.display()))?;
         let with_hsakmt = self.folder().join("initramfs-hsakmt.cpio");
         write_archive(&with_hsakmt, Some(&initramfs), |archive| {
@@ -122,10 +124,10 @@ impl Builder<'_> {
     fn write_initramfs<'p>(
         &self,
         path: &Path,
+        stock: Option<&Path>,
         init: &Path,
         modules: impl Iterator<Item = (&'static str, &'p PathBuf)>,
     ) -> Result<()> {
-        let stock = self.ready.stock_archive.as_deref();
         write_archive(path, stock, |archive| {
             for folder in ["dev", "proc", "sys", "tmp"] {
                 archive.folder(folder)?;

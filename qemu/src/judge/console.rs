@@ -50,6 +50,7 @@ fn add_once(reasons: &mut Vec<Reason>, kind: Kind, why: &str, line: &str) {
         reasons.push(Reason {
             kind,
             text: format!("{why}: {}", without_stamp(line)),
+            of_case: false,
         });
     }
 }

@@ -108,7 +108,6 @@ impl Stream {
         stream
     }
 
-    #[allow(dead_code)]
     /// How long each case took, by when the host got the ends of the stream's
     /// lines: from the result before, or from the plan.
     pub fn durations(&self, stamps: &[Duration]) -> Vec<Option<Duration>> {

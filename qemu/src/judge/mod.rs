@@ -30,6 +30,8 @@ pub struct Reason {
     pub kind: Kind,
     /// What shows it.
     pub text: String,
+    /// Whether a case told it, by failing.
+    pub of_case: bool,
 }
 
 impl fmt::Display for Reason {
@@ -77,9 +79,8 @@ fn judge_by(patterns: Result<&Patterns, &str>, evidence: &Evidence) -> Verdict {
     let patterns = match patterns {
         Ok(patterns) => patterns,
         Err(why) => {
-            let kind = Kind::Judge;
-            let text = why.to_owned();
-            let reasons = vec![Reason { kind, text }];
+            let mut reasons = Vec::new();
+            add(&mut reasons, Kind::Judge, why.to_owned());
             return Verdict { stream, reasons };
         }
     };
@@ -109,5 +110,6 @@ fn add(reasons: &mut Vec<Reason>, kind: Kind, text: String) {
     reasons.push(Reason {
         kind,
         text: text.trim().to_owned(),
+        of_case: false,
     });
 }

@@ -14,7 +14,7 @@ use super::Kind;
 pub const TEXT: &str = include_str!("patterns.toml");
 
 /// What the judge goes by.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Patterns {
     /// What no console may hold.
     pub console: Vec<Pattern>,
@@ -27,7 +27,7 @@ pub struct Patterns {
 }
 
 /// What shows on the console that something is wrong.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Pattern {
     /// What is wrong then.
     pub kind: Kind,
@@ -66,7 +66,7 @@ pub struct TaintBit {
 }
 
 /// What the note of a failed case tells.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct NotePattern {
     /// What is wrong then.
     pub kind: Kind,

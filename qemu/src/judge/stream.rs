@@ -9,19 +9,24 @@ use super::{add, taint, Kind, Reason};
 /// What notes of failed cases say of the kernel, where the console has not
 /// told the same already.
 pub fn notes(patterns: &Patterns, stream: &Stream, reasons: &mut Vec<Reason>) {
+    let console: Vec<_> = reasons.iter().map(|r| r.kind).collect();
     for case in failed(stream) {
         for note in &case.notes {
             for pattern in &patterns.notes {
                 let Some(found) = pattern.regex.captures(note) else {
                     continue;
                 };
+                if console.contains(&pattern.kind) {
+                    continue;
+                }
                 let letters = found.name("letters").map_or("", |letters| letters.as_str());
                 let why = taint::unexpected(patterns, letters.chars());
                 let why = why.map_or(String::new(), |why| format!("{why}: "));
-                if reasons.iter().all(|r| r.kind != pattern.kind) {
-                    let text = format!("{why}{}: {note}", case.name);
-                    add(reasons, pattern.kind, text);
-                }
+                reasons.push(Reason {
+                    kind: pattern.kind,
+                    text: format!("{why}{}: {note}", case.name),
+                    of_case: true,
+                });
             }
         }
     }
@@ -32,11 +37,11 @@ pub fn troubles(stream: &Stream, powered_off: bool, reasons: &mut Vec<Reason>) {
     let names: Vec<_> = failed(stream).map(|case| case.name.as_str()).collect();
     if !names.is_empty() {
         let (failed, ran, names) = (names.len(), stream.cases.len(), names.join(" "));
-        add(
-            reasons,
-            Kind::TestFailures,
-            format!("{failed} of {ran}: {names}"),
-        );
+        reasons.push(Reason {
+            kind: Kind::TestFailures,
+            text: format!("{failed} of {ran}: {names}"),
+            of_case: true,
+        });
     }
     garbage(stream, reasons);
     if stream.closings.is_empty() {

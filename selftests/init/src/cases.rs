@@ -10,6 +10,7 @@ mod announce;
 mod cards;
 mod crowd;
 mod debugfs_off;
+mod defects;
 mod demo;
 mod held;
 mod leaks;
@@ -67,6 +68,7 @@ const SUITES: &[(&str, &[Case])] = &[
     ("stock", stock::CASES),
     ("torture", torture::CASES),
     ("demo", demo::CASES),
+    ("defects", defects::CASES),
 ];
 
 const TREE: &[Case] = &[

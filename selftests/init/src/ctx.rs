@@ -18,6 +18,8 @@ pub struct Ctx {
     pub options: Options,
     /// The modules in the initramfs.
     pub modules: Modules,
+    /// The name of the case that runs.
+    pub case: &'static str,
     /// The taint that the kernel had before the first case.
     pub boot_taint: Taint,
     /// What the user of `make demo` sees.
@@ -33,6 +35,7 @@ impl Ctx {
         Self {
             options,
             modules,
+            case: "",
             boot_taint,
             user,
             references_before: None,

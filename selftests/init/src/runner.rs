@@ -44,6 +44,7 @@ pub fn run(case: &Case, ctx: &mut Ctx) -> Outcome {
 }
 
 fn run_watched(case: &Case, ctx: &mut Ctx) -> Result<Outcome> {
+    ctx.case = case.name;
     let taint = Taint::now()?;
     let mut log = Kmsg::from_now()?;
     // Only for the reader of the console log.

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A boot that was judged, as a group of checks: its cases, and each other
+//! thing that is wrong with it.
+
+use crate::boot::Booted;
+use crate::judge::ktap;
+use crate::tally::{Outcome, Row, State};
+
+/// How many of the console's lines are shown of a boot that failed.
+const TAIL: usize = 20;
+
+/// What a boot came to.
+pub fn outcome(booted: &Booted) -> Outcome {
+    let verdict = &booted.verdict;
+    let console = Some(booted.console_path());
+    let mut outcome = Outcome {
+        note: format!("{:.0} s", booted.took.as_secs_f64()),
+        seconds: Some(booted.took.as_secs_f64()),
+        log: console.clone(),
+        ..Outcome::default()
+    };
+    // What cases told is told with them.
+    for reason in verdict.reasons.iter().filter(|reason| !reason.of_case) {
+        outcome.details.push_str(&format!("{reason}\n"));
+        let name = format!("boot: {}", reason.kind);
+        outcome.push(Row::new(name, State::Failed, reason.to_string()));
+    }
+    let durations = verdict.stream.durations(booted.stamps.ends());
+    for (case, duration) in verdict.stream.cases.iter().zip(durations) {
+        let notes = case.notes.join("\n");
+        let (state, text) = match &case.outcome {
+            ktap::Outcome::Passed => (State::Passed, notes),
+            ktap::Outcome::Failed => (State::Failed, notes),
+            ktap::Outcome::Skipped(why) => (State::Skipped, why.clone()),
+        };
+        let name = &case.name;
+        outcome.details.push_str(&match state {
+            State::Passed => String::new(),
+            State::Failed => format!("not ok {name}\n{}", indented(&text)),
+            State::Skipped => format!("skipped {name}: {text}\n"),
+        });
+        outcome.push(Row {
+            seconds: duration.map(|duration| duration.as_secs_f64()),
+            log: console.clone(),
+            ..Row::new(name, state, text)
+        });
+    }
+    if !verdict.passed() {
+        let tail = booted.console_tail(TAIL);
+        let console = booted.console_path();
+        outcome.details.push_str(&format!(
+            "the console's last lines:\n{tail}console log: {}",
+            console.display()
+        ));
+    }
+    outcome
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect()
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The page: a file without any other, readable without a network.
+
+use anyhow::Result;
+use askama::Template;
+
+use super::{started, Group, Outcome, Report};
+use crate::tally::{Row, State};
+
+#[derive(Template)]
+#[template(path = "page.html")]
+struct Page<'a> {
+    report: &'a Report,
+}
+
+/// Writes the report as a page.
+pub fn render(report: &Report) -> Result<String> {
+    Ok(Page { report }.render()?)
+}
+
+impl Page<'_> {
+    /// When the run began, by universal time.
+    fn started(&self) -> String {
+        let moment = started(self.report);
+        moment.format("%Y-%m-%d %H:%M UTC").to_string()
+    }
+
+    fn took(&self) -> String {
+        self.seconds(&Some(self.report.seconds))
+    }
+
+    fn outcome_class(&self) -> &'static str {
+        match self.report.outcome {
+            Outcome::Pass => "pass",
+            Outcome::Fail | Outcome::CouldNotRun => "fail",
+        }
+    }
+
+    fn class_of(&self, group: &Group) -> &'static str {
+        self.class(&group.tally.state())
+    }
+
+    fn seconds(&self, seconds: &Option<f64>) -> String {
+        seconds.map_or(String::new(), |seconds| format!("{seconds:.1} s"))
+    }
+
+    fn kernel<'g>(&self, group: &'g Group) -> &'g str {
+        group.kernel.as_deref().unwrap_or("host")
+    }
+
+    fn name<'g>(&self, group: &'g Group, row: &'g Row) -> &'g str {
+        if row.name.is_empty() {
+            return &group.name;
+        }
+        &row.name
+    }
+
+    /// The link to a check's log, or else its group's. Each part is a name of
+    /// ours or of the guest's, so what is no plain character is written as URLs
+    /// have it.
+    fn link(&self, group: &Group, row: &Row) -> Option<String> {
+        let log = row.log.as_ref().or(group.log.as_ref())?;
+        let mut link = String::new();
+        for byte in log.to_string_lossy().bytes() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'/' => {
+                    link.push(byte.into());
+                }
+                _ => link.push_str(&format!("%{byte:02X}")),
+            }
+        }
+        Some(link)
+    }
+
+    fn failures(&self) -> Vec<(&Group, &Row)> {
+        let groups = self.report.groups.iter();
+        let rows = groups.flat_map(|group| group.rows.iter().map(move |row| (group, row)));
+        rows.filter(|(_, row)| row.state == State::Failed).collect()
+    }
+
+    fn class(&self, state: &State) -> &'static str {
+        match state {
+            State::Passed => "pass",
+            State::Failed => "fail",
+            State::Skipped => "skip",
+        }
+    }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What does not go on. Each ends by itself after a time that is far beyond the
+ * limits that a boot for it sets, so that a kernel that sees nothing goes on.
+ */
+
+#include <linux/completion.h>
+#include <linux/jiffies.h>
+#include <linux/preempt.h>
+#include <linux/processor.h>
+#include <linux/rcupdate.h>
+#include <linux/workqueue.h>
+
+#include "plant.h"
+
+#define LONG (40 * HZ)
+
+static void spin_for_long(void)
+{
+	unsigned long until = jiffies + LONG;
+
+	while (time_before(jiffies, until))
+		cpu_relax();
+}
+
+static void soft_lockup(void)
+{
+	preempt_disable();
+	spin_for_long();
+	preempt_enable();
+}
+
+static void nothing(struct rcu_head *head)
+{
+}
+
+static struct rcu_head wanted;
+
+/* A reader that others may interrupt, and a grace period that waits for it. */
+static void rcu_stall(void)
+{
+	call_rcu(&wanted, nothing);
+	rcu_read_lock();
+	spin_for_long();
+	rcu_read_unlock();
+	rcu_barrier();
+}
+
+static DECLARE_COMPLETION(never);
+
+static void hung_task(void)
+{
+	wait_for_completion_timeout(&never, LONG);
+}
+
+static void spin_in_work(struct work_struct *work)
+{
+	spin_for_long();
+}
+
+static DECLARE_WORK(spinning, spin_in_work);
+static DECLARE_WORK(waiting, spin_in_work);
+
+static void work_queue_stuck(void)
+{
+	schedule_work(&spinning);
+	schedule_work(&waiting);
+	flush_work(&waiting);
+}
+
+const struct defect stalls[] = {
+	{ "soft-lockup", soft_lockup },
+	{ "rcu-stall", rcu_stall },
+	{ "hung-task", hung_task },
+	{ "work-queue-stuck", work_queue_stuck },
+	{ }
+};
