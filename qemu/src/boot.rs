@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use crate::accel::Accelerator;
 use crate::cache::{Cache, LockGuard};
 use crate::config::Suite;
-use crate::judge::{judge, Evidence, Verdict};
+use crate::judge::{judge, saved, Evidence, Verdict};
 use crate::qemu::{Guest, Port};
 use crate::stamps::Stamps;
 use crate::ui::Ui;
@@ -59,7 +59,7 @@ pub struct Booted {
 impl Booted {
     /// Where the console's log is.
     pub fn console_path(&self) -> PathBuf {
-        self.folder.join("console.log")
+        self.folder.join(saved::CONSOLE)
     }
 
     /// The console's last lines.
@@ -126,6 +126,7 @@ impl Boot<'_> {
         } else {
             said.join("\n")
         };
+        std::fs::write(folder.join(saved::ENDING), saved::words(ending))?;
         std::fs::write(folder.join("verdict"), format!("{said}\n{ending}\n"))?;
         if self.live {
             activity.clear();
@@ -152,10 +153,10 @@ struct Logs(Vec<(Port, File, Vec<u8>)>, Stamps);
 impl Logs {
     fn create(folder: &Path) -> Result<Self> {
         let names = [
-            (Port::Console, "console.log"),
-            (Port::Ktap, "ktap.log"),
+            (Port::Console, saved::CONSOLE),
+            (Port::Ktap, saved::KTAP),
             (Port::Output, "output.log"),
-            (Port::Qemu, "qemu.log"),
+            (Port::Qemu, saved::QEMU),
         ];
         let logs = names.into_iter().map(|(port, name)| {
             let path = folder.join(name);

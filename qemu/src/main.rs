@@ -94,6 +94,15 @@ enum Command {
         #[arg(long, value_name = "FOLDER")]
         report: Option<PathBuf>,
     },
+    /// Judge a boot by the logs that it left
+    ///
+    /// The status is 0 if it passed, 1 if it failed, and 2 if the logs cannot
+    /// be read.
+    Judge {
+        /// A folder below `runs` in the cache
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+    },
     /// Show what was resolved
     Resolved,
     /// Show what the cache holds; remove what kernels.toml no longer names
@@ -207,6 +216,10 @@ fn main() -> ExitCode {
 }
 
 fn run_command(cli: Cli) -> Result<ExitCode> {
+    // The only one that needs neither a checkout nor a cache.
+    if let Command::Judge { folder } = &cli.command {
+        return judge_again(folder);
+    }
     let context = Context::new(cli.options)?;
     match cli.command {
         Command::Provision => {
@@ -244,6 +257,7 @@ fn run_command(cli: Cli) -> Result<ExitCode> {
             return test::run(&context, filter.as_deref(), report.as_deref())
         }
         Command::Prune { yes } => prune::run(&context, yes)?,
+        Command::Judge { folder } => return judge_again(&folder),
         Command::Resolved => {
             for kernel in context.picked()? {
                 match provision::describe(&context.cache, &kernel.name) {
@@ -254,4 +268,17 @@ fn run_command(cli: Cli) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn judge_again(folder: &Path) -> Result<ExitCode> {
+    let verdict = judge::saved::judge_folder(folder)?;
+    for reason in &verdict.reasons {
+        println!("{reason}");
+    }
+    Ok(if verdict.passed() {
+        println!("pass");
+        report::Outcome::Pass.into()
+    } else {
+        report::Outcome::Fail.into()
+    })
 }

@@ -13,6 +13,7 @@ mod mutation;
 mod patterns;
 #[cfg(test)]
 mod property;
+pub mod saved;
 mod stream;
 mod taint;
 

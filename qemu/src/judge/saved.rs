@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Judging a boot by the files that it left, at any later time.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use anyhow::{bail, Context, Result};
+
+use super::{judge, Evidence, Verdict};
+use crate::qemu::Ending;
+
+/// The kernel's console.
+pub const CONSOLE: &str = "console.log";
+/// The guest's KTAP stream.
+pub const KTAP: &str = "ktap.log";
+/// QEMU's own messages.
+pub const QEMU: &str = "qemu.log";
+/// How the run ended.
+pub const ENDING: &str = "ending";
+
+/// Judges the boot that left these files. What cannot be read is no pass, but
+/// an error.
+pub fn judge_folder(folder: &Path) -> Result<Verdict> {
+    let read = |name: &str| {
+        let path = folder.join(name);
+        let bytes =
+            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok::<_, anyhow::Error>(String::from_utf8_lossy(&bytes).replace('\r', ""))
+    };
+    Ok(judge(&Evidence {
+        console: &read(CONSOLE)?,
+        ktap: &read(KTAP)?,
+        qemu: &read(QEMU)?,
+        ending: ending_of(read(ENDING)?.trim())?,
+    }))
+}
+
+/// An ending in the words of its file: `status 0`, `silent 60`, `over-time 600`.
+pub fn words(ending: Ending) -> String {
+    match ending {
+        Ending::Exited(status) => format!("status {}", status.into_raw()),
+        Ending::Silent(limit) => format!("silent {}", limit.as_secs()),
+        Ending::OverTime(limit) => format!("over-time {}", limit.as_secs()),
+    }
+}
+
+fn ending_of(words: &str) -> Result<Ending> {
+    let ending = words.split_once(' ').and_then(|(what, number)| {
+        let seconds = || number.parse().ok().map(Duration::from_secs);
+        match what {
+            "status" => {
+                let status = number.parse().ok()?;
+                Some(Ending::Exited(ExitStatus::from_raw(status)))
+            }
+            "silent" => seconds().map(Ending::Silent),
+            "over-time" => seconds().map(Ending::OverTime),
+            _ => None,
+        }
+    });
+    match ending {
+        Some(ending) => Ok(ending),
+        None => bail!("no ending of a run: {words:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::golden::read;
+    use super::*;
+
+    fn folder(ending: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| {
+            std::fs::write(folder.path().join(name), text).expect("a file");
+        };
+        write(CONSOLE, &read("pass", "console"));
+        write(KTAP, &read("pass", "ktap"));
+        write(QEMU, "");
+        write(ENDING, ending);
+        folder
+    }
+
+    #[test]
+    fn what_a_boot_left_is_judged() {
+        let judged = |ending| judge_folder(folder(ending).path()).expect("a verdict");
+        assert!(judged("status 0\n").passed());
+        assert!(!judged("status 256\n").passed());
+        assert!(!judged("silent 60").passed());
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_read_is_no_pass() {
+        for missing in [CONSOLE, KTAP, QEMU, ENDING] {
+            let folder = folder("status 0");
+            std::fs::remove_file(folder.path().join(missing)).expect("removed");
+            let error = judge_folder(folder.path()).expect_err("not all is there");
+            assert!(format!("{error:#}").contains(missing), "{error:#}");
+        }
+        for nonsense in ["", "status", "status x", "exploded 1", "silent -1"] {
+            assert!(judge_folder(folder(nonsense).path()).is_err(), "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn endings_are_read_as_they_were_written() {
+        for ending in [
+            Ending::Exited(ExitStatus::from_raw(0)),
+            Ending::Exited(ExitStatus::from_raw(9)),
+            Ending::Silent(Duration::from_secs(60)),
+            Ending::OverTime(Duration::from_secs(600)),
+        ] {
+            assert_eq!(ending_of(&words(ending)).expect("an ending"), ending);
+        }
+    }
+}

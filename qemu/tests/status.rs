@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The harness's exit status, as others see it: pass (0), fail (1) and
+//! could-not-run (2) are told apart.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn harness(words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_harness"))
+        .args(words)
+        .output()
+        .expect("the harness runs")
+}
+
+/// The folder of a boot, as it is left below `runs`.
+fn boot(console: &str, ktap: &str) -> tempfile::TempDir {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/judge/golden");
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = |from: PathBuf, to: &str| {
+        std::fs::copy(from, folder.path().join(to)).expect("copied");
+    };
+    copy(golden.join(format!("{console}.console")), "console.log");
+    copy(golden.join(format!("{ktap}.ktap")), "ktap.log");
+    std::fs::write(folder.path().join("qemu.log"), "").expect("a file");
+    std::fs::write(folder.path().join("ending"), "status 0").expect("a file");
+    folder
+}
+
+fn judged(folder: &Path) -> Output {
+    harness(&["judge", folder.to_str().expect("UTF-8")])
+}
+
+#[test]
+fn a_boot_that_passed_is_0() {
+    let output = judged(boot("pass", "pass").path());
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn a_boot_that_failed_is_1_and_says_why() {
+    let output = judged(boot("oops", "oops").path());
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.starts_with("oops: "), "{said}");
+}
+
+#[test]
+fn what_cannot_be_run_is_2_and_says_why() {
+    let folder = boot("pass", "pass");
+    std::fs::remove_file(folder.path().join("console.log")).expect("removed");
+    let no_checkout = folder.path().to_str().expect("UTF-8");
+    for (output, why) in [
+        (judged(folder.path()), "console.log"),
+        (harness(&["--repo", no_checkout, "test"]), "no checkout"),
+        (harness(&["test", "--no-such-option"]), "--no-such-option"),
+        (harness(&[]), "Usage"),
+    ] {
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(why), "{said}");
+    }
+}
