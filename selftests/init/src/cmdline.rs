@@ -2,6 +2,9 @@
 
 //! What the host asks for on the kernel command line.
 
+/// How a word for us begins.
+const PREFIX: &str = "rdna1.";
+
 /// The `rdna1.*` words of the kernel command line.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -20,11 +23,22 @@ pub struct Options {
 }
 
 impl Options {
+    /// Takes the words that a resumed guest was handed, else those that the
+    /// kernel was booted with, which were for the program that waited.
+    pub fn choose(args: &[String], cmdline: &str) -> Self {
+        // The kernel hands on what it does not know itself, but no word with a dot.
+        if args.iter().any(|arg| arg.starts_with(PREFIX)) {
+            Self::parse(&args.join(" "))
+        } else {
+            Self::parse(cmdline)
+        }
+    }
+
     /// Reads the text of /proc/cmdline.
     pub fn parse(cmdline: &str) -> Self {
         let mut options = Self::default();
         for word in cmdline.split_whitespace() {
-            let Some(word) = word.strip_prefix("rdna1.") else {
+            let Some(word) = word.strip_prefix(PREFIX) else {
                 continue;
             };
             match word.split_once('=') {
@@ -100,6 +114,22 @@ mod tests {
         let options = Options::parse("rdna1.rounds=1000 rdna1.seed=7 rdna1.rounds=many");
         assert_eq!((options.rounds, options.seed), (Some(1000), Some(7)));
         assert_eq!(options.unknown, ["rdna1.rounds=many"]);
+    }
+
+    #[test]
+    fn what_a_resumed_guest_is_handed_comes_first() {
+        let booted = "console=ttyS0 rdna1.load=amdgpu panic=-1";
+        let handed = [
+            "rdna1.suite=stock".to_owned(),
+            "rdna1.cases=no-card".to_owned(),
+        ];
+        let options = Options::choose(&handed, booted);
+        assert_eq!(options.suite.as_deref(), Some("stock"));
+        assert_eq!(options.cases, ["no-card"]);
+        assert!(options.unknown.is_empty());
+        // What the kernel hands on of its own words changes nothing.
+        let options = Options::choose(&["nokaslr".to_owned()], "rdna1.suite=tree nokaslr");
+        assert_eq!(options.suite.as_deref(), Some("tree"));
     }
 
     #[test]

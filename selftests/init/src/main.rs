@@ -13,30 +13,27 @@ mod cmdline;
 mod confine;
 mod counters;
 mod ctx;
-mod depmod;
 mod fixture;
 mod guard;
 mod hsakmt;
 mod kfd;
 mod kmsg;
 mod ktap;
-mod modinfo;
-mod modules;
-mod mounts;
 mod pid1;
 mod report;
 mod runner;
-mod serial;
 mod taint;
 mod truth;
 mod uevents;
 
 use std::process::ExitCode;
 
+use guest_init::{modinfo, modules, mounts, serial};
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if std::process::id() == 1 {
-        return pid1::run();
+        return pid1::run(&args);
     }
     match args.split_first() {
         Some((first, rest)) if first == child::VERB => child::run(rest),

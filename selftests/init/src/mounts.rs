@@ -13,21 +13,34 @@ pub const DEBUGFS: &str = "/sys/kernel/debug";
 /// Where the unified cgroup hierarchy belongs.
 pub const CGROUP2: &str = "/sys/fs/cgroup";
 
-/// Mounts what the suites need and gives back what could not be mounted.
+/// What nothing works without.
+const FIRST: [(&str, &str); 3] = [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev")];
+const OTHERS: [(&str, &str); 3] = [
+    ("tmpfs", "/tmp"),
+    ("debugfs", DEBUGFS),
+    ("cgroup2", CGROUP2),
+];
+
+/// Mounts what the suites need, as far as it is not there, and gives back what
+/// could not be mounted.
 ///
 /// Nothing here is fatal: a case that needs what is missing says so itself.
 pub fn mount_all() -> Vec<String> {
-    [
-        ("proc", "/proc"),
-        ("sysfs", "/sys"),
-        ("devtmpfs", "/dev"),
-        ("tmpfs", "/tmp"),
-        ("debugfs", DEBUGFS),
-        ("cgroup2", CGROUP2),
-    ]
-    .into_iter()
-    .filter_map(|(kind, target)| mount_at(kind, target, "").err())
-    .collect()
+    let mut troubles = mount_first();
+    troubles.extend(mount_each(&OTHERS));
+    troubles
+}
+
+/// Mounts /proc, /sys and /dev alone.
+pub fn mount_first() -> Vec<String> {
+    mount_each(&FIRST)
+}
+
+fn mount_each(wanted: &[(&str, &str)]) -> Vec<String> {
+    let tried = wanted.iter();
+    tried
+        .filter_map(|(kind, target)| mount_at(kind, target, "").err())
+        .collect()
 }
 
 /// Mounts a file system of this kind, making the folder if need be.

@@ -19,8 +19,9 @@ use crate::runner;
 use crate::serial::Port;
 use crate::taint::Taint;
 
-/// Runs the suite that the command line names, then powers off.
-pub fn run() -> ExitCode {
+/// Runs the suite that the kernel's command line names, or for a guest that was
+/// resumed the arguments, then powers off.
+pub fn run(args: &[String]) -> ExitCode {
     runner::install_panic_hook();
     let mut troubles = mounts::mount_all();
     let (port, missing) = Port::open("ttyS1");
@@ -28,7 +29,7 @@ pub fn run() -> ExitCode {
 
     let mut port = Some(port);
     // Whatever panics here is told in the stream or, if that is what broke, by a missing verdict.
-    let end = catch_unwind(AssertUnwindSafe(|| run_suite(&mut port, &troubles)));
+    let end = catch_unwind(AssertUnwindSafe(|| run_suite(&mut port, &troubles, args)));
     match end {
         Ok(Ok(())) => {}
         Ok(Err(error)) => eprintln!("guest-init: {error:#}"),
@@ -40,9 +41,9 @@ pub fn run() -> ExitCode {
     power_off()
 }
 
-fn run_suite(port: &mut Option<Port>, troubles: &[String]) -> Result<()> {
+fn run_suite(port: &mut Option<Port>, troubles: &[String], args: &[String]) -> Result<()> {
     let cmdline = fs::read_to_string("/proc/cmdline").unwrap_or_default();
-    let options = Options::parse(&cmdline);
+    let options = Options::choose(args, &cmdline);
     let suite = options.suite.clone().unwrap_or_default();
     let known = cases::suite(&suite);
     let wanted: Vec<_> = known
