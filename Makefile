@@ -44,12 +44,14 @@ HARNESS  = $(CARGO_TARGET_DIR)/release/harness
 RUN      = $(ALONE) $(HARNESS) --repo '$(CURDIR)' $(if $(UPDATE),--update) \
 	$(if $(ALLOW_EXPIRED),--allow-expired-release) \
 	$(if $(filter command environment,$(firstword $(origin KERNEL))),--kernel '$(KERNEL)')
+GUESTS   = $(if $(COLD),--cold) $(if $(KEEP),--keep) $(if $(JOBS),--jobs '$(JOBS)') \
+	$(if $(TIMEOUT),--timeout '$(TIMEOUT)')
 
 # A staging folder needs no root's rights; the system does.
 STAGE := $(DESTDIR)$(INSTALL_MOD_PATH)
 SUDO  ?= $(if $(STAGE),,$(if $(filter 0,$(shell id -u)),,sudo))
 
-.PHONY: module demo test provision resolved prune metadata install uninstall clean clippy \
+.PHONY: module demo test list provision resolved prune metadata install uninstall clean clippy \
 	harness preflight help
 .DEFAULT_GOAL := module
 MAKEFLAGS += --no-builtin-rules
@@ -75,10 +77,13 @@ harness:
 	@$(ALONE) $(CARGO) build --locked --release $(if $(wildcard $(HARNESS)),--quiet) -p rdna1-harness
 
 demo: harness
-	@$(RUN) demo $(if $(LIE),--lie '$(LIE)')
+	@$(RUN) demo $(GUESTS) $(if $(LIE),--lie '$(LIE)')
 
 test: harness
-	@$(RUN) test $(if $(FILTER),--filter '$(FILTER)') $(if $(REPORT),--report '$(REPORT)')
+	@$(RUN) test $(GUESTS) $(if $(FILTER),--filter '$(FILTER)') $(if $(REPORT),--report '$(REPORT)')
+
+list: harness
+	@$(RUN) test --list $(if $(FILTER),--filter '$(FILTER)')
 
 provision resolved: harness
 	@$(RUN) $@

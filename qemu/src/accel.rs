@@ -68,6 +68,29 @@ impl Accelerator {
         same.then_some(known)
     }
 
+    /// What of the host a guest can see; nothing of it is seen under emulation.
+    pub fn host(&self) -> String {
+        if !self.kvm {
+            return String::new();
+        }
+        let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let first = cpu.split("\n\n").next().unwrap_or_default();
+        let seen = [
+            "vendor_id",
+            "cpu family",
+            "model",
+            "stepping",
+            "microcode",
+            "flags",
+        ];
+        let lines = first.lines().filter(|line| {
+            let name = line.split(':').next().unwrap_or_default().trim();
+            seen.contains(&name)
+        });
+        let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        lines.chain([kernel.trim()]).collect::<Vec<_>>().join("; ")
+    }
+
     /// QEMU's words for it.
     pub fn arguments(&self) -> &'static [&'static str] {
         if self.kvm {

@@ -11,32 +11,53 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::accel::Accelerator;
+use crate::again::{self, Again};
+use crate::build;
 use crate::cache::{Cache, LockGuard};
 use crate::config::Suite;
 use crate::judge::{judge, saved, Evidence, Verdict};
-use crate::qemu::{Guest, Port};
+use crate::qemu::{Ending, Port};
 use crate::stamps::Stamps;
-use crate::ui::Ui;
+use crate::ui::{Activity, Ui};
+use crate::warm::{handover, Pool};
 
 /// Whatever goes wrong ends the boot at once, as a failure.
-const COMMAND_LINE: &str = "oops=panic panic_on_warn=1 panic=-1";
+pub const COMMAND_LINE: &str = "oops=panic panic_on_warn=1 panic=-1";
 
-/// A suite to be booted.
-pub struct Boot<'a> {
+/// In the folder of a run: how many seconds it took.
+const TOOK: &str = "took";
+
+/// What all boots of a run have in common.
+pub struct Booter<'a> {
     /// Where the logs go.
     pub cache: &'a Cache,
     /// How progress is shown.
     pub ui: &'a Ui,
     /// The kernel.
     pub image: &'a Path,
-    /// What the guest has.
-    pub initramfs: &'a Path,
+    /// What the guest is given.
+    pub guest: &'a build::Guest,
     /// What runs it.
     pub accelerator: &'a Accelerator,
+    /// Where guests can start from; none: all are booted.
+    pub pool: Option<&'a Pool<'a>>,
+    /// Whether to keep all that a boot used.
+    pub keep: bool,
+    /// The longest it may run, in place of the suite's own limits.
+    pub limit: Option<Duration>,
+}
+
+/// A suite, or some cases of one, to be run in a guest.
+#[derive(Clone, Debug)]
+pub struct Boot<'s> {
+    /// What it is called, and the folder of its logs.
+    pub name: String,
     /// Which suite.
-    pub suite: &'a Suite,
-    /// More words for the kernel's command line.
-    pub extra: String,
+    pub suite: &'s Suite,
+    /// More words for the guest.
+    pub words: String,
+    /// Whether it starts from a saved guest.
+    pub warm: bool,
     /// Whether the guest's output goes to standard output as it comes.
     pub live: bool,
 }
@@ -62,6 +83,11 @@ impl Booted {
         self.folder.join(saved::CONSOLE)
     }
 
+    /// The script that boots it again, if it was kept.
+    pub fn again(&self) -> PathBuf {
+        self.folder.join(again::SCRIPT)
+    }
+
     /// The console's last lines.
     pub fn console_tail(&self, count: usize) -> String {
         let lines: Vec<_> = self.console.lines().collect();
@@ -73,44 +99,21 @@ impl Booted {
     }
 }
 
-impl Boot<'_> {
-    /// Boots and judges.
-    pub fn run(&self) -> Result<Booted> {
-        let name = &self.suite.name;
-        let lock = self.cache.exclusive(self.ui, &format!("boot.{name}"))?;
-        let folder = self.cache.root().join("runs").join(name);
+impl Booter<'_> {
+    /// Runs a guest to its end, and judges.
+    pub fn run(&self, boot: &Boot, activity: &Activity) -> Result<Booted> {
+        let name = format!("boot.{}", boot.name.replace('/', "."));
+        let lock = self.cache.exclusive(self.ui, &name)?;
+        let folder = self.cache.root().join("runs").join(&boot.name);
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        let command_line = format!(
-            "{COMMAND_LINE} rdna1.suite={} {} {}",
-            self.suite.guest(),
-            self.suite.command_line,
-            self.extra
-        );
-        std::fs::write(folder.join("command-line"), &command_line)?;
-        let mut logs = Logs::create(&folder)?;
 
-        let activity = self.ui.begin(format!("boot: {name}"));
         let started = Instant::now();
-        let guest = Guest {
-            image: self.image,
-            initramfs: Some(self.initramfs),
-            command_line,
-            accelerator: self.accelerator.arguments(),
-            limit: Duration::from_secs(self.suite.limit_seconds),
-            silence: Duration::from_secs(self.suite.silence_seconds),
+        let load = boot.suite.warm.as_ref().filter(|_| boot.warm);
+        let (ending, logs) = match self.pool.zip(load) {
+            Some((pool, load)) => self.run_warm(pool, boot, load, &folder, activity)?,
+            None => self.run_cold(boot, &folder, activity)?,
         };
-        let ending = guest.run(|port, bytes| {
-            logs.take(port, bytes);
-            match port {
-                Port::Output if self.live => {
-                    activity.clear();
-                    show(bytes);
-                }
-                Port::Console | Port::Ktap => activity.detail(last_line(bytes)),
-                Port::Output | Port::Qemu => {}
-            }
-        })?;
         let took = started.elapsed();
         let text = |port| logs.text(port);
         let (console, ktap, qemu) = (text(Port::Console), text(Port::Ktap), text(Port::Qemu));
@@ -128,14 +131,9 @@ impl Boot<'_> {
         };
         std::fs::write(folder.join(saved::ENDING), saved::words(ending))?;
         std::fs::write(folder.join("verdict"), format!("{said}\n{ending}\n"))?;
-        if self.live {
-            activity.clear();
-        } else {
-            let [passed, failed, skipped] = verdict.stream.counts();
-            activity.done(&format!(
-                "{passed} passed, {failed} failed, {skipped} skipped"
-            ));
-        }
+        std::fs::write(folder.join(TOOK), took.as_secs().to_string())?;
+        self.again(boot, &folder)
+            .keep_if(self.keep || !verdict.passed())?;
         Ok(Booted {
             verdict,
             folder,
@@ -144,6 +142,93 @@ impl Boot<'_> {
             stamps: logs.1,
             _lock: lock,
         })
+    }
+
+    /// Whether there is a saved guest that this suite's cases can start from.
+    pub fn can_start(&self, suite: &Suite) -> bool {
+        self.pool.is_some_and(|pool| pool.can_start(suite))
+    }
+
+    /// How long it took the last time, in seconds.
+    pub fn took(&self, boot: &Boot) -> Option<u64> {
+        let path = self.cache.root().join("runs").join(&boot.name).join(TOOK);
+        std::fs::read_to_string(path).ok()?.parse().ok()
+    }
+
+    fn run_cold(&self, boot: &Boot, folder: &Path, activity: &Activity) -> Result<(Ending, Logs)> {
+        let again = self.again(boot, folder);
+        again.write_initramfs()?;
+        let mut logs = Logs::create(folder)?;
+        let ending = again.run(|port, bytes| logs.hear(port, bytes, boot.live, activity))?;
+        Ok((ending, logs))
+    }
+
+    fn run_warm(
+        &self,
+        pool: &Pool,
+        boot: &Boot,
+        load: &[String],
+        folder: &Path,
+        activity: &Activity,
+    ) -> Result<(Ending, Logs)> {
+        let handover = handover(self.guest, boot.suite, &boot.guest_words())?;
+        let (limit, silence) = self.limits(boot);
+        let mut tried = false;
+        loop {
+            let mut logs = Logs::create(folder)?;
+            let resumed = pool.resume(load, &handover)?;
+            let mut spoke = false;
+            let ending = resumed.running.listen(limit, silence, |port, bytes| {
+                spoke |= port != Port::Qemu;
+                logs.hear(port, bytes, boot.live, activity);
+                Ok(())
+            })?;
+            if spoke || tried {
+                return Ok((ending, logs));
+            }
+            tried = true;
+            let complaint = logs.text(Port::Qemu);
+            let why = format!("it never spoke; {ending} {}", complaint.trim());
+            drop(pool.replace(load, resumed.snapshot, why.trim())?);
+        }
+    }
+
+    fn again<'b>(&'b self, boot: &'b Boot, folder: &'b Path) -> Again<'b> {
+        let (limit, silence) = self.limits(boot);
+        Again {
+            image: self.image,
+            guest: self.guest,
+            suite: boot.suite,
+            accelerator: self.accelerator,
+            command_line: format!("{COMMAND_LINE} {}", boot.guest_words()),
+            folder,
+            limit,
+            silence,
+        }
+    }
+
+    /// The longest that a guest may run, and that it may say nothing.
+    fn limits(&self, boot: &Boot) -> (Duration, Duration) {
+        match self.limit {
+            Some(limit) => (limit, limit),
+            None => (
+                Duration::from_secs(boot.suite.limit_seconds),
+                Duration::from_secs(boot.suite.silence_seconds),
+            ),
+        }
+    }
+}
+
+impl Boot<'_> {
+    fn guest_words(&self) -> String {
+        let suite = self.suite;
+        let words = format!(
+            "rdna1.suite={} {} {}",
+            suite.guest(),
+            suite.command_line,
+            self.words
+        );
+        words.trim_end().to_owned()
     }
 }
 
@@ -177,6 +262,16 @@ impl Logs {
                 let _ = file.write_all(bytes);
                 text.extend_from_slice(bytes);
             }
+        }
+    }
+
+    /// Takes what was said, and shows of it what is to be shown.
+    fn hear(&mut self, port: Port, bytes: &[u8], live: bool, activity: &Activity) {
+        self.take(port, bytes);
+        match port {
+            Port::Output if live => activity.suspend(|| show(bytes)),
+            Port::Console | Port::Ktap => activity.detail(last_line(bytes)),
+            Port::Output | Port::Qemu => {}
         }
     }
 

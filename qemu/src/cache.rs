@@ -95,6 +95,13 @@ impl Cache {
             name,
         )
     }
+
+    /// A lock held by nobody else, or none if it is not free.
+    pub fn try_exclusive(&self, name: &str) -> Result<Option<LockGuard>> {
+        let file = open_lock(&self.lock_file(name))?;
+        let free = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+        Ok(free.then_some(LockGuard { _file: file }))
+    }
 }
 
 /// Whose a stage is.
@@ -146,14 +153,7 @@ pub struct LockGuard {
 }
 
 fn lock(ui: &Ui, path: &Path, how: FlockOperation, what: &str) -> Result<LockGuard> {
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent)?;
-    }
-    let file = File::options()
-        .create(true)
-        .append(true)
-        .open(path)
-        .with_context(|| format!("cannot write {}", path.display()))?;
+    let file = open_lock(path)?;
     let at_once = match how {
         FlockOperation::LockShared => FlockOperation::NonBlockingLockShared,
         _ => FlockOperation::NonBlockingLockExclusive,
@@ -163,6 +163,17 @@ fn lock(ui: &Ui, path: &Path, how: FlockOperation, what: &str) -> Result<LockGua
         flock(&file, how).with_context(|| format!("cannot lock {}", path.display()))?;
     }
     Ok(LockGuard { _file: file })
+}
+
+fn open_lock(path: &Path) -> Result<File> {
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    File::options()
+        .create(true)
+        .append(true)
+        .open(path)
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// What a stage was made from, kept inside it.
@@ -316,9 +327,18 @@ impl Stage<'_> {
 }
 
 fn fresh(dir: &Path, inputs: &BTreeMap<String, String>) -> Option<String> {
-    let text = std::fs::read_to_string(dir.join("stamp.toml")).ok()?;
-    let stamp: Stamp = toml::from_str(&text).ok()?;
+    let stamp = stamp(dir)?;
     (stamp.inputs == *inputs).then_some(stamp.made)
+}
+
+/// Which making the stage in this folder is.
+pub fn made(dir: &Path) -> Option<String> {
+    Some(stamp(dir)?.made)
+}
+
+fn stamp(dir: &Path) -> Option<Stamp> {
+    let text = std::fs::read_to_string(dir.join("stamp.toml")).ok()?;
+    toml::from_str(&text).ok()
 }
 
 /// A name that no two moments share.

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{bail, Context, Result};
 use serde::Deserialize;
 
 use crate::kernels::Kernel;
@@ -37,6 +37,9 @@ pub struct Suite {
     pub limit_seconds: u64,
     /// The longest that no serial port may say anything.
     pub silence_seconds: u64,
+    /// The stock modules of the snapshot that its cases can start from; none:
+    /// it is always booted. Single cases may be, too: see `Case::cold`.
+    pub warm: Option<Vec<String>>,
     /// Whether `make test` runs it.
     #[serde(default = "yes")]
     pub in_test: bool,
@@ -47,6 +50,19 @@ fn yes() -> bool {
 }
 
 impl Suite {
+    /// A guest that is restored was booted with another command line.
+    fn check(&self) -> Result<()> {
+        let mut words = self.command_line.split_whitespace();
+        if self.warm.is_some() && !words.all(|word| word.starts_with("rdna1.")) {
+            bail!(
+                "qemu/suites.toml: suite {} has words for the kernel ({}), so it cannot start warm",
+                self.name,
+                self.command_line
+            );
+        }
+        Ok(())
+    }
+
     /// The name the guest knows it by.
     pub fn guest(&self) -> &str {
         self.guest.as_ref().unwrap_or(&self.name)
@@ -67,7 +83,11 @@ impl Suite {
 impl Suites {
     /// Reads `suites.toml` of the repository.
     pub fn load(repo: &Path) -> Result<Self> {
-        read_toml(&repo.join("qemu/suites.toml"))
+        let suites: Self = read_toml(&repo.join("qemu/suites.toml"))?;
+        for suite in &suites.suites {
+            suite.check()?;
+        }
+        Ok(suites)
     }
 
     /// The suite of that name.
@@ -89,4 +109,23 @@ pub fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     toml::from_str(&text).with_context(|| format!("cannot use {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_for_the_kernel_need_a_cold_boot() {
+        let suite = |command_line: &str| {
+            let text = format!(
+                "name='a'\nabout='b'\nlimit_seconds=1\nsilence_seconds=1\nwarm=[]\n\
+                 command_line='{command_line}'"
+            );
+            toml::from_str::<Suite>(&text).expect("a suite").check()
+        };
+        assert!(suite("").is_ok() && suite("rdna1.lie=xgmi").is_ok());
+        let error = suite("rdna1.lie=xgmi debugfs=off").expect_err("not warm");
+        assert!(error.to_string().contains("debugfs=off"), "{error}");
+    }
 }

@@ -7,15 +7,15 @@ use std::process::ExitCode;
 use anyhow::{bail, Result};
 
 use crate::accel::Accelerator;
-use crate::boot::Boot;
+use crate::boot::{Boot, Booter};
 use crate::config::Suites;
 use crate::known;
-use crate::Context;
+use crate::{Context, Guests};
 
 const TAIL: usize = 20;
 
 /// Boots the demo, its output going to standard output.
-pub fn run(context: &Context, lie: Option<&str>) -> Result<ExitCode> {
+pub fn run(context: &Context, guests: &Guests, lie: Option<&str>) -> Result<ExitCode> {
     let lie = lie.filter(|l| *l != "none");
     if let Some(lie) = lie {
         let rules = known::rules(&context.repo)?;
@@ -24,24 +24,34 @@ pub fn run(context: &Context, lie: Option<&str>) -> Result<ExitCode> {
         }
     }
     let ready = context.provision(context.kernel()?)?;
-    let products = context.builder(&ready).build()?;
+    let guest = context.builder(&ready).build()?.guest;
     let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image)?;
-    context
-        .ui
-        .say(format!("booting {} with {accelerator}", ready.choice.abi));
-    let suites = Suites::load(&context.repo)?;
-    let suite = suites.find("demo")?;
-    let booted = Boot {
+    let pool = context.pool(&ready, &guest, &accelerator);
+    let booter = Booter {
         cache: &context.cache,
         ui: &context.ui,
         image: &ready.image,
-        initramfs: products.initramfs(suite),
+        guest: &guest,
         accelerator: &accelerator,
+        pool: pool.as_ref(),
+        keep: guests.keep,
+        limit: guests.limit(),
+    };
+    let suites = Suites::load(&context.repo)?;
+    let suite = suites.find("demo")?;
+    let boot = Boot {
+        name: suite.name.clone(),
         suite,
-        extra: lie.map_or(String::new(), |l| format!("rdna1.lie={l}")),
+        words: lie.map_or(String::new(), |l| format!("rdna1.lie={l}")),
+        warm: !guests.cold && booter.can_start(suite),
         live: true,
-    }
-    .run()?;
+    };
+    let verb = if boot.warm { "starting" } else { "booting" };
+    let activity = context
+        .ui
+        .begin(format!("{verb} {} with {accelerator}", ready.choice.abi));
+    let booted = booter.run(&boot, &activity)?;
+    activity.clear();
     let seconds = booted.took.as_secs_f64();
     if booted.verdict.passed() {
         context.ui.say(format!(

@@ -19,7 +19,18 @@ pub struct GuestSuite {
     /// Its name.
     pub name: String,
     /// Its cases; none where they are written in a way that is not understood.
-    pub cases: Option<Vec<String>>,
+    pub cases: Option<Vec<KnownCase>>,
+}
+
+/// A case as the guest knows it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KnownCase {
+    /// Its name.
+    pub name: String,
+    /// Whether what it needs is a boot, not a guest that was up already.
+    pub cold: bool,
+    /// Whether it leaves its modules to the next one.
+    pub keeps_modules: bool,
 }
 
 /// The suites of the guest's table.
@@ -47,6 +58,12 @@ pub fn guest_suites(repo: &Path) -> Result<Vec<GuestSuite>> {
         bail!("no suite in the table of {}", file.display());
     }
     Ok(suites)
+}
+
+/// The cases of the suite of that name, if they are known.
+pub fn cases_of<'a>(suites: &'a [GuestSuite], name: &str) -> Option<&'a [KnownCase]> {
+    let suite = suites.iter().find(|suite| suite.name == name)?;
+    suite.cases.as_deref()
 }
 
 /// The names of the rules, sorted.
@@ -78,12 +95,16 @@ fn table<'t>(text: &'t str, name: &str) -> Option<&'t str> {
     Some(rest.split_once("];")?.0)
 }
 
-fn cases(text: &str, name: &str) -> Option<Vec<String>> {
+fn cases(text: &str, name: &str) -> Option<Vec<KnownCase>> {
     let table = table(text, name)?;
-    let case = Regex::new(r#"Case::\w+\(\s*"([^"]+)""#).ok()?;
+    let case = Regex::new(r#"Case::(\w+)\(\s*"([^"]+)""#).ok()?;
     let names: Vec<_> = case
         .captures_iter(table)
-        .map(|found| found[1].to_owned())
+        .map(|found| KnownCase {
+            name: found[2].to_owned(),
+            cold: &found[1] == "cold",
+            keeps_modules: &found[1] == "keeping_modules",
+        })
         .collect();
     // Anything else among them, and the list would not be whole.
     let whole = !names.is_empty() && names.len() == table.matches("Case::").count();
@@ -129,7 +150,12 @@ mod tests {
     #[test]
     fn a_list_that_is_not_understood_is_none() {
         let one = "const A: &[Case] = &[Case::new(\n\"one\", f)];";
-        assert_eq!(cases(one, "A"), Some(vec!["one".to_owned()]));
+        let known = cases(one, "A").expect("a list");
+        assert_eq!(known[0].name, "one");
+        assert!(!known[0].cold && !known[0].keeps_modules);
+        let two = r#"const A: &[Case] = &[Case::cold("x", f), Case::keeping_modules("y", f)];"#;
+        let known = cases(two, "A").expect("a list");
+        assert!(known[0].cold && known[1].keeps_modules);
         assert_eq!(cases("const A: &[Case] = &[Case::new(ONE, f)];", "A"), None);
         assert_eq!(cases("const A: &[Case] = OTHERS;", "A"), None);
     }

@@ -4,6 +4,7 @@
 //! boots them under QEMU and judges what came of it.
 
 mod accel;
+mod again;
 mod boot;
 mod build;
 mod cache;
@@ -13,11 +14,14 @@ mod cpio;
 mod defects;
 mod demo;
 mod filter;
+mod fleet;
 mod host;
+mod jobs;
 mod judge;
 mod kernels;
 mod known;
 mod matrix;
+mod plan;
 mod provision;
 mod prune;
 mod qemu;
@@ -27,13 +31,16 @@ mod stamps;
 mod tally;
 mod test;
 mod ui;
+mod warm;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{bail, Context as _, Result};
 use clap::{Args, Parser, Subcommand};
 
+use accel::Accelerator;
 use build::{elf, Builder};
 use cache::Cache;
 use cargo::Cargo;
@@ -41,6 +48,7 @@ use kernels::{Kernel, Kernels};
 use provision::{Provision, Ready};
 use run::Privilege;
 use ui::Ui;
+use warm::{Pool, Snapshots};
 
 #[derive(Parser)]
 #[command(version, about = "Provisions, builds, boots and judges")]
@@ -67,6 +75,39 @@ struct Options {
     update: bool,
 }
 
+/// How guests are run.
+#[derive(Args)]
+struct Guests {
+    /// How many run at once (default: the number of cores)
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    jobs: Option<usize>,
+    /// Boot every guest, even where it could start from a saved one
+    #[arg(long)]
+    cold: bool,
+    /// Keep all that a guest was booted with, and a script that boots it again;
+    /// of those that fail it is always kept
+    #[arg(long)]
+    keep: bool,
+    /// The longest that a guest may run, in place of the suites' own limits
+    #[arg(long, value_name = "SECONDS", value_parser = at_least_one)]
+    timeout: Option<usize>,
+}
+
+impl Guests {
+    fn limit(&self) -> Option<Duration> {
+        self.timeout
+            .map(|seconds| Duration::from_secs(seconds as u64))
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("it takes one at least".to_owned()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("no number".to_owned()),
+    }
+}
+
 #[derive(Subcommand)]
 enum Command {
     /// Fetch the stock kernel and prepare all that building and booting needs
@@ -78,6 +119,8 @@ enum Command {
         /// Let the card's KFD node lie in the way of this rule
         #[arg(long, value_name = "RULE")]
         lie: Option<String>,
+        #[command(flatten)]
+        guests: Guests,
     },
     /// Run all checks; the last line is their count
     ///
@@ -87,12 +130,14 @@ enum Command {
         /// Only groups of this name, or SUITE/CASE; with * and ?
         #[arg(long, value_name = "GLOB")]
         filter: Option<String>,
-        /// Show the groups and run nothing
+        /// Show the groups and cases, and run nothing
         #[arg(long)]
         list: bool,
         /// Put the report and the logs that it names in this folder, too
         #[arg(long, value_name = "FOLDER")]
         report: Option<PathBuf>,
+        #[command(flatten)]
+        guests: Guests,
     },
     /// Judge a boot by the logs that it left
     ///
@@ -153,7 +198,6 @@ impl Context {
 
     /// All that building for a kernel and booting it needs.
     fn provision(&self, kernel: &Kernel) -> Result<Ready> {
-        self.privilege.obtain()?;
         provision::provision(&Provision {
             cache: &self.cache,
             ui: &self.ui,
@@ -164,6 +208,27 @@ impl Context {
             allow_expired: self.options.allow_expired_release,
             update: self.options.update,
         })
+    }
+
+    /// The saved guests of a kernel; none of one without stock modules, which
+    /// has nothing that takes long to load, nor a driver for the handover.
+    fn pool<'a>(
+        &'a self,
+        ready: &'a Ready,
+        guest: &'a build::Guest,
+        accelerator: &'a Accelerator,
+    ) -> Option<Pool<'a>> {
+        let stock_archive = ready.stock_archive.as_deref()?;
+        Some(Pool::new(Snapshots {
+            cache: &self.cache,
+            ui: &self.ui,
+            privilege: &self.privilege,
+            kernel: &ready.kernel,
+            ready,
+            stock_archive,
+            waiter: &guest.waiter,
+            accelerator,
+        }))
     }
 
     fn builder<'a>(&'a self, ready: &'a Ready) -> Builder<'a> {
@@ -251,11 +316,16 @@ fn run_command(cli: Cli) -> Result<ExitCode> {
                 sizes.file
             );
         }
-        Command::Demo { lie } => return demo::run(&context, lie.as_deref()),
-        Command::Test { list: true, .. } => test::list(&context)?,
-        Command::Test { filter, report, .. } => {
-            return test::run(&context, filter.as_deref(), report.as_deref())
-        }
+        Command::Demo { lie, guests } => return demo::run(&context, &guests, lie.as_deref()),
+        Command::Test {
+            list: true, filter, ..
+        } => test::list(&context, filter.as_deref())?,
+        Command::Test {
+            filter,
+            report,
+            guests,
+            ..
+        } => return test::run(&context, &guests, filter.as_deref(), report.as_deref()),
         Command::Prune { yes } => prune::run(&context, yes)?,
         Command::Judge { folder } => return judge_again(&folder),
         Command::Resolved => {

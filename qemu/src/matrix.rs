@@ -8,18 +8,17 @@ use std::path::Path;
 use anyhow::{anyhow, bail, Error, Result};
 
 use crate::accel::Accelerator;
-use crate::boot::Boot;
-use crate::build::{elf, Products};
+use crate::build::{self, elf, Products};
 use crate::config::{Suite, Suites};
 use crate::defects::{self, Defect, Planting};
 use crate::filter::Filter;
+use crate::fleet::Fleet;
 use crate::kernels::Kernel;
 use crate::known;
 use crate::provision::{symbols, Ready};
-use crate::report::boot as boot_report;
 use crate::tally::Outcome;
 use crate::test::timed;
-use crate::Context;
+use crate::{Context, Guests};
 
 /// The groups that are no suites.
 pub const CHECKS: [(&str, &str); 4] = [
@@ -74,6 +73,18 @@ impl Row<'_> {
             .collect()
     }
 
+    /// The wanted cases of a group by its full name, as far as they are known.
+    pub fn cases(&self, context: &Context, group: &str, wanted: &Filter) -> Result<Vec<String>> {
+        let mut suites = self.suites.iter();
+        let Some(suite) = suites.find(|suite| self.name(&suite.name) == group) else {
+            return Ok(Vec::new());
+        };
+        let known = known::guest_suites(&context.repo)?;
+        let cases = known::cases_of(&known, suite.guest()).unwrap_or_default();
+        let names = cases.iter().map(|case| case.name.clone());
+        Ok(names.filter(|name| wanted.wants_case(name)).collect())
+    }
+
     fn name(&self, group: &str) -> String {
         format!("{}:{group}", self.kernel.name)
     }
@@ -102,10 +113,9 @@ pub fn rows<'a>(context: &'a Context, wanted: &Filter) -> Result<Vec<Row<'a>>> {
     }
     // Those with none of the wanted cases are left out.
     let has_wanted = |suite: &Suite| {
-        let known = guest.iter().find(|known| known.name == suite.guest());
-        let cases = known.and_then(|known| known.cases.as_ref());
+        let cases = known::cases_of(&guest, suite.guest());
         // Not known here: the guest will tell.
-        cases.is_none_or(|cases| cases.iter().any(|case| wanted.wants_case(case)))
+        cases.is_none_or(|cases| cases.iter().any(|case| wanted.wants_case(&case.name)))
     };
     let mut rows = Vec::new();
     for kernel in context.picked()? {
@@ -138,6 +148,7 @@ pub fn rows<'a>(context: &'a Context, wanted: &Filter) -> Result<Vec<Row<'a>>> {
 /// Does it all.
 pub fn run(
     context: &Context,
+    guests: &Guests,
     rows: &[Row],
     wanted: &Filter,
     report: &mut impl FnMut(&str, &Outcome),
@@ -161,13 +172,14 @@ pub fn run(
             continue;
         }
         met.insert(abi.clone(), row.kernel.name.clone());
-        run_row(context, row, &ready, wanted, report)?;
+        run_row(context, guests, row, &ready, wanted, report)?;
     }
     Ok(())
 }
 
 fn run_row(
     context: &Context,
+    guests: &Guests,
     row: &Row,
     ready: &Ready,
     wanted: &Filter,
@@ -209,14 +221,19 @@ fn run_row(
             &timed(|| Ok(Outcome::of(builder.check_layout())))?,
         );
     }
-    boot_all(context, row, ready, &products, wanted, report)?;
-    if !row.defects.is_empty() {
+    let with_defects = (!row.defects.is_empty()).then(|| builder.build_defects(&products));
+    let guest = products.guest.clone();
+    // From here on others may build.
+    drop(products);
+    boot_all(context, guests, row, ready, &guest, wanted, report)?;
+    if let Some(guest) = with_defects {
         let planting = Planting {
             context,
+            guests,
             kernel: row.kernel,
             ready,
             accelerator: &Accelerator::find(&context.cache, &context.ui, &ready.image)?,
-            initramfs: builder.build_defects(&products)?,
+            guest: &guest?,
         };
         let outcome = timed(|| planting.run(&row.defects))?;
         report(&row.name(defects::GROUP), &outcome);
@@ -246,9 +263,10 @@ fn give_up(row: &Row, step: &str, error: Error, report: &mut impl FnMut(&str, &O
 
 fn boot_all(
     context: &Context,
+    guests: &Guests,
     row: &Row,
     ready: &Ready,
-    products: &Products,
+    guest: &build::Guest,
     wanted: &Filter,
     report: &mut impl FnMut(&str, &Outcome),
 ) -> Result<()> {
@@ -259,25 +277,16 @@ fn boot_all(
     context
         .ui
         .say(format!("booting {} with {accelerator}", ready.choice.abi));
-    let extra = match &wanted.cases {
-        Some(cases) => format!("rdna1.cases={cases}"),
-        None => String::new(),
+    // By their full names, which their logs and their guests have, too.
+    let suites: Vec<_> = row.suites.iter().map(|s| s.on(row.kernel)).collect();
+    let fleet = Fleet {
+        context,
+        guests,
+        ready,
+        guest,
+        accelerator: &accelerator,
     };
-    for suite in &row.suites {
-        let booted = Boot {
-            cache: &context.cache,
-            ui: &context.ui,
-            image: &ready.image,
-            initramfs: products.initramfs(suite),
-            accelerator: &accelerator,
-            suite: &suite.on(row.kernel),
-            extra: extra.clone(),
-            live: false,
-        }
-        .run()?;
-        report(&row.name(&suite.name), &boot_report::outcome(&booted));
-    }
-    Ok(())
+    fleet.boot_all(&suites, wanted, report)
 }
 
 fn check_symbols(headers: &Path, object: &Path) -> Outcome {

@@ -2,16 +2,21 @@
 
 //! One run of QEMU: the serial ports are read as they speak, and a watchdog
 //! outside the guest ends what hangs.
+//!
+//! QEMU is given open sockets, so that no run leaves one behind, however it
+//! ends, and no two are in each other's way.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::io::Read;
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
-use std::sync::mpsc::{channel, RecvTimeoutError, Sender};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{channel, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use command_fds::{CommandFdExt, FdMapping};
 
 use crate::run;
 
@@ -30,7 +35,11 @@ pub enum Port {
     Qemu,
 }
 
-const SERIAL_PORTS: [Port; 3] = [Port::Console, Port::Ktap, Port::Output];
+/// The guest's serial ports, in their order.
+pub const SERIAL_PORTS: [Port; 3] = [Port::Console, Port::Ktap, Port::Output];
+
+/// The first file descriptor that QEMU gets from us.
+const FIRST_FD: i32 = 3;
 
 /// A guest to be run.
 #[derive(Debug)]
@@ -72,11 +81,6 @@ impl fmt::Display for Ending {
     }
 }
 
-enum Event {
-    Said(Port, Vec<u8>),
-    Closed(Port),
-}
-
 /// The version of QEMU, which also shows that it is there.
 pub fn version() -> Result<String> {
     let text = run::output(Command::new(PROGRAM).arg("--version"))
@@ -88,108 +92,194 @@ impl Guest<'_> {
     /// Runs the guest to its end. Call it from a thread that lives as long:
     /// QEMU is killed when that thread ends.
     pub fn run(&self, mut said: impl FnMut(Port, &[u8])) -> Result<Ending> {
-        // The name of a socket must be short, and a cache folder's may be long.
-        let sockets = tempfile::Builder::new().prefix("rdna1-").tempdir()?;
-        let paths: Vec<PathBuf> = (0..SERIAL_PORTS.len())
-            .map(|n| sockets.path().join(n.to_string()))
-            .collect();
-        let listeners = paths
-            .iter()
-            .map(UnixListener::bind)
-            .collect::<Result<Vec<_>, _>>()
-            .context("cannot listen for the guest's serial ports")?;
+        let mut words = machine();
+        words.extend(["-m".into(), MEMORY.into()]);
+        words.extend(self.boot_words());
+        let running = Running::start(self.accelerator, words, Vec::new())?;
+        running.listen(self.limit, self.silence, |port, bytes| {
+            said(port, bytes);
+            Ok(())
+        })
+    }
 
-        let mut child = self
-            .command(&paths)
+    /// QEMU's words for what is booted.
+    pub fn boot_words(&self) -> Vec<OsString> {
+        let mut words = vec!["-kernel".into(), self.image.into()];
+        if let Some(initramfs) = self.initramfs {
+            words.extend(["-initrd".into(), initramfs.into()]);
+        }
+        let command_line = format!("console=ttyS0 {}", self.command_line);
+        words.extend(["-append".into(), command_line.into()]);
+        words
+    }
+
+    /// A command by which a human can boot the same guest again.
+    pub fn by_hand(&self) -> Vec<OsString> {
+        let mut words: Vec<OsString> = vec![PROGRAM.into()];
+        words.extend(machine());
+        words.extend(["-m".into(), MEMORY.into()]);
+        words.extend(self.accelerator.iter().map(OsString::from));
+        for to in ["mon:stdio", "file:ktap.again", "file:output.again"] {
+            words.extend(["-serial".into(), to.into()]);
+        }
+        words.extend(self.boot_words());
+        words
+    }
+}
+
+/// How much memory a guest has, in MiB.
+pub const MEMORY: &str = "1024";
+
+/// QEMU's words for the machine, but for its memory and ports.
+pub fn machine() -> Vec<OsString> {
+    let words = "-machine q35 -smp 1 -nodefaults -no-user-config -no-reboot -display none";
+    words.split(' ').map(OsString::from).collect()
+}
+
+/// A socket that QEMU gets beside the serial ports.
+pub struct Extra<'a> {
+    /// The name of its chardev.
+    pub name: &'a str,
+    /// QEMU's words for what speaks there.
+    pub device: &'a [&'a str],
+    /// QEMU's end of it.
+    pub socket: UnixStream,
+}
+
+enum Event {
+    Said(Port, Vec<u8>),
+    Closed,
+}
+
+/// A QEMU that runs. It is killed when this is dropped.
+pub struct Running {
+    child: Child,
+    heard: Receiver<Event>,
+}
+
+impl Running {
+    /// Starts QEMU with the guest's serial ports, and what else it is to have.
+    pub fn start(
+        accelerator: &[&str],
+        words: Vec<OsString>,
+        extras: Vec<Extra<'_>>,
+    ) -> Result<Self> {
+        let mut command = run::dying_with_us(PROGRAM);
+        command.args(words).args(accelerator);
+        let mut ends = Vec::new();
+        let mut give = |command: &mut Command, name: &str, socket: UnixStream| {
+            let child_fd = FIRST_FD + ends.len() as i32;
+            let chardev = format!("socket,id={name},fd={child_fd}");
+            command.args(["-chardev", &chardev]);
+            ends.push(FdMapping {
+                parent_fd: socket.into(),
+                child_fd,
+            });
+        };
+        let (events, heard) = channel();
+        let mut ours = Vec::new();
+        for (number, port) in SERIAL_PORTS.into_iter().enumerate() {
+            let (end, theirs) = UnixStream::pair().context("cannot make a socket")?;
+            let name = format!("port{number}");
+            give(&mut command, &name, theirs);
+            command.args(["-serial", &format!("chardev:{name}")]);
+            ours.push((port, end));
+        }
+        for extra in extras {
+            give(&mut command, extra.name, extra.socket);
+            command.args(extra.device);
+        }
+        command
+            .fd_mappings(ends)
+            .context("file descriptors of QEMU")?;
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .context("cannot start setpriv (Debian: util-linux)")?;
-        let own_messages = child.stderr.take();
+        // With it go our copies of QEMU's ends: when QEMU ends, the ports close.
+        drop(command);
 
-        let (events, heard) = channel();
-        for (port, listener) in SERIAL_PORTS.into_iter().zip(listeners) {
+        for (port, end) in ours {
             let events = events.clone();
-            std::thread::spawn(move || {
-                if let Ok((stream, _)) = listener.accept() {
-                    pump(stream, port, &events);
-                }
-                let _ = events.send(Event::Closed(port));
-            });
+            std::thread::spawn(move || pump(end, port, &events));
         }
-        std::thread::spawn(move || {
-            if let Some(pipe) = own_messages {
-                pump(pipe, Port::Qemu, &events);
-            }
-            let _ = events.send(Event::Closed(Port::Qemu));
-        });
+        if let Some(pipe) = child.stderr.take() {
+            std::thread::spawn(move || pump(pipe, Port::Qemu, &events));
+        }
+        Ok(Self { child, heard })
+    }
 
+    /// Ends it, and gives what QEMU itself complained of.
+    pub fn complaint(mut self) -> String {
+        let _ = self.child.kill();
+        let mut said = Vec::new();
+        let mut open = SERIAL_PORTS.len() + 1;
+        while open > 0 {
+            match self.heard.recv() {
+                Ok(Event::Said(Port::Qemu, bytes)) => said.extend(bytes),
+                Ok(Event::Said(..)) => {}
+                Ok(Event::Closed) => open -= 1,
+                Err(_) => break,
+            }
+        }
+        String::from_utf8_lossy(&said).trim().to_owned()
+    }
+
+    /// Hears what is said until the end. An error of `said` ends it, too.
+    pub fn listen(
+        mut self,
+        limit: Duration,
+        silence: Duration,
+        mut said: impl FnMut(Port, &[u8]) -> Result<()>,
+    ) -> Result<Ending> {
         let started = Instant::now();
         let mut last_word = started;
         let mut open = SERIAL_PORTS.len() + 1;
         let mut stopped = None;
         while open > 0 {
-            let silent_at = last_word + self.silence;
-            let over_at = started + self.limit;
-            let wait = silent_at
-                .min(over_at)
-                .saturating_duration_since(Instant::now());
+            let over_at = started + limit;
+            let until = over_at.min(last_word + silence);
             let event = match stopped {
                 // It was killed: what it said before is still to be read.
-                Some(_) => heard.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                None => heard.recv_timeout(wait),
+                Some(_) => self
+                    .heard
+                    .recv()
+                    .map_err(|_| RecvTimeoutError::Disconnected),
+                None => {
+                    let wait = until.saturating_duration_since(Instant::now());
+                    self.heard.recv_timeout(wait)
+                }
             };
             match event {
                 Ok(Event::Said(port, bytes)) => {
                     last_word = Instant::now();
-                    said(port, &bytes);
+                    said(port, &bytes)?;
                 }
-                Ok(Event::Closed(port)) => {
-                    open -= 1;
-                    if port == Port::Qemu {
-                        // It is gone; ports it never opened wait no longer.
-                        for path in &paths {
-                            let _ = UnixStream::connect(path);
-                        }
-                    }
-                }
+                Ok(Event::Closed) => open -= 1,
                 Err(RecvTimeoutError::Timeout) => {
                     stopped = Some(if Instant::now() >= over_at {
-                        Ending::OverTime(self.limit)
+                        Ending::OverTime(limit)
                     } else {
-                        Ending::Silent(self.silence)
+                        Ending::Silent(silence)
                     });
-                    child.kill().context("cannot end QEMU")?;
+                    self.child.kill().context("cannot end QEMU")?;
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        let status = child.wait().context("cannot wait for QEMU")?;
+        let status = self.child.wait().context("cannot wait for QEMU")?;
         Ok(stopped.unwrap_or(Ending::Exited(status)))
     }
+}
 
-    fn command(&self, sockets: &[PathBuf]) -> Command {
-        let mut command = run::dying_with_us(PROGRAM);
-        command.args(["-machine", "q35", "-m", "1024", "-smp", "1"]);
-        command.args(["-nodefaults", "-no-user-config", "-no-reboot"]);
-        command.args(["-display", "none"]);
-        command.args(self.accelerator);
-        for (number, path) in sockets.iter().enumerate() {
-            let path = path.display();
-            command
-                .arg("-chardev")
-                .arg(format!("socket,id=port{number},path={path}"));
-            command.arg("-serial").arg(format!("chardev:port{number}"));
-        }
-        command.arg("-kernel").arg(self.image);
-        if let Some(initramfs) = self.initramfs {
-            command.arg("-initrd").arg(initramfs);
-        }
-        command
-            .arg("-append")
-            .arg(format!("console=ttyS0 {}", self.command_line));
-        command
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Either it has ended already, and there is nothing to do; or an error
+        // is on its way up, and this one would not add to it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -201,4 +291,5 @@ fn pump(mut from: impl Read, port: Port, events: &Sender<Event>) {
             return;
         }
     }
+    let _ = events.send(Event::Closed);
 }

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Mutex;
 
 use anyhow::{bail, Context, Result};
@@ -183,15 +184,20 @@ impl Privilege {
         }
     }
 
-    /// Asks for the password at a moment of our choosing, not in mid-work.
+    /// To be called before work that needs root's rights begins: it asks for
+    /// the password at a moment of our choosing, not in mid-work. Asks once.
     pub fn obtain(&self) -> Result<()> {
-        if !self.sudo {
+        static OBTAINED: AtomicBool = AtomicBool::new(false);
+        if !self.sudo || OBTAINED.load(Ordering::Relaxed) {
             return Ok(());
         }
         eprintln!("not root: sudo is used to make the build root and to run builds inside it");
         let status = Command::new("sudo").arg("-v").status();
         match status {
-            Ok(status) if status.success() => Ok(()),
+            Ok(status) if status.success() => {
+                OBTAINED.store(true, Ordering::Relaxed);
+                Ok(())
+            }
             _ => bail!("root's rights are needed and sudo does not give them; run as root"),
         }
     }
@@ -200,6 +206,7 @@ impl Privilege {
     /// mounts vanish with it, and killing it kills all that it started. It
     /// holds `lock` until the last of them is gone.
     pub fn contained(&self, lock: &Path) -> Result<Command> {
+        self.obtain()?;
         if let Some(parent) = lock.parent() {
             std::fs::create_dir_all(parent)?;
         }
@@ -234,14 +241,15 @@ impl Privilege {
         if !path.exists() && !path.is_symlink() {
             return Ok(());
         }
-        let mut command = if self.sudo {
-            let mut command = Command::new("sudo");
+        let mut command = Command::new("rm");
+        let words = ["-rf", "--one-file-system", "--"];
+        // Most of it is ours.
+        if self.sudo && output(Command::new("rm").args(words).arg(path)).is_err() {
+            self.obtain()?;
+            command = Command::new("sudo");
             command.arg("rm");
-            command
-        } else {
-            Command::new("rm")
-        };
-        output(command.args(["-rf", "--one-file-system", "--"]).arg(path))
+        }
+        output(command.args(words).arg(path))
             .with_context(|| format!("cannot remove {}", path.display()))?;
         Ok(())
     }

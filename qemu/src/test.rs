@@ -13,7 +13,7 @@ use crate::host::Host;
 use crate::matrix::{self, Row};
 use crate::report::Recorder;
 use crate::tally::Outcome;
-use crate::Context;
+use crate::{Context, Guests};
 
 /// The groups that are of no kernel.
 const ON_HOST: [(&str, &str); 3] = [
@@ -22,24 +22,36 @@ const ON_HOST: [(&str, &str); 3] = [
     ("clippy", "cargo clippy, warnings denied"),
 ];
 
-/// Prints what could be run.
-pub fn list(context: &Context) -> Result<()> {
-    for (name, about) in ON_HOST {
+/// Prints what could be run: the groups, and the cases of the suites.
+pub fn list(context: &Context, filter: Option<&str>) -> Result<()> {
+    let wanted = Filter::parse(filter)?;
+    for (name, about) in ON_HOST
+        .iter()
+        .filter(|(name, _)| wanted.wants_on_host(name))
+    {
         println!("{name:<30}{about}");
     }
-    for row in matrix::rows(context, &Filter::parse(None)?)? {
+    for row in matrix::rows(context, &wanted)? {
         for (group, about) in row.groups() {
             println!("{group:<30}{about}");
+            for case in row.cases(context, &group, &wanted)? {
+                println!("  {group}/{case}");
+            }
         }
     }
     Ok(())
 }
 
 /// Runs what the filter wants, and reports; a copy of the report goes to `copy`.
-pub fn run(context: &Context, filter: Option<&str>, copy: Option<&Path>) -> Result<ExitCode> {
+pub fn run(
+    context: &Context,
+    guests: &Guests,
+    filter: Option<&str>,
+    copy: Option<&Path>,
+) -> Result<ExitCode> {
     let runs = context.cache.root().join("runs");
     let mut recorder = Recorder::begin(runs.clone(), filter);
-    let result = run_all(context, filter, &mut recorder);
+    let result = run_all(context, guests, filter, &mut recorder);
     let total = recorder.tally();
     let report = recorder.end(&result);
     report.write(&runs)?;
@@ -54,7 +66,12 @@ pub fn run(context: &Context, filter: Option<&str>, copy: Option<&Path>) -> Resu
     Ok(report.outcome.into())
 }
 
-fn run_all(context: &Context, filter: Option<&str>, recorder: &mut Recorder) -> Result<()> {
+fn run_all(
+    context: &Context,
+    guests: &Guests,
+    filter: Option<&str>,
+    recorder: &mut Recorder,
+) -> Result<()> {
     let wanted = Filter::parse(filter)?;
     let rows = matrix::rows(context, &wanted)?;
     let on_host: Vec<_> = ON_HOST
@@ -72,7 +89,7 @@ fn run_all(context: &Context, filter: Option<&str>, recorder: &mut Recorder) -> 
     if !on_host.is_empty() {
         run_on_host(context, &on_host, &mut report)?;
     }
-    matrix::run(context, &rows, &wanted, &mut report)
+    matrix::run(context, guests, &rows, &wanted, &mut report)
 }
 
 fn run_on_host(

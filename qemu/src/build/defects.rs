@@ -3,13 +3,11 @@
 //! The module that goes wrong on request, and a guest that holds little else,
 //! so that a boot for one defect is short.
 
-use std::path::PathBuf;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::module::Modules;
 use super::sync::Sources;
-use super::{init, Builder, Products};
+use super::{init, init_file, module_files, Builder, Guest, Products, MODULES};
 
 const DEFECTS: Modules = Modules {
     name: "defects",
@@ -23,19 +21,30 @@ const DEFECTS: Modules = Modules {
 };
 
 impl Builder<'_> {
-    /// Builds the module and gives the initramfs that has it. Whoever holds
-    /// the other products holds the lock on the build, too.
-    pub fn build_defects(&self, _held: &Products) -> Result<PathBuf> {
+    /// Builds the module and gives the guest that has it. Whoever holds the
+    /// other products holds the lock on the build, too.
+    pub fn build_defects(&self, _held: &Products) -> Result<Guest> {
         let modules = DEFECTS.build(self)?;
-        let init = init::build(self)?;
-        let initramfs = self.folder().join("defects.cpio");
-        self.write_initramfs(
-            &initramfs,
-            None,
-            &init,
-            modules.iter().map(|path| (super::MODULES, path)),
-        )
-        .with_context(|| format!("cannot write {}", initramfs.display()))?;
-        Ok(initramfs)
+        let programs = init::build(self)?;
+        let mut files = vec![init_file(&programs)?];
+        files.extend(module_files(MODULES, &modules.stripped)?);
+        Ok(Guest {
+            waiter: programs.waiter,
+            stock_archive: None,
+            files: files.into(),
+            hsakmt: [].into(),
+        })
+    }
+}
+
+impl Guest {
+    /// The same without its programs: the kernel finds nothing to start.
+    pub fn without_programs(&self) -> Self {
+        Self {
+            stock_archive: None,
+            files: [].into(),
+            hsakmt: [].into(),
+            ..self.clone()
+        }
     }
 }

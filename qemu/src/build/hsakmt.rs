@@ -4,13 +4,11 @@
 //! which has no libraries of its own.
 
 use std::fs;
-use std::io::Write;
 
 use anyhow::{Context, Result};
 
 use super::sync::Sources;
-use super::Builder;
-use crate::cpio::Archive;
+use super::{read, Builder, GuestFile};
 use crate::provision::{quote, Chroot};
 use crate::run::Log;
 
@@ -25,12 +23,16 @@ const SOURCES: Sources = Sources {
 const IN_GUEST: &str = "hsakmt";
 
 impl Builder<'_> {
-    /// Adds the program, its libraries and their loader to an archive; or,
-    /// where the kernel's release has no libhsakmt, a word about that.
-    pub fn add_hsakmt(&self, archive: &mut Archive<impl Write>) -> Result<()> {
+    /// The program, its libraries and their loader; or, where the kernel's
+    /// release has no libhsakmt, a word about that.
+    pub fn hsakmt_files(&self) -> Result<Vec<GuestFile>> {
         let Some(package) = &self.ready.hsakmt else {
             let why = format!("the release of {} has no libhsakmt\n", self.kernel);
-            return archive.file(&format!("{IN_GUEST}/none"), why.as_bytes());
+            return Ok(vec![GuestFile {
+                path: format!("{IN_GUEST}/none"),
+                data: why.into_bytes(),
+                is_program: false,
+            }]);
         };
         let folder = self.folder().join("hsakmt");
         let made_with = self.folder().join("hsakmt.made-with");
@@ -45,13 +47,14 @@ impl Builder<'_> {
             fs::write(&made_with, id)?;
         }
         let list = fs::read_to_string(folder.join("list"))?;
-        for path in list.lines() {
-            let file = folder.join("guest").join(path);
-            let data =
-                fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-            archive.program(path, &data)?;
-        }
-        Ok(())
+        let files = list.lines().map(|path| {
+            Ok(GuestFile {
+                path: path.to_owned(),
+                data: read(&folder.join("guest").join(path))?,
+                is_program: true,
+            })
+        });
+        files.collect()
     }
 
     fn make_hsakmt(&self, package: &str) -> Result<()> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Building the guest's first process with the host's toolchain.
+//! Building what the guest's first process is, with the host's toolchain.
 
 use std::path::PathBuf;
 
@@ -12,8 +12,16 @@ use crate::run::{self, Log};
 /// The guest has no C library, so it is linked in.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// Brings `guest-init` up to date and gives its path.
-pub fn build(builder: &Builder) -> Result<PathBuf> {
+/// The guest's programs.
+pub struct Programs {
+    /// What runs the cases.
+    pub init: PathBuf,
+    /// What waits for it in a guest that is kept in a snapshot.
+    pub waiter: PathBuf,
+}
+
+/// Brings the guest's programs up to date.
+pub fn build(builder: &Builder) -> Result<Programs> {
     let activity = builder.ui.begin("build: guest-init");
     let log = Log::create(builder.log_path("guest-init"))?;
     let mut command = builder.cargo.command();
@@ -23,9 +31,17 @@ pub fn build(builder: &Builder) -> Result<PathBuf> {
         .env("RUSTFLAGS", "-C target-feature=+crt-static")
         .env_remove("CARGO_ENCODED_RUSTFLAGS");
     run::logged(&mut command, &log, Some(&activity)).context("building guest-init")?;
-    let program = builder.cargo.target().join(TARGET);
-    let program = program.join("release/guest-init");
-    std::fs::metadata(&program).with_context(|| format!("cargo made no {}", program.display()))?;
+    let folder = builder.cargo.target().join(TARGET).join("release");
+    let program = |name| {
+        let program = folder.join(name);
+        std::fs::metadata(&program)
+            .with_context(|| format!("cargo made no {}", program.display()))?;
+        Ok::<_, anyhow::Error>(program)
+    };
+    let programs = Programs {
+        init: program("guest-init")?,
+        waiter: program("guest-wait")?,
+    };
     activity.done("");
-    Ok(program)
+    Ok(programs)
 }

@@ -4,6 +4,7 @@
 //! host's toolchain, and the initramfs that holds them.
 
 mod defects;
+mod done;
 pub mod elf;
 mod hsakmt;
 mod init;
@@ -15,6 +16,7 @@ mod sync;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
@@ -56,19 +58,58 @@ pub struct Builder<'a> {
 pub struct Products {
     /// The module under test.
     pub guard: PathBuf,
-    initramfs: PathBuf,
-    with_hsakmt: PathBuf,
+    /// What the guest is given of it.
+    pub guest: Guest,
     _lock: LockGuard,
 }
 
-impl Products {
-    /// What a suite's guest has.
-    pub fn initramfs(&self, suite: &Suite) -> &Path {
-        if suite.hsakmt {
-            &self.with_hsakmt
-        } else {
-            &self.initramfs
+/// What guests are given: all in memory, so that others may build meanwhile.
+#[derive(Clone)]
+pub struct Guest {
+    /// The program that waits to become a guest's first process.
+    pub waiter: PathBuf,
+    stock_archive: Option<PathBuf>,
+    files: Arc<[GuestFile]>,
+    hsakmt: Arc<[GuestFile]>,
+}
+
+/// A file as a guest has it.
+pub struct GuestFile {
+    path: String,
+    data: Vec<u8>,
+    is_program: bool,
+}
+
+impl Guest {
+    /// Adds all that is fresh to an archive, for the guest of a suite.
+    pub fn add_to(&self, archive: &mut Archive<impl Write>, suite: &Suite) -> Result<()> {
+        let hsakmt = self.hsakmt.iter().filter(|_| suite.hsakmt);
+        for file in self.files.iter().chain(hsakmt) {
+            if file.is_program {
+                archive.program(&file.path, &file.data)?;
+            } else {
+                archive.file(&file.path, &file.data)?;
+            }
         }
+        Ok(())
+    }
+
+    /// Writes the initramfs of a cold boot. The stock modules, if it has any,
+    /// are an archive already; what is fresh follows it.
+    pub fn write_initramfs(&self, path: &Path, suite: &Suite) -> Result<()> {
+        let write = || {
+            let mut out = BufWriter::new(File::create(path)?);
+            if let Some(stock) = &self.stock_archive {
+                std::io::copy(&mut File::open(stock)?, &mut out)?;
+            }
+            let mut archive = Archive::new(out);
+            for folder in ["dev", "proc", "sys", "tmp"] {
+                archive.folder(folder)?;
+            }
+            self.add_to(&mut archive, suite)?;
+            archive.finish().map(drop)
+        };
+        write().with_context(|| format!("cannot write {}", path.display()))
     }
 }
 
@@ -94,23 +135,24 @@ impl Builder<'_> {
         std::fs::create_dir_all(self.folder())?;
         let guard = module::GUARD.build(self)?;
         let fixture = module::FIXTURE.build(self)?;
-        let init = init::build(self)?;
-        let initramfs = self.folder().join("initramfs.cpio");
-        let signed = [module::GUARD.signed(self), module::FIXTURE.signed(self)].concat();
-        let own = guard.iter().chain(&fixture).map(|path| (MODULES, path));
-        let signed = signed.iter().map(|path| (SIGNED, path));
-        let stock = self.ready.stock_archive.as_deref();
-        self.write_initramfs(&initramfs, stock, &init, own.chain(signed))
-            .with_context(|| format!("cannot write {}", initramfs.display()))?;
-        let with_hsakmt = self.folder().join("initramfs-hsakmt.cpio");
-        write_archive(&with_hsakmt, Some(&initramfs), |archive| {
-            self.add_hsakmt(archive)
-        })
-        .with_context(|| format!("cannot write {}", with_hsakmt.display()))?;
+        let programs = init::build(self)?;
+        let mut files = vec![init_file(&programs)?];
+        for built in [&guard, &fixture] {
+            files.extend(module_files(MODULES, &built.stripped)?);
+            files.extend(module_files(SIGNED, &built.signed)?);
+        }
         Ok(Products {
-            guard: guard.into_iter().next().context("no module was built")?,
-            initramfs,
-            with_hsakmt,
+            guest: Guest {
+                waiter: programs.waiter,
+                stock_archive: self.ready.stock_archive.clone(),
+                files: files.into(),
+                hsakmt: self.hsakmt_files()?.into(),
+            },
+            guard: guard
+                .whole
+                .into_iter()
+                .next()
+                .context("no module was built")?,
             _lock: lock,
         })
     }
@@ -119,43 +161,29 @@ impl Builder<'_> {
         let name = self.busy.file_name().unwrap_or_default();
         name.to_string_lossy().into_owned()
     }
-
-    /// The stock modules are an archive already; what is fresh follows it.
-    fn write_initramfs<'p>(
-        &self,
-        path: &Path,
-        stock: Option<&Path>,
-        init: &Path,
-        modules: impl Iterator<Item = (&'static str, &'p PathBuf)>,
-    ) -> Result<()> {
-        write_archive(path, stock, |archive| {
-            for folder in ["dev", "proc", "sys", "tmp"] {
-                archive.folder(folder)?;
-            }
-            archive.program("init", &std::fs::read(init)?)?;
-            for (folder, module) in modules {
-                let name = module.file_name().unwrap_or_default().to_string_lossy();
-                archive.file(&format!("{folder}/{name}"), &std::fs::read(module)?)?;
-            }
-            Ok(())
-        })
-    }
 }
 
-/// Archives may follow one another: writes what `add` adds, after what is in `before`.
-fn write_archive(
-    path: &Path,
-    before: Option<&Path>,
-    add: impl FnOnce(&mut Archive<BufWriter<File>>) -> Result<()>,
-) -> Result<()> {
-    let partial = path.with_extension("partial");
-    let mut out = BufWriter::new(File::create(&partial)?);
-    if let Some(before) = before {
-        std::io::copy(&mut File::open(before)?, &mut out)?;
-    }
-    let mut archive = Archive::new(out);
-    add(&mut archive)?;
-    archive.finish()?.flush()?;
-    std::fs::rename(&partial, path)?;
-    Ok(())
+fn init_file(programs: &init::Programs) -> Result<GuestFile> {
+    Ok(GuestFile {
+        path: "init".to_owned(),
+        data: read(&programs.init)?,
+        is_program: true,
+    })
+}
+
+/// Modules as they are in that folder of the guest.
+fn module_files(folder: &str, modules: &[PathBuf]) -> Result<Vec<GuestFile>> {
+    let files = modules.iter().map(|module| {
+        let name = module.file_name().unwrap_or_default().to_string_lossy();
+        Ok(GuestFile {
+            path: format!("{folder}/{name}"),
+            data: read(module)?,
+            is_program: false,
+        })
+    });
+    files.collect()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }

@@ -3,14 +3,16 @@
 //! Building kernel modules inside the build root.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use super::done::Done;
 use super::sync::Sources;
 use super::Builder;
 use crate::kernels::Trouble;
 use crate::provision::Chroot;
-use crate::run::Log;
+use crate::run::{self, Log};
 
 /// A folder of kernel modules.
 pub struct Modules {
@@ -52,6 +54,23 @@ const SIGNED: &str = "signed";
 /// A kernel's own build makes a key, and the program that signs with it.
 const KEY: &str = "certs/signing_key.pem";
 
+/// Modules that were built.
+pub struct Built {
+    /// As the kernel's build made them.
+    pub whole: Vec<PathBuf>,
+    /// Without what only debuggers read, which is nearly all of their size.
+    pub stripped: Vec<PathBuf>,
+    /// Whole copies that are signed, where the kernel has a key.
+    pub signed: Vec<PathBuf>,
+}
+
+impl Built {
+    fn all(&self) -> Vec<&PathBuf> {
+        let unsigned = self.whole.iter().chain(&self.stripped);
+        unsigned.chain(&self.signed).collect()
+    }
+}
+
 impl Modules {
     /// Signs copies of the products, if the kernel has left a key for that.
     fn sign_script(&self) -> String {
@@ -71,15 +90,15 @@ impl Modules {
         script + "fi\n"
     }
 
-    /// The signed products, where the kernel has a key.
-    pub fn signed(&self, builder: &Builder) -> Vec<PathBuf> {
+    /// The signed products that there are.
+    fn signed(&self, builder: &Builder) -> Vec<PathBuf> {
         let folder = builder.folder().join(self.name).join(SIGNED);
         let products = self.products.iter().map(|product| folder.join(product));
         products.filter(|product| product.exists()).collect()
     }
 
-    /// Brings the modules up to date and gives their paths.
-    pub fn build(&self, builder: &Builder) -> Result<Vec<PathBuf>> {
+    /// Brings the modules up to date.
+    pub fn build(&self, builder: &Builder) -> Result<Built> {
         let folder = builder.folder().join(self.name);
         let unfinished = builder.folder().join(format!("{}.unfinished", self.name));
         let made_with = builder.folder().join(format!("{}.made-with", self.name));
@@ -92,23 +111,38 @@ impl Modules {
         }
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        let for_guest = builder.folder().join("guest");
+        std::fs::create_dir_all(&for_guest)?;
         self.sources.sync(builder.repo, &folder)?;
 
+        let mut built = Built {
+            whole: self.products.iter().map(|p| folder.join(p)).collect(),
+            stripped: self.products.iter().map(|p| for_guest.join(p)).collect(),
+            signed: self.signed(builder),
+        };
+        let compile = format!(
+            "make -C /mnt/object M=/mnt/module {} -j$(nproc) modules\n\
+             {}chmod -R a+rX /mnt/module\n",
+            builder.ready.make,
+            self.sign_script(),
+        );
+        let made_from = [
+            builder.ready.object_id().to_owned(),
+            compile.clone(),
+            self.sources.digest(builder.repo)?,
+        ];
+        let done = Done::new(builder.folder().join(format!("{}.done", self.name)));
+        if !unfinished.exists() && done.is(&made_from, &built.all()) {
+            return Ok(built);
+        }
+
+        done.forget()?;
+        builder.privilege.obtain()?;
         let activity = builder.ui.begin(format!("build: {}", self.name));
         let log = Log::create(builder.log_path(self.name))?;
         std::fs::write(&unfinished, "")?;
         std::fs::write(&made_with, builder.ready.object_id())?;
-        let jobs = std::thread::available_parallelism().map_or(1, |n| n.get());
-        let result = builder.chroot(&folder).sh(
-            &format!(
-                "make -C /mnt/object M=/mnt/module {} -j{jobs} modules\n\
-                 {}chmod -R a+rX /mnt/module\n",
-                builder.ready.make,
-                self.sign_script(),
-            ),
-            &log,
-            Some(&activity),
-        );
+        let result = builder.chroot(&folder).sh(&compile, &log, Some(&activity));
         // A build that failed by itself has tidied up after itself.
         std::fs::remove_file(&unfinished)?;
         result
@@ -116,15 +150,19 @@ impl Modules {
             .context(Trouble::Build)?;
         report_warnings(&log, self.name);
 
-        let products: Vec<_> = self.products.iter().map(|p| folder.join(p)).collect();
-        for product in &products {
-            let size = std::fs::metadata(product)
-                .with_context(|| format!("the build made no {}", product.display()))?
+        for (whole, stripped) in built.whole.iter().zip(&built.stripped) {
+            let size = std::fs::metadata(whole)
+                .with_context(|| format!("the build made no {}", whole.display()))?
                 .len();
-            log.note(&format!("{}: {size} bytes", product.display()));
+            log.note(&format!("{}: {size} bytes", whole.display()));
+            let mut strip = Command::new("objcopy");
+            run::output(strip.arg("--strip-debug").arg(whole).arg(stripped))
+                .context("objcopy is needed (Debian: binutils)")?;
         }
+        built.signed = self.signed(builder);
+        done.write(&made_from, &built.all())?;
         activity.done("");
-        Ok(products)
+        Ok(built)
     }
 }
 

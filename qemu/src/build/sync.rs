@@ -5,9 +5,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
 
 /// The list of what was copied, kept beside it.
 const MANIFEST: &str = ".synced";
@@ -54,6 +56,24 @@ impl Sources {
         fs::write(&manifest, list.join("\n"))
             .with_context(|| format!("cannot write {}", manifest.display()))?;
         Ok(changed)
+    }
+
+    /// Changes with any name or content of the sources.
+    pub fn digest(&self, repo: &Path) -> Result<String> {
+        let mut found = BTreeSet::new();
+        for path in self.paths {
+            self.find(repo, Path::new(path), &mut found)?;
+        }
+        let mut all = Sha256::new();
+        for path in &found {
+            let data = fs::read(repo.join(path))
+                .with_context(|| format!("cannot read {}", path.display()))?;
+            let mode = fs::metadata(repo.join(path))?.mode();
+            all.update(format!("{} {mode:o} {}\n", path.display(), data.len()));
+            all.update(data);
+        }
+        let digest = all.finalize();
+        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     fn find(&self, repo: &Path, path: &Path, found: &mut BTreeSet<PathBuf>) -> Result<()> {
@@ -154,6 +174,30 @@ mod tests {
             let time = fs::metadata(&synced).and_then(|m| m.modified());
             assert!(time.expect("a time") >= before);
         }
+    }
+
+    #[test]
+    fn the_digest_knows_names_and_contents() {
+        let repo = tempfile::tempdir().expect("a folder");
+        fs::create_dir(repo.path().join("src")).expect("a folder");
+        fs::write(repo.path().join("Kbuild"), "a").expect("a file");
+        let digest = || SOURCES.digest(repo.path()).expect("a digest");
+        let mut seen = vec![digest()];
+        assert_eq!(seen[0], digest());
+        fs::write(repo.path().join("src/one.rs"), "1").expect("a file");
+        seen.push(digest());
+        fs::rename(
+            repo.path().join("src/one.rs"),
+            repo.path().join("src/two.rs"),
+        )
+        .expect("moved");
+        seen.push(digest());
+        fs::write(repo.path().join("src/two.rs"), "2").expect("a file");
+        seen.push(digest());
+        fs::write(repo.path().join("src/made.rs"), "no source").expect("a file");
+        assert_eq!(seen.last(), Some(&digest()));
+        let all: BTreeSet<_> = seen.iter().collect();
+        assert_eq!(all.len(), seen.len());
     }
 
     #[test]

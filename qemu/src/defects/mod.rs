@@ -5,19 +5,19 @@
 
 mod data;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::accel::Accelerator;
-use crate::boot::Boot;
+use crate::boot::{Boot, Booter};
+use crate::build;
 use crate::config::Suites;
-use crate::cpio::Archive;
 use crate::filter::Filter;
 use crate::kernels::Kernel;
 use crate::provision::Ready;
 use crate::tally::{Outcome, Row, State};
-use crate::Context;
+use crate::{Context, Guests};
 use data::Configuration;
 pub use data::Defect;
 
@@ -41,6 +41,8 @@ pub fn pick(repo: &Path, wanted: &Filter) -> Result<Vec<Defect>> {
 pub struct Planting<'a> {
     /// The cache, the progress.
     pub context: &'a Context,
+    /// How guests are run. These are all booted, for each begins with its kernel.
+    pub guests: &'a Guests,
     /// The kernel's entry.
     pub kernel: &'a Kernel,
     /// The kernel.
@@ -48,7 +50,7 @@ pub struct Planting<'a> {
     /// What runs it.
     pub accelerator: &'a Accelerator,
     /// The guest that has the module with the defects.
-    pub initramfs: PathBuf,
+    pub guest: &'a build::Guest,
 }
 
 impl Planting<'_> {
@@ -57,7 +59,7 @@ impl Planting<'_> {
         let suites = Suites::load(&self.context.repo)?;
         let common = suites.find(GROUP)?;
         let kernel = Configuration::read(&self.ready.object().join(".config"))?;
-        let empty = self.empty_archive()?;
+        let empty = self.guest.without_programs();
         let mut outcome = Outcome {
             note: "planted, each to be caught and named".to_owned(),
             ..Outcome::default()
@@ -69,25 +71,32 @@ impl Planting<'_> {
                 outcome.push(Row::new(&*defect.name, State::Skipped, why));
                 continue;
             }
-            let booted = Boot {
+            let booter = Booter {
                 cache: &self.context.cache,
                 ui: &self.context.ui,
                 image: &self.ready.image,
-                initramfs: if defect.initramfs {
-                    &self.initramfs
-                } else {
-                    &empty
-                },
+                guest: if defect.initramfs { self.guest } else { &empty },
                 accelerator: self.accelerator,
-                suite: &defect.suite(common).on(self.kernel),
-                extra: format!("rdna1.cases={}", defect.cases()),
+                pool: None,
+                keep: self.guests.keep,
+                // How a hang is ended is part of what is judged.
+                limit: None,
+            };
+            let suite = defect.suite(common).on(self.kernel);
+            let boot = Boot {
+                name: suite.name.clone(),
+                suite: &suite,
+                words: format!("rdna1.cases={}", defect.cases()),
+                warm: false,
                 live: false,
-            }
-            .run()?;
+            };
+            let activity = self.context.ui.begin(format!("boot: {}", boot.name));
+            let booted = booter.run(&boot, &activity)?;
             let (state, text) = match defect.check(&booted.verdict) {
                 Ok(named) => (State::Passed, named),
                 Err(error) => (State::Failed, format!("{error:#}")),
             };
+            activity.done(&state.to_string());
             let console = booted.console_path();
             if state == State::Failed {
                 outcome.details.push_str(&format!(
@@ -103,13 +112,5 @@ impl Planting<'_> {
             });
         }
         Ok(outcome)
-    }
-
-    /// An initramfs in which nothing is.
-    fn empty_archive(&self) -> Result<PathBuf> {
-        let path = self.initramfs.with_file_name("empty.cpio");
-        let bytes = Archive::new(Vec::new()).finish()?;
-        std::fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(path)
     }
 }

@@ -63,6 +63,8 @@ pub struct Ready {
     pub make: String,
     /// The kernel image.
     pub image: PathBuf,
+    /// Names this making of the image, and of the stock modules.
+    pub image_id: String,
     /// The stock modules as an initramfs archive, if there are any.
     pub stock_archive: Option<PathBuf>,
     /// The folder of the headers package, if Debian has built the kernel.
@@ -153,6 +155,7 @@ fn take_stock(provision: &Provision, stock: &Stock) -> Result<Ready> {
         hsakmt: provision.kernels.root_of(provision.kernel)?.hsakmt.clone(),
         make: format!("CC={}", quote(&fetched.compilers.cc)),
         image: image.tree().join("vmlinuz"),
+        image_id: image.id().to_owned(),
         stock_archive: Some(image.tree().join("stock.cpio")),
         stock_headers: Some(metadata::headers(&fetched.packages.tree(), &fetched.choice)),
         choice: fetched.choice,
@@ -192,6 +195,7 @@ fn build_own(provision: &Provision, source: &Source) -> Result<Ready> {
         compilers,
         make: source.make.clone(),
         image: object.tree().join(own::IMAGE),
+        image_id: object.id().to_owned(),
         stock_archive: None,
         stock_headers: None,
         root,

@@ -50,8 +50,10 @@ pub fn outcome(booted: &Booted) -> Outcome {
         let tail = booted.console_tail(TAIL);
         let console = booted.console_path();
         outcome.details.push_str(&format!(
-            "the console's last lines:\n{tail}console log: {}",
-            console.display()
+            "the console's last lines:\n{tail}console log: {}\n\
+             to boot it again: {}\n",
+            console.display(),
+            booted.again().display()
         ));
     }
     outcome

@@ -51,6 +51,12 @@ impl Case {
         }
     }
 
+    /// One that needs a boot: what it is about is gone in a guest that was saved
+    /// with modules loaded. The boot harness reads this word.
+    const fn cold(name: &'static str, run: fn(&mut Ctx) -> Result<()>) -> Self {
+        Self::new(name, run)
+    }
+
     const fn keeping_modules(name: &'static str, run: fn(&mut Ctx) -> Result<()>) -> Self {
         Self {
             name,

@@ -26,7 +26,7 @@ const AMDGPU: &str = "amdgpu";
 /// The suite for a boot with the stock amdgpu.ko. Loading it takes long under emulation,
 /// so it is loaded once, by the first case that needs it, and removed by the last.
 pub const CASES: &[Case] = &[
-    Case::new("loaded-before-amdgpu", loaded_before_amdgpu),
+    Case::cold("loaded-before-amdgpu", loaded_before_amdgpu),
     Case::new("no-card", no_card),
     Case::new("truth-5700xt-large-bar", truth_5700xt_large),
     Case::new("truth-5700xt-small-bar", truth_5700xt_small),

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The cold boot of a guest, and what is left to boot it again by hand.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::accel::Accelerator;
+use crate::build;
+use crate::config::Suite;
+use crate::provision::quote;
+use crate::qemu::Guest;
+
+const INITRAMFS: &str = "initramfs.cpio";
+/// The script that boots it again.
+pub const SCRIPT: &str = "again.sh";
+
+/// A cold boot, with all it needs in its folder.
+pub struct Again<'a> {
+    /// The kernel.
+    pub image: &'a Path,
+    /// What the guest is given.
+    pub guest: &'a build::Guest,
+    /// For which suite.
+    pub suite: &'a Suite,
+    /// What runs it.
+    pub accelerator: &'a Accelerator,
+    /// The kernel's command line, but for the console.
+    pub command_line: String,
+    /// Where it is run.
+    pub folder: &'a Path,
+    /// The longest it may run.
+    pub limit: Duration,
+    /// The longest it may say nothing.
+    pub silence: Duration,
+}
+
+impl Again<'_> {
+    fn initramfs(&self) -> PathBuf {
+        self.folder.join(INITRAMFS)
+    }
+
+    /// Writes what the guest is booted with.
+    pub fn write_initramfs(&self) -> Result<()> {
+        self.guest.write_initramfs(&self.initramfs(), self.suite)
+    }
+
+    /// Boots it, the initramfs being written.
+    pub fn run(&self, said: impl FnMut(crate::qemu::Port, &[u8])) -> Result<crate::qemu::Ending> {
+        self.guest(&self.initramfs()).run(said)
+    }
+
+    fn guest<'g>(&'g self, initramfs: &'g Path) -> Guest<'g> {
+        Guest {
+            image: self.image,
+            initramfs: Some(initramfs),
+            command_line: self.command_line.clone(),
+            accelerator: self.accelerator.arguments(),
+            limit: self.limit,
+            silence: self.silence,
+        }
+    }
+
+    /// Leaves a script that boots the same guest with the console on the
+    /// terminal; or nothing of that.
+    pub fn keep_if(&self, wanted: bool) -> Result<()> {
+        let script = self.folder.join(SCRIPT);
+        if !wanted {
+            remove(&self.initramfs())?;
+            return remove(&script);
+        }
+        // A guest that was restored had none.
+        if !self.initramfs().exists() {
+            self.write_initramfs()?;
+        }
+        let words = self.guest(Path::new(INITRAMFS)).by_hand();
+        let words: Vec<_> = words.iter().map(|w| word(&w.to_string_lossy())).collect();
+        let text = format!(
+            "#!/bin/sh\n\
+             # Boots the guest again, from power-on. Ctrl-A X ends QEMU.\n\
+             cd \"$(dirname \"$0\")\" || exit\n\
+             exec {}\n",
+            words.join(" ")
+        );
+        std::fs::write(&script, text)
+            .and_then(|()| {
+                use std::os::unix::fs::PermissionsExt;
+                std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755))
+            })
+            .with_context(|| format!("cannot write {}", script.display()))
+    }
+}
+
+/// Quoted only where the shell would take it for something else.
+fn word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,=:+".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        quote(text)
+    }
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}

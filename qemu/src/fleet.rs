@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The guests of `make test`: several at once, the report in order.
+
+use std::cmp::Reverse;
+
+use anyhow::{anyhow, Result};
+
+use crate::accel::Accelerator;
+use crate::boot::{Boot, Booted, Booter};
+use crate::build;
+use crate::config::Suite;
+use crate::filter::Filter;
+use crate::jobs;
+use crate::known;
+use crate::plan;
+use crate::provision::Ready;
+use crate::report::boot::outcome;
+use crate::tally::Outcome;
+use crate::{Context, Guests};
+
+/// What all guests of a run have in common.
+pub struct Fleet<'a> {
+    /// The checkout and the cache.
+    pub context: &'a Context,
+    /// What the user asks for.
+    pub guests: &'a Guests,
+    /// The kernel.
+    pub ready: &'a Ready,
+    /// What guests are given.
+    pub guest: &'a build::Guest,
+    /// What runs them.
+    pub accelerator: &'a Accelerator,
+}
+
+impl Fleet<'_> {
+    /// Runs the suites, and reports each when all of it is there.
+    pub fn boot_all(
+        &self,
+        suites: &[Suite],
+        wanted: &Filter,
+        report: &mut impl FnMut(&str, &Outcome),
+    ) -> Result<()> {
+        let context = self.context;
+        let pool = context.pool(self.ready, self.guest, self.accelerator);
+        let booter = Booter {
+            cache: &context.cache,
+            ui: &context.ui,
+            image: &self.ready.image,
+            guest: self.guest,
+            accelerator: self.accelerator,
+            pool: pool.as_ref(),
+            keep: self.guests.keep,
+            limit: self.guests.limit(),
+        };
+        let known = known::guest_suites(&context.repo)?;
+        let mut boots = Vec::new();
+        for (number, suite) in suites.iter().enumerate() {
+            let cases = known::cases_of(&known, suite.guest());
+            let warm = !self.guests.cold && booter.can_start(suite);
+            let planned = plan::boots(suite, cases, wanted, warm);
+            boots.extend(planned.into_iter().map(|boot| (number, boot)));
+        }
+        // Those that take long go first, so that none of them is alone at the end.
+        boots.sort_by_cached_key(|(_, boot)| Reverse((!boot.warm, booter.took(boot))));
+
+        let jobs = self.guests.jobs.unwrap_or_else(jobs::default);
+        let what = match boots.as_slice() {
+            [(_, only)] => format!("boot: {}", only.name),
+            _ => format!("boot: {} guests, {jobs} at once", boots.len()),
+        };
+        let activity = context.ui.begin_many(what, boots.len());
+        let mut came: Vec<Vec<_>> = suites.iter().map(|_| Vec::new()).collect();
+        let mut reported = 0;
+        let work = |(_, boot): &(usize, Boot)| booter.run(boot, &activity);
+        jobs::run(jobs, &boots, work, |number, result| {
+            activity.advance();
+            came[boots[number].0].push((number, result));
+            // In the order of the suites, as soon as all of one is there.
+            while let Some(results) = came.get_mut(reported) {
+                let expected = boots.iter().filter(|(suite, _)| *suite == reported);
+                if results.len() < expected.count() {
+                    break;
+                }
+                results.sort_by_key(|(number, _)| *number);
+                let results = std::mem::take(results);
+                let outcome = together(
+                    results
+                        .into_iter()
+                        .map(|(number, result)| (&*boots[number].1.name, result)),
+                );
+                activity.suspend(|| report(&suites[reported].name, &outcome));
+                reported += 1;
+            }
+        });
+        activity.clear();
+        Ok(())
+    }
+}
+
+/// What the guests of a suite came to, each by its name.
+fn together<'b>(booted: impl Iterator<Item = (&'b str, Result<Booted>)>) -> Outcome {
+    let mut all = Outcome::default();
+    let mut took = Vec::new();
+    for (name, one) in booted {
+        all.add(match &one {
+            Ok(booted) => {
+                took.push(booted.took.as_secs_f64());
+                outcome(booted)
+            }
+            Err(error) => Outcome::of(Err(anyhow!("{name}: {error:#}"))).named(name),
+        });
+    }
+    let longest = took.iter().copied().fold(0.0, f64::max);
+    all.note = match took.len() {
+        0 | 1 => format!("{longest:.1} s"),
+        count => format!("{count} guests, the longest {longest:.1} s"),
+    };
+    // Of all guests, also where several ran at once.
+    all.seconds = Some(took.iter().sum());
+    all
+}

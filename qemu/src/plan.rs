@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! In which guests a suite's cases are run.
+
+use crate::boot::Boot;
+use crate::config::Suite;
+use crate::filter::Filter;
+use crate::known::KnownCase;
+
+/// The guests for what is wanted of a suite. With `warm`, cases start from a
+/// saved guest, each in its own; those that need a boot share one. Otherwise,
+/// or if the cases are not known here, all are in one that is booted.
+pub fn boots<'s>(
+    suite: &'s Suite,
+    known: Option<&[KnownCase]>,
+    wanted: &Filter,
+    warm: bool,
+) -> Vec<Boot<'s>> {
+    let boot = |name: String, words: String, warm| Boot {
+        name,
+        suite,
+        words,
+        warm,
+        live: false,
+    };
+    let Some(known) = known.filter(|_| warm && suite.warm.is_some()) else {
+        let words = wanted.cases.as_ref().map(|c| cases_word(&[c.as_str()]));
+        return vec![boot(suite.name.clone(), words.unwrap_or_default(), false)];
+    };
+    let mut booted = Vec::new();
+    let mut groups: Vec<Vec<&str>> = Vec::new();
+    let mut goes_on = false;
+    for case in known.iter().filter(|case| wanted.wants_case(&case.name)) {
+        if case.cold {
+            booted.push(case.name.as_str());
+            continue;
+        }
+        match groups.last_mut().filter(|_| goes_on) {
+            Some(group) => group.push(&case.name),
+            None => groups.push(vec![&case.name]),
+        }
+        goes_on = case.keeps_modules;
+    }
+    let mut boots = Vec::new();
+    if !booted.is_empty() {
+        boots.push(boot(suite.name.clone(), cases_word(&booted), false));
+    }
+    for group in groups {
+        let name = format!("{}/{}", suite.name, group[0]);
+        boots.push(boot(name, cases_word(&group), true));
+    }
+    boots
+}
+
+fn cases_word(cases: &[&str]) -> String {
+    format!("rdna1.cases={}", cases.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn suite(warm: &str) -> Suite {
+        let text = format!("name='s'\nabout='b'\nlimit_seconds=1\nsilence_seconds=1\n{warm}");
+        toml::from_str(&text).expect("a suite")
+    }
+
+    fn known() -> Vec<KnownCase> {
+        ["cold-a", "b", "keeps-c", "d", "e", "cold-f"]
+            .map(|name| KnownCase {
+                name: name.to_owned(),
+                cold: name.starts_with("cold"),
+                keeps_modules: name.starts_with("keeps"),
+            })
+            .to_vec()
+    }
+
+    fn plan(suite: &Suite, filter: Option<&str>, warm: bool) -> Vec<(String, String, bool)> {
+        let wanted = Filter::parse(filter).expect("a filter");
+        let boots = boots(suite, Some(&known()), &wanted, warm);
+        let parts = boots.into_iter().map(|b| (b.name, b.words, b.warm));
+        parts.collect()
+    }
+
+    fn row(name: &str, words: &str, warm: bool) -> (String, String, bool) {
+        (name.to_owned(), words.to_owned(), warm)
+    }
+
+    #[test]
+    fn each_case_has_its_guest_but_for_those_that_go_together() {
+        let expected = [
+            row("s", "rdna1.cases=cold-a,cold-f", false),
+            row("s/b", "rdna1.cases=b", true),
+            row("s/keeps-c", "rdna1.cases=keeps-c,d", true),
+            row("s/e", "rdna1.cases=e", true),
+        ];
+        assert_eq!(plan(&suite("warm=[]"), None, true), expected);
+        assert_eq!(plan(&suite("warm=[]"), Some("s/b,d"), true).len(), 2);
+        assert_eq!(
+            plan(&suite("warm=[]"), Some("s/cold-a"), true),
+            [row("s", "rdna1.cases=cold-a", false)]
+        );
+    }
+
+    #[test]
+    fn a_cold_suite_is_one_boot() {
+        for (warm, of_suite) in [(true, ""), (false, "warm=[]")] {
+            assert_eq!(plan(&suite(of_suite), None, warm), [row("s", "", false)]);
+            let some = plan(&suite(of_suite), Some("s/b,?"), warm);
+            assert_eq!(some, [row("s", "rdna1.cases=b,?", false)]);
+        }
+    }
+
+    #[test]
+    fn cases_that_are_not_known_here_are_left_to_the_guest() {
+        let wanted = Filter::parse(Some("s/x*")).expect("a filter");
+        let suite = suite("warm=[]");
+        let boots = boots(&suite, None, &wanted, true);
+        assert_eq!(boots.len(), 1);
+        assert!(!boots[0].warm && boots[0].words == "rdna1.cases=x*");
+    }
+}

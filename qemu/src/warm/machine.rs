@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Saving a guest, and restoring it.
+//!
+//! The guest's memory is a file that the saved guest shares with it. A restored
+//! guest maps it privately: nothing is read before it is touched, and nothing is
+//! written back. The state of all devices is a small file beside it.
+
+use std::ffi::OsString;
+use std::fs::{File, Permissions};
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{bail, Context, Result};
+use serde_json::json;
+
+use super::qmp::Qmp;
+use super::Snapshots;
+use crate::accel::Accelerator;
+use crate::boot::COMMAND_LINE;
+use crate::cache::Work;
+use crate::cpio::Archive;
+use crate::qemu::{self, Extra, Guest, Port, Running, MEMORY};
+
+/// What the guest says when it can be saved.
+const WAITING: &str = "# rdna1 waiting";
+/// These end what hangs. Loading amdgpu takes long under emulation.
+const LIMIT: Duration = Duration::from_secs(900);
+const SILENCE: Duration = Duration::from_secs(300);
+
+const MEMORY_FILE: &str = "memory";
+const STATE_FILE: &str = "state";
+/// What the kernel said until it was saved.
+const CONSOLE_FILE: &str = "console.log";
+
+/// QEMU's words for a machine that can be saved and restored, its memory being
+/// a file in `folder`.
+pub fn words(folder: &Path, share: &str) -> Vec<OsString> {
+    let mut memory = OsString::from(format!(
+        "memory-backend-file,id=memory,size={MEMORY}M,share={share},mem-path="
+    ));
+    // A comma begins a new option, two are one.
+    let path = folder.join(MEMORY_FILE);
+    memory.push(path.to_string_lossy().replace(',', ",,"));
+    let mut words = qemu::machine();
+    words.extend(["-m".into(), MEMORY.into(), "-object".into(), memory]);
+    words.extend(["-machine", "memory-backend=memory"].map(OsString::from));
+    words.extend(["-device", "virtio-serial-pci"].map(OsString::from));
+    words
+}
+
+const HANDOVER: [&str; 2] = [
+    "-device",
+    "virtserialport,chardev=handover,name=rdna1.handover",
+];
+const MONITOR: [&str; 2] = ["-mon", "chardev=monitor,mode=control"];
+
+/// Two sockets for QEMU, and our ends of them.
+fn extras() -> Result<(Vec<Extra<'static>>, UnixStream, UnixStream)> {
+    let (handover, theirs) = UnixStream::pair().context("cannot make a socket")?;
+    let mut extras = vec![Extra {
+        name: "handover",
+        device: &HANDOVER,
+        socket: theirs,
+    }];
+    let (monitor, theirs) = UnixStream::pair().context("cannot make a socket")?;
+    extras.push(Extra {
+        name: "monitor",
+        device: &MONITOR,
+        socket: theirs,
+    });
+    Ok((extras, handover, monitor))
+}
+
+impl Snapshots<'_> {
+    /// Boots a guest until it waits, and saves it.
+    pub(super) fn make(&self, load: &[String], work: &Work) -> Result<String> {
+        let initramfs = work.tree.join("initramfs.cpio");
+        self.write_initramfs(&initramfs)
+            .with_context(|| format!("cannot write {}", initramfs.display()))?;
+        let guest = Guest {
+            image: &self.ready.image,
+            initramfs: Some(&initramfs),
+            command_line: format!("{COMMAND_LINE} rdna1.load={}", load.join(",")),
+            accelerator: self.accelerator.arguments(),
+            limit: LIMIT,
+            silence: SILENCE,
+        };
+        let mut words = words(&work.tree, "on");
+        words.extend(guest.boot_words());
+        // The guest must find the handover's other end open, or it will not wait.
+        let (extras, _handover, monitor) = extras()?;
+        let running = Running::start(guest.accelerator, words, extras)?;
+        let mut qmp = Qmp::greet(monitor)?;
+
+        let mut console = BufWriter::new(File::create(work.tree.join(CONSOLE_FILE))?);
+        let mut ktap = String::new();
+        let mut saved = false;
+        let ending = running.listen(LIMIT, SILENCE, |port, bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            match port {
+                Port::Console => {
+                    console.write_all(bytes)?;
+                    for line in text.lines() {
+                        work.log.line(line);
+                        work.activity.detail(line);
+                    }
+                }
+                Port::Ktap => ktap.push_str(&text),
+                Port::Output => {}
+                Port::Qemu => work.log.line(text.trim_end()),
+            }
+            if !saved && ktap.lines().any(|line| line.trim_end() == WAITING) {
+                save(&mut qmp, &work.tree).context("saving the guest")?;
+                saved = true;
+            }
+            Ok(())
+        })?;
+        console.flush()?;
+        if !saved {
+            let said = ktap.trim();
+            bail!(
+                "the guest did not come to wait: {ending}\n{said}\n{}",
+                work.log.tail()
+            );
+        }
+        std::fs::remove_file(initramfs)?;
+        // The stamp that follows must not get to the disk before these.
+        for name in [MEMORY_FILE, STATE_FILE] {
+            let file = File::open(work.tree.join(name))?;
+            file.sync_all()
+                .with_context(|| format!("cannot write {name} to the disk"))?;
+        }
+        Ok(String::new())
+    }
+
+    fn write_initramfs(&self, path: &Path) -> Result<()> {
+        let mut out = BufWriter::new(File::create(path)?);
+        std::io::copy(&mut File::open(self.stock_archive)?, &mut out)?;
+        let mut archive = Archive::new(out);
+        for folder in ["dev", "proc", "sys", "tmp"] {
+            archive.folder(folder)?;
+        }
+        archive.program("init", &std::fs::read(self.waiter)?)?;
+        archive.finish()?;
+        Ok(())
+    }
+}
+
+/// Saves the state of the devices. The memory is in its file already.
+fn save(qmp: &mut Qmp, folder: &Path) -> Result<()> {
+    let path = folder.join(STATE_FILE);
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    file.set_permissions(Permissions::from_mode(0o644))?;
+    qmp.prepare_migration()?;
+    qmp.migrate("migrate", &path)?;
+    qmp.order("quit", json!({}))
+}
+
+/// Restores a guest, which goes on at once, and hands it what it is to do.
+pub fn resume(
+    folder: &Path,
+    image: &Path,
+    accelerator: &Accelerator,
+    handover: &[u8],
+) -> Result<Running> {
+    let mut words = words(folder, "off");
+    // Not booted, but part of the machine that was.
+    words.extend(["-kernel".into(), image.into()]);
+    words.extend(["-incoming", "defer"].map(OsString::from));
+    let (extras, mut to_guest, monitor) = extras()?;
+    let running = Running::start(accelerator.arguments(), words, extras)?;
+    let archive = handover.to_owned();
+    // It ends when the guest has taken all, or is gone: then others say why.
+    std::thread::spawn(move || {
+        let _ = to_guest.write_all(&archive);
+        // Open until the guest is gone: it reads on to the end of its buffer.
+        let _ = std::io::copy(&mut to_guest, &mut std::io::sink());
+    });
+    match restore(monitor, &folder.join(STATE_FILE)) {
+        Ok(()) => Ok(running),
+        Err(error) => Err(error.context(running.complaint())),
+    }
+}
+
+fn restore(monitor: UnixStream, state: &Path) -> Result<()> {
+    let mut qmp = Qmp::greet(monitor)?;
+    qmp.prepare_migration()?;
+    qmp.migrate("migrate-incoming", state)
+}

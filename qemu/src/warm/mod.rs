@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Warm starts. A guest is booted once, loads what takes long to load, and is
+//! saved where it waits. A run then begins there: the guest is restored, is
+//! handed fresh programs and modules, and goes on with them.
+
+mod handover;
+mod machine;
+mod pool;
+mod qmp;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+
+use crate::accel::Accelerator;
+use crate::boot::COMMAND_LINE;
+use crate::cache::{Built, Cache, Owner, Stage};
+use crate::provision::Ready;
+use crate::qemu::{self, Running};
+use crate::run::Privilege;
+use crate::ui::Ui;
+pub use handover::handover;
+pub use pool::Pool;
+
+/// How the stages of snapshots are called in the cache.
+pub const PREFIX: &str = "warm-";
+/// To be counted up when the making of snapshots changes in a way that no other
+/// input shows.
+const LAYOUT: &str = "1";
+/// How many are kept of a kind: two checkouts may share a cache.
+const KEPT: usize = 2;
+
+/// What snapshots are made with.
+pub struct Snapshots<'a> {
+    /// Where they are kept.
+    pub cache: &'a Cache,
+    /// How progress is shown.
+    pub ui: &'a Ui,
+    /// Root's rights; none are needed here.
+    pub privilege: &'a Privilege,
+    /// The kernel's name in `kernels.toml`.
+    pub kernel: &'a str,
+    /// The kernel.
+    pub ready: &'a Ready,
+    /// Its stock modules.
+    pub stock_archive: &'a Path,
+    /// The program that waits.
+    pub waiter: &'a Path,
+    /// What runs the guest.
+    pub accelerator: &'a Accelerator,
+}
+
+/// A guest that was saved. Nobody removes it while this is held.
+pub struct Snapshot {
+    name: String,
+    built: Built,
+}
+
+impl Snapshots<'_> {
+    /// The snapshot of a guest that has loaded these stock modules; made if
+    /// there is none that was made from all the same.
+    pub fn ensure(&self, load: &[String]) -> Result<Snapshot> {
+        let inputs = self.inputs(load)?;
+        let kind = kind(load);
+        let key = inputs.iter().map(|(k, v)| format!("{k}={v}\n"));
+        let key = hex(&Sha256::digest(key.collect::<String>()));
+        let name = format!("{kind}{}", &key[..12]);
+        let about = match load {
+            [] => "a booted guest to start from".to_owned(),
+            _ => format!("a guest to start from, with {}", load.join(", ")),
+        };
+        let mut made = false;
+        let built = Stage {
+            cache: self.cache,
+            owner: Owner::Kernel(self.kernel),
+            name: &name,
+            about: &about,
+            inputs,
+        }
+        .ensure(self.ui, self.privilege, |work| {
+            made = true;
+            self.make(load, work)
+        })?;
+        if made {
+            self.remove_older(&kind, &name)?;
+        }
+        Ok(Snapshot { name, built })
+    }
+
+    /// Restores a guest, which goes on at once.
+    pub fn resume(&self, snapshot: &Snapshot, handover: &[u8]) -> Result<Running> {
+        machine::resume(
+            &snapshot.built.tree(),
+            &self.ready.image,
+            self.accelerator,
+            handover,
+        )
+    }
+
+    /// Removes a snapshot that turned out to be bad, unless that was done and
+    /// another was made since. Waits until nobody uses it.
+    fn discard(&self, name: &str, id: &str) -> Result<()> {
+        let _lock = self.cache.exclusive(self.ui, &self.lock_name(name))?;
+        let folder = self.cache.kernel(self.kernel).join(name);
+        if crate::cache::made(&folder).is_some_and(|made| made == id) {
+            self.privilege.remove_tree(&folder)?;
+        }
+        Ok(())
+    }
+
+    /// All that could change what is in a snapshot, or whether it can be used.
+    fn inputs(&self, load: &[String]) -> Result<Vec<(&'static str, String)>> {
+        let waiter = std::fs::read(self.waiter)
+            .with_context(|| format!("cannot read {}", self.waiter.display()))?;
+        let words = machine::words(Path::new(""), "on");
+        let words: Vec<_> = words.iter().map(|w| w.to_string_lossy()).collect();
+        Ok(vec![
+            ("layout", LAYOUT.to_owned()),
+            // Image and modules.
+            ("stock", self.ready.image_id.clone()),
+            ("load", load.join(" ")),
+            ("waiter", hex(&Sha256::digest(waiter))),
+            ("command_line", COMMAND_LINE.to_owned()),
+            ("qemu", qemu::version()?),
+            ("machine", words.join(" ")),
+            ("accelerator", self.accelerator.arguments().join(" ")),
+            ("host", self.accelerator.host()),
+        ])
+    }
+
+    /// Snapshots are large, and easily made again.
+    fn remove_older(&self, kind: &str, newest: &str) -> Result<()> {
+        let mut others: Vec<_> = all(self.cache, self.kernel)
+            .into_iter()
+            .filter(|folder| {
+                let name = folder.file_name().unwrap_or_default().to_string_lossy();
+                name.starts_with(kind) && name != newest
+            })
+            .filter_map(|folder| Some((crate::cache::made(&folder)?, folder)))
+            .collect();
+        others.sort();
+        for (_, folder) in others.iter().rev().skip(KEPT - 1) {
+            let name = folder.file_name().unwrap_or_default().to_string_lossy();
+            // Another run may use it. Then it is left to a later one.
+            if let Some(_lock) = self.cache.try_exclusive(&self.lock_name(&name))? {
+                self.privilege.remove_tree(folder)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn lock_name(&self, name: &str) -> String {
+        format!("{}.{name}", self.kernel)
+    }
+}
+
+impl Snapshot {
+    /// Names this very making of it.
+    pub fn id(&self) -> &str {
+        self.built.id()
+    }
+}
+
+/// How snapshots with these modules are called, but for the key.
+fn kind(load: &[String]) -> String {
+    let name = if load.is_empty() {
+        "plain".to_owned()
+    } else {
+        load.join("+")
+    };
+    format!("{PREFIX}{name}-")
+}
+
+/// All snapshots of a kernel.
+pub fn all(cache: &Cache, kernel: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(cache.kernel(kernel));
+    let mut found: Vec<_> = entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|e| e.file_name().to_string_lossy().starts_with(PREFIX))
+        .map(|e| e.path())
+        .collect();
+    found.sort();
+    found
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The snapshots of one run of this program, shared by the guests that it runs
+//! at once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context, Result};
+
+use super::{Snapshot, Snapshots};
+use crate::config::Suite;
+use crate::qemu::Running;
+
+/// The snapshots in use, by what they have loaded.
+pub struct Pool<'a> {
+    snapshots: Snapshots<'a>,
+    used: Mutex<HashMap<Vec<String>, Used>>,
+    failed: Mutex<Vec<Vec<String>>>,
+}
+
+struct Used {
+    snapshot: Arc<Snapshot>,
+    /// What is bad twice is not the snapshot's fault.
+    made_anew: bool,
+}
+
+/// A guest that was restored, with the snapshot that must stay until it ends.
+pub struct Resumed {
+    /// The guest.
+    pub running: Running,
+    /// Its snapshot.
+    pub snapshot: Arc<Snapshot>,
+}
+
+impl<'a> Pool<'a> {
+    /// None is made or looked for before it is wanted.
+    pub fn new(snapshots: Snapshots<'a>) -> Self {
+        Self {
+            snapshots,
+            used: Mutex::default(),
+            failed: Mutex::default(),
+        }
+    }
+
+    /// Whether there is a snapshot for this suite. If there should be one and
+    /// it cannot be made, says why: the suite can still be booted.
+    pub fn can_start(&self, suite: &Suite) -> bool {
+        let Some(load) = &suite.warm else {
+            return false;
+        };
+        if self.failed().contains(load) {
+            return false;
+        }
+        match self.get(load) {
+            Ok(_) => true,
+            Err(error) => {
+                let ui = self.snapshots.ui;
+                ui.say(format!(
+                    "no guest to start from, so all are booted: {error:#}"
+                ));
+                self.failed().push(load.clone());
+                false
+            }
+        }
+    }
+
+    fn failed(&self) -> MutexGuard<'_, Vec<Vec<String>>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The snapshot with these modules, made if need be.
+    pub fn get(&self, load: &[String]) -> Result<Arc<Snapshot>> {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = used.get(load) {
+            return Ok(known.snapshot.clone());
+        }
+        let snapshot = Arc::new(self.snapshots.ensure(load)?);
+        let entry = Used {
+            snapshot: snapshot.clone(),
+            made_anew: false,
+        };
+        used.insert(load.to_vec(), entry);
+        Ok(snapshot)
+    }
+
+    /// Restores a guest, from a new snapshot if the one there is cannot be.
+    pub fn resume(&self, load: &[String], handover: &[u8]) -> Result<Resumed> {
+        let snapshot = self.get(load)?;
+        match self.snapshots.resume(&snapshot, handover) {
+            Ok(running) => Ok(Resumed { running, snapshot }),
+            Err(error) => {
+                let snapshot = self.replace(load, snapshot, &format!("{error:#}"))?;
+                let running = self.snapshots.resume(&snapshot, handover);
+                let running = running.context("restoring a guest that was saved just now")?;
+                Ok(Resumed { running, snapshot })
+            }
+        }
+    }
+
+    /// Makes a bad snapshot anew, once, and says so.
+    pub fn replace(&self, load: &[String], bad: Arc<Snapshot>, why: &str) -> Result<Arc<Snapshot>> {
+        let bad_id = bad.id().to_owned();
+        // It is removed when nobody uses it: we must not, while we wait for that.
+        drop(bad);
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = used.get(load) {
+            if known.snapshot.id() != bad_id {
+                return Ok(known.snapshot.clone());
+            }
+            if known.made_anew {
+                anyhow::bail!("a guest that was saved just now cannot go on: {why}");
+            }
+        }
+        let ui = self.snapshots.ui;
+        ui.say(format!(
+            "the saved guest cannot go on, making it anew: {why}"
+        ));
+        if let Some(Used { snapshot, .. }) = used.remove(load) {
+            let name = snapshot.name.clone();
+            drop(snapshot);
+            self.snapshots.discard(&name, &bad_id)?;
+        }
+        let snapshot = Arc::new(self.snapshots.ensure(load)?);
+        let entry = Used {
+            snapshot: snapshot.clone(),
+            made_anew: true,
+        };
+        used.insert(load.to_vec(), entry);
+        Ok(snapshot)
+    }
+}
