@@ -12,7 +12,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::{write_atomically, Cache};
-use crate::qemu::{self, Ending, Guest, Port};
+use crate::qemu::{self, Ending, Guest, Limits, Port};
 use crate::ui::Ui;
 
 const KVM: [&str; 4] = ["-accel", "kvm", "-cpu", "host"];
@@ -68,27 +68,21 @@ impl Accelerator {
         same.then_some(known)
     }
 
-    /// What of the host a guest can see; nothing of it is seen under emulation.
+    /// What of the host a guest can see, or has measured when it was booted.
     pub fn host(&self) -> String {
-        if !self.kvm {
-            return String::new();
-        }
         let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let first = cpu.split("\n\n").next().unwrap_or_default();
-        let seen = [
-            "vendor_id",
-            "cpu family",
-            "model",
-            "stepping",
-            "microcode",
-            "flags",
-        ];
+        // An emulated CPU has features of its own, but the pace of the host's.
+        let seen: &[&str] = if self.kvm {
+            &["model name", "stepping", "microcode", "flags"]
+        } else {
+            &["model name"]
+        };
         let lines = first.lines().filter(|line| {
             let name = line.split(':').next().unwrap_or_default().trim();
             seen.contains(&name)
         });
-        let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-        lines.chain([kernel.trim()]).collect::<Vec<_>>().join("; ")
+        lines.collect::<Vec<_>>().join("; ")
     }
 
     /// QEMU's words for it.
@@ -136,8 +130,7 @@ fn try_kvm(image: &Path) -> Result<(bool, String)> {
         initramfs: None,
         command_line: "panic=-1".to_owned(),
         accelerator: &KVM,
-        limit: LIMIT,
-        silence: SILENCE,
+        limits: Limits::new(LIMIT, SILENCE),
     };
     let (mut console, mut complaint) = (Vec::new(), Vec::new());
     let ending = guest.run(|port, bytes| match port {

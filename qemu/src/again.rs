@@ -3,7 +3,6 @@
 //! The cold boot of a guest, and what is left to boot it again by hand.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -11,7 +10,7 @@ use crate::accel::Accelerator;
 use crate::build;
 use crate::config::Suite;
 use crate::provision::quote;
-use crate::qemu::Guest;
+use crate::qemu::{Ending, Guest, Limits, Port};
 
 const INITRAMFS: &str = "initramfs.cpio";
 /// The script that boots it again.
@@ -31,24 +30,23 @@ pub struct Again<'a> {
     pub command_line: String,
     /// Where it is run.
     pub folder: &'a Path,
-    /// The longest it may run.
-    pub limit: Duration,
-    /// The longest it may say nothing.
-    pub silence: Duration,
+    /// What ends it if it hangs.
+    pub limits: Limits,
 }
 
 impl Again<'_> {
-    fn initramfs(&self) -> PathBuf {
+    /// What the guest is booted with.
+    pub fn initramfs(&self) -> PathBuf {
         self.folder.join(INITRAMFS)
     }
 
-    /// Writes what the guest is booted with.
+    /// Writes it.
     pub fn write_initramfs(&self) -> Result<()> {
         self.guest.write_initramfs(&self.initramfs(), self.suite)
     }
 
     /// Boots it, the initramfs being written.
-    pub fn run(&self, said: impl FnMut(crate::qemu::Port, &[u8])) -> Result<crate::qemu::Ending> {
+    pub fn run(&self, said: impl FnMut(Port, &[u8])) -> Result<Ending> {
         self.guest(&self.initramfs()).run(said)
     }
 
@@ -58,8 +56,7 @@ impl Again<'_> {
             initramfs: Some(initramfs),
             command_line: self.command_line.clone(),
             accelerator: self.accelerator.arguments(),
-            limit: self.limit,
-            silence: self.silence,
+            limits: self.limits,
         }
     }
 

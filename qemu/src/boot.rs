@@ -15,14 +15,18 @@ use crate::again::{self, Again};
 use crate::build;
 use crate::cache::{Cache, LockGuard};
 use crate::config::Suite;
+use crate::interrupt::HalfDone;
 use crate::judge::{judge, saved, Evidence, Verdict};
-use crate::qemu::{Ending, Port};
+use crate::qemu::{Ending, Limits, Port};
 use crate::stamps::Stamps;
 use crate::ui::{Activity, Ui};
 use crate::warm::{handover, Pool};
 
 /// Whatever goes wrong ends the boot at once, as a failure.
 pub const COMMAND_LINE: &str = "oops=panic panic_on_warn=1 panic=-1";
+
+/// A restored guest has only to go on: this is for a host that is very busy.
+const FIRST_WORD: Duration = Duration::from_secs(60);
 
 /// In the folder of a run: how many seconds it took.
 const TOOK: &str = "took";
@@ -157,6 +161,7 @@ impl Booter<'_> {
 
     fn run_cold(&self, boot: &Boot, folder: &Path, activity: &Activity) -> Result<(Ending, Logs)> {
         let again = self.again(boot, folder);
+        let _half_done = HalfDone::new(&again.initramfs());
         again.write_initramfs()?;
         let mut logs = Logs::create(folder)?;
         let ending = again.run(|port, bytes| logs.hear(port, bytes, boot.live, activity))?;
@@ -172,14 +177,17 @@ impl Booter<'_> {
         activity: &Activity,
     ) -> Result<(Ending, Logs)> {
         let handover = handover(self.guest, boot.suite, &boot.guest_words())?;
-        let (limit, silence) = self.limits(boot);
+        let limits = Limits {
+            first_word: FIRST_WORD,
+            ..self.limits(boot)
+        };
         let mut tried = false;
         loop {
             let mut logs = Logs::create(folder)?;
             let resumed = pool.resume(load, &handover)?;
             let mut spoke = false;
-            let ending = resumed.running.listen(limit, silence, |port, bytes| {
-                spoke |= port != Port::Qemu;
+            let ending = resumed.running.listen(limits, |port, bytes| {
+                spoke |= port == Port::Ktap;
                 logs.hear(port, bytes, boot.live, activity);
                 Ok(())
             })?;
@@ -188,13 +196,12 @@ impl Booter<'_> {
             }
             tried = true;
             let complaint = logs.text(Port::Qemu);
-            let why = format!("it never spoke; {ending} {}", complaint.trim());
+            let why = format!("nothing of its tests came; {ending} {}", complaint.trim());
             drop(pool.replace(load, resumed.snapshot, why.trim())?);
         }
     }
 
     fn again<'b>(&'b self, boot: &'b Boot, folder: &'b Path) -> Again<'b> {
-        let (limit, silence) = self.limits(boot);
         Again {
             image: self.image,
             guest: self.guest,
@@ -202,16 +209,14 @@ impl Booter<'_> {
             accelerator: self.accelerator,
             command_line: format!("{COMMAND_LINE} {}", boot.guest_words()),
             folder,
-            limit,
-            silence,
+            limits: self.limits(boot),
         }
     }
 
-    /// The longest that a guest may run, and that it may say nothing.
-    fn limits(&self, boot: &Boot) -> (Duration, Duration) {
+    fn limits(&self, boot: &Boot) -> Limits {
         match self.limit {
-            Some(limit) => (limit, limit),
-            None => (
+            Some(limit) => Limits::new(limit, limit),
+            None => Limits::new(
                 Duration::from_secs(boot.suite.limit_seconds),
                 Duration::from_secs(boot.suite.silence_seconds),
             ),

@@ -16,6 +16,7 @@ mod demo;
 mod filter;
 mod fleet;
 mod host;
+mod interrupt;
 mod jobs;
 mod judge;
 mod kernels;
@@ -27,6 +28,7 @@ mod prune;
 mod qemu;
 mod report;
 mod run;
+mod selfcheck;
 mod stamps;
 mod tally;
 mod test;
@@ -285,6 +287,7 @@ fn run_command(cli: Cli) -> Result<ExitCode> {
     if let Command::Judge { folder } = &cli.command {
         return judge_again(folder);
     }
+    interrupt::install()?;
     let context = Context::new(cli.options)?;
     match cli.command {
         Command::Provision => {

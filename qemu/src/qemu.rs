@@ -10,6 +10,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::io::Read;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{channel, Receiver, RecvTimeoutError, Sender};
@@ -41,6 +42,28 @@ pub const SERIAL_PORTS: [Port; 3] = [Port::Console, Port::Ktap, Port::Output];
 /// The first file descriptor that QEMU gets from us.
 const FIRST_FD: i32 = 3;
 
+/// What ends a guest that hangs.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The longest it may run.
+    pub whole: Duration,
+    /// The longest it may say nothing.
+    pub silence: Duration,
+    /// The longest until its first word.
+    pub first_word: Duration,
+}
+
+impl Limits {
+    /// Those for a guest that is booted.
+    pub fn new(whole: Duration, silence: Duration) -> Self {
+        Self {
+            whole,
+            silence,
+            first_word: silence,
+        }
+    }
+}
+
 /// A guest to be run.
 #[derive(Debug)]
 pub struct Guest<'a> {
@@ -52,10 +75,8 @@ pub struct Guest<'a> {
     pub command_line: String,
     /// Words for `-accel` and `-cpu`.
     pub accelerator: &'a [&'a str],
-    /// The longest it may run.
-    pub limit: Duration,
-    /// The longest it may say nothing.
-    pub silence: Duration,
+    /// What ends it if it hangs.
+    pub limits: Limits,
 }
 
 /// How a run ended.
@@ -96,7 +117,7 @@ impl Guest<'_> {
         words.extend(["-m".into(), MEMORY.into()]);
         words.extend(self.boot_words());
         let running = Running::start(self.accelerator, words, Vec::new())?;
-        running.listen(self.limit, self.silence, |port, bytes| {
+        running.listen(self.limits, |port, bytes| {
             said(port, bytes);
             Ok(())
         })
@@ -192,7 +213,10 @@ impl Running {
         command
             .fd_mappings(ends)
             .context("file descriptors of QEMU")?;
+        // Not in our group: on Ctrl-C it is for us to end it, so that it does
+        // not look as if it had ended by itself.
         let mut child = command
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -230,16 +254,16 @@ impl Running {
     /// Hears what is said until the end. An error of `said` ends it, too.
     pub fn listen(
         mut self,
-        limit: Duration,
-        silence: Duration,
+        limits: Limits,
         mut said: impl FnMut(Port, &[u8]) -> Result<()>,
     ) -> Result<Ending> {
         let started = Instant::now();
         let mut last_word = started;
+        let mut silence = limits.first_word;
         let mut open = SERIAL_PORTS.len() + 1;
         let mut stopped = None;
         while open > 0 {
-            let over_at = started + limit;
+            let over_at = started + limits.whole;
             let until = over_at.min(last_word + silence);
             let event = match stopped {
                 // It was killed: what it said before is still to be read.
@@ -255,12 +279,13 @@ impl Running {
             match event {
                 Ok(Event::Said(port, bytes)) => {
                     last_word = Instant::now();
+                    silence = limits.silence;
                     said(port, &bytes)?;
                 }
                 Ok(Event::Closed) => open -= 1,
                 Err(RecvTimeoutError::Timeout) => {
                     stopped = Some(if Instant::now() >= over_at {
-                        Ending::OverTime(limit)
+                        Ending::OverTime(limits.whole)
                     } else {
                         Ending::Silent(silence)
                     });

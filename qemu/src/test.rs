@@ -12,14 +12,16 @@ use crate::filter::Filter;
 use crate::host::Host;
 use crate::matrix::{self, Row};
 use crate::report::Recorder;
+use crate::selfcheck;
 use crate::tally::Outcome;
 use crate::{Context, Guests};
 
 /// The groups that are of no kernel.
-const ON_HOST: [(&str, &str); 3] = [
+const ON_HOST: [(&str, &str); 4] = [
     ("host-tests", "cargo test, the whole workspace"),
     ("rustfmt", "cargo fmt --check"),
     ("clippy", "cargo clippy, warnings denied"),
+    selfcheck::GROUP,
 ];
 
 /// Prints what could be run: the groups, and the cases of the suites.
@@ -93,6 +95,22 @@ fn run_all(
 }
 
 fn run_on_host(
+    context: &Context,
+    wanted: &[&str],
+    report: &mut impl FnMut(&str, &Outcome),
+) -> Result<()> {
+    let (harness, on_host): (Vec<_>, Vec<_>) =
+        wanted.iter().partition(|name| **name == selfcheck::GROUP.0);
+    if !on_host.is_empty() {
+        run_cargo(context, &on_host, report)?;
+    }
+    for group in harness {
+        report(group, &timed(|| selfcheck::check(context))?);
+    }
+    Ok(())
+}
+
+fn run_cargo(
     context: &Context,
     wanted: &[&str],
     report: &mut impl FnMut(&str, &Outcome),

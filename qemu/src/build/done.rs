@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 use crate::cache::write_atomically;
 
-/// The record of a build that is complete.
+/// The record of files that are complete.
 pub struct Done {
     path: PathBuf,
 }
@@ -22,7 +22,7 @@ impl Done {
     }
 
     /// Whether these products were made from just that, and are untouched since.
-    pub fn is(&self, made_from: &[String], products: &[&PathBuf]) -> bool {
+    pub fn is(&self, made_from: &[String], products: &[PathBuf]) -> bool {
         let now = text(made_from, products);
         now.is_ok_and(|now| std::fs::read_to_string(&self.path).is_ok_and(|old| old == now))
     }
@@ -38,12 +38,12 @@ impl Done {
     }
 
     /// Notes that the products are complete.
-    pub fn write(&self, made_from: &[String], products: &[&PathBuf]) -> Result<()> {
+    pub fn write(&self, made_from: &[String], products: &[PathBuf]) -> Result<()> {
         write_atomically(&self.path, &text(made_from, products)?)
     }
 }
 
-fn text(made_from: &[String], products: &[&PathBuf]) -> Result<String> {
+fn text(made_from: &[String], products: &[PathBuf]) -> Result<String> {
     let mut lines = made_from.to_vec();
     for product in products {
         lines.push(identity(product)?);
@@ -56,7 +56,7 @@ fn identity(path: &Path) -> Result<String> {
     let known = std::fs::metadata(path).with_context(|| format!("no {}", path.display()))?;
     Ok(format!(
         "{} {} {} {}.{:09}",
-        path.display(),
+        path.file_name().unwrap_or_default().to_string_lossy(),
         known.ino(),
         known.len(),
         known.mtime(),
@@ -73,7 +73,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let product = folder.path().join("a.ko");
         std::fs::write(&product, "1").expect("a file");
-        let products = [&product];
+        let products = [product.clone()];
         let from = ["object 1".to_owned(), "sources".to_owned()];
         let done = Done::new(folder.path().join("a.done"));
         assert!(!done.is(&from, &products));

@@ -27,6 +27,7 @@ use crate::cpio::Archive;
 use crate::provision::Ready;
 use crate::run::Privilege;
 use crate::ui::Ui;
+pub use done::Done;
 
 /// Where the guest finds our modules.
 const MODULES: &str = "modules";

@@ -65,9 +65,8 @@ pub struct Built {
 }
 
 impl Built {
-    fn all(&self) -> Vec<&PathBuf> {
-        let unsigned = self.whole.iter().chain(&self.stripped);
-        unsigned.chain(&self.signed).collect()
+    fn all(&self) -> Vec<PathBuf> {
+        [&self.whole[..], &self.stripped, &self.signed].concat()
     }
 }
 

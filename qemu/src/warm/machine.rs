@@ -21,9 +21,11 @@ use super::qmp::Qmp;
 use super::Snapshots;
 use crate::accel::Accelerator;
 use crate::boot::COMMAND_LINE;
+use crate::build::Done;
 use crate::cache::Work;
 use crate::cpio::Archive;
-use crate::qemu::{self, Extra, Guest, Port, Running, MEMORY};
+use crate::interrupt::HalfDone;
+use crate::qemu::{self, Extra, Guest, Limits, Port, Running, MEMORY};
 
 /// What the guest says when it can be saved.
 const WAITING: &str = "# rdna1 waiting";
@@ -33,6 +35,8 @@ const SILENCE: Duration = Duration::from_secs(300);
 
 const MEMORY_FILE: &str = "memory";
 const STATE_FILE: &str = "state";
+/// How these two were when they were written.
+const SEAL: &str = "seal";
 /// What the kernel said until it was saved.
 const CONSOLE_FILE: &str = "console.log";
 
@@ -78,6 +82,7 @@ fn extras() -> Result<(Vec<Extra<'static>>, UnixStream, UnixStream)> {
 impl Snapshots<'_> {
     /// Boots a guest until it waits, and saves it.
     pub(super) fn make(&self, load: &[String], work: &Work) -> Result<String> {
+        let _half_done = HalfDone::new(work.tree.parent().unwrap_or(&work.tree));
         let initramfs = work.tree.join("initramfs.cpio");
         self.write_initramfs(&initramfs)
             .with_context(|| format!("cannot write {}", initramfs.display()))?;
@@ -86,8 +91,7 @@ impl Snapshots<'_> {
             initramfs: Some(&initramfs),
             command_line: format!("{COMMAND_LINE} rdna1.load={}", load.join(",")),
             accelerator: self.accelerator.arguments(),
-            limit: LIMIT,
-            silence: SILENCE,
+            limits: Limits::new(LIMIT, SILENCE),
         };
         let mut words = words(&work.tree, "on");
         words.extend(guest.boot_words());
@@ -99,7 +103,7 @@ impl Snapshots<'_> {
         let mut console = BufWriter::new(File::create(work.tree.join(CONSOLE_FILE))?);
         let mut ktap = String::new();
         let mut saved = false;
-        let ending = running.listen(LIMIT, SILENCE, |port, bytes| {
+        let ending = running.listen(guest.limits, |port, bytes| {
             let text = String::from_utf8_lossy(bytes);
             match port {
                 Port::Console => {
@@ -134,6 +138,7 @@ impl Snapshots<'_> {
             file.sync_all()
                 .with_context(|| format!("cannot write {name} to the disk"))?;
         }
+        seal(&work.tree)?;
         Ok(String::new())
     }
 
@@ -148,6 +153,18 @@ impl Snapshots<'_> {
         archive.finish()?;
         Ok(())
     }
+}
+
+/// Notes how the files are that a guest is restored from.
+fn seal(folder: &Path) -> Result<()> {
+    let files = [MEMORY_FILE, STATE_FILE].map(|name| folder.join(name));
+    Done::new(folder.join(SEAL)).write(&[], &files)
+}
+
+/// Whether the files are as they were written.
+pub fn is_sealed(folder: &Path) -> bool {
+    let files = [MEMORY_FILE, STATE_FILE].map(|name| folder.join(name));
+    Done::new(folder.join(SEAL)).is(&[], &files)
 }
 
 /// Saves the state of the devices. The memory is in its file already.

@@ -62,6 +62,20 @@ impl Snapshots<'_> {
     /// The snapshot of a guest that has loaded these stock modules; made if
     /// there is none that was made from all the same.
     pub fn ensure(&self, load: &[String]) -> Result<Snapshot> {
+        let snapshot = self.ensure_some(load)?;
+        if machine::is_sealed(&snapshot.built.tree()) {
+            return Ok(snapshot);
+        }
+        self.ui
+            .say("the files of the saved guest were changed: making it anew");
+        let Snapshot { name, built } = snapshot;
+        let id = built.id().to_owned();
+        drop(built);
+        self.discard(&name, &id)?;
+        self.ensure_some(load)
+    }
+
+    fn ensure_some(&self, load: &[String]) -> Result<Snapshot> {
         let inputs = self.inputs(load)?;
         let kind = kind(load);
         let key = inputs.iter().map(|(k, v)| format!("{k}={v}\n"));

@@ -1,0 +1,138 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# check-harness.sh HARNESS REPO CACHE KERNEL: what the harness promises of saved
+# guests and of interrupts. Works in a cache of its own, which borrows all that takes
+# long to make from CACHE, so that no other run is disturbed.
+set -eu
+
+[ $# -eq 4 ] || {
+	echo "usage: $0 HARNESS REPO CACHE KERNEL" >&2
+	exit 2
+}
+harness=$1 repo=$2 real=$3 kernel=$4
+case=$kernel:tree/no-card
+
+work=$(mktemp -d "$real/check-harness.XXXXXX")
+RDNA1_CACHE=$work
+export RDNA1_CACHE
+pid=
+trap '[ -z "$pid" ] || kill -s KILL "$pid" 2> /dev/null || :; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM HUP
+
+for folder in "$real"/kernels/* "$real"/roots/*; do
+	[ -d "$folder" ] || continue
+	borrowed=$work${folder#"$real"}
+	mkdir -p "$borrowed/logs"
+	for stage in "$folder"/*; do
+		case ${stage##*/} in
+		warm-* | logs | *.partial | *.old) ;;
+		*) ln -s "$stage" "$borrowed/" ;;
+		esac
+	done
+done
+cp "$real/accelerator.toml" "$work" 2> /dev/null || :
+
+fail() {
+	echo "check-harness: $*"
+	sed 's/^/  | /' "$work/out"
+	exit 1
+}
+
+# run [OPTIONS]: the case passes.
+run() {
+	"$harness" --repo "$repo" test --filter "$case" "$@" > "$work/out" 2>&1 ||
+		fail "the case does not pass ($*)"
+}
+
+says() {
+	grep -q "$1" "$work/out" || fail "expected the harness to say: $1"
+}
+
+says_not() {
+	! grep -q "$1" "$work/out" || fail "expected the harness not to say: $1"
+}
+
+# until CONDITION...: waits for something that is on its way.
+until_true() {
+	tries=600
+	until "$@"; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || fail "waited for nothing: $*"
+		sleep 0.1
+	done
+}
+
+any_file() {
+	for file in $1; do
+		[ ! -e "$file" ] || return 0
+	done
+	return 1
+}
+
+# Nobody has our folder in its command line, but for this script's own programs.
+printf %s "$work/" > "$work/pattern"
+nobody_left() {
+	! (cd "$work" && grep -qsFf pattern /proc/[0-9]*/cmdline)
+}
+
+# interrupted TARGET OPTIONS...: is interrupted when QEMU runs, and leaves
+# nothing; TARGET is - for the process group, or nothing for the harness alone.
+interrupted() {
+	target=$1 sign=$2
+	shift 2
+	setsid "$harness" --repo "$repo" test --filter "$case" "$@" > "$work/out" 2>&1 &
+	pid=$!
+	until_true any_file "$work/kernels/*/warm-*.partial/tree/console.log"
+	! nobody_left || fail "expected a QEMU that works in $work"
+	kill -s INT -- "$target$pid"
+	status=0
+	wait "$pid" || status=$?
+	pid=
+	[ $status -eq 130 ] || fail "interrupted ($sign), it ended with $status"
+	until_true nobody_left
+	! any_file "$work/kernels/*/warm-*" || fail "interrupted ($sign), it left a snapshot"
+}
+
+echo "interrupted while a guest is being saved"
+interrupted - "its process group"
+interrupted '' "it alone"
+
+echo "the first run saves a guest, the second starts from it"
+run
+says 'a booted guest to start from: done'
+run
+says_not 'a booted guest to start from'
+
+echo "a guest that cannot be restored is made anew, and that is said"
+for state in "$work"/kernels/*/warm-plain-*/tree/state; do
+	cp -p "$state" "$work/state"
+	printf garbage | dd of="$state" bs=1 conv=notrunc 2> /dev/null
+	touch -r "$work/state" "$state"
+done
+run
+says 'cannot go on, making it anew'
+
+echo "so is one whose files were touched"
+for state in "$work"/kernels/*/warm-plain-*/tree/state; do
+	truncate -s 1000 "$state"
+done
+run
+says 'were changed: making it anew'
+
+echo "two runs at once"
+"$harness" --repo "$repo" test --filter "$case" > "$work/out-other" 2>&1 &
+other=$!
+run
+wait "$other" || {
+	cp "$work/out-other" "$work/out"
+	fail "the other of two runs does not pass"
+}
+
+echo "what was kept boots again by hand"
+run --keep
+[ -x "$work/runs/$case/again.sh" ] || fail "no script to boot it again"
+"$work/runs/$case/again.sh" < /dev/null > "$work/out" 2>&1 || fail "it does not boot by hand"
+grep -q '^# rdna1 verdict: pass' "$work/runs/$case/ktap.again" || fail "it did not pass by hand"
+run
+[ ! -e "$work/runs/$case/again.sh" ] || fail "the script was left by a run that passed"
