@@ -53,6 +53,13 @@ impl Cache {
         Ok(Self { root })
     }
 
+    /// The one in this folder.
+    #[cfg(test)]
+    pub fn at(root: &Path) -> Self {
+        let root = root.to_owned();
+        Self { root }
+    }
+
     /// Where it is.
     pub fn root(&self) -> &Path {
         &self.root

@@ -5,6 +5,7 @@
 
 mod accel;
 mod again;
+mod bench;
 mod boot;
 mod build;
 mod cache;
@@ -149,6 +150,14 @@ enum Command {
         /// A folder below `runs` in the cache
         #[arg(value_name = "FOLDER")]
         folder: PathBuf,
+    },
+    /// Time one case, warm and cold
+    BenchStart {
+        /// SUITE/CASE
+        case: String,
+        /// How often
+        #[arg(long, value_name = "N", default_value = "5", value_parser = at_least_one)]
+        runs: usize,
     },
     /// Show what was resolved
     Resolved,
@@ -329,6 +338,7 @@ fn run_command(cli: Cli) -> Result<ExitCode> {
             guests,
             ..
         } => return test::run(&context, &guests, filter.as_deref(), report.as_deref()),
+        Command::BenchStart { case, runs } => bench::run(&context, &case, runs)?,
         Command::Prune { yes } => prune::run(&context, yes)?,
         Command::Judge { folder } => return judge_again(&folder),
         Command::Resolved => {

@@ -9,6 +9,7 @@ use anyhow::Result;
 use crate::cache::{Cache, Owner, KERNELS, ROOTS};
 use crate::kernels;
 use crate::run;
+use crate::warm;
 use crate::Context;
 
 /// In a target folder that the Makefile made: whose it is.
@@ -19,21 +20,28 @@ pub fn run(context: &Context, yes: bool) -> Result<()> {
     let cache = &context.cache;
     println!("cache: {}", cache.root().display());
     let mut useless = Vec::new();
-    let mut show = |folder: PathBuf, named: bool| {
-        let remark = if named { "" } else { "  not in kernels.toml" };
+    // What is of no use is shown with the reason.
+    let mut show = |folder: PathBuf, why: Option<&str>| {
+        let remark = why.map(|why| format!("  {why}")).unwrap_or_default();
         let shown = folder.strip_prefix(cache.root()).unwrap_or(&folder);
         println!("{:>7}  {}{remark}", size(&folder), shown.display());
-        if !named {
+        if why.is_some() {
             useless.push(folder);
         }
     };
+    let unnamed = |named: bool| (!named).then_some("not in kernels.toml");
     for name in cache.held(ROOTS) {
         let named = context.kernels.root_names().any(|n| n == name);
-        show(cache.home(Owner::Root(&name)), named);
+        show(cache.home(Owner::Root(&name)), unnamed(named));
     }
     for name in cache.held(KERNELS) {
         let named = context.kernels.names().any(|n| n == name);
-        show(cache.home(Owner::Kernel(&name)), named);
+        show(cache.home(Owner::Kernel(&name)), unnamed(named));
+        // Those of a kernel that is not named go with it.
+        let saved = warm::newest_of_kind(cache, &name);
+        for (snapshot, is_newest) in saved.into_iter().filter(|_| named) {
+            show(snapshot, (!is_newest).then_some("an older saved guest"));
+        }
     }
     for (folder, checkout) in targets(cache) {
         let name = folder.file_name().unwrap_or_default().to_string_lossy();

@@ -201,6 +201,60 @@ pub fn all(cache: &Cache, kernel: &str) -> Vec<PathBuf> {
     found
 }
 
+/// All snapshots of a kernel, and whether each is the newest of its kind. One
+/// whose making was interrupted never is.
+pub fn newest_of_kind(cache: &Cache, kernel: &str) -> Vec<(PathBuf, bool)> {
+    let kind_of = |folder: &Path| {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        let kind = name.rsplit_once('-').map(|(kind, _)| kind.to_owned());
+        kind.unwrap_or_default()
+    };
+    let found = all(cache, kernel);
+    let is_newest = |folder: &PathBuf| {
+        let made = crate::cache::made(folder);
+        let alike = found.iter().filter(|f| kind_of(f) == kind_of(folder));
+        made.is_some() && alike.map(|f| crate::cache::made(f)).max() == Some(made)
+    };
+    let rows = found.iter().map(|f| (f.clone(), is_newest(f)));
+    rows.collect()
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_each_kind_one_is_the_newest() {
+        let root = tempfile::tempdir().expect("a folder");
+        let cache = Cache::at(root.path());
+        for (name, made) in [
+            ("warm-plain-aaa", Some("2")),
+            ("warm-plain-bbb", Some("1")),
+            ("warm-plain-ccc.partial", None),
+            ("warm-amdgpu-aaa", Some("1")),
+            ("stock", Some("9")),
+        ] {
+            let folder = cache.kernel("k").join(name);
+            std::fs::create_dir_all(&folder).expect("a folder");
+            if let Some(made) = made {
+                let stamp = format!("made = \"{made}\"\n[inputs]\n");
+                std::fs::write(folder.join("stamp.toml"), stamp).expect("a stamp");
+            }
+        }
+        let newest = newest_of_kind(&cache, "k").into_iter();
+        let seen: Vec<_> = newest
+            .map(|(f, newest)| (f.file_name().unwrap_or_default().to_owned(), newest))
+            .collect();
+        let expected = [
+            ("warm-amdgpu-aaa", true),
+            ("warm-plain-aaa", true),
+            ("warm-plain-bbb", false),
+            ("warm-plain-ccc.partial", false),
+        ];
+        assert_eq!(seen, expected.map(|(name, newest)| (name.into(), newest)));
+    }
 }
