@@ -51,8 +51,8 @@ GUESTS   = $(if $(COLD),--cold) $(if $(KEEP),--keep) $(if $(JOBS),--jobs '$(JOBS
 STAGE := $(DESTDIR)$(INSTALL_MOD_PATH)
 SUDO  ?= $(if $(STAGE),,$(if $(filter 0,$(shell id -u)),,sudo))
 
-.PHONY: module demo test list bench-start provision resolved prune metadata install uninstall clean clippy \
-	harness preflight help
+.PHONY: module demo test list shell bench-start provision resolved prune metadata install \
+	uninstall clean clippy harness preflight help
 .DEFAULT_GOAL := module
 MAKEFLAGS += --no-builtin-rules
 
@@ -84,6 +84,9 @@ test: harness
 
 list: harness
 	@$(RUN) test --list $(if $(FILTER),--filter '$(FILTER)')
+
+shell: harness
+	@$(RUN) shell $(if $(COLD),--cold) $(if $(TIMEOUT),--timeout '$(TIMEOUT)')
 
 bench-start: harness
 	@$(RUN) bench-start '$(or $(CASE),stock/no-card)'
@@ -121,13 +124,14 @@ help:
 	@echo '                    FILTER=glob    only groups of that name, or SUITE/CASE;'
 	@echo '                                   KERNEL: before either picks kernels'
 	@echo '                    KERNEL=name    only that kernel of qemu/kernels.toml; so for'
-	@echo '                                   demo, bench-start, provision and resolved'
+	@echo '                                   demo, shell, bench-start, provision and resolved'
 	@echo '                    REPORT=folder  put the report (HTML, JUnit, JSON) there, too'
 	@echo '                    JOBS=n         so many guests at once; default: the cores'
 	@echo '                    KEEP=1         keep what guests were booted with, and a script'
 	@echo '                                   that boots them again'
 	@echo '                    TIMEOUT=s      the longest a guest may run'
 	@echo '                    COLD=1         boot each guest; so for demo'
+	@echo 'make shell        a prompt in a guest, with amdgpu, a virtual card and the module'
 	@echo 'make list         show what FILTER can pick'
 	@echo 'make bench-start  time a case (CASE=SUITE/CASE) from the start of make, warm and cold'
 	@echo 'make provision    only fetch and prepare what demo and test need'

@@ -217,7 +217,7 @@ impl Booter<'_> {
         match self.limit {
             Some(limit) => Limits::new(limit, limit),
             None => Limits::new(
-                Duration::from_secs(boot.suite.limit_seconds),
+                boot.suite.limit(),
                 Duration::from_secs(boot.suite.silence_seconds),
             ),
         }

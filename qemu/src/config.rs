@@ -3,6 +3,7 @@
 //! `suites.toml`: what is booted.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{bail, Context, Result};
 use serde::Deserialize;
@@ -61,6 +62,11 @@ impl Suite {
             );
         }
         Ok(())
+    }
+
+    /// The longest its guest may run.
+    pub fn limit(&self) -> Duration {
+        Duration::from_secs(self.limit_seconds)
     }
 
     /// The name the guest knows it by.

@@ -45,6 +45,7 @@ pub fn install() -> Result<()> {
             // Held to the end: nothing new is begun.
             let paths = half_done();
             paths.iter().for_each(|path| remove(path));
+            crate::terminal::restore();
             // It ends us. If it cannot, so be it.
             let _ = emulate_default_handler(signal);
             std::process::exit(128 + signal);

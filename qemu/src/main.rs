@@ -30,8 +30,10 @@ mod qemu;
 mod report;
 mod run;
 mod selfcheck;
+mod shell;
 mod stamps;
 mod tally;
+mod terminal;
 mod test;
 mod ui;
 mod warm;
@@ -151,6 +153,11 @@ enum Command {
         #[arg(value_name = "FOLDER")]
         folder: PathBuf,
     },
+    /// Start a guest with the module and a card, and a prompt in it
+    Shell {
+        #[command(flatten)]
+        guests: Guests,
+    },
     /// Time one case, warm and cold
     BenchStart {
         /// SUITE/CASE
@@ -207,9 +214,8 @@ impl Context {
         }
     }
 
-    /// All that building for a kernel and booting it needs.
-    fn provision(&self, kernel: &Kernel) -> Result<Ready> {
-        provision::provision(&Provision {
+    fn provisioning<'a>(&'a self, kernel: &'a Kernel) -> Provision<'a> {
+        Provision {
             cache: &self.cache,
             ui: &self.ui,
             privilege: &self.privilege,
@@ -218,7 +224,12 @@ impl Context {
             kernel,
             allow_expired: self.options.allow_expired_release,
             update: self.options.update,
-        })
+        }
+    }
+
+    /// All that building for a kernel and booting it needs.
+    fn provision(&self, kernel: &Kernel) -> Result<Ready> {
+        provision::provision(&self.provisioning(kernel))
     }
 
     /// The saved guests of a kernel; none of one without stock modules, which
@@ -338,6 +349,7 @@ fn run_command(cli: Cli) -> Result<ExitCode> {
             guests,
             ..
         } => return test::run(&context, &guests, filter.as_deref(), report.as_deref()),
+        Command::Shell { guests } => return shell::run(&context, &guests),
         Command::BenchStart { case, runs } => bench::run(&context, &case, runs)?,
         Command::Prune { yes } => prune::run(&context, yes)?,
         Command::Judge { folder } => return judge_again(&folder),

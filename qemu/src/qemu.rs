@@ -1,25 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! One run of QEMU: the serial ports are read as they speak, and a watchdog
+//! QEMU and its words: the serial ports are read as they speak, and a watchdog
 //! outside the guest ends what hangs.
 //!
 //! QEMU is given open sockets, so that no run leaves one behind, however it
 //! ends, and no two are in each other's way.
 
+mod running;
+
 use std::ffi::OsString;
 use std::fmt;
-use std::io::Read;
-use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{channel, Receiver, RecvTimeoutError, Sender};
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use command_fds::{CommandFdExt, FdMapping};
 
 use crate::run;
+pub use running::{Extra, Running};
 
 const PROGRAM: &str = "qemu-system-x86_64";
 
@@ -35,12 +33,6 @@ pub enum Port {
     /// QEMU's own messages.
     Qemu,
 }
-
-/// The guest's serial ports, in their order.
-pub const SERIAL_PORTS: [Port; 3] = [Port::Console, Port::Ktap, Port::Output];
-
-/// The first file descriptor that QEMU gets from us.
-const FIRST_FD: i32 = 3;
 
 /// What ends a guest that hangs.
 #[derive(Clone, Copy, Debug)]
@@ -113,14 +105,18 @@ impl Guest<'_> {
     /// Runs the guest to its end. Call it from a thread that lives as long:
     /// QEMU is killed when that thread ends.
     pub fn run(&self, mut said: impl FnMut(Port, &[u8])) -> Result<Ending> {
-        let mut words = machine();
-        words.extend(["-m".into(), MEMORY.into()]);
-        words.extend(self.boot_words());
-        let running = Running::start(self.accelerator, words, Vec::new())?;
-        running.listen(self.limits, |port, bytes| {
+        self.start()?.listen(self.limits, |port, bytes| {
             said(port, bytes);
             Ok(())
         })
+    }
+
+    /// Boots it.
+    pub fn start(&self) -> Result<Running> {
+        let mut words = machine();
+        words.extend(["-m".into(), MEMORY.into()]);
+        words.extend(self.boot_words());
+        Running::start(self.accelerator, words, Vec::new())
     }
 
     /// QEMU's words for what is booted.
@@ -155,166 +151,4 @@ pub const MEMORY: &str = "1024";
 pub fn machine() -> Vec<OsString> {
     let words = "-machine q35 -smp 1 -nodefaults -no-user-config -no-reboot -display none";
     words.split(' ').map(OsString::from).collect()
-}
-
-/// A socket that QEMU gets beside the serial ports.
-pub struct Extra<'a> {
-    /// The name of its chardev.
-    pub name: &'a str,
-    /// QEMU's words for what speaks there.
-    pub device: &'a [&'a str],
-    /// QEMU's end of it.
-    pub socket: UnixStream,
-}
-
-enum Event {
-    Said(Port, Vec<u8>),
-    Closed,
-}
-
-/// A QEMU that runs. It is killed when this is dropped.
-pub struct Running {
-    child: Child,
-    heard: Receiver<Event>,
-}
-
-impl Running {
-    /// Starts QEMU with the guest's serial ports, and what else it is to have.
-    pub fn start(
-        accelerator: &[&str],
-        words: Vec<OsString>,
-        extras: Vec<Extra<'_>>,
-    ) -> Result<Self> {
-        let mut command = run::dying_with_us(PROGRAM);
-        command.args(words).args(accelerator);
-        let mut ends = Vec::new();
-        let mut give = |command: &mut Command, name: &str, socket: UnixStream| {
-            let child_fd = FIRST_FD + ends.len() as i32;
-            let chardev = format!("socket,id={name},fd={child_fd}");
-            command.args(["-chardev", &chardev]);
-            ends.push(FdMapping {
-                parent_fd: socket.into(),
-                child_fd,
-            });
-        };
-        let (events, heard) = channel();
-        let mut ours = Vec::new();
-        for (number, port) in SERIAL_PORTS.into_iter().enumerate() {
-            let (end, theirs) = UnixStream::pair().context("cannot make a socket")?;
-            let name = format!("port{number}");
-            give(&mut command, &name, theirs);
-            command.args(["-serial", &format!("chardev:{name}")]);
-            ours.push((port, end));
-        }
-        for extra in extras {
-            give(&mut command, extra.name, extra.socket);
-            command.args(extra.device);
-        }
-        command
-            .fd_mappings(ends)
-            .context("file descriptors of QEMU")?;
-        // Not in our group: on Ctrl-C it is for us to end it, so that it does
-        // not look as if it had ended by itself.
-        let mut child = command
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .context("cannot start setpriv (Debian: util-linux)")?;
-        // With it go our copies of QEMU's ends: when QEMU ends, the ports close.
-        drop(command);
-
-        for (port, end) in ours {
-            let events = events.clone();
-            std::thread::spawn(move || pump(end, port, &events));
-        }
-        if let Some(pipe) = child.stderr.take() {
-            std::thread::spawn(move || pump(pipe, Port::Qemu, &events));
-        }
-        Ok(Self { child, heard })
-    }
-
-    /// Ends it, and gives what QEMU itself complained of.
-    pub fn complaint(mut self) -> String {
-        let _ = self.child.kill();
-        let mut said = Vec::new();
-        let mut open = SERIAL_PORTS.len() + 1;
-        while open > 0 {
-            match self.heard.recv() {
-                Ok(Event::Said(Port::Qemu, bytes)) => said.extend(bytes),
-                Ok(Event::Said(..)) => {}
-                Ok(Event::Closed) => open -= 1,
-                Err(_) => break,
-            }
-        }
-        String::from_utf8_lossy(&said).trim().to_owned()
-    }
-
-    /// Hears what is said until the end. An error of `said` ends it, too.
-    pub fn listen(
-        mut self,
-        limits: Limits,
-        mut said: impl FnMut(Port, &[u8]) -> Result<()>,
-    ) -> Result<Ending> {
-        let started = Instant::now();
-        let mut last_word = started;
-        let mut silence = limits.first_word;
-        let mut open = SERIAL_PORTS.len() + 1;
-        let mut stopped = None;
-        while open > 0 {
-            let over_at = started + limits.whole;
-            let until = over_at.min(last_word + silence);
-            let event = match stopped {
-                // It was killed: what it said before is still to be read.
-                Some(_) => self
-                    .heard
-                    .recv()
-                    .map_err(|_| RecvTimeoutError::Disconnected),
-                None => {
-                    let wait = until.saturating_duration_since(Instant::now());
-                    self.heard.recv_timeout(wait)
-                }
-            };
-            match event {
-                Ok(Event::Said(port, bytes)) => {
-                    last_word = Instant::now();
-                    silence = limits.silence;
-                    said(port, &bytes)?;
-                }
-                Ok(Event::Closed) => open -= 1,
-                Err(RecvTimeoutError::Timeout) => {
-                    stopped = Some(if Instant::now() >= over_at {
-                        Ending::OverTime(limits.whole)
-                    } else {
-                        Ending::Silent(silence)
-                    });
-                    self.child.kill().context("cannot end QEMU")?;
-                }
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-        }
-        let status = self.child.wait().context("cannot wait for QEMU")?;
-        Ok(stopped.unwrap_or(Ending::Exited(status)))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Either it has ended already, and there is nothing to do; or an error
-        // is on its way up, and this one would not add to it.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn pump(mut from: impl Read, port: Port, events: &Sender<Event>) {
-    let mut buffer = [0; 4096];
-    while let Ok(length @ 1..) = from.read(&mut buffer) {
-        let bytes = buffer[..length].to_vec();
-        if events.send(Event::Said(port, bytes)).is_err() {
-            return;
-        }
-    }
-    let _ = events.send(Event::Closed);
 }

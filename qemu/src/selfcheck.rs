@@ -2,7 +2,10 @@
 
 //! Checks of the harness itself, with guests.
 
-use anyhow::{Context as _, Result};
+use std::io::Write;
+use std::process::Stdio;
+
+use anyhow::{ensure, Context as _, Result};
 
 use crate::kernels::Kernel;
 use crate::run::{self, Log};
@@ -12,8 +15,12 @@ use crate::Context;
 /// The group's name, and what it shows.
 pub const GROUP: (&str, &str) = (
     "harness",
-    "saved guests that are bad, interrupts, and two runs at once",
+    "saved guests that are bad, interrupts, two runs at once, and the prompt",
 );
+
+/// What is typed at the prompt, and what must come of it.
+const TYPED: &str = "head -n 1 /sys/kernel/debug/rdna1/heaps; echo $((20 + 22)) cards\n";
+const EXPECTED: [&str; 2] = ["# rdna1 heaps v1", "42 cards"];
 
 /// Checks it on the first kernel, or on the one that the user names.
 pub fn check(context: &Context) -> Result<Outcome> {
@@ -28,7 +35,9 @@ pub fn check(context: &Context) -> Result<Outcome> {
     // The log is read again: another run must not write to it meanwhile.
     let _lock = context.cache.exclusive(&context.ui, GROUP.0)?;
     let log = context.cache.root().join("runs/host/harness.log");
-    let mut outcome = Outcome::of(check_promises(context, kernel, &Log::create(log.clone())?));
+    let promises = check_promises(context, kernel, &Log::create(log.clone())?);
+    let mut outcome = Outcome::of(promises).named("what it promises of saved guests");
+    outcome.add(Outcome::of(check_prompt(context, kernel)).named("the prompt in a guest"));
     outcome.log = Some(log);
     Ok(outcome)
 }
@@ -46,6 +55,36 @@ fn check_promises(context: &Context, kernel: &Kernel, log: &Log) -> Result<Strin
         .arg(context.cache.root())
         .arg(&kernel.name);
     run::logged(&mut command, log, Some(&activity))?;
+    activity.done("");
+    Ok(String::new())
+}
+
+/// Without a terminal; the end of the input ends the guest.
+fn check_prompt(context: &Context, kernel: &Kernel) -> Result<String> {
+    let activity = context.ui.begin("harness: the prompt in a guest");
+    let program = std::env::current_exe().context("our own program is gone")?;
+    let mut child = run::dying_with_us(program)
+        .arg("--repo")
+        .arg(&context.repo)
+        .args(["--kernel", &kernel.name, "shell", "--timeout", "300"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("cannot start ourselves")?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(TYPED.as_bytes()).context("cannot type")?;
+    }
+    let out = child.wait_with_output().context("waiting for the prompt")?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace('\r', "");
+    let (said, complaint) = (text(&out.stdout), text(&out.stderr));
+    ensure!(out.status.success(), "make shell fails:\n{said}{complaint}");
+    for line in EXPECTED {
+        ensure!(
+            said.lines().any(|l| l == line),
+            "expected the line {line:?} at the prompt, seen:\n{said}"
+        );
+    }
     activity.done("");
     Ok(String::new())
 }

@@ -33,6 +33,7 @@ impl Builder<'_> {
             stock_archive: None,
             files: files.into(),
             hsakmt: [].into(),
+            more: Vec::new(),
         })
     }
 }
@@ -44,6 +45,7 @@ impl Guest {
             stock_archive: None,
             files: [].into(),
             hsakmt: [].into(),
+            more: Vec::new(),
             ..self.clone()
         }
     }

@@ -72,6 +72,7 @@ pub struct Guest {
     stock_archive: Option<PathBuf>,
     files: Arc<[GuestFile]>,
     hsakmt: Arc<[GuestFile]>,
+    more: Vec<Arc<GuestFile>>,
 }
 
 /// A file as a guest has it.
@@ -82,10 +83,22 @@ pub struct GuestFile {
 }
 
 impl Guest {
+    /// Gives the guest another program, too.
+    pub fn add_program(&mut self, in_guest: &str, path: &Path) -> Result<()> {
+        let program = GuestFile {
+            path: in_guest.to_owned(),
+            data: read(path)?,
+            is_program: true,
+        };
+        self.more.push(Arc::new(program));
+        Ok(())
+    }
+
     /// Adds all that is fresh to an archive, for the guest of a suite.
     pub fn add_to(&self, archive: &mut Archive<impl Write>, suite: &Suite) -> Result<()> {
         let hsakmt = self.hsakmt.iter().filter(|_| suite.hsakmt);
-        for file in self.files.iter().chain(hsakmt) {
+        let more = self.more.iter().map(Arc::as_ref);
+        for file in self.files.iter().chain(hsakmt).chain(more) {
             if file.is_program {
                 archive.program(&file.path, &file.data)?;
             } else {
@@ -148,6 +161,7 @@ impl Builder<'_> {
                 stock_archive: self.ready.stock_archive.clone(),
                 files: files.into(),
                 hsakmt: self.hsakmt_files()?.into(),
+                more: Vec::new(),
             },
             guard: guard
                 .whole

@@ -2,6 +2,7 @@
 
 //! Provisioning: from nothing to all that building and booting needs.
 
+pub mod busybox;
 mod choose;
 mod chroot;
 mod metadata;

@@ -236,6 +236,7 @@ mod tests {
             ("warm-plain-bbb", Some("1")),
             ("warm-plain-ccc.partial", None),
             ("warm-amdgpu-aaa", Some("1")),
+            ("warm-lone-ddd.partial", None),
             ("stock", Some("9")),
         ] {
             let folder = cache.kernel("k").join(name);
@@ -251,6 +252,7 @@ mod tests {
             .collect();
         let expected = [
             ("warm-amdgpu-aaa", true),
+            ("warm-lone-ddd.partial", false),
             ("warm-plain-aaa", true),
             ("warm-plain-bbb", false),
             ("warm-plain-ccc.partial", false),

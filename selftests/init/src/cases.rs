@@ -32,6 +32,8 @@ mod trouble;
 mod unload;
 mod views;
 
+pub use stock::need_amdgpu;
+
 /// One named test: it passes if it gives back `Ok`.
 pub struct Case {
     /// The name, as KTAP and `rdna1.cases=` have it.

@@ -6,7 +6,7 @@
 const PREFIX: &str = "rdna1.";
 
 /// The `rdna1.*` words of the kernel command line.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// `rdna1.suite=`: the suite to run.
     pub suite: Option<String>,
@@ -18,6 +18,10 @@ pub struct Options {
     pub rounds: Option<u64>,
     /// `rdna1.seed=`: what is drawn at random begins with this.
     pub seed: Option<u64>,
+    /// `rdna1.shell=1`: a prompt in place of a suite.
+    pub shell: bool,
+    /// `rdna1.terminal=ROWSxCOLUMNS`: the terminal of that prompt.
+    pub terminal: Option<String>,
     /// Words that start with `rdna1.` and mean nothing here.
     pub unknown: Vec<String>,
 }
@@ -53,6 +57,8 @@ impl Options {
                 Some(("seed", value)) if value.parse::<u64>().is_ok() => {
                     options.seed = value.parse().ok();
                 }
+                Some(("shell", value)) => options.shell = value == "1",
+                Some(("terminal", value)) => options.terminal = non_empty(value),
                 _ => options.unknown.push(format!("rdna1.{word}")),
             }
         }

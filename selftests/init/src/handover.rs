@@ -172,6 +172,9 @@ mod tests {
             assert!(unpacked(&whole[..length]).is_err(), "{length} bytes");
         }
         assert!(unpacked(&whole).is_ok());
+        let in_data = &whole[..whole.len() - entry(END, 0, b"").len() - 4];
+        let error = format!("{:#}", unpacked(in_data).unwrap_err());
+        assert_eq!(error, "unpack a: 4 bytes of 5 came");
     }
 
     #[test]

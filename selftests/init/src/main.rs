@@ -22,6 +22,7 @@ mod ktap;
 mod pid1;
 mod report;
 mod runner;
+mod shell;
 mod taint;
 mod truth;
 mod uevents;

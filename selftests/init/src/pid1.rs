@@ -3,6 +3,7 @@
 //! From the kernel's hand-over to the power-off.
 
 use std::fs;
+use std::io::Write;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::process::ExitCode;
 
@@ -17,6 +18,7 @@ use crate::modules::Modules;
 use crate::mounts;
 use crate::runner;
 use crate::serial::Port;
+use crate::shell;
 use crate::taint::Taint;
 
 /// Runs the suite that the kernel's command line names, or for a guest that was
@@ -44,6 +46,15 @@ pub fn run(args: &[String]) -> ExitCode {
 fn run_suite(port: &mut Option<Port>, troubles: &[String], args: &[String]) -> Result<()> {
     let cmdline = fs::read_to_string("/proc/cmdline").unwrap_or_default();
     let options = Options::choose(args, &cmdline);
+    if options.shell {
+        // The verdict's port says nothing, unless there is no prompt.
+        let (ctx, _) = prepare(options.clone())?;
+        if let Err(error) = shell::run(&options, &ctx) {
+            let port = port.as_mut().context("the KTAP port is gone")?;
+            writeln!(port, "no prompt: {error:#}")?;
+        }
+        return Ok(());
+    }
     let suite = options.suite.clone().unwrap_or_default();
     let known = cases::suite(&suite);
     let wanted: Vec<_> = known

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `make shell`: a prompt in the guest, with the module and a card loaded.
+
+use std::fs::File;
+use std::io::{stdin, stdout, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+
+use crate::accel::Accelerator;
+use crate::boot::COMMAND_LINE;
+use crate::config::Suites;
+use crate::provision::busybox;
+use crate::qemu::{Ending, Guest, Limits, Port};
+use crate::terminal;
+use crate::warm::handover;
+use crate::{Context, Guests};
+
+/// What a terminal sends at the end of the input.
+const END_OF_INPUT: u8 = 4;
+
+/// Starts a guest and hands the terminal through to it.
+pub fn run(context: &Context, guests: &Guests) -> Result<ExitCode> {
+    let provision = context.provisioning(context.kernel()?);
+    let ready = crate::provision::provision(&provision)?;
+    let busybox = busybox::ensure(&provision, &ready)?;
+    let mut guest = context.builder(&ready).build()?.guest;
+    guest.add_program("bin/busybox", &busybox)?;
+    let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image)?;
+    let pool = context.pool(&ready, &guest, &accelerator);
+    let pool = pool.as_ref().filter(|_| !guests.cold);
+    let suites = Suites::load(&context.repo)?;
+    let suite = suites.find("shell")?;
+    let mut words = "rdna1.shell=1".to_owned();
+    if let Some((rows, columns)) = terminal::size() {
+        words.push_str(&format!(" rdna1.terminal={rows}x{columns}"));
+    }
+
+    let folder = context.cache.root().join("runs/shell");
+    std::fs::create_dir_all(&folder)?;
+    let scratch = tempfile::Builder::new()
+        .prefix("run.")
+        .tempdir_in(&folder)?;
+    let _half_done = crate::interrupt::HalfDone::new(scratch.path());
+    let mut console = File::create(folder.join("console.log"))?;
+    let limit = guests.limit().unwrap_or(suite.limit());
+    // Held as long as the guest runs.
+    let mut _snapshot = None;
+    let running = match pool
+        .filter(|pool| pool.can_start(suite))
+        .zip(suite.warm.as_ref())
+    {
+        Some((pool, load)) => {
+            let resumed = pool.resume(load, &handover(&guest, suite, &words)?)?;
+            _snapshot = Some(resumed.snapshot);
+            resumed.running
+        }
+        None => {
+            let initramfs = scratch.path().join("initramfs.cpio");
+            guest.write_initramfs(&initramfs, suite)?;
+            Guest {
+                image: &ready.image,
+                initramfs: Some(&initramfs),
+                command_line: format!("{COMMAND_LINE} {words}"),
+                accelerator: accelerator.arguments(),
+                limits: Limits::new(limit, limit),
+            }
+            .start()?
+        }
+    };
+    context.ui.say("a prompt in the guest; `exit` ends it");
+    let mut to_guest = Some(running.input().context("no way into the guest")?);
+    let raw = terminal::Raw::enter()?;
+    let mut last_words = String::new();
+    let ending = running.listen(Limits::new(limit, limit), |port, bytes| {
+        match port {
+            Port::Output => {
+                // What is typed before somebody listens would be lost.
+                if let Some(to_guest) = to_guest.take() {
+                    std::thread::spawn(move || hand_in(to_guest));
+                }
+                let mut out = stdout();
+                out.write_all(bytes).and_then(|()| out.flush())?;
+            }
+            Port::Console => console.write_all(bytes)?,
+            Port::Ktap | Port::Qemu => last_words.push_str(&String::from_utf8_lossy(bytes)),
+        }
+        Ok(())
+    })?;
+    drop(raw);
+    if !matches!(ending, Ending::Exited(status) if status.success()) || !last_words.is_empty() {
+        let console = folder.join("console.log");
+        let console = console.display();
+        context
+            .ui
+            .say(format!("{ending}\n{last_words}console log: {console}"));
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Hands in what is typed, and the end of it.
+fn hand_in(mut to_guest: UnixStream) {
+    let mut buffer = [0; 256];
+    while let Ok(length @ 1..) = stdin().read(&mut buffer) {
+        if to_guest.write_all(&buffer[..length]).is_err() {
+            return;
+        }
+    }
+    let _ = to_guest.write_all(&[END_OF_INPUT]);
+}
