@@ -40,6 +40,8 @@ pub fn run(options: &Options, ctx: &Ctx) -> Result<()> {
     }
     busybox(&["--install", "-s", "/bin"])?;
     fs::write("/profile", PROFILE).context("write /profile")?;
+    // Till now it was a port for programs.
+    busybox(&["stty", "-F", PORT, "sane"])?;
     let size = options.terminal.as_deref().and_then(|t| t.split_once('x'));
     if let Some((rows, columns)) = size {
         busybox(&["stty", "-F", PORT, "rows", rows, "cols", columns])?;
