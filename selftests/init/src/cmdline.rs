@@ -22,6 +22,8 @@ pub struct Options {
     pub shell: bool,
     /// `rdna1.terminal=ROWSxCOLUMNS`: the terminal of that prompt.
     pub terminal: Option<String>,
+    /// `rdna1.share=`: of what is done very often, only this share, in percent.
+    pub share: Option<usize>,
     /// Words that start with `rdna1.` and mean nothing here.
     pub unknown: Vec<String>,
 }
@@ -59,6 +61,9 @@ impl Options {
                 }
                 Some(("shell", value)) => options.shell = value == "1",
                 Some(("terminal", value)) => options.terminal = non_empty(value),
+                Some(("share", value)) if value.parse::<usize>().is_ok() => {
+                    options.share = value.parse().ok();
+                }
                 _ => options.unknown.push(format!("rdna1.{word}")),
             }
         }
@@ -136,6 +141,13 @@ mod tests {
         // What the kernel hands on of its own words changes nothing.
         let options = Options::choose(&["nokaslr".to_owned()], "rdna1.suite=tree nokaslr");
         assert_eq!(options.suite.as_deref(), Some("tree"));
+    }
+
+    #[test]
+    fn a_share_is_a_number() {
+        let options = Options::parse("rdna1.share=10 rdna1.share=some");
+        assert_eq!(options.share, Some(10));
+        assert_eq!(options.unknown, ["rdna1.share=some"]);
     }
 
     #[test]

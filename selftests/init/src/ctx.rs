@@ -43,6 +43,24 @@ impl Ctx {
         }
     }
 
+    /// How often to do what is done that often where time does not matter.
+    pub fn share_of(&self, times: usize) -> usize {
+        match self.options.share {
+            Some(percent) => (times * percent / 100).max(1),
+            None => times,
+        }
+    }
+
+    /// Skips a case that is nothing if less is done, where only a share is wanted.
+    pub fn needs_all(&self) -> Result<()> {
+        match self.options.share {
+            None | Some(100..) => Ok(()),
+            Some(percent) => {
+                Err(Skip(format!("rdna1.share={percent}: takes too long here")).into())
+            }
+        }
+    }
+
     /// Notes something worth knowing that is no failure; it goes before the result line.
     pub fn note(&mut self, text: impl Into<String>) {
         self.notes.push(text.into());

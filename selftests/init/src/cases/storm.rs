@@ -17,12 +17,6 @@ use crate::truth::View;
 const ROUNDS: usize = 1000;
 const READERS_PER_FILE: usize = 2;
 
-/// From here on BARs are small: KFD itself loses the CPU's link to a card with a large one (the
-/// fixture's README, Limits).
-const SMALL_BARS_FROM: usize = ROUNDS / 4;
-/// From here on memory is watched: by now all caches are warm.
-const WATCHED_FROM: usize = ROUNDS / 2;
-
 /// Two boards in turn, that have nothing in common but the slot and the number of the node.
 /// What only one of them can have: key, then its value for each.
 const BOARDS: [&str; 2] = ["board=5700xt rev=0xc1", "board=5600xt rev=0xca"];
@@ -35,16 +29,22 @@ const MARKS: &[(&str, [&str; 2])] = &[
 
 /// A thousand times a card comes and goes: no lie, no torn record, and the truth when it is over.
 pub fn thousand_cards(ctx: &mut Ctx) -> Result<()> {
+    let rounds = ctx.share_of(ROUNDS);
+    // From then on BARs are small: KFD itself loses the CPU's link to a card with a large one (the
+    // fixture's README, Limits).
+    let small_bars_from = rounds / 4;
+    // From then on memory is watched: by now all caches are warm.
+    let watched_from = rounds / 2;
     TREE.load(&ctx.modules, "")?;
     guard::load(&ctx.modules)?;
     let before = guard::counters()?;
     let start = Instant::now();
     let mut warm = None;
     let reads = while_reading_by(READERS_PER_FILE, expect_unmixed, |readers| {
-        for round in 0..ROUNDS {
+        for round in 0..rounds {
             let words = BOARDS[round % BOARDS.len()];
-            let bar = ["large", "small"][usize::from(round >= SMALL_BARS_FROM)];
-            if round == WATCHED_FROM {
+            let bar = ["large", "small"][usize::from(round >= small_bars_from)];
+            if round == watched_from {
                 warm = Some(Memory::now()?);
             }
             TREE.control(&format!("add slot=0 {words} bar={bar}"))?;
@@ -56,13 +56,13 @@ pub fn thousand_cards(ctx: &mut Ctx) -> Result<()> {
         readers.let_all_read()
     })?;
     ctx.note(format!(
-        "{ROUNDS} times added and removed in {} s, reads with a card/all: {reads:?}",
+        "{rounds} times added and removed in {} s, reads with a card/all: {reads:?}",
         start.elapsed().as_secs()
     ));
     expect_both_met(&reads)?;
     let (warm, end) = (warm.context("too few rounds")?, Memory::now()?);
     ctx.note(warm.compared_to(&end));
-    warm.expect_level(&end, (ROUNDS - WATCHED_FROM) as u64)?;
+    warm.expect_level(&end, (rounds - watched_from) as u64)?;
     let after = guard::counters()?;
     before.expect_none_fell(&after)?;
     let lies = before.rise(&after, &["lie"]);

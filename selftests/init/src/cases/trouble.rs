@@ -17,7 +17,8 @@ use super::readers::{expect_both_met, while_reading};
 
 /// Readers of every file while a card comes and goes: never a lie, never half a record.
 pub fn vanishing_node(ctx: &mut Ctx) -> Result<()> {
-    come_and_go(ctx, TREE, 200)
+    let rounds = ctx.share_of(200);
+    come_and_go(ctx, TREE, rounds)
 }
 
 /// Adds and removes a card so many times under readers.
