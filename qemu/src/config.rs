@@ -74,11 +74,13 @@ impl Suite {
         self.guest.as_ref().unwrap_or(&self.name)
     }
 
-    /// The same on that kernel: by its full name, and with all the time it has.
+    /// The same on that kernel: by its full name, with that kernel's words and
+    /// all the time it has.
     pub fn on(&self, kernel: &Kernel) -> Self {
         Self {
             name: format!("{}:{}", kernel.name, self.name),
             guest: Some(self.guest().to_owned()),
+            command_line: format!("{} {}", self.command_line, kernel.command_line),
             limit_seconds: self.limit_seconds.saturating_mul(kernel.patience.into()),
             silence_seconds: self.silence_seconds.saturating_mul(kernel.patience.into()),
             ..self.clone()

@@ -64,6 +64,9 @@ pub struct Kernel {
     /// How many times longer than stock kernels its boots may take.
     #[serde(default = "as_long")]
     pub patience: u32,
+    /// Words for its command line, beside those of the suite.
+    #[serde(default)]
+    pub command_line: String,
     /// What may be wrong with it without failing `make test`.
     #[serde(default)]
     pub tolerated: Vec<Trouble>,
