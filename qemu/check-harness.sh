@@ -53,9 +53,11 @@ says_not() {
 	! grep -q "$1" "$work/out" || fail "expected the harness not to say: $1"
 }
 
-# until CONDITION...: waits for something that is on its way.
+# until_true TRIES CONDITION...: waits for something that is on its way, ten
+# tries a second.
 until_true() {
-	tries=600
+	tries=$1
+	shift
 	until "$@"; do
 		tries=$((tries - 1))
 		[ $tries -gt 0 ] || fail "waited for nothing: $*"
@@ -83,14 +85,15 @@ interrupted() {
 	shift 2
 	setsid "$harness" --repo "$repo" test --filter "$case" "$@" > "$work/out" 2>&1 &
 	pid=$!
-	until_true any_file "$work/kernels/*/warm-*.partial/tree/console.log"
+	until_true 600 any_file "$work/kernels/*/warm-*.partial/tree/console.log"
 	! nobody_left || fail "expected a QEMU that works in $work"
 	kill -s INT -- "$target$pid"
 	status=0
 	wait "$pid" || status=$?
 	pid=
 	[ $status -eq 130 ] || fail "interrupted ($sign), it ended with $status"
-	until_true nobody_left
+	# Not for long: a guest that is left alone comes to an end by itself.
+	until_true 50 nobody_left
 	! any_file "$work/kernels/*/warm-*" || fail "interrupted ($sign), it left a snapshot"
 }
 
