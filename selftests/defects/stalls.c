@@ -15,9 +15,12 @@
 
 #define LONG (40 * HZ)
 
-static void spin_for_long(void)
+/* Long for a work queue that is watched, not yet for what else is. */
+#define NOT_SO_LONG (10 * HZ)
+
+static void spin_for(unsigned long time)
 {
-	unsigned long until = jiffies + LONG;
+	unsigned long until = jiffies + time;
 
 	while (time_before(jiffies, until))
 		cpu_relax();
@@ -26,7 +29,7 @@ static void spin_for_long(void)
 static void soft_lockup(void)
 {
 	preempt_disable();
-	spin_for_long();
+	spin_for(LONG);
 	preempt_enable();
 }
 
@@ -41,7 +44,7 @@ static void rcu_stall(void)
 {
 	call_rcu(&wanted, nothing);
 	rcu_read_lock();
-	spin_for_long();
+	spin_for(LONG);
 	rcu_read_unlock();
 	rcu_barrier();
 }
@@ -55,16 +58,25 @@ static void hung_task(void)
 
 static void spin_in_work(struct work_struct *work)
 {
-	spin_for_long();
+	preempt_disable();
+	spin_for(NOT_SO_LONG);
+	preempt_enable();
+}
+
+static void do_nothing(struct work_struct *work)
+{
 }
 
 static DECLARE_WORK(spinning, spin_in_work);
-static DECLARE_WORK(waiting, spin_in_work);
+static DECLARE_WORK(waiting, do_nothing);
 
 static void work_queue_stuck(void)
 {
+	/* Both are in the queue before the first begins. */
+	preempt_disable();
 	schedule_work(&spinning);
 	schedule_work(&waiting);
+	preempt_enable();
 	flush_work(&waiting);
 }
 

@@ -2,7 +2,7 @@
 
 //! `defects.toml`: what is planted, and what the judge must make of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{bail, Context, Result};
@@ -29,6 +29,9 @@ pub struct Defect {
     pub name: String,
     /// What the judge must find, as headline.
     kind: Kind,
+    /// What it is where the kernel has that option.
+    #[serde(default)]
+    instead: BTreeMap<String, Kind>,
     /// What may come with it.
     #[serde(default)]
     also: Vec<Kind>,
@@ -114,8 +117,15 @@ impl Defect {
         Some(format!("CONFIG_{other} sees it first, as something else"))
     }
 
+    fn kind_on(&self, kernel: &Configuration) -> Kind {
+        let mut instead = self.instead.iter();
+        let other = instead.find(|(option, _)| kernel.0.contains(*option));
+        other.map_or(self.kind, |(_, kind)| *kind)
+    }
+
     /// Whether a boot was judged as it must be; gives the headline.
-    pub fn check(&self, verdict: &Verdict) -> Result<String> {
+    pub fn check(&self, kernel: &Configuration, verdict: &Verdict) -> Result<String> {
+        let expected = self.kind_on(kernel);
         let mut said = String::new();
         for reason in &verdict.reasons {
             said.push_str(&format!("\n{reason}"));
@@ -123,11 +133,11 @@ impl Defect {
         let Some(headline) = verdict.reasons.first() else {
             bail!("planted, and the boot PASSED");
         };
-        if headline.kind != self.kind {
-            bail!("{} expected as headline, found:{said}", self.kind);
+        if headline.kind != expected {
+            bail!("{expected} expected as headline, found:{said}");
         }
         let mut kinds = verdict.reasons.iter().map(|r| r.kind);
-        let belongs = |kind: &Kind| *kind == self.kind || self.also.contains(kind);
+        let belongs = |kind: &Kind| *kind == expected || self.also.contains(kind);
         if let Some(other) = kinds.find(|kind| !belongs(kind)) {
             bail!("{other} does not belong to it:{said}");
         }
@@ -190,8 +200,16 @@ mod tests {
 
     #[test]
     fn what_was_planted_must_be_the_headline() {
-        let defect = defect("also = [\"panic\"]\ntells = [\"seen panic\"]");
-        assert!(defect.check(&verdict(&[Kind::Oops, Kind::Panic])).is_ok());
+        let text = "also = [\"panic\"]\ntells = [\"seen panic\"]\ninstead = { KASAN = \"kasan\" }";
+        let defect = defect(text);
+        let (stock, kasan) = ("", "CONFIG_KASAN=y\n");
+        let check = |kernel, kinds: &[Kind]| {
+            let kernel = Configuration::parse(kernel);
+            defect.check(&kernel, &verdict(kinds))
+        };
+        assert!(check(stock, &[Kind::Oops, Kind::Panic]).is_ok());
+        assert!(check(kasan, &[Kind::Kasan, Kind::Panic]).is_ok());
+        assert!(check(kasan, &[Kind::Oops, Kind::Panic]).is_err());
         for wrong in [
             &[][..],
             &[Kind::Panic],
@@ -199,7 +217,7 @@ mod tests {
             &[Kind::Oops, Kind::Panic, Kind::Taint],
             &[Kind::Oops],
         ] {
-            assert!(defect.check(&verdict(wrong)).is_err(), "{wrong:?}");
+            assert!(check(stock, wrong).is_err(), "{wrong:?}");
         }
     }
 

@@ -92,7 +92,7 @@ impl Planting<'_> {
             };
             let activity = self.context.ui.begin(format!("boot: {}", boot.name));
             let booted = booter.run(&boot, &activity)?;
-            let (state, text) = match defect.check(&booted.verdict) {
+            let (state, text) = match defect.check(&kernel, &booted.verdict) {
                 Ok(named) => (State::Passed, named),
                 Err(error) => (State::Failed, format!("{error:#}")),
             };
