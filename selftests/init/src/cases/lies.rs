@@ -2,7 +2,7 @@
 
 //! Cards of which KFD says what cannot be.
 
-use anyhow::{ensure, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
 
 use crate::ctx::Ctx;
 use crate::fixture::{Card, Fixture, TREE};
@@ -72,6 +72,9 @@ fn on_tree(ctx: &mut Ctx, rule: &str, bars: &[&str]) -> Result<()> {
     TREE.unload()
 }
 
+/// A link's flag (`HSA_IOLINK_FLAGS_NON_COHERENT`, `kfd_sysfs.h`).
+const NON_COHERENT: u64 = 1 << 1;
+
 /// Adds a card that lies by this rule, demands that it is told, and removes it.
 pub fn lie_of(fixture: Fixture, rule: &str, bar: &str) -> Result<()> {
     let card = fixture.add(0, &format!("board=5700xt bar={bar} lie={rule}"))?;
@@ -83,53 +86,82 @@ pub fn lie_of(fixture: Fixture, rule: &str, bar: &str) -> Result<()> {
     guard::expect_header_only()
 }
 
-/// Demands the raw value beside the verdict.
+/// Demands, beside the verdict, what the rule wants and the raw value that it was drawn from.
 pub fn expect_raw(view: &View, card: &Card, rule: &str) -> Result<()> {
     let gpu = [("gpu", card.gpu())];
     let heap = view.heaps.one(&gpu)?;
     let flags = view.flags.one(&gpu)?;
-    let check = view.checks.one(&[("gpu", card.gpu()), ("rule", rule)])?;
-    match rule {
+    let node = kfd::node(card.node());
+    let claimed = |key: &str| kfd::property(&node.join("properties"), key);
+    let (bank, expected, observed) = match rule {
         "bank-flags" => {
             heap.expect(&[("flags", "0x1")])?;
             flags.expect(&[("claimed_hot_pluggable", "1"), ("hot_pluggable_vram", "0")])?;
-            check.expect(&[("bank", "0"), ("expected", "0x0"), ("observed", "0x1")])
+            ("0", "0x0".into(), "0x1".into())
         }
         "gfx-version" => {
             flags.expect(&[("claimed_gfx", "100300"), ("gfx", "100100")])?;
             view.gpus.one(&gpu)?.expect(&[("gfx", "100300")])?;
-            check.expect(&[("expected", "100100"), ("observed", "100300")])
+            ("-", "100100".into(), "100300".into())
         }
         "heap-type" => {
             heap.expect(&[("heap", "system")])?;
-            check.expect(&[("bank", "0"), ("observed", "system")])
+            ("0", "fb_public|fb_private".into(), "system".into())
         }
         "hive-id" => {
-            let properties = kfd::node(card.node()).join("properties");
-            let hive = kfd::property(&properties, "hive_id")?;
+            let hive = claimed("hive_id")?;
             ensure!(hive != 0, "the fixture's hive_id is 0");
             flags.expect(&[("claimed_xgmi", "1"), ("xgmi", "0")])?;
-            check.expect(&[("expected", "0x0"), ("observed", &format!("{hive:#x}"))])
+            ("-", "0x0".into(), format!("{hive:#x}"))
         }
-        "pci-identity" => {
-            check.expect(&[("expected", "0x1002:0x731f"), ("observed", "0x1002:0x73bf")])
-        }
-        "bank-count" => check.expect(&[("expected", "1"), ("observed", "listed:2,found:1")]),
+        "pci-identity" => ("-", "0x1002:0x731f".into(), "0x1002:0x73bf".into()),
+        "bank-count" => ("-", "1".into(), "listed:2,found:1".into()),
         "bank-size" => {
             let bytes = card.get("bank_bytes")?;
             heap.expect(&[("size_bytes", bytes)])?;
-            check.expect(&[("bank", "0"), ("observed", bytes)])
+            ("0", format!("1..{}", 8u64 << 30), bytes.to_owned())
         }
-        "xgmi" => flags.expect(&[("claimed_xgmi", "1"), ("xgmi", "0")]),
+        "xgmi" => {
+            let engines = claimed("num_sdma_xgmi_engines")?;
+            ensure!(engines != 0, "the fixture's card has no XGMI engine");
+            flags.expect(&[("claimed_xgmi", "1"), ("xgmi", "0")])?;
+            let observed = format!("engines:{engines},links:0");
+            ("-", "engines:0,links:0".into(), observed)
+        }
         "host-coherent" => {
             flags.expect(&[("claimed_host_coherent", "1"), ("host_coherent", "0")])?;
-            let properties = kfd::node(card.node()).join("properties");
-            let capability = kfd::property(&properties, "capability")?;
-            check.expect(&[("observed", &format!("{capability:#x}"))])
+            let observed = format!("{:#x}", claimed("capability")?);
+            ("-", "no-COHERENTHOSTACCESS".into(), observed)
         }
-        "heap-bar" => heap.expect(&[("heap", "fb_public")]),
-        _ => Ok(()),
-    }
+        "link-coherent" => {
+            let link = kfd::link_flags("0", card.node())?;
+            let observed = format!("{link:#x}");
+            ensure!(
+                link & NON_COHERENT == 0,
+                "the fixture's link from the CPU has flags {observed}"
+            );
+            ("-", "NON_COHERENT".into(), observed)
+        }
+        "heap-bar" => {
+            heap.expect(&[("heap", "fb_public")])?;
+            let reach = kfd::bar0_bytes(card.gpu())?;
+            let bank = node.join("mem_banks/0/properties");
+            let bytes = kfd::property(&bank, "size_in_bytes")?;
+            ensure!(
+                reach < bytes,
+                "the fixture's BAR reaches {reach} of {bytes} bytes"
+            );
+            ("0", format!("bar0:{reach}"), format!("fb_public:{bytes}"))
+        }
+        _ => bail!("no raw value is known for the rule {rule}: name it here"),
+    };
+    view.checks
+        .one(&[("gpu", card.gpu()), ("rule", rule)])?
+        .expect(&[
+            ("bank", bank),
+            ("expected", &expected),
+            ("observed", &observed),
+        ])
 }
 
 /// One card lies and its neighbour does not.
