@@ -1,21 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A topology in memory, to be changed line by line.
+//! A topology, a PCI bus, and what is found in them.
 
 // Each test binary uses a part of this.
 #![allow(dead_code)]
+#![allow(unused_imports)]
 
-use std::{
-    collections::BTreeMap,
-    path::{
-        Path,
-        PathBuf, //
-    }, //
+mod record;
+mod tree;
+
+pub use self::{
+    record::{
+        records,
+        Record, //
+    },
+    tree::Tree, //
+};
+
+use std::path::{
+    Path,
+    PathBuf, //
 };
 
 use rdna1_kfd_guard::{
     facts::{
-        map::Map,
+        map::{
+            Map,
+            Maps,
+            OutOfMemory, //
+        },
         pci::{
             Address,
             Function,
@@ -25,18 +38,9 @@ use rdna1_kfd_guard::{
         },
         snapshot::Snapshot,
         tally::Tally,
-        topology::{
-            File,
-            Folder,
-            ReadError,
-            Topology, //
-        },
         value::Value, //
     },
-    host::{
-        Capture,
-        Host, //
-    },
+    host::Host,
     observe::observe,
     text, //
 };
@@ -44,141 +48,6 @@ use rdna1_kfd_guard::{
 /// Where the captures are.
 pub fn captures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("selftests/captures")
-}
-
-/// A tree of files, each with its text or the reason why it can't be read.
-#[derive(Clone, Default)]
-pub struct Tree {
-    pub files: BTreeMap<String, Result<Vec<u8>, ReadError>>,
-    pub folders: BTreeMap<String, Result<Vec<u32>, ReadError>>,
-    /// Changes the tree before the walk with that number, counted from 0.
-    pub before_walk: Vec<fn(&mut Tree)>,
-    /// Changes the tree whenever the nodes have been listed.
-    pub after_listing: Option<fn(&mut Tree)>,
-    /// How often the nodes have been listed.
-    pub listings: u32,
-    walks: usize,
-    text: Vec<u8>,
-}
-
-impl Tree {
-    /// The honest 5700 XT with a large BAR, as a kernel shows it that prints `cwsr_size`.
-    pub fn honest() -> Self {
-        let mut tree = Self::of_capture("reconstructed/0x731f-5700xt-largebar");
-        let node = tree.files.get_mut(&File::Node(1).to_string()).unwrap();
-        // A guess: no capture has it.
-        node.as_mut()
-            .unwrap()
-            .extend_from_slice(b"cwsr_size 8192\n");
-        tree
-    }
-
-    /// A capture, with a generation id as on a live system.
-    pub fn of_capture(name: &str) -> Self {
-        let mut capture = Capture::open(&captures().join(name)).unwrap();
-        let mut tree = Self::default();
-        tree.put(File::GenerationId, "2\n");
-        let nodes = tree.copy_folder(&mut capture, Folder::Nodes);
-        for node in nodes {
-            tree.copy(&mut capture, File::Node(node));
-            tree.copy(&mut capture, File::GpuId(node));
-            for bank in tree.copy_folder(&mut capture, Folder::Banks(node)) {
-                tree.copy(&mut capture, File::Bank(node, bank));
-            }
-            let links = rdna1_kfd_guard::facts::topology::LinkFolder::Io(node);
-            for link in tree.copy_folder(&mut capture, Folder::Links(links)) {
-                tree.copy(&mut capture, File::Link(links, link));
-            }
-        }
-        tree
-    }
-
-    fn copy(&mut self, capture: &mut Capture, file: File) {
-        if let Ok(text) = capture.read(file) {
-            self.files.insert(file.to_string(), Ok(text.to_vec()));
-        }
-    }
-
-    fn copy_folder(&mut self, capture: &mut Capture, folder: Folder) -> Vec<u32> {
-        let mut numbers = BTreeMap::new();
-        if capture.list(folder, &mut numbers).is_err() {
-            return Vec::new();
-        }
-        let numbers: Vec<u32> = numbers.into_keys().collect();
-        self.folders.insert(folder.to_string(), Ok(numbers.clone()));
-        numbers
-    }
-
-    pub fn put(&mut self, file: File, text: &str) {
-        self.files.insert(file.to_string(), Ok(text.into()));
-    }
-
-    pub fn fail(&mut self, file: File, error: ReadError) {
-        self.files.insert(file.to_string(), Err(error));
-    }
-
-    /// Sets the number that a line of `file` holds.
-    pub fn set(&mut self, file: File, key: &str, value: &str) {
-        self.edit(file, key, Some(value));
-    }
-
-    /// Takes a line out of `file`.
-    pub fn remove_line(&mut self, file: File, key: &str) {
-        self.edit(file, key, None);
-    }
-
-    fn edit(&mut self, file: File, key: &str, value: Option<&str>) {
-        let text = self.files.get_mut(&file.to_string()).unwrap();
-        let old = String::from_utf8(text.clone().unwrap()).unwrap();
-        let mut found = false;
-        let mut new = String::new();
-        for line in old.lines() {
-            if line.split(' ').next() == Some(key) {
-                found = true;
-                if let Some(value) = value {
-                    new += &format!("{key} {value}\n");
-                }
-            } else {
-                new += &format!("{line}\n");
-            }
-        }
-        assert!(found, "{file} has no line {key}");
-        *text = Ok(new.into_bytes());
-    }
-}
-
-impl Topology for Tree {
-    fn read(&mut self, file: File) -> Result<&[u8], ReadError> {
-        if file == File::GenerationId {
-            // Read at the start and at the end of a walk.
-            if self.walks % 2 == 0 {
-                if let Some(change) = self.before_walk.get(self.walks / 2).copied() {
-                    change(self);
-                }
-            }
-            self.walks += 1;
-        }
-        let text = self.files.get(&file.to_string());
-        let text = text.cloned().unwrap_or(Err(ReadError::Absent))?;
-        self.text = text;
-        Ok(&self.text)
-    }
-
-    fn list<N: Map<u32, ()>>(&mut self, folder: Folder, numbers: &mut N) -> Result<(), ReadError> {
-        let entries = self.folders.get(&folder.to_string());
-        for number in entries.cloned().unwrap_or(Err(ReadError::Absent))? {
-            numbers.insert(number, ())?;
-        }
-        if folder == Folder::Nodes {
-            self.listings += 1;
-            if let Some(change) = self.after_listing {
-                change(self);
-            }
-        }
-        Ok(())
-    }
-
-    fn wait(&mut self, _attempt: u32) {}
 }
 
 /// A PCI bus with these functions and no others.
@@ -202,10 +71,7 @@ impl Bus {
 }
 
 impl PciBus for Bus {
-    fn cards<M: rdna1_kfd_guard::facts::map::Maps>(
-        &mut self,
-        cards: &mut M::Map<Address, Function>,
-    ) -> Result<(), rdna1_kfd_guard::facts::map::OutOfMemory> {
+    fn cards<M: Maps>(&mut self, cards: &mut M::Map<Address, Function>) -> Result<(), OutOfMemory> {
         for function in self.0.iter().filter(|function| function.id == Id::NAVI10) {
             cards.insert(function.address, *function)?;
         }
@@ -232,6 +98,13 @@ impl Found {
         let mut tally = Tally::default();
         let snapshot = observe(&mut tree.clone(), Some(&mut bus.clone()), &mut tally).unwrap();
         Self { snapshot, tally }
+    }
+
+    /// Scans the honest card after a change.
+    pub fn after(change: impl FnOnce(&mut Tree, &mut Bus)) -> Self {
+        let (mut tree, mut bus) = (Tree::honest(), Bus::honest());
+        change(&mut tree, &mut bus);
+        Self::of(&tree, &bus)
     }
 
     pub fn gpus(&self) -> Vec<Record> {
@@ -269,6 +142,27 @@ impl Found {
         assert_eq!(self.gpus()[0]["verdict"], "unknown");
     }
 
+    /// Only `rule` says `verdict`, and so do the heap and the card.
+    #[track_caller]
+    pub fn expect_only(&self, rule: &str, verdict: &str) {
+        assert_eq!(self.rules(verdict), [rule], "{:#?}", self.checks());
+        let other = if verdict == "lie" { "unknown" } else { "lie" };
+        assert_eq!(self.rules(other), [""; 0]);
+        for heap in self.heaps() {
+            assert_eq!(
+                (heap["verdict"].as_str(), heap["rules"].as_str()),
+                (verdict, rule)
+            );
+            // What is true of the card does not move with what KFD says.
+            assert_eq!(heap["coarse_grained_only"], "1");
+            assert_eq!(heap["fine_grained"], "0");
+        }
+        assert_eq!(self.flags()[0]["verdict"], verdict);
+        for gpu in self.gpus() {
+            assert_eq!(gpu["verdict"], verdict);
+        }
+    }
+
     /// The rules whose verdict is `verdict`, in order.
     pub fn rules(&self, verdict: &str) -> Vec<String> {
         self.checks()
@@ -277,40 +171,4 @@ impl Found {
             .map(|check| check["rule"].clone())
             .collect()
     }
-}
-
-/// A record: its pairs by key.
-pub type Record = BTreeMap<String, String>;
-
-/// The records of a page; panics if it is not in the form of version 1.
-pub fn records(write: impl Fn(&mut String) -> std::fmt::Result) -> Vec<Record> {
-    let mut page = String::new();
-    write(&mut page).unwrap();
-    let mut lines = page.lines();
-    let heading = lines.next().unwrap();
-    assert!(
-        heading.starts_with("# rdna1 ") && heading.ends_with(" v1"),
-        "{heading}"
-    );
-    assert!(page.ends_with('\n'));
-    lines
-        .map(|line| {
-            let pairs: Vec<_> = line
-                .split(' ')
-                .map(|pair| pair.split_once('=').expect(line))
-                .collect();
-            let record: Record = pairs
-                .iter()
-                .map(|(key, value)| {
-                    assert!(
-                        !value.is_empty() && !value.contains(['"', '\'', '=']),
-                        "{line}"
-                    );
-                    (key.to_string(), value.to_string())
-                })
-                .collect();
-            assert_eq!(record.len(), pairs.len(), "a key twice in {line}");
-            record
-        })
-        .collect()
 }

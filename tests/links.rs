@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The rules over links: those that are there, those that are not, and those of old kernels.
+
+mod common;
+
+use common::{
+    Bus,
+    Found,
+    Tree, //
+};
+use rdna1_kfd_guard::{
+    facts::topology::{
+        File,
+        Folder,
+        LinkFolder,
+        ReadError, //
+    },
+    observe::ATTEMPTS,
+    rules::RULES, //
+};
+
+const NODE: File = File::Node(1);
+const LINK_FROM_CPU: File = File::Link(LinkFolder::Io(0), 0);
+const LINK_OF_CARD: File = File::Link(LinkFolder::Io(1), 0);
+
+#[test]
+fn links_that_are_announced_and_not_there_are_unknown() {
+    for folder in [LinkFolder::Io(0), LinkFolder::Io(1)] {
+        for links in [Ok(vec![]), Err(ReadError::Absent)] {
+            let found = Found::after(|tree, _| {
+                tree.folders
+                    .insert(Folder::Links(folder).to_string(), links.clone());
+            });
+            assert_eq!(found.rules("lie"), [""; 0]);
+            assert!(found.rules("unknown").contains(&"link-coherent".to_owned()));
+            // They may be on their way.
+            assert_eq!(found.tally.scans, u64::from(ATTEMPTS));
+        }
+    }
+}
+
+#[test]
+fn links_that_may_not_be_listed_are_unknown() {
+    for (folder, rules) in [
+        (LinkFolder::Io(0), vec!["link-coherent"]),
+        (LinkFolder::Io(1), vec!["xgmi"]),
+        (LinkFolder::PeerToPeer(1), vec!["xgmi"]),
+    ] {
+        let found = Found::after(|tree, _| {
+            tree.folders
+                .insert(Folder::Links(folder).to_string(), Err(ReadError::Denied));
+        });
+        assert_eq!(found.rules("lie"), [""; 0]);
+        assert_eq!(found.rules("unknown"), rules);
+    }
+}
+
+/// Adds a link to `folder`, beside the one that may be there.
+fn add_link(tree: &mut Tree, folder: LinkFolder, text: &str) {
+    let links = tree
+        .folders
+        .entry(Folder::Links(folder).to_string())
+        .or_insert(Ok(vec![]));
+    let links = links.as_mut().unwrap();
+    links.push(9);
+    tree.put(File::Link(folder, 9), text);
+}
+
+#[test]
+fn the_worst_link_from_a_cpu_counts() {
+    // With several sockets, another CPU's link is an indirect one.
+    for folder in [LinkFolder::Io(0), LinkFolder::PeerToPeer(0)] {
+        let bad = Found::after(|tree, _| add_link(tree, folder, "type 2\nnode_to 1\nflags 1\n"));
+        bad.expect_only("link-coherent", "lie");
+        let good = Found::after(|tree, _| {
+            tree.set(LINK_FROM_CPU, "flags", "1");
+            add_link(tree, folder, "type 2\nnode_to 1\nflags 3\n");
+        });
+        good.expect_only("link-coherent", "lie");
+        let elsewhere =
+            Found::after(|tree, _| add_link(tree, folder, "type 2\nnode_to 5\nflags 1\n"));
+        assert_eq!(elsewhere.rules("truth").len(), RULES.len());
+    }
+}
+
+#[test]
+fn an_xgmi_link_is_seen_beside_one_that_cannot_be_read() {
+    for folder in [LinkFolder::Io(1), LinkFolder::PeerToPeer(1)] {
+        let found = Found::after(|tree, _| {
+            tree.put(LINK_OF_CARD, "garbage\n");
+            add_link(tree, folder, "type 11\nnode_to 2\nflags 1\n");
+        });
+        assert_eq!(found.rules("lie"), ["xgmi"]);
+        assert_eq!(found.flags()[0]["claimed_xgmi"], "1");
+    }
+}
+
+/// Old kernels leave all flags 0; those before 5.19, which print no `p2p_links_count`, fill them
+/// with less.
+#[test]
+fn link_flags_of_old_kernels_are_unknown() {
+    let found = Found::after(|tree, _| tree.set(LINK_FROM_CPU, "flags", "0"));
+    found.expect_only("link-coherent", "unknown");
+    let found = Found::after(|tree, _| {
+        tree.remove_line(NODE, "p2p_links_count");
+        tree.set(LINK_FROM_CPU, "flags", "1");
+    });
+    found.expect_only("link-coherent", "unknown");
+}
+
+#[test]
+fn a_small_bar_has_no_link_to_judge() {
+    let tree = Tree::of_capture("reconstructed/0x731f-5700xt-smallbar");
+    let found = Found::of(&tree, &Bus::honest());
+    assert!(found
+        .checks()
+        .iter()
+        .all(|check| check["rule"] != "link-coherent"));
+    assert_eq!(found.rules("truth").len(), RULES.len() - 1);
+}
