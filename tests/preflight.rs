@@ -264,47 +264,6 @@ fn no_thing_lacks_a_remedy_anywhere() {
 }
 
 #[test]
-fn another_rustc_is_told_from_none() {
-    let machine = Machine::complete();
-    machine.tool("rustc", "echo 'rustc 1.95.0 (another)'");
-    let found = machine.preflight();
-    assert_eq!(found.names(), ["rustc"], "{}", found.text);
-    assert!(found.text.contains("1.85.1 (fake)") && found.text.contains("1.95.0 (another)"));
-}
-
-#[test]
-fn the_kernels_own_rustc_is_found_behind_another() {
-    let machine = Machine::complete();
-    machine.tool("rustc", "echo 'rustc 1.95.0 (another)'");
-    machine.tool("rustc-1.85", "echo 'rustc 1.85.1 (fake)'");
-    assert!(machine.preflight().success);
-    assert_eq!(
-        machine.toolchain(),
-        "CC=x86_64-linux-gnu-gcc-14 RUSTC=rustc-1.85"
-    );
-}
-
-#[test]
-fn a_kernel_of_clang_wants_clang_of_the_same_number() {
-    let machine = Machine::complete();
-    machine.unset("CONFIG_CC_VERSION_TEXT");
-    machine.unset("CONFIG_CLANG_VERSION");
-    machine.set("CONFIG_CC_VERSION_TEXT=\"Debian clang version 19.1.7 (3)\"");
-    machine.set("CONFIG_CC_IS_CLANG=y\nCONFIG_CLANG_VERSION=190107");
-    let found = machine.preflight();
-    assert_eq!(found.names(), ["C compiler", "linker"], "{}", found.text);
-    assert!(
-        found.next("C compiler").contains("clang-19 lld-19"),
-        "{}",
-        found.text
-    );
-    machine.tool("clang-19", "");
-    machine.tool("ld.lld-19", "");
-    assert!(machine.preflight().success);
-    assert_eq!(machine.toolchain(), "LLVM=-19 RUSTC=rustc");
-}
-
-#[test]
 fn what_is_no_folder_is_said_to_be_none() {
     let machine = Machine::complete();
     for odd in ["not there", "Makefile", "", "-n", "$(exit 3)"] {

@@ -2,6 +2,9 @@
 
 //! A made-up machine: a kernel's build folder, stub tools, and an os-release file.
 
+// Each test binary uses a part of this.
+#![allow(dead_code)]
+
 use std::{
     fs,
     os::unix::fs::{
