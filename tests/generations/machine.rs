@@ -1,100 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Honest topologies of machines with any GPUs, as kernels of several ages print them.
-//!
-//! Made up, none is a capture. Device ids and ISA versions are of `amdgpu_drv.c` (`pciidlist`) and
-//! `kfd_device.c` (`kgd2kfd_probe()`), the lines are those of `node_show()`, `mem_show()` and
-//! `iolink_show()` in `kfd_topology.c`. Sizes, counts and clocks are guesses.
+//! Honest machines with any GPUs, and kernels of several ages. Made up, none is a capture.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::Path, //
-};
+use std::collections::BTreeSet;
 
 use proptest::{
+    bool::weighted,
+    collection::vec,
     prelude::*,
     sample::select, //
 };
 
-/// A kind of GPU.
-#[derive(Clone, Debug)]
-pub struct Generation {
-    pub device: u32,
-    gfx: u32,
-    /// A node with CPU cores of its own.
-    apu: bool,
-    /// Sits in an XGMI hive with others of its kind, or with the CPU.
-    hive: bool,
-    /// `HSA_CAP_*` bits.
-    capability: u32,
-}
-
-const fn card(device: u32, gfx: u32) -> Generation {
-    Generation {
-        device,
-        gfx,
-        apu: false,
-        hive: false,
-        capability: 0x0028_2280,
-    }
-}
-
-const fn apu(device: u32, gfx: u32) -> Generation {
-    Generation {
-        apu: true,
-        ..card(device, gfx)
-    }
-}
-
-const fn in_hive(device: u32, gfx: u32) -> Generation {
-    Generation {
-        hive: true,
-        ..card(device, gfx)
-    }
-}
-
-/// The device that is judged.
-pub const NAVI10: Generation = card(0x731f, 100_100);
-
-const OTHERS: [Generation; 30] = [
-    apu(0x130f, 70_000),
-    card(0x67b0, 70_001),
-    apu(0x9874, 80_001),
-    card(0x7300, 80_003),
-    card(0x67df, 80_003),
-    card(0x687f, 90_000),
-    card(0x6860, 90_000),
-    apu(0x15dd, 90_002),
-    card(0x66af, 90_006),
-    in_hive(0x66a1, 90_006),
-    in_hive(0x738c, 90_008),
-    in_hive(0x740f, 90_010),
-    in_hive(0x74a1, 90_402),
-    // MI300A: an APU, and coherent host access is the truth of it (bit 28).
-    Generation {
-        apu: true,
-        capability: 0x3c67_a280,
-        ..in_hive(0x74a0, 90_402)
-    },
-    in_hive(0x75a0, 90_500),
-    // Navi10 all of them, and yet not the device that is judged.
-    card(0x7310, 100_100),
-    card(0x7312, 100_100),
-    card(0x731b, 100_100),
-    card(0x731e, 100_100),
-    card(0x7360, 100_101),
-    card(0x7340, 100_102),
-    card(0x73bf, 100_300),
-    card(0x73df, 100_301),
-    card(0x73ff, 100_302),
-    apu(0x164e, 100_306),
-    card(0x744c, 110_000),
-    apu(0x15bf, 110_003),
-    apu(0x1586, 110_501),
-    card(0x7590, 120_000),
-    card(0x7550, 120_001),
-];
+use super::gpus::{
+    generation,
+    Generation,
+    NAVI10, //
+};
 
 /// What a kernel of some time prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,7 +24,7 @@ pub enum Age {
     Oldest,
     /// About 5.4: with domain, hive and queues.
     Old,
-    /// About 6.1: with the ISA, links between cards, and filled flags.
+    /// About 6.1: with the ISA, indirect links, and filled flags.
     New,
     /// From 6.13 on: with the size of a saved context.
     Newest,
@@ -111,193 +32,174 @@ pub enum Age {
 
 const AGES: [Age; 4] = [Age::Oldest, Age::Old, Age::New, Age::Newest];
 
+/// PCI domains: firmware's first ones, and the first that the kernel makes up itself.
+const DOMAINS: [u32; 3] = [0, 1, 0x10000];
+
+/// A place on the PCI bus. There are few, so that a location is often there in several domains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub domain: u32,
+    pub bus: u32,
+}
+
+impl Place {
+    pub fn location(self) -> u64 {
+        u64::from(self.bus) << 8
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Gpu {
     pub generation: Generation,
-    large_bar: bool,
-    atomics: bool,
-    megabytes: u64,
+    pub place: Place,
+    /// The CPU node that it is at.
+    pub socket: usize,
+    pub large_bar: bool,
+    /// AtomicOps get from it to the root port.
+    pub requests_atomics: bool,
+    /// It completes AtomicOps of others.
+    pub completes_atomics: bool,
+    pub vram_bytes: u64,
+}
+
+impl Gpu {
+    pub fn is_judged(&self) -> bool {
+        self.generation.device == NAVI10.device
+    }
+
+    /// BAR0: all of VRAM, or what is there without resizing.
+    pub fn bar0_bytes(&self) -> u64 {
+        if self.large_bar {
+            self.vram_bytes.next_power_of_two()
+        } else {
+            256 << 20
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
 pub struct Machine {
     pub age: Age,
-    cpus: usize,
+    pub sockets: usize,
     pub gpus: Vec<Gpu>,
+    /// The kernel has `CONFIG_HSA_AMD_P2P`, and the root complex lets GPUs reach each other.
+    pub peer_to_peer: bool,
+    /// For each node whether a copy of the folder lacks it, unless it is judged.
+    lost: Vec<bool>,
+    /// PCI functions that are no GPUs.
+    bystanders: Vec<Place>,
+    /// The PCI facts name all functions, not only the cards that are judged.
+    all_functions: bool,
 }
 
-/// The files of a topology, by path, in order.
-pub type Files = BTreeMap<String, String>;
+fn place() -> impl Strategy<Value = Place> {
+    (select(&DOMAINS[..]), 3u32..6).prop_map(|(domain, bus)| Place { domain, bus })
+}
 
 fn gpu() -> impl Strategy<Value = Gpu> {
-    let generation = prop_oneof![1 => Just(NAVI10), 3 => select(&OTHERS[..])];
+    let atomics = (any::<bool>(), any::<bool>());
     // Up to what a board of the judged device can hold.
-    let parts = (generation, any::<bool>(), any::<bool>(), 256u64..=8192);
-    parts.prop_map(|(generation, large_bar, atomics, megabytes)| Gpu {
-        generation,
-        large_bar,
+    let megabytes = 512u64..=8192;
+    let parts = (
+        generation(),
+        place(),
+        0usize..2,
+        any::<bool>(),
         atomics,
         megabytes,
-    })
+    );
+    parts.prop_map(
+        |(generation, place, socket, large_bar, (requests, completes), megabytes)| Gpu {
+            generation,
+            place,
+            socket,
+            large_bar,
+            requests_atomics: requests,
+            completes_atomics: completes,
+            vram_bytes: megabytes << 20,
+        },
+    )
 }
+
+const MOST_SOCKETS: usize = 2;
+const MOST_GPUS: usize = 4;
 
 pub fn machine() -> impl Strategy<Value = Machine> {
-    let gpus = prop::collection::vec(gpu(), 0..5);
-    (select(&AGES[..]), 1usize..3, gpus).prop_map(|(age, cpus, gpus)| Machine { age, cpus, gpus })
-}
-
-/// Lines `key value`.
-fn lines(pairs: &[(&str, u64)]) -> String {
-    let lines = pairs.iter().map(|(key, value)| format!("{key} {value}\n"));
-    lines.collect()
+    let parts = (
+        select(&AGES[..]),
+        1..=MOST_SOCKETS,
+        vec(gpu(), 0..=MOST_GPUS),
+        any::<bool>(),
+        vec(weighted(0.2), MOST_SOCKETS + MOST_GPUS),
+        vec(place(), 0..6),
+        any::<bool>(),
+    );
+    parts.prop_map(
+        |(age, sockets, mut gpus, peer_to_peer, lost, mut bystanders, all_functions)| {
+            let mut taken = BTreeSet::new();
+            for gpu in &mut gpus {
+                gpu.socket %= sockets;
+                while !taken.insert(gpu.place) {
+                    gpu.place.bus += 1;
+                }
+            }
+            bystanders.retain(|place| taken.insert(*place));
+            Machine {
+                age,
+                sockets,
+                gpus,
+                peer_to_peer,
+                lost,
+                bystanders,
+                all_functions,
+            }
+        },
+    )
 }
 
 impl Machine {
+    /// The number of a GPU's node: KFD counts the CPUs first.
+    pub fn node_of(&self, gpu: usize) -> usize {
+        self.sockets + gpu
+    }
+
+    /// The GPU of a node.
+    pub fn gpu_of(&self, node: usize) -> Option<&Gpu> {
+        self.gpus.get(node.checked_sub(self.sockets)?)
+    }
+
+    /// Whether the node is in the copy of the folder.
+    pub fn is_copied(&self, node: usize) -> bool {
+        !self.lost[node] || self.gpu_of(node).is_some_and(Gpu::is_judged)
+    }
+
     /// The nodes of the GPUs that are judged.
     pub fn nodes_of_cards(&self) -> Vec<String> {
-        let judged = |at: &usize| self.gpus[*at].generation.device == NAVI10.device;
+        let judged = |at: &usize| self.gpus[*at].is_judged();
         let cards = (0..self.gpus.len()).filter(judged);
-        cards.map(|at| (self.cpus + at).to_string()).collect()
+        cards.map(|at| self.node_of(at).to_string()).collect()
     }
 
-    pub fn files(&self) -> Files {
-        let mut files = Files::new();
-        files.insert("generation_id".into(), "2\n".into());
-        for cpu in 0..self.cpus {
-            self.put_cpu(&mut files, cpu);
+    /// The file for `--pci`.
+    pub fn pci_facts(&self) -> String {
+        let mut facts = String::new();
+        let mut name = |place: Place, vendor: u32, device: u32, bar0: u64| {
+            facts += &format!(
+                "domain_bus_device_function={:04x}:{:02x}:00.0\nvendor={vendor:#06x}\n\
+                 device={device:#06x}\nbar0_bytes={bar0}\n",
+                place.domain, place.bus,
+            );
+        };
+        for gpu in &self.gpus {
+            if gpu.is_judged() || self.all_functions {
+                name(gpu.place, 0x1002, gpu.generation.device, gpu.bar0_bytes());
+            }
         }
-        for at in 0..self.gpus.len() {
-            self.put_gpu(&mut files, at);
+        if self.all_functions {
+            for place in &self.bystanders {
+                name(*place, 0x8086, 0x1572, 8 << 20);
+            }
         }
-        files
-    }
-
-    fn put_cpu(&self, files: &mut Files, node: usize) {
-        let mut properties = lines(&[
-            ("cpu_cores_count", 16),
-            ("simd_count", 0),
-            ("mem_banks_count", 1),
-            ("caches_count", 0),
-            ("io_links_count", self.links_of_cpu(node).len() as u64),
-        ]);
-        if self.age >= Age::New {
-            properties += &lines(&[("p2p_links_count", 0), ("gfx_target_version", 0)]);
-        }
-        properties += &lines(&[("vendor_id", 0), ("device_id", 0), ("location_id", 0)]);
-        if self.age >= Age::Old {
-            properties += &lines(&[("domain", 0), ("hive_id", 0), ("num_cp_queues", 0)]);
-        }
-        files.insert(format!("nodes/{node}/gpu_id"), "0\n".into());
-        files.insert(format!("nodes/{node}/name"), "\n".into());
-        files.insert(format!("nodes/{node}/properties"), properties);
-        let bank = lines(&[("heap_type", 0), ("size_in_bytes", 32 << 30), ("flags", 0)]);
-        files.insert(format!("nodes/{node}/mem_banks/0/properties"), bank);
-        for (link, gpu) in self.links_of_cpu(node).into_iter().enumerate() {
-            let to = self.cpus + gpu;
-            self.put_link(files, node, link, to, self.link_flags(gpu, 3));
-        }
-    }
-
-    /// The GPUs that a CPU node has a link to: those whose VRAM it can reach.
-    fn links_of_cpu(&self, node: usize) -> Vec<usize> {
-        let reached = |at: &usize| node == 0 && self.gpus[*at].large_bar;
-        (0..self.gpus.len()).filter(reached).collect()
-    }
-
-    fn link_flags(&self, gpu: usize, enabled: u64) -> u64 {
-        match (self.age, self.gpus[gpu].atomics) {
-            (Age::Oldest | Age::Old, _) => 0,
-            (_, true) => enabled,
-            (_, false) => enabled | 12,
-        }
-    }
-
-    fn put_link(&self, files: &mut Files, from: usize, link: usize, to: usize, flags: u64) {
-        let xgmi = from >= self.cpus && to >= self.cpus;
-        let text = lines(&[
-            ("type", if xgmi { 11 } else { 2 }),
-            ("version_major", 0),
-            ("node_from", from as u64),
-            ("node_to", to as u64),
-            ("weight", 20),
-            ("flags", flags),
-        ]);
-        files.insert(format!("nodes/{from}/io_links/{link}/properties"), text);
-    }
-
-    fn put_gpu(&self, files: &mut Files, at: usize) {
-        let node = self.cpus + at;
-        let gpu = &self.gpus[at];
-        let generation = &gpu.generation;
-        let hive = u64::from(generation.hive);
-        let fellows: Vec<usize> = (0..self.gpus.len())
-            .filter(|other| *other != at && generation.hive && self.gpus[*other].generation.hive)
-            .collect();
-        let mut properties = lines(&[
-            ("cpu_cores_count", if generation.apu { 8 } else { 0 }),
-            ("simd_count", 144),
-            ("mem_banks_count", 1),
-            ("caches_count", 0),
-            ("io_links_count", 1 + fellows.len() as u64),
-        ]);
-        if self.age >= Age::New {
-            let isa = ("gfx_target_version", generation.gfx.into());
-            properties += &lines(&[("p2p_links_count", 0), isa]);
-        }
-        properties += &lines(&[
-            ("vendor_id", 0x1002),
-            ("device_id", generation.device.into()),
-            ("location_id", (at as u64 + 3) << 8),
-            ("drm_render_minor", 128 + at as u64),
-        ]);
-        if self.age >= Age::Old {
-            properties += &lines(&[
-                ("domain", 0),
-                ("hive_id", hive * 0x1234_5678),
-                ("num_sdma_engines", 2),
-                ("num_sdma_xgmi_engines", hive * 4),
-                ("num_cp_queues", 24),
-            ]);
-        }
-        if self.age == Age::Newest {
-            properties += &lines(&[("cwsr_size", 1 << 20)]);
-        }
-        properties += &lines(&[
-            (
-                "local_mem_size",
-                if self.age < Age::New {
-                    gpu.megabytes << 20
-                } else {
-                    0
-                },
-            ),
-            ("fw_version", 156),
-            ("capability", generation.capability.into()),
-        ]);
-        files.insert(format!("nodes/{node}/gpu_id"), format!("{}\n", 4097 + at));
-        files.insert(format!("nodes/{node}/name"), "gpu\n".into());
-        files.insert(format!("nodes/{node}/properties"), properties);
-        let bank = lines(&[
-            ("heap_type", if gpu.large_bar { 1 } else { 2 }),
-            ("size_in_bytes", gpu.megabytes << 20),
-            ("flags", 0),
-            ("width", 256),
-            ("mem_clk_max", 875),
-        ]);
-        files.insert(format!("nodes/{node}/mem_banks/0/properties"), bank);
-        self.put_link(files, node, 0, 0, self.link_flags(at, 1));
-        for (link, fellow) in fellows.into_iter().enumerate() {
-            let to = self.cpus + fellow;
-            self.put_link(files, node, link + 1, to, self.link_flags(at, 1));
-        }
-    }
-}
-
-/// Writes the files into a folder.
-pub fn write(files: &Files, folder: &Path) {
-    for (name, text) in files {
-        let path = folder.join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
+        facts
     }
 }

@@ -3,36 +3,44 @@
 //! `classify` on machines it has never seen: no panic, and no lie on an honest tree of any GPU
 //! generation, whatever lines it has.
 
+mod gpus;
+mod links;
 mod machine;
+mod tree;
 
 use std::{
     fs,
+    path::Path,
     process::Command, //
 };
 
 use machine::{
     machine,
-    Age,
-    Files, //
+    Age, //
 };
 use proptest::{
     prelude::*,
     sample::Index,
     strategy::ValueTree, //
 };
+use tree::Files;
 
-/// What `classify` prints of the files, and its exit status.
-fn classify(files: &Files) -> (i32, String) {
+/// What `classify` prints of the files, beside these PCI facts if there are any, and its exit
+/// status.
+fn classify(files: &Files, pci: Option<&str>) -> (i32, String) {
     let folder = tempfile::tempdir().unwrap();
-    machine::write(files, folder.path());
-    judge(folder.path())
+    tree::write(files, folder.path());
+    judge(folder.path(), pci)
 }
 
-fn judge(folder: &std::path::Path) -> (i32, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_classify"))
-        .arg(folder)
-        .output()
-        .unwrap();
+fn judge(folder: &Path, pci: Option<&str>) -> (i32, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_classify"));
+    if let Some(facts) = pci {
+        let file = folder.join("pci");
+        fs::write(&file, facts).unwrap();
+        command.arg("--pci").arg(file);
+    }
+    let output = command.arg(folder).output().unwrap();
     // All that it may have to say: how often something could not be read.
     let said = String::from_utf8(output.stderr).unwrap();
     let counts = |line: &str| line.starts_with("classify: errors_");
@@ -114,7 +122,7 @@ proptest! {
 
     #[test]
     fn an_honest_machine_has_no_lie(machine in machine()) {
-        let (status, page) = classify(&machine.files());
+        let (status, page) = classify(&machine.files(), None);
         prop_assert!(!page.contains("lie"), "{}", page);
         for file in ["gpus", "heaps"] {
             let seen: Vec<_> = records(&page, file).into_iter().filter_map(node_of).collect();
@@ -126,19 +134,42 @@ proptest! {
     }
 
     #[test]
+    fn an_honest_machine_has_no_lie_beside_its_pci_facts(machine in machine()) {
+        let (status, page) = classify(&machine.files(), Some(&machine.pci_facts()));
+        prop_assert!(!page.contains("lie"), "{}", page);
+        // KFD has them all, even where it does not say in which domain.
+        prop_assert!(!page.contains("kfd=absent"), "{}", page);
+        let cards = machine.nodes_of_cards();
+        prop_assert_eq!(records(&page, "gpus").len(), cards.len(), "{}", page);
+        if machine.age >= Age::Old {
+            for file in ["gpus", "heaps"] {
+                let mut seen: Vec<_> =
+                    records(&page, file).into_iter().filter_map(node_of).collect();
+                seen.sort();
+                prop_assert_eq!(&seen, &cards, "{}", file);
+            }
+        }
+        let complete = cards.is_empty() || machine.age >= Age::New;
+        prop_assert_eq!(status, if complete { 0 } else { 3 }, "{}", page);
+        prop_assert!(!page.contains("unjudged"), "{}", page);
+    }
+
+    #[test]
     fn no_line_more_or_less_makes_a_lie(
         machine in machine(),
         spoils in prop::collection::vec(spoil(), 1..30),
+        with_pci in any::<bool>(),
     ) {
         let mut files = machine.files();
         let removed: Vec<String> = spoils.iter().filter_map(|s| s.apply(&mut files)).collect();
         let folder = tempfile::tempdir().unwrap();
-        machine::write(&files, folder.path());
+        tree::write(&files, folder.path());
         for name in removed {
             // The same may be named twice.
             let _ = fs::remove_file(folder.path().join(name));
         }
-        let (status, page) = judge(folder.path());
+        let pci = machine.pci_facts();
+        let (status, page) = judge(folder.path(), with_pci.then_some(pci.as_str()));
         prop_assert!(!page.contains("lie"), "{}", page);
         prop_assert!([0, 3].contains(&status), "{}", page);
     }
@@ -160,7 +191,7 @@ fn a_lie_among_the_generated_is_found() {
                 *text = text.replace("flags 0", "flags 1");
             }
         }
-        let (status, page) = classify(&files);
+        let (status, page) = classify(&files, None);
         assert_eq!(status, 1, "{page}");
         let lies = records(&page, "heaps");
         assert!(
