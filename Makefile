@@ -52,7 +52,7 @@ STAGE := $(DESTDIR)$(INSTALL_MOD_PATH)
 SUDO  ?= $(if $(STAGE),,$(if $(filter 0,$(shell id -u)),,sudo))
 
 .PHONY: module demo test list shell bench-start provision resolved prune metadata install \
-	uninstall clean clippy harness preflight help
+	uninstall clean clippy fuzz harness preflight help
 .DEFAULT_GOAL := module
 MAKEFLAGS += --no-builtin-rules
 
@@ -90,6 +90,9 @@ shell: harness
 
 bench-start: harness
 	@$(RUN) bench-start '$(or $(CASE),stock/no-card)'
+
+fuzz: harness
+	@$(ALONE) scripts/fuzz.sh '$(or $(INPUT),$(RUNS),0)'
 
 provision resolved: harness
 	@$(RUN) $@
@@ -134,6 +137,8 @@ help:
 	@echo 'make shell        a prompt in a guest, with amdgpu, a virtual card and the module'
 	@echo 'make list         show what FILTER can pick'
 	@echo 'make bench-start  time a case (CASE=SUITE/CASE) from the start of make, warm and cold'
+	@echo 'make fuzz         fuzz the core, until Ctrl-C'
+	@echo '                    RUNS=number    so many inputs; INPUT=file   that one again'
 	@echo 'make provision    only fetch and prepare what demo and test need'
 	@echo '                    UPDATE=1       take the newest kernel; so for demo and test'
 	@echo '                    ALLOW_EXPIRED=1   take a mirror whose Release file is expired;'

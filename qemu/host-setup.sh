@@ -43,6 +43,8 @@ need xz xz-utils
 need zstd zstd
 need make make
 need gcc gcc
+# libFuzzer is C++
+need g++ g++
 need objcopy binutils
 need dpkg-deb dpkg
 need unshare util-linux

@@ -36,6 +36,15 @@ impl Cargo {
         &self.target
     }
 
+    /// A script of the checkout, to run there.
+    pub fn script(&self, path: &str) -> Command {
+        let mut command = Command::new(self.repo.join(path));
+        command
+            .current_dir(&self.repo)
+            .env("RDNA1_CACHE", &self.cache);
+        command
+    }
+
     /// The cargo that runs us, or the one in `PATH`, to run in the checkout.
     pub fn command(&self) -> Command {
         let program = std::env::var_os("CARGO").filter(|v| !v.is_empty());

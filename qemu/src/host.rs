@@ -59,6 +59,17 @@ impl Host<'_> {
         self.check("clippy", "clippy", &words)
     }
 
+    /// A short run of the fuzzer, over what it knows from before, too.
+    pub fn fuzz(&self) -> Result<Outcome> {
+        const RUNS: &str = "50000";
+        let log = Log::create(self.logs.join("fuzz.log"))?;
+        let activity = self.ui.begin("fuzz");
+        let mut command = self.cargo.script("scripts/fuzz.sh");
+        let result = run::logged(command.arg(RUNS), &log, Some(&activity));
+        activity.done("");
+        Ok(Outcome::of(result.and_then(|()| runs_done(&log.text()))))
+    }
+
     fn check(&self, name: &str, component: &str, words: &[&str]) -> Result<Outcome> {
         if run::output(self.cargo.command().args([component, "--version"])).is_err() {
             return Ok(Outcome::skipped(format!("no cargo {component} here")));
@@ -70,6 +81,19 @@ impl Host<'_> {
         let mut outcome = Outcome::of(result.map(|()| String::new()));
         outcome.log = Some(log.path().to_owned());
         Ok(outcome)
+    }
+}
+
+/// The fuzzer's closing line, `Done 50000 runs in 3 second(s)`: without it nothing was tried.
+fn runs_done(text: &str) -> Result<String> {
+    let done = text.lines().filter_map(|line| line.strip_prefix("Done "));
+    let words = done
+        .last()
+        .context("the fuzzer gave no count of its runs")?;
+    let runs = words.split(' ').next().unwrap_or_default();
+    match runs.parse() {
+        Ok(1u64..) => Ok(format!("{runs} runs")),
+        _ => bail!("the fuzzer ran nothing: Done {words}"),
     }
 }
 
@@ -184,6 +208,18 @@ mod tests {
     #[test]
     fn no_test_is_a_failure() {
         assert_eq!(judge_tests("", Ok(())).tally.failed, 1);
+    }
+
+    #[test]
+    fn fuzzing_that_ran_nothing_is_a_failure() {
+        assert_eq!(
+            runs_done("#8\nDone 50000 runs in 3 second(s)\n")
+                .ok()
+                .as_deref(),
+            Some("50000 runs")
+        );
+        assert!(runs_done("Done 0 runs in 0 second(s)\n").is_err());
+        assert!(runs_done("INFO: seed corpus\n").is_err());
     }
 
     #[test]

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What must hold of the pages about any machine.
+
+use rdna1_kfd_guard::{
+    facts::{snapshot::Snapshot, tally::Tally},
+    host::Host,
+    observe::observe,
+    text,
+};
+
+use crate::Machine;
+
+struct Pages {
+    gpus: String,
+    heaps: String,
+    flags: String,
+    checks: String,
+}
+
+impl Pages {
+    fn of(machine: &Machine) -> Self {
+        let mut tally = Tally::default();
+        let snapshot: Snapshot<Host> =
+            observe(&mut machine.clone(), machine.pci().as_mut(), &mut tally)
+                .expect("maps of the host do not fail");
+        let page = |write: &dyn Fn(&mut String) -> std::fmt::Result| {
+            let mut page = String::new();
+            write(&mut page).expect("a String takes all text");
+            page
+        };
+        Self {
+            gpus: page(&|page| text::gpus(&snapshot, page)),
+            heaps: page(&|page| text::heaps(&snapshot, page)),
+            flags: page(&|page| text::flags(&snapshot, page)),
+            checks: page(&|page| text::checks(&snapshot, page)),
+        }
+    }
+
+    fn all(&self) -> [(&str, &str); 4] {
+        [
+            ("gpus", &self.gpus),
+            ("heaps", &self.heaps),
+            ("flags", &self.flags),
+            ("checks", &self.checks),
+        ]
+    }
+}
+
+/// Panics if the core does, or if what it says has not the form of version 1.
+///
+/// For one input in [`THOROUGH`], chosen by its bytes, also if it contradicts itself, or says another
+/// thing when nothing has changed: that takes longer than all else.
+pub fn check(machine: &Machine) {
+    let pages = Pages::of(machine);
+    for (name, page) in pages.all() {
+        expect_form(name, page);
+    }
+    if machine.hash() % THOROUGH == 0 {
+        check_thoroughly(machine, &pages);
+    }
+}
+
+const THOROUGH: u32 = 16;
+
+fn check_thoroughly(machine: &Machine, pages: &Pages) {
+    for record in pages.all().into_iter().flat_map(|(_, page)| records(page)) {
+        expect_values(record);
+    }
+    let checks: Vec<_> = records(&pages.checks).collect();
+    for record in records(&pages.heaps) {
+        expect_drawn_from(record, &checks, true);
+    }
+    for record in records(&pages.gpus).chain(records(&pages.flags)) {
+        expect_drawn_from(record, &checks, false);
+    }
+    for check in checks {
+        let known = field(check, "observed") != Some("?");
+        assert!(known || field(check, "verdict") != Some("lie"), "{check}");
+    }
+    if machine.is_still() {
+        let again = Pages::of(machine);
+        for ((_, page), (_, other)) in pages.all().into_iter().zip(again.all()) {
+            assert_eq!(page, other, "another look at the same");
+        }
+    }
+}
+
+/// No byte but those of `key=value` pairs with one blank between.
+fn expect_form(name: &str, page: &str) {
+    let heading = page.lines().next().unwrap_or_default();
+    let words = ["#", "rdna1", name, "v1"];
+    assert!(heading.split(' ').eq(words), "{page}");
+    let mut before = b'\n';
+    let mut equals = 0;
+    for &byte in page[heading.len() + 1..].as_bytes() {
+        match byte {
+            b'=' => equals += 1,
+            b' ' | b'\n' => {
+                assert!(
+                    equals == 1 && !matches!(before, b'=' | b' ' | b'\n'),
+                    "{page}"
+                );
+                equals = 0;
+            }
+            b'"' | b'\'' => panic!("{page}"),
+            _ => assert!(byte.is_ascii_graphic(), "{page}"),
+        }
+        before = byte;
+    }
+    assert_eq!(before, b'\n', "{page}");
+}
+
+fn expect_values(record: &str) {
+    let mut keys = Vec::new();
+    for (key, _) in record.split(' ').filter_map(|pair| pair.split_once('=')) {
+        assert!(!keys.contains(&key), "{key} twice in {record}");
+        keys.push(key);
+    }
+    for (key, values) in [
+        ("verdict", &["truth", "lie", "unknown", "unjudged"][..]),
+        ("coarse_grained_only", &["1", "?"]),
+        ("fine_grained", &["0", "?"]),
+        ("kfd", &["present", "absent", "unreadable"]),
+    ] {
+        let sound = field(record, key).is_none_or(|value| values.contains(&value));
+        assert!(sound, "{key} in {record}");
+    }
+}
+
+/// A verdict is the worst of those of the checks of its node, and of its bank.
+fn expect_drawn_from(record: &str, checks: &[&str], of_bank: bool) {
+    let same = |check: &str, key| field(check, key) == field(record, key);
+    let concerns = |check: &&str| {
+        same(check, "gpu")
+            && same(check, "node")
+            && (!of_bank || field(check, "bank") == Some("-") || same(check, "bank"))
+    };
+    let verdicts: Vec<_> = checks
+        .iter()
+        .copied()
+        .filter(concerns)
+        .filter_map(|check| field(check, "verdict"))
+        .collect();
+    let worst = ["lie", "unknown", "truth", "unjudged"]
+        .into_iter()
+        .find(|verdict| verdicts.contains(verdict));
+    // Where there is nothing to judge, nothing is known.
+    assert_eq!(
+        field(record, "verdict"),
+        worst.or(Some("unknown")),
+        "{record}\n{verdicts:?}"
+    );
+}
+
+fn records(page: &str) -> impl Iterator<Item = &str> {
+    page.lines().skip(1)
+}
+
+fn field<'r>(record: &'r str, key: &str) -> Option<&'r str> {
+    let pairs = record.split(' ').filter_map(|pair| pair.split_once('='));
+    pairs
+        .into_iter()
+        .find_map(|(name, value)| (name == key).then_some(value))
+}
