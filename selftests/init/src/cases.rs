@@ -12,6 +12,7 @@ mod crowd;
 mod debugfs_off;
 mod defects;
 mod demo;
+mod fail_nth;
 mod held;
 mod leaks;
 mod libhsakmt;

@@ -90,17 +90,42 @@ impl Modules {
 
 /// Loads the module in this file.
 fn insert(path: &Path, parameters: &str) -> Result<()> {
-    let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
-    let parameters = CString::new(parameters).context("module parameters with a NUL")?;
-    finit_module(&file, &parameters, ModuleInitFlags::empty()).map_err(|errno| {
-        let module = path.display().to_string();
-        Refused {
-            call: "finit_module",
-            module,
-            errno,
-        }
-        .into()
-    })
+    Opened::new(path, parameters)?.load()
+}
+
+/// A module of which all is at hand that a load needs.
+pub struct Opened {
+    file: File,
+    path: PathBuf,
+    parameters: CString,
+}
+
+impl Opened {
+    fn new(path: &Path, parameters: &str) -> Result<Self> {
+        Ok(Self {
+            file: File::open(path).with_context(|| format!("open {}", path.display()))?,
+            path: path.to_owned(),
+            parameters: CString::new(parameters).context("module parameters with a NUL")?,
+        })
+    }
+
+    /// One of the project's own modules; what it depends on has to be there.
+    pub fn own(name: &str) -> Result<Self> {
+        Self::new(&Modules::own_path(name), "")
+    }
+
+    /// Loads the module: one system call.
+    pub fn load(&self) -> Result<()> {
+        finit_module(&self.file, &self.parameters, ModuleInitFlags::empty()).map_err(|errno| {
+            let module = self.path.display().to_string();
+            Refused {
+                call: "finit_module",
+                module,
+                errno,
+            }
+            .into()
+        })
+    }
 }
 
 /// Unloads the module of this name.

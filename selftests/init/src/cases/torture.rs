@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use super::lifecycle::expect_refused;
 use super::memory::Memory;
 use super::readers::wait_for;
-use super::{mutate, Case};
+use super::{fail_nth, mutate, Case};
 use crate::ctx::Ctx;
 use crate::fixture::TREE;
 use crate::guard;
@@ -28,6 +28,9 @@ pub const CASES: &[Case] = &[
     Case::new("references", references),
     Case::new("loads-in-a-race", loads_in_a_race),
     Case::new("mutated-topologies", mutate::topologies),
+    Case::new("every-allocation-of-the-load-fails", fail_nth::load),
+    Case::new("every-allocation-of-a-read-fails", fail_nth::reads),
+    Case::new("every-allocation-of-an-event-fails", fail_nth::events),
 ];
 
 /// Rounds of a short run.
