@@ -67,7 +67,9 @@ impl Host<'_> {
         let mut command = self.cargo.script("scripts/fuzz.sh");
         let result = run::logged(command.arg(RUNS), &log, Some(&activity));
         activity.done("");
-        Ok(Outcome::of(result.and_then(|()| runs_done(&log.text()))))
+        let mut outcome = Outcome::of(result.and_then(|()| runs_done(&log.text())));
+        outcome.log = Some(log.path().to_owned());
+        Ok(outcome)
     }
 
     fn check(&self, name: &str, component: &str, words: &[&str]) -> Result<Outcome> {
@@ -86,9 +88,9 @@ impl Host<'_> {
 
 /// The fuzzer's closing line, `Done 50000 runs in 3 second(s)`: without it nothing was tried.
 fn runs_done(text: &str) -> Result<String> {
-    let done = text.lines().filter_map(|line| line.strip_prefix("Done "));
+    let mut done = text.lines().filter_map(|line| line.strip_prefix("Done "));
     let words = done
-        .last()
+        .next_back()
         .context("the fuzzer gave no count of its runs")?;
     let runs = words.split(' ').next().unwrap_or_default();
     match runs.parse() {

@@ -17,10 +17,11 @@ use crate::tally::Outcome;
 use crate::{Context, Guests};
 
 /// The groups that are of no kernel.
-const ON_HOST: [(&str, &str); 4] = [
+const ON_HOST: [(&str, &str); 5] = [
     ("host-tests", "cargo test, the whole workspace"),
     ("rustfmt", "cargo fmt --check"),
     ("clippy", "cargo clippy, warnings denied"),
+    ("fuzz", "a short run of the fuzzer over the core"),
     selfcheck::GROUP,
 ];
 
@@ -129,7 +130,8 @@ fn run_cargo(
         let outcome = match *group {
             "host-tests" => timed(|| host.tests())?,
             "rustfmt" => timed(|| host.format())?,
-            _ => timed(|| host.clippy())?,
+            "clippy" => timed(|| host.clippy())?,
+            _ => timed(|| host.fuzz())?,
         };
         report(group, &outcome);
     }
