@@ -45,13 +45,13 @@ RUN      = $(ALONE) $(HARNESS) --repo '$(CURDIR)' $(if $(UPDATE),--update) \
 	$(if $(ALLOW_EXPIRED),--allow-expired-release) \
 	$(if $(filter command environment,$(firstword $(origin KERNEL))),--kernel '$(KERNEL)')
 GUESTS   = $(if $(COLD),--cold) $(if $(KEEP),--keep) $(if $(JOBS),--jobs '$(JOBS)') \
-	$(if $(TIMEOUT),--timeout '$(TIMEOUT)')
+	$(if $(TIMEOUT),--timeout '$(TIMEOUT)') $(if $(WORDS),--words '$(WORDS)')
 
 # A staging folder needs no root's rights; the system does.
 STAGE := $(DESTDIR)$(INSTALL_MOD_PATH)
 SUDO  ?= $(if $(STAGE),,$(if $(filter 0,$(shell id -u)),,sudo))
 
-.PHONY: module demo test list shell bench-start provision resolved prune metadata install \
+.PHONY: module demo test torture list shell bench-start provision resolved prune metadata install \
 	uninstall clean clippy fuzz harness preflight help
 .DEFAULT_GOAL := module
 MAKEFLAGS += --no-builtin-rules
@@ -81,6 +81,12 @@ demo: harness
 
 test: harness
 	@$(RUN) test $(GUESTS) $(if $(FILTER),--filter '$(FILTER)') $(if $(REPORT),--report '$(REPORT)')
+
+# Nothing is said while a storm goes on: its end is all that limits it.
+torture: harness
+	@$(RUN) test --filter '*:torture*' --words 'rdna1.rounds=$(or $(ROUNDS),10000)' \
+		--timeout $(or $(TIMEOUT),14400) $(if $(JOBS),--jobs '$(JOBS)') \
+		$(if $(REPORT),--report '$(REPORT)')
 
 list: harness
 	@$(RUN) test --list $(if $(FILTER),--filter '$(FILTER)')
@@ -126,14 +132,16 @@ help:
 	@echo 'make test         run all checks; the last line counts them'
 	@echo '                    FILTER=glob    only groups of that name, or SUITE/CASE;'
 	@echo '                                   KERNEL: before either picks kernels'
-	@echo '                    KERNEL=name    only that kernel of qemu/kernels.toml; so for'
-	@echo '                                   demo, shell, bench-start, provision and resolved'
+	@echo '                    KERNEL=name    that kernel of qemu/kernels.toml, or all of them;'
+	@echo '                                   so for demo, shell, bench-start, provision, resolved'
 	@echo '                    REPORT=folder  put the report (HTML, JUnit, JSON) there, too'
 	@echo '                    JOBS=n         so many guests at once; default: the cores'
 	@echo '                    KEEP=1         keep what guests were booted with, and a script'
 	@echo '                                   that boots them again'
 	@echo '                    TIMEOUT=s      the longest a guest may run'
 	@echo '                    COLD=1         boot each guest; so for demo'
+	@echo 'make torture      the storms, long, on all kernels: hours'
+	@echo '                    ROUNDS=n       so many rounds; default: 10000, fewer where it is slow'
 	@echo 'make shell        a prompt in a guest, with amdgpu, a virtual card and the module'
 	@echo 'make list         show what FILTER can pick'
 	@echo 'make bench-start  time a case (CASE=SUITE/CASE) from the start of make, warm and cold'

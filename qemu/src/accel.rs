@@ -12,7 +12,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::{write_atomically, Cache};
-use crate::qemu::{self, Ending, Guest, Limits, Port};
+use crate::qemu::{self, Ending, Guest, Limits, Machine, Port};
 use crate::ui::Ui;
 
 const KVM: [&str; 4] = ["-accel", "kvm", "-cpu", "host"];
@@ -128,6 +128,7 @@ fn try_kvm(image: &Path) -> Result<(bool, String)> {
     let guest = Guest {
         image,
         initramfs: None,
+        machine: Machine::default(),
         command_line: "panic=-1".to_owned(),
         accelerator: &KVM,
         limits: Limits::new(LIMIT, SILENCE),

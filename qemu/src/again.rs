@@ -54,6 +54,7 @@ impl Again<'_> {
         Guest {
             image: self.image,
             initramfs: Some(initramfs),
+            machine: self.suite.machine,
             command_line: self.command_line.clone(),
             accelerator: self.accelerator.arguments(),
             limits: self.limits,

@@ -49,6 +49,8 @@ pub struct Booter<'a> {
     pub keep: bool,
     /// The longest it may run, in place of the suite's own limits.
     pub limit: Option<Duration>,
+    /// More words for the guest, after those of suite and boot.
+    pub words: &'a str,
 }
 
 /// A suite, or some cases of one, to be run in a guest.
@@ -176,7 +178,7 @@ impl Booter<'_> {
         folder: &Path,
         activity: &Activity,
     ) -> Result<(Ending, Logs)> {
-        let handover = handover(self.guest, boot.suite, &boot.guest_words())?;
+        let handover = handover(self.guest, boot.suite, &self.guest_words(boot))?;
         let limits = Limits {
             first_word: FIRST_WORD,
             ..self.limits(boot)
@@ -207,10 +209,20 @@ impl Booter<'_> {
             guest: self.guest,
             suite: boot.suite,
             accelerator: self.accelerator,
-            command_line: format!("{COMMAND_LINE} {}", boot.guest_words()),
+            command_line: format!("{COMMAND_LINE} {}", self.guest_words(boot)),
             folder,
             limits: self.limits(boot),
         }
+    }
+
+    fn guest_words(&self, boot: &Boot) -> String {
+        let suite = boot.suite;
+        let words = ["rdna1.suite=", suite.guest(), " ", &suite.command_line];
+        [&words.concat(), &boot.words, self.words]
+            .into_iter()
+            .flat_map(str::split_whitespace)
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     fn limits(&self, boot: &Boot) -> Limits {
@@ -221,19 +233,6 @@ impl Booter<'_> {
                 Duration::from_secs(boot.suite.silence_seconds),
             ),
         }
-    }
-}
-
-impl Boot<'_> {
-    fn guest_words(&self) -> String {
-        let suite = self.suite;
-        let words = format!(
-            "rdna1.suite={} {} {}",
-            suite.guest(),
-            suite.command_line,
-            self.words
-        );
-        words.trim_end().to_owned()
     }
 }
 

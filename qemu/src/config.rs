@@ -9,6 +9,7 @@ use anyhow::{bail, Context, Result};
 use serde::Deserialize;
 
 use crate::kernels::Kernel;
+use crate::qemu::Machine;
 
 /// `suites.toml`.
 #[derive(Debug, Deserialize)]
@@ -34,6 +35,9 @@ pub struct Suite {
     /// Whether the guest has libhsakmt and the program that asks it.
     #[serde(default)]
     pub hsakmt: bool,
+    /// What the guest runs on.
+    #[serde(default)]
+    pub machine: Machine,
     /// The longest the whole boot may take.
     pub limit_seconds: u64,
     /// The longest that no serial port may say anything.
@@ -41,7 +45,7 @@ pub struct Suite {
     /// The stock modules of the snapshot that its cases can start from; none:
     /// it is always booted. Single cases may be, too: see `Case::cold`.
     pub warm: Option<Vec<String>>,
-    /// Whether `make test` runs it.
+    /// Whether `make test` runs it without being asked for it by name.
     #[serde(default = "yes")]
     pub in_test: bool,
 }
@@ -51,8 +55,14 @@ fn yes() -> bool {
 }
 
 impl Suite {
-    /// A guest that is restored was booted with another command line.
+    /// A guest that is restored was booted with another command line, on a machine as they all have.
     fn check(&self) -> Result<()> {
+        if self.warm.is_some() && self.machine != Machine::default() {
+            bail!(
+                "qemu/suites.toml: suite {} has a machine of its own, so it cannot start warm",
+                self.name
+            );
+        }
         let mut words = self.command_line.split_whitespace();
         if self.warm.is_some() && !words.all(|word| word.starts_with("rdna1.")) {
             bail!(
@@ -124,16 +134,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_for_the_kernel_need_a_cold_boot() {
-        let suite = |command_line: &str| {
+    fn words_for_the_kernel_and_other_machines_need_a_cold_boot() {
+        let suite = |lines: &str| {
             let text = format!(
-                "name='a'\nabout='b'\nlimit_seconds=1\nsilence_seconds=1\nwarm=[]\n\
-                 command_line='{command_line}'"
+                "name='a'\nabout='b'\nlimit_seconds=1\nsilence_seconds=1\nwarm=[]\n{lines}"
             );
             toml::from_str::<Suite>(&text).expect("a suite").check()
         };
-        assert!(suite("").is_ok() && suite("rdna1.lie=xgmi").is_ok());
-        let error = suite("rdna1.lie=xgmi debugfs=off").expect_err("not warm");
+        assert!(suite("").is_ok() && suite("command_line='rdna1.lie=xgmi'").is_ok());
+        let error = suite("command_line='rdna1.lie=xgmi debugfs=off'").expect_err("not warm");
         assert!(error.to_string().contains("debugfs=off"), "{error}");
+        let error = suite("machine.cpus=2").expect_err("not warm");
+        assert!(error.to_string().contains("machine"), "{error}");
     }
 }

@@ -36,6 +36,7 @@ pub fn run(context: &Context, guests: &Guests, lie: Option<&str>) -> Result<Exit
         pool: pool.as_ref(),
         keep: guests.keep,
         limit: guests.limit(),
+        words: &guests.words,
     };
     let suites = Suites::load(&context.repo)?;
     let suite = suites.find("demo")?;

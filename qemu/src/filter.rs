@@ -9,6 +9,7 @@ use regex::Regex;
 pub struct Filter {
     kernel: Option<Regex>,
     group: Option<Regex>,
+    group_text: Option<String>,
     /// Which cases of the suites.
     pub cases: Option<String>,
     case_globs: Vec<Regex>,
@@ -22,6 +23,7 @@ impl Filter {
             return Ok(Self {
                 kernel: None,
                 group: None,
+                group_text: None,
                 cases: None,
                 case_globs: Vec::new(),
             });
@@ -41,6 +43,7 @@ impl Filter {
         Ok(Self {
             kernel: kernel.map(glob).transpose()?,
             group: Some(glob(group)?),
+            group_text: Some(group.to_owned()),
             case_globs: cases
                 .iter()
                 .flat_map(|cases| cases.split(','))
@@ -54,6 +57,17 @@ impl Filter {
     /// Whether it says which groups, or all are wanted.
     pub fn names_groups(&self) -> bool {
         self.group.is_some()
+    }
+
+    /// Whether it says which kernels.
+    pub fn names_kernels(&self) -> bool {
+        self.kernel.is_some()
+    }
+
+    /// Whether it names that group by more than a pattern for all.
+    pub fn asks_for(&self, group: &str) -> bool {
+        let text = self.group_text.as_deref().unwrap_or_default();
+        !text.starts_with(['*', '?']) && self.group.is_some() && self.names(group)
     }
 
     /// Whether the suite of that name is wanted on a kernel.
@@ -106,6 +120,10 @@ mod tests {
         assert!(!filter.wants_case("three"));
         let filter = Filter::parse(Some("tree/")).expect("a sound filter");
         assert!(filter.wants_case("any"));
+        assert!(filter.asks_for("tree") && !filter.asks_for("stock"));
+        let all = Filter::parse(Some("*")).expect("a sound filter");
+        assert!(all.names("tree") && !all.asks_for("tree"));
+        assert!(!Filter::parse(None).expect("none").asks_for("tree"));
         assert!(Filter::parse(Some("tree/a b")).is_err());
         assert!(Filter::parse(Some("(")).is_ok());
     }
@@ -113,6 +131,7 @@ mod tests {
     #[test]
     fn a_filter_can_name_kernels() {
         let filter = Filter::parse(Some("sid:tree/lie-*")).expect("a sound filter");
+        assert!(filter.names_kernels());
         assert!(filter.wants_suite("sid", "tree") && !filter.wants_suite("newest", "tree"));
         assert!(filter.wants_case("lie-xgmi") && !filter.wants_case("truth"));
         let filter = Filter::parse(Some("s*:*")).expect("a sound filter");

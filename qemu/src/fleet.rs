@@ -52,6 +52,7 @@ impl Fleet<'_> {
             pool: pool.as_ref(),
             keep: self.guests.keep,
             limit: self.guests.limit(),
+            words: &self.guests.words,
         };
         let known = known::guest_suites(&context.repo)?;
         let mut boots = Vec::new();

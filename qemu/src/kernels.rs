@@ -59,8 +59,11 @@ pub struct Kernel {
     root: String,
     /// Where it comes from.
     pub from: Origin,
-    /// What is booted on it by `make test`.
+    /// What is booted on it.
     pub suites: Vec<String>,
+    /// Whether `make test` boots it without being asked for it by name.
+    #[serde(default = "yes")]
+    pub in_test: bool,
     /// How many times longer than stock kernels its boots may take.
     #[serde(default = "as_long")]
     pub patience: u32,
@@ -75,6 +78,13 @@ pub struct Kernel {
 fn as_long() -> u32 {
     1
 }
+
+fn yes() -> bool {
+    true
+}
+
+/// The name by which all kernels are meant.
+pub const ALL: &str = "all";
 
 /// Where a kernel comes from.
 #[derive(Clone, Debug, Deserialize)]
@@ -176,6 +186,9 @@ impl Kernels {
             if self.names().filter(|n| n == name).count() > 1 {
                 bail!("two kernels are named {name}");
             }
+            if name == ALL {
+                bail!("no kernel can be named {ALL}: that means all of them");
+            }
             if !self.roots.iter().any(|r| r.name == kernel.root) {
                 bail!("kernel {name}: there is no root {}", kernel.root);
             }
@@ -189,9 +202,9 @@ impl Kernels {
         Ok(())
     }
 
-    /// The kernel of that name, or the first one.
+    /// The kernel of that name; the first one, if there is none or it means all.
     pub fn find(&self, name: Option<&str>) -> Result<&Kernel> {
-        let Some(name) = name else {
+        let Some(name) = name.filter(|name| *name != ALL) else {
             return Ok(&self.kernels[0]);
         };
         let Some(kernel) = self.kernels.iter().find(|k| k.name == name) else {

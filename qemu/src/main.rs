@@ -69,7 +69,8 @@ struct Options {
     /// The checkout to work on (default: the one of the current folder)
     #[arg(long, global = true, value_name = "FOLDER")]
     repo: Option<PathBuf>,
-    /// A kernel of qemu/kernels.toml (default: all, or the first where one is enough)
+    /// A kernel of qemu/kernels.toml, or `all` (default: those that `make test`
+    /// boots unasked, or the first where one is enough)
     #[arg(long, global = true, value_name = "NAME")]
     kernel: Option<String>,
     /// Take a mirror whose Release file is expired
@@ -96,6 +97,9 @@ struct Guests {
     /// The longest that a guest may run, in place of the suites' own limits
     #[arg(long, value_name = "SECONDS", value_parser = at_least_one)]
     timeout: Option<usize>,
+    /// More words for every guest, as rdna1.rounds=10000
+    #[arg(long, value_name = "WORDS", value_parser = guest_words, default_value = "")]
+    words: String,
 }
 
 impl Guests {
@@ -110,6 +114,14 @@ fn at_least_one(text: &str) -> Result<usize, String> {
         Ok(0) => Err("it takes one at least".to_owned()),
         Ok(number) => Ok(number),
         Err(_) => Err("no number".to_owned()),
+    }
+}
+
+/// The kernel is not to be told anything: saved guests were booted without.
+fn guest_words(text: &str) -> Result<String, String> {
+    match text.split_whitespace().find(|w| !w.starts_with("rdna1.")) {
+        Some(word) => Err(format!("{word} does not begin with rdna1.")),
+        None => Ok(text.to_owned()),
     }
 }
 
@@ -206,12 +218,19 @@ impl Context {
         self.kernels.find(self.options.kernel.as_deref())
     }
 
-    /// The kernel named, or else all.
-    fn picked(&self) -> Result<Vec<&Kernel>> {
-        match &self.options.kernel {
+    /// The kernel named, or all of them, or those that `unasked` says.
+    fn picked(&self, unasked: impl Fn(&Kernel) -> bool) -> Result<Vec<&Kernel>> {
+        match self.options.kernel.as_deref() {
+            Some(kernels::ALL) => Ok(self.kernels.iter().collect()),
             Some(name) => Ok(vec![self.kernels.find(Some(name))?]),
-            None => Ok(self.kernels.iter().collect()),
+            None => Ok(self.kernels.iter().filter(|k| unasked(k)).collect()),
         }
+    }
+
+    /// Whether the user asks for one kernel alone.
+    fn names_one_kernel(&self) -> bool {
+        let name = self.options.kernel.as_deref();
+        name.is_some_and(|name| name != kernels::ALL)
     }
 
     fn provisioning<'a>(&'a self, kernel: &'a Kernel) -> Provision<'a> {
@@ -312,13 +331,13 @@ fn run_command(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Provision => {
             let mut failed = false;
-            for kernel in context.picked()? {
+            for kernel in context.picked(|kernel| kernel.in_test)? {
                 match context.provision(kernel) {
                     Ok(ready) => println!("{}: {}", kernel.name, ready.choice.abi),
                     Err(error) => {
                         let tolerated = kernel.tolerates(&error).is_some();
                         // Who asks for that very kernel wants it.
-                        failed |= !tolerated || context.options.kernel.is_some();
+                        failed |= !tolerated || context.names_one_kernel();
                         let word = if tolerated { "skipped" } else { "error" };
                         eprintln!("{word}: {}: {error:#}", kernel.name);
                     }
@@ -354,7 +373,7 @@ fn run_command(cli: Cli) -> Result<ExitCode> {
         Command::Prune { yes } => prune::run(&context, yes)?,
         Command::Judge { folder } => return judge_again(&folder),
         Command::Resolved => {
-            for kernel in context.picked()? {
+            for kernel in context.picked(|_| true)? {
                 match provision::describe(&context.cache, &kernel.name) {
                     Ok(text) => println!("{}\n{text}", kernel.name),
                     Err(error) => println!("{}\n{error:#}\n", kernel.name),

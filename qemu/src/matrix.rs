@@ -118,7 +118,7 @@ pub fn rows<'a>(context: &'a Context, wanted: &Filter) -> Result<Vec<Row<'a>>> {
         cases.is_none_or(|cases| cases.iter().any(|case| wanted.wants_case(&case.name)))
     };
     let mut rows = Vec::new();
-    for kernel in context.picked()? {
+    for kernel in context.picked(|kernel| kernel.in_test || wanted.names_kernels())? {
         let mut row = Row {
             kernel,
             checks: CHECKS.to_vec(),
@@ -134,7 +134,12 @@ pub fn rows<'a>(context: &'a Context, wanted: &Filter) -> Result<Vec<Row<'a>>> {
             if name == defects::GROUP && wanted.wants_suite(&kernel.name, name) {
                 row.defects = defects::pick(&context.repo, wanted)?;
             }
-            if suite.in_test && wanted.wants_suite(&kernel.name, name) && has_wanted(suite) {
+            let asked_for = suite.in_test || wanted.asks_for(name);
+            if name != defects::GROUP
+                && asked_for
+                && wanted.wants_suite(&kernel.name, name)
+                && has_wanted(suite)
+            {
                 row.suites.push(suite.clone());
             }
         }

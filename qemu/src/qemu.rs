@@ -15,6 +15,7 @@ use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use serde::Deserialize;
 
 use crate::run;
 pub use running::{Extra, Running};
@@ -63,6 +64,8 @@ pub struct Guest<'a> {
     pub image: &'a Path,
     /// Its initramfs, if any.
     pub initramfs: Option<&'a Path>,
+    /// What it runs on.
+    pub machine: Machine,
     /// Its command line, but for the console.
     pub command_line: String,
     /// Words for `-accel` and `-cpu`.
@@ -113,8 +116,7 @@ impl Guest<'_> {
 
     /// Boots it.
     pub fn start(&self) -> Result<Running> {
-        let mut words = machine();
-        words.extend(["-m".into(), MEMORY.into()]);
+        let mut words = self.machine.words();
         words.extend(self.boot_words());
         Running::start(self.accelerator, words, Vec::new())
     }
@@ -133,8 +135,7 @@ impl Guest<'_> {
     /// A command by which a human can boot the same guest again.
     pub fn by_hand(&self) -> Vec<OsString> {
         let mut words: Vec<OsString> = vec![PROGRAM.into()];
-        words.extend(machine());
-        words.extend(["-m".into(), MEMORY.into()]);
+        words.extend(self.machine.words());
         words.extend(self.accelerator.iter().map(OsString::from));
         for to in ["mon:stdio", "file:ktap.again", "file:output.again"] {
             words.extend(["-serial".into(), to.into()]);
@@ -144,11 +145,33 @@ impl Guest<'_> {
     }
 }
 
-/// How much memory a guest has, in MiB.
-pub const MEMORY: &str = "1024";
+/// The machine that a guest runs on.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Machine {
+    /// How many CPUs it has.
+    pub cpus: u32,
+    /// How much memory it has, in MiB.
+    pub memory_mib: u32,
+}
 
-/// QEMU's words for the machine, but for its memory and ports.
-pub fn machine() -> Vec<OsString> {
-    let words = "-machine q35 -smp 1 -nodefaults -no-user-config -no-reboot -display none";
-    words.split(' ').map(OsString::from).collect()
+impl Default for Machine {
+    fn default() -> Self {
+        Self {
+            cpus: 1,
+            memory_mib: 1024,
+        }
+    }
+}
+
+impl Machine {
+    /// QEMU's words for it, but for its ports.
+    pub fn words(self) -> Vec<OsString> {
+        let Self { cpus, memory_mib } = self;
+        let words = format!(
+            "-machine q35 -smp {cpus} -m {memory_mib} \
+             -nodefaults -no-user-config -no-reboot -display none"
+        );
+        words.split(' ').map(OsString::from).collect()
+    }
 }

@@ -18,8 +18,12 @@ use crate::terminal;
 use crate::warm::handover;
 use crate::{Context, Guests};
 
-/// What a terminal sends at the end of the input.
-const END_OF_INPUT: u8 = 4;
+/// The entry of `suites.toml`, which has no cases.
+pub const SUITE: &str = "shell";
+
+/// What ends the guest at the end of the input. Ctrl-D alone is lost where it comes while the
+/// shell changes the terminal from whole lines to single keys; a line is not.
+const END_OF_INPUT: &[u8] = b"\x04\nexit\n";
 
 /// Starts a guest and hands the terminal through to it.
 pub fn run(context: &Context, guests: &Guests) -> Result<ExitCode> {
@@ -32,7 +36,7 @@ pub fn run(context: &Context, guests: &Guests) -> Result<ExitCode> {
     let pool = context.pool(&ready, &guest, &accelerator);
     let pool = pool.as_ref().filter(|_| !guests.cold);
     let suites = Suites::load(&context.repo)?;
-    let suite = suites.find("shell")?;
+    let suite = suites.find(SUITE)?;
     let mut words = "rdna1.shell=1".to_owned();
     if let Some((rows, columns)) = terminal::size() {
         words.push_str(&format!(" rdna1.terminal={rows}x{columns}"));
@@ -63,6 +67,7 @@ pub fn run(context: &Context, guests: &Guests) -> Result<ExitCode> {
             Guest {
                 image: &ready.image,
                 initramfs: Some(&initramfs),
+                machine: suite.machine,
                 command_line: format!("{COMMAND_LINE} {words}"),
                 accelerator: accelerator.arguments(),
                 limits: Limits::new(limit, limit),
@@ -109,5 +114,5 @@ fn hand_in(mut to_guest: UnixStream) {
             return;
         }
     }
-    let _ = to_guest.write_all(&[END_OF_INPUT]);
+    let _ = to_guest.write_all(END_OF_INPUT);
 }

@@ -81,6 +81,7 @@ impl Planting<'_> {
                 keep: self.guests.keep,
                 // How a hang is ended is part of what is judged.
                 limit: None,
+                words: "",
             };
             let suite = defect.suite(common).on(self.kernel);
             let boot = Boot {

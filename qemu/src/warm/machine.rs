@@ -25,7 +25,7 @@ use crate::build::Done;
 use crate::cache::Work;
 use crate::cpio::Archive;
 use crate::interrupt::HalfDone;
-use crate::qemu::{self, Extra, Guest, Limits, Port, Running, MEMORY};
+use crate::qemu::{Extra, Guest, Limits, Machine, Port, Running};
 
 /// What the guest says when it can be saved.
 const WAITING: &str = "# rdna1 waiting";
@@ -43,14 +43,16 @@ const CONSOLE_FILE: &str = "console.log";
 /// QEMU's words for a machine that can be saved and restored, its memory being
 /// a file in `folder`.
 pub fn words(folder: &Path, share: &str) -> Vec<OsString> {
+    let machine = Machine::default();
     let mut memory = OsString::from(format!(
-        "memory-backend-file,id=memory,size={MEMORY}M,share={share},mem-path="
+        "memory-backend-file,id=memory,size={}M,share={share},mem-path=",
+        machine.memory_mib
     ));
     // A comma begins a new option, two are one.
     let path = folder.join(MEMORY_FILE);
     memory.push(path.to_string_lossy().replace(',', ",,"));
-    let mut words = qemu::machine();
-    words.extend(["-m".into(), MEMORY.into(), "-object".into(), memory]);
+    let mut words = machine.words();
+    words.extend(["-object".into(), memory]);
     words.extend(["-machine", "memory-backend=memory"].map(OsString::from));
     words.extend(["-device", "virtio-serial-pci"].map(OsString::from));
     words
@@ -89,6 +91,7 @@ impl Snapshots<'_> {
         let guest = Guest {
             image: &self.ready.image,
             initramfs: Some(&initramfs),
+            machine: Machine::default(),
             command_line: format!("{COMMAND_LINE} rdna1.load={}", load.join(",")),
             accelerator: self.accelerator.arguments(),
             limits: Limits::new(LIMIT, SILENCE),

@@ -26,6 +26,8 @@ mod oddities;
 mod paths;
 mod readers;
 mod reading;
+mod restricted;
+mod scarce;
 mod stock;
 mod storm;
 mod torture;
@@ -76,6 +78,8 @@ const SUITES: &[(&str, &[Case])] = &[
     ("tree", TREE),
     ("stock", stock::CASES),
     ("torture", torture::CASES),
+    ("restricted", restricted::CASES),
+    ("scarce", scarce::CASES),
     ("demo", demo::CASES),
     ("defects", defects::CASES),
 ];
@@ -139,7 +143,6 @@ const TREE: &[Case] = &[
         "absent-tree-under-readers",
         trouble::absent_tree_under_readers,
     ),
-    Case::new("thousand-cards-under-readers", storm::thousand_cards),
     Case::new("sixty-four-large-bars", crowd::sixty_four_large_bars),
     Case::new("beyond-255-nodes", crowd::beyond_255_nodes),
     Case::new("unload-under-readers", unload::under_readers_of_a_card),

@@ -15,7 +15,7 @@ pub struct Options {
     /// `rdna1.lie=`: what the card of the demo lies about.
     pub lie: Option<String>,
     /// `rdna1.rounds=`: how much of a storm there is to be.
-    pub rounds: Option<u64>,
+    pub rounds: Option<usize>,
     /// `rdna1.seed=`: what is drawn at random begins with this.
     pub seed: Option<u64>,
     /// `rdna1.shell=1`: a prompt in place of a suite.
@@ -53,7 +53,7 @@ impl Options {
                     options.cases = value.split(',').filter_map(non_empty).collect();
                 }
                 Some(("lie", value)) => options.lie = non_empty(value).filter(|l| l != "none"),
-                Some(("rounds", value)) if value.parse::<u64>().is_ok() => {
+                Some(("rounds", value)) if value.parse::<usize>().is_ok() => {
                     options.rounds = value.parse().ok();
                 }
                 Some(("seed", value)) if value.parse::<u64>().is_ok() => {

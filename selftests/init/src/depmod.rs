@@ -13,7 +13,7 @@ pub fn module_name(path: &str) -> String {
 }
 
 /// The parsed file: for each module name its path and the paths it needs.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Deps {
     modules: BTreeMap<String, (String, Vec<String>)>,
 }

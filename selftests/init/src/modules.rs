@@ -16,6 +16,8 @@ use crate::modinfo::ModInfo;
 
 /// Where the project's own modules lie in the initramfs.
 const OWN: &str = "/modules";
+/// Where they lie a second time, signed, if there is a key of the kernel's.
+const SIGNED: &str = "/modules/signed";
 /// Where the stock kernel's modules lie, with their modules.dep.
 const STOCK: &str = "/modules/stock";
 
@@ -38,7 +40,9 @@ impl fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 /// The modules that the initramfs holds.
+#[derive(Clone)]
 pub struct Modules {
+    own: &'static str,
     stock: Deps,
 }
 
@@ -50,17 +54,26 @@ impl Modules {
             Ok(text) => Deps::parse(&text)?,
             Err(_) => Deps::default(),
         };
-        Ok(Self { stock })
+        Ok(Self { own: OWN, stock })
+    }
+
+    /// The same with the project's own modules signed, if there are such.
+    pub fn signed(&self) -> Option<Self> {
+        let signed = Self {
+            own: SIGNED,
+            ..self.clone()
+        };
+        Path::new(SIGNED).is_dir().then_some(signed)
     }
 
     /// The file of one of the project's own modules.
-    pub fn own_path(name: &str) -> PathBuf {
-        Path::new(OWN).join(format!("{name}.ko"))
+    pub fn own_path(&self, name: &str) -> PathBuf {
+        Path::new(self.own).join(format!("{name}.ko"))
     }
 
     /// Loads one of the project's own modules, after the stock modules it depends on.
     pub fn load_own(&self, name: &str, parameters: &str) -> Result<()> {
-        let path = Self::own_path(name);
+        let path = self.own_path(name);
         for needed in ModInfo::read(&path)?.depends() {
             self.load_stock(needed)?;
         }
@@ -111,7 +124,7 @@ impl Opened {
 
     /// One of the project's own modules; what it depends on has to be there.
     pub fn own(name: &str) -> Result<Self> {
-        Self::new(&Modules::own_path(name), "")
+        Self::new(&Path::new(OWN).join(format!("{name}.ko")), "")
     }
 
     /// Loads the module: one system call.

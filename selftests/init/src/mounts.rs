@@ -13,11 +13,15 @@ pub const DEBUGFS: &str = "/sys/kernel/debug";
 /// Where the unified cgroup hierarchy belongs.
 pub const CGROUP2: &str = "/sys/fs/cgroup";
 
+/// Where securityfs belongs.
+pub const SECURITY: &str = "/sys/kernel/security";
+
 /// What nothing works without.
 const FIRST: [(&str, &str); 3] = [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev")];
-const OTHERS: [(&str, &str); 3] = [
+const OTHERS: [(&str, &str); 4] = [
     ("tmpfs", "/tmp"),
     ("debugfs", DEBUGFS),
+    ("securityfs", SECURITY),
     ("cgroup2", CGROUP2),
 ];
 

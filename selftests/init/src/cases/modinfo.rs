@@ -7,11 +7,10 @@ use anyhow::{ensure, Result};
 use crate::ctx::Ctx;
 use crate::guard;
 use crate::modinfo::ModInfo;
-use crate::modules::Modules;
 
 /// Licence, people, version, and the alias by which udev loads it where the card is.
 pub fn modinfo(ctx: &mut Ctx) -> Result<()> {
-    let info = ModInfo::read(&Modules::own_path(guard::NAME))?;
+    let info = ModInfo::read(&ctx.modules.own_path(guard::NAME))?;
     let licences: Vec<&str> = info.all("license").collect();
     ensure!(
         licences.len() == 1 && licences[0].starts_with("GPL"),

@@ -14,6 +14,7 @@ use crate::guard;
 use crate::report::{Record, Report};
 use crate::truth::View;
 
+/// Unless a longer storm is asked for.
 const ROUNDS: usize = 1000;
 const READERS_PER_FILE: usize = 2;
 
@@ -29,7 +30,7 @@ const MARKS: &[(&str, [&str; 2])] = &[
 
 /// A thousand times a card comes and goes: no lie, no torn record, and the truth when it is over.
 pub fn thousand_cards(ctx: &mut Ctx) -> Result<()> {
-    let rounds = ctx.share_of(ROUNDS);
+    let rounds = ctx.share_of(ctx.options.rounds.unwrap_or(ROUNDS));
     // From then on BARs are small: KFD itself loses the CPU's link to a card with a large one (the
     // fixture's README, Limits).
     let small_bars_from = rounds / 4;

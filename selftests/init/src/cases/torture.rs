@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use super::lifecycle::expect_refused;
 use super::memory::Memory;
 use super::readers::wait_for;
-use super::{fail_nth, mutate, Case};
+use super::{fail_nth, mutate, storm, Case};
 use crate::ctx::Ctx;
 use crate::fixture::TREE;
 use crate::guard;
@@ -25,6 +25,7 @@ use crate::modules::{self, Refused};
 pub const CASES: &[Case] = &[
     Case::new("cycles-beside-a-card", cycles_beside_a_card),
     Case::new("all-at-once", all_at_once),
+    Case::new("thousand-cards-under-readers", storm::thousand_cards),
     Case::new("references", references),
     Case::new("loads-in-a-race", loads_in_a_race),
     Case::new("mutated-topologies", mutate::topologies),
@@ -34,13 +35,14 @@ pub const CASES: &[Case] = &[
 ];
 
 /// Rounds of a short run.
-const SHORT: u64 = 300;
+const SHORT: usize = 300;
 /// The rounds after which caches are warm.
 const WARM: u64 = 100;
 
 /// How many rounds were asked for.
 pub fn rounds(ctx: &Ctx) -> u64 {
-    ctx.options.rounds.unwrap_or(SHORT).max(2 * WARM)
+    let asked_for = ctx.options.rounds.unwrap_or(SHORT);
+    (ctx.share_of(asked_for) as u64).max(2 * WARM)
 }
 
 /// Load, read every file, unload: memory is level from the first hundred rounds to the last.

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Kernels that take signed modules only: `module.sig_enforce=1`, and lockdown of either degree.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{ensure, Context, Result};
+use nix::errno::Errno;
+
+use super::lifecycle::expect_refused;
+use super::Case;
+use crate::ctx::{Ctx, Skip};
+use crate::fixture::TREE;
+use crate::guard;
+use crate::mounts::SECURITY;
+use crate::truth::View;
+
+/// The suite for such a kernel.
+pub const CASES: &[Case] = &[
+    Case::new("unsigned-is-refused", unsigned_is_refused),
+    Case::new("signed-tells-the-truth", signed_tells_the_truth),
+];
+
+/// What the kernel says to a module without a signature: lockdown comes first where there is any
+/// (`module_sig_check()`, kernel/module/signing.c).
+fn refusal() -> Result<Errno> {
+    let cmdline = fs::read_to_string("/proc/cmdline").context("read /proc/cmdline")?;
+    let words: Vec<_> = cmdline.split_whitespace().collect();
+    if words.contains(&"module.sig_enforce=1") {
+        return Ok(Errno::EKEYREJECTED);
+    }
+    ensure!(
+        words.iter().any(|word| word.starts_with("lockdown=")),
+        "this suite needs a kernel that is restricted by its command line, seen {cmdline:?}"
+    );
+    let lockdown = Path::new(SECURITY).join("lockdown");
+    let state =
+        fs::read_to_string(&lockdown).with_context(|| format!("read {}", lockdown.display()))?;
+    ensure!(!state.contains("[none]"), "not locked down: {state}");
+    Ok(Errno::EPERM)
+}
+
+/// A clean refusal, of which nothing stays.
+fn unsigned_is_refused(ctx: &mut Ctx) -> Result<()> {
+    let refusal = refusal()?;
+    expect_refused(guard::load(&ctx.modules), refusal)?;
+    ctx.note(format!("without a signature: {refusal}"));
+    guard::expect_gone()
+}
+
+/// A signed one loads, and its files can be read: they are read-only, and lockdown leaves such files
+/// of debugfs open (`debugfs_locked_down()`, fs/debugfs/file.c).
+fn signed_tells_the_truth(ctx: &mut Ctx) -> Result<()> {
+    refusal()?;
+    let Some(signed) = ctx.modules.signed() else {
+        return Err(Skip("nobody but Debian can sign for this kernel".to_owned()).into());
+    };
+    TREE.load(&signed, "slot=0")?;
+    guard::load(&signed)?;
+    View::read()?.expect_truth(&TREE.card(0)?)?;
+    guard::counters()?;
+    guard::unload()
+}
