@@ -192,7 +192,7 @@ impl Outcome {
             "" => String::new(),
             note => format!(" ({note})"),
         };
-        println!("{word:<5}{group:<30}{}{note}", self.tally);
+        println!("{word:<5}{group:<42} {}{note}", self.tally);
         for line in self.details.lines() {
             println!("       {line}");
         }

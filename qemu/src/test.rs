@@ -32,11 +32,11 @@ pub fn list(context: &Context, filter: Option<&str>) -> Result<()> {
         .iter()
         .filter(|(name, _)| wanted.wants_on_host(name))
     {
-        println!("{name:<30}{about}");
+        println!("{name:<42} {about}");
     }
     for row in matrix::rows(context, &wanted)? {
         for (group, about) in row.groups() {
-            println!("{group:<30}{about}");
+            println!("{group:<42} {about}");
             for case in row.cases(context, &group, &wanted)? {
                 println!("  {group}/{case}");
             }

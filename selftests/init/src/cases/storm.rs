@@ -61,9 +61,8 @@ pub fn thousand_cards(ctx: &mut Ctx) -> Result<()> {
         start.elapsed().as_secs()
     ));
     expect_both_met(&reads)?;
-    let (warm, end) = (warm.context("too few rounds")?, Memory::now()?);
-    ctx.note(warm.compared_to(&end));
-    warm.expect_level(&end, (rounds - watched_from) as u64)?;
+    let warm = warm.context("too few rounds")?;
+    ctx.note(warm.expect_level((rounds - watched_from) as u64)?);
     let after = guard::counters()?;
     before.expect_none_fell(&after)?;
     let lies = before.rise(&after, &["lie"]);

@@ -64,9 +64,10 @@ fn cycles_beside_a_card(ctx: &mut Ctx) -> Result<()> {
         };
         whole().with_context(|| format!("round {round} of {rounds}"))?;
     }
-    let (warm, end) = (warm.context("too few rounds")?, Memory::now()?);
-    ctx.note(format!("{rounds} cycles: {}", warm.compared_to(&end)));
-    warm.expect_level(&end, rounds - WARM)
+    let warm = warm.context("too few rounds")?;
+    let compared = warm.expect_level(rounds - WARM)?;
+    ctx.note(format!("{rounds} cycles: {compared}"));
+    Ok(())
 }
 
 /// Loads and unloads, readers, cards that come and go, and the fixture itself that does.
