@@ -52,7 +52,7 @@ STAGE := $(DESTDIR)$(INSTALL_MOD_PATH)
 SUDO  ?= $(if $(STAGE),,$(if $(filter 0,$(shell id -u)),,sudo))
 
 .PHONY: module demo test torture list shell bench-start provision resolved prune metadata install \
-	uninstall clean clippy fuzz harness preflight help
+	uninstall clean clippy fuzz fuzz-coverage harness preflight help
 .DEFAULT_GOAL := module
 MAKEFLAGS += --no-builtin-rules
 
@@ -99,6 +99,9 @@ bench-start: harness
 
 fuzz: harness
 	@$(ALONE) scripts/fuzz.sh '$(or $(INPUT),$(RUNS),0)'
+
+fuzz-coverage: harness
+	@$(ALONE) scripts/fuzz-coverage.sh
 
 provision resolved: harness
 	@$(RUN) $@
@@ -147,6 +150,7 @@ help:
 	@echo 'make bench-start  time a case (CASE=SUITE/CASE) from the start of make, warm and cold'
 	@echo 'make fuzz         fuzz the core, until Ctrl-C'
 	@echo '                    RUNS=number    so many inputs; INPUT=file   that one again'
+	@echo 'make fuzz-coverage   which lines of the core the fuzzer has reached so far'
 	@echo 'make provision    only fetch and prepare what demo and test need'
 	@echo '                    UPDATE=1       take the newest kernel; so for demo and test'
 	@echo '                    ALLOW_EXPIRED=1   take a mirror whose Release file is expired;'
