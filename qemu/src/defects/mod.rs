@@ -12,11 +12,13 @@ use anyhow::Result;
 use crate::accel::Accelerator;
 use crate::boot::{Boot, Booter};
 use crate::build;
-use crate::config::Suites;
+use crate::config::{Suite, Suites};
 use crate::filter::Filter;
+use crate::jobs;
 use crate::kernels::Kernel;
 use crate::provision::Ready;
 use crate::tally::{Outcome, Row, State};
+use crate::ui::Activity;
 use crate::{Context, Guests};
 use data::Configuration;
 pub use data::Defect;
@@ -64,54 +66,87 @@ impl Planting<'_> {
             note: "planted, each to be caught and named".to_owned(),
             ..Outcome::default()
         };
-        for defect in defects {
-            if let Some(why) = defect.skipped_by(&kernel) {
-                let said = format!("skipped {}: {why}\n", defect.name);
-                outcome.details.push_str(&said);
-                outcome.push(Row::new(&*defect.name, State::Skipped, why));
-                continue;
-            }
-            let booter = Booter {
-                cache: &self.context.cache,
-                ui: &self.context.ui,
-                image: &self.ready.image,
-                guest: if defect.initramfs { self.guest } else { &empty },
-                accelerator: self.accelerator,
-                pool: None,
-                keep: self.guests.keep,
-                // How a hang is ended is part of what is judged.
-                limit: None,
-                words: "",
-            };
-            let suite = defect.suite(common).on(self.kernel);
-            let boot = Boot {
-                name: suite.name.clone(),
-                suite: &suite,
-                words: format!("rdna1.cases={}", defect.cases()),
-                warm: false,
-                live: false,
-            };
-            let activity = self.context.ui.begin(format!("boot: {}", boot.name));
-            let booted = booter.run(&boot, &activity)?;
-            let (state, text) = match defect.check(&kernel, &booted.verdict) {
-                Ok(named) => (State::Passed, named),
-                Err(error) => (State::Failed, format!("{error:#}")),
-            };
-            activity.done(&state.to_string());
-            let console = booted.console_path();
-            if state == State::Failed {
-                outcome.details.push_str(&format!(
-                    "not ok {}: {text}\nconsole log: {}\n",
-                    defect.name,
-                    console.display()
-                ));
-            }
-            outcome.push(Row {
-                seconds: Some(booted.took.as_secs_f64()),
-                log: Some(console),
-                ..Row::new(&*defect.name, state, text)
-            });
+        let (seen, unseen): (Vec<_>, Vec<_>) = defects
+            .iter()
+            .map(|defect| (defect, defect.skipped_by(&kernel)))
+            .partition(|(_, why)| why.is_none());
+        for (defect, why) in unseen {
+            let why = why.unwrap_or_default();
+            let said = format!("skipped {}: {why}\n", defect.name);
+            outcome.details.push_str(&said);
+            outcome.push(Row::new(&*defect.name, State::Skipped, why));
+        }
+
+        let jobs = self.guests.jobs.unwrap_or_else(jobs::default);
+        let what = format!("boot: {} with a defect, {jobs} at once", seen.len());
+        let activity = self.context.ui.begin_many(what, seen.len());
+        let plant = |(defect, _): &(&Defect, _)| {
+            let guest = if defect.initramfs { self.guest } else { &empty };
+            self.plant(defect, common, &kernel, guest, &activity)
+        };
+        let mut planted = Vec::new();
+        jobs::run(jobs, &seen, plant, |number, result| {
+            activity.advance();
+            planted.push((number, result));
+        });
+        activity.clear();
+        planted.sort_by_key(|(number, _)| *number);
+        for (_, result) in planted {
+            let (row, details) = result?;
+            outcome.details.push_str(&details);
+            outcome.push(row);
         }
         Ok(outcome)
+    }
+
+    /// Plants one. Gives its row, and words for a failure.
+    fn plant(
+        &self,
+        defect: &Defect,
+        common: &Suite,
+        kernel: &Configuration,
+        guest: &build::Guest,
+        activity: &Activity,
+    ) -> Result<(Row, String)> {
+        let booter = Booter {
+            cache: &self.context.cache,
+            ui: &self.context.ui,
+            image: &self.ready.image,
+            guest,
+            accelerator: self.accelerator,
+            pool: None,
+            keep: self.guests.keep,
+            // How a hang is ended is part of what is judged.
+            limit: None,
+            words: "",
+        };
+        let suite = defect.suite(common).on(self.kernel);
+        let boot = Boot {
+            name: suite.name.clone(),
+            suite: &suite,
+            words: format!("rdna1.cases={}", defect.cases()),
+            warm: false,
+            live: false,
+        };
+        let booted = booter.run(&boot, activity)?;
+        let console = booted.console_path();
+        let mut details = String::new();
+        let (state, text) = match defect.check(kernel, &booted.verdict) {
+            Ok(named) => (State::Passed, named),
+            Err(error) => (State::Failed, format!("{error:#}")),
+        };
+        if state == State::Failed {
+            details = format!(
+                "not ok {}: {text}\nconsole log: {}\n",
+                defect.name,
+                console.display()
+            );
+        }
+        let row = Row {
+            seconds: Some(booted.took.as_secs_f64()),
+            log: Some(console),
+            ..Row::new(&*defect.name, state, text)
+        };
+        Ok((row, details))
     }
 }
