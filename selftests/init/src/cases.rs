@@ -5,6 +5,7 @@
 use anyhow::Result;
 
 use crate::ctx::Ctx;
+use crate::kmemleak;
 
 mod announce;
 mod cards;
@@ -70,6 +71,9 @@ impl Case {
         }
     }
 }
+
+/// What follows the last case of every suite, on a kernel with kmemleak.
+pub const LAST: Case = Case::new("no-memory-lost", kmemleak::nothing_lost);
 
 /// Every suite, for the kernel boot that it needs, with its cases in the order of running.
 const SUITES: &[(&str, &[Case])] = &[

@@ -6,7 +6,9 @@ use std::fs;
 
 use anyhow::{bail, Context, Result};
 
+use crate::kmemleak;
 use crate::modules::{self, Modules};
+use crate::places;
 use crate::report::Record;
 
 /// One of the two fixture modules; both take the same commands.
@@ -40,7 +42,12 @@ impl Fixture {
         } else {
             format!("cards=\"{cards}\"")
         };
-        modules.load_own(self.name, &parameters)
+        modules.load_own(self.name, &parameters)?;
+        // Who lost memory is told by where the code was.
+        if kmemleak::exists() {
+            places::note(self.name)?;
+        }
+        Ok(())
     }
 
     /// Unloads the fixture, and all its cards with it.

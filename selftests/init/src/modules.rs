@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
-use nix::kmod::{delete_module, finit_module, DeleteModuleFlags, ModuleInitFlags};
+use nix::kmod::{delete_module, finit_module, init_module, DeleteModuleFlags, ModuleInitFlags};
 
 use crate::depmod::{module_name, Deps};
 use crate::modinfo::ModInfo;
@@ -24,7 +24,7 @@ const STOCK: &str = "/modules/stock";
 /// A module that the kernel refused to load or to unload.
 #[derive(Debug)]
 pub struct Refused {
-    /// What was tried: `finit_module` or `delete_module`.
+    /// What was tried: `finit_module`, `init_module` or `delete_module`.
     call: &'static str,
     module: String,
     /// The kernel's answer.
@@ -103,55 +103,47 @@ impl Modules {
 
 /// Loads the module in this file.
 fn insert(path: &Path, parameters: &str) -> Result<()> {
-    Opened::new(path, parameters)?.load()
+    let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
+    let parameters = CString::new(parameters).context("module parameters with a NUL")?;
+    finit_module(&file, &parameters, ModuleInitFlags::empty())
+        .map_err(|errno| refused("finit_module", &path.display().to_string(), errno))
 }
 
-/// A module of which all is at hand that a load needs.
-pub struct Opened {
-    file: File,
-    path: PathBuf,
-    parameters: CString,
+fn refused(call: &'static str, module: &str, errno: Errno) -> anyhow::Error {
+    let module = module.to_owned();
+    let refused = Refused {
+        call,
+        module,
+        errno,
+    };
+    refused.into()
 }
 
-impl Opened {
-    fn new(path: &Path, parameters: &str) -> Result<Self> {
-        Ok(Self {
-            file: File::open(path).with_context(|| format!("open {}", path.display()))?,
-            path: path.to_owned(),
-            parameters: CString::new(parameters).context("module parameters with a NUL")?,
-        })
-    }
+/// A module that is read already: a load needs nothing more than one system call.
+pub struct Image {
+    name: &'static str,
+    bytes: Vec<u8>,
+}
 
+impl Image {
     /// One of the project's own modules; what it depends on has to be there.
-    pub fn own(name: &str) -> Result<Self> {
-        Self::new(&Path::new(OWN).join(format!("{name}.ko")), "")
+    pub fn own(name: &'static str) -> Result<Self> {
+        let path = Path::new(OWN).join(format!("{name}.ko"));
+        let bytes = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
+        Ok(Self { name, bytes })
     }
 
-    /// Loads the module: one system call.
+    /// Loads the module.
     pub fn load(&self) -> Result<()> {
-        finit_module(&self.file, &self.parameters, ModuleInitFlags::empty()).map_err(|errno| {
-            let module = self.path.display().to_string();
-            Refused {
-                call: "finit_module",
-                module,
-                errno,
-            }
-            .into()
-        })
+        init_module(&self.bytes, c"").map_err(|errno| refused("init_module", self.name, errno))
     }
 }
 
 /// Unloads the module of this name.
 pub fn remove(name: &str) -> Result<()> {
     let c_name = CString::new(name).context("module name with a NUL")?;
-    delete_module(&c_name, DeleteModuleFlags::O_NONBLOCK).map_err(|errno| {
-        Refused {
-            call: "delete_module",
-            module: name.to_owned(),
-            errno,
-        }
-        .into()
-    })
+    delete_module(&c_name, DeleteModuleFlags::O_NONBLOCK)
+        .map_err(|errno| refused("delete_module", name, errno))
 }
 
 /// Whether the kernel has the module, by its folder in /sys/module with a refcount in it.

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Memory that nobody points to any more: the kernel's own search for it
+//! (`Documentation/dev-tools/kmemleak.rst`), on a kernel that has it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{ensure, Context, Result};
+
+use crate::ctx::Ctx;
+use crate::fixture;
+use crate::guard;
+use crate::modules::is_loaded;
+use crate::places::Places;
+
+const PATH: &str = "/sys/kernel/debug/kmemleak";
+/// kmemleak reports no younger object (`MSECS_MIN_AGE`, 5 s, and as much as clocks may differ):
+/// there is nothing else to wait for.
+const AGE: Duration = Duration::from_millis(5500);
+/// How many backtraces a failure shows.
+const SHOWN: usize = 12;
+const PRINTK: &str = "/proc/sys/kernel/printk";
+/// The level that drops what is mere information.
+const WITHOUT_INFORMATION: &str = "6";
+
+/// Whether the kernel has it.
+pub fn exists() -> bool {
+    Path::new(PATH).exists()
+}
+
+/// Makes kmemleak forget what was lost up to now: the boot's doing, not ours.
+pub fn forget() -> Result<()> {
+    scan()?;
+    command("clear")
+}
+
+/// The last check of a suite, when all its modules are gone: nothing is lost but what KFD loses.
+pub fn nothing_lost(ctx: &mut Ctx) -> Result<()> {
+    let there = is_loaded(guard::NAME) || fixture::ALL.iter().any(|fixture| fixture.is_loaded());
+    ensure!(!there, "a module is still loaded: what it lost is not seen");
+    thread::sleep(AGE);
+    // Twice: what has changed since the last scan is held back.
+    scan()?;
+    scan()?;
+    let text = fs::read_to_string(PATH).with_context(|| format!("read {PATH}"))?;
+    let places = Places::noted()?;
+    let (known, lost): (Vec<_>, Vec<_>) = parse(&text)?.into_iter().partition(|object| {
+        places
+            .readings(&object.frames)
+            .any(|names| is_link_of_kfd(&names))
+    });
+    if !known.is_empty() {
+        ctx.note(format!(
+            "known, and not of this project's module: KFD lost a CPU's link to a card {} times (the \
+             fixture's README, Limits)",
+            known.len()
+        ));
+    }
+    ensure!(
+        lost.is_empty(),
+        "leak: {} objects that nobody points to\n{}",
+        lost.len(),
+        shown(&lost)
+    );
+    Ok(())
+}
+
+fn scan() -> Result<()> {
+    // The kernel says how many objects it found, before anybody can know whose they are. The
+    // console is judged, so that word waits: what they are is told by the suite's last case.
+    let levels = fs::read_to_string(PRINTK).with_context(|| format!("read {PRINTK}"))?;
+    set_levels(WITHOUT_INFORMATION)?;
+    let scanned = command("scan");
+    set_levels(levels.trim())?;
+    scanned
+}
+
+fn set_levels(levels: &str) -> Result<()> {
+    fs::write(PRINTK, levels).with_context(|| format!("write {levels} to {PRINTK}"))
+}
+
+fn command(word: &str) -> Result<()> {
+    fs::write(PATH, word).with_context(|| format!("write {word} to {PATH}"))
+}
+
+/// An object that nobody points to.
+#[derive(Debug, PartialEq, Eq)]
+struct Object {
+    /// All that the kernel says of it.
+    text: String,
+    /// Its backtrace, the innermost function first.
+    frames: Vec<String>,
+}
+
+/// Takes the kernel's report apart.
+fn parse(text: &str) -> Result<Vec<Object>> {
+    let mut objects: Vec<Object> = Vec::new();
+    let mut in_backtrace = false;
+    for line in text.lines() {
+        if line.starts_with("unreferenced object") {
+            objects.push(Object {
+                text: String::new(),
+                frames: Vec::new(),
+            });
+            in_backtrace = false;
+        }
+        let object = objects
+            .last_mut()
+            .with_context(|| format!("{PATH}: not as expected: {line}"))?;
+        object.text.push_str(line);
+        object.text.push('\n');
+        if in_backtrace {
+            object.frames.push(line.trim().to_owned());
+        }
+        in_backtrace |= line.trim_start().starts_with("backtrace");
+    }
+    Ok(objects)
+}
+
+/// Whether it is the one object that KFD is known to lose: the link of a CPU to a card with a large
+/// BAR, a copy of the card's link to the CPU (`kfd_parse_subtype_iolink()`, `kfd_crat.c`). When the
+/// card goes, `kfd_topology_update_io_links()` takes it off its list, and does not free it.
+fn is_link_of_kfd(names: &[&str]) -> bool {
+    // The compiler may make one function of those that only that one calls.
+    const COPIERS: [&str; 3] = [
+        "kfd_parse_subtype_iolink",
+        "kfd_parse_subtype",
+        "kfd_parse_crat_table",
+    ];
+    let copied = |pair: &[&str]| pair[0].starts_with("kmemdup") && COPIERS.contains(&pair[1]);
+    names.windows(2).any(copied)
+}
+
+/// One object of each backtrace, and how many there are.
+fn shown(objects: &[Object]) -> String {
+    let mut kinds: BTreeMap<&[String], (usize, &Object)> = BTreeMap::new();
+    for object in objects {
+        kinds.entry(&object.frames).or_insert((0, object)).0 += 1;
+    }
+    let more = kinds.len().saturating_sub(SHOWN);
+    let mut lines: Vec<String> = kinds
+        .values()
+        .take(SHOWN)
+        .map(|(count, object)| {
+            format!("{count} with this backtrace, one of them:\n{}", object.text)
+        })
+        .collect();
+    if more > 0 {
+        lines.push(format!("and {more} more backtraces"));
+    }
+    lines.join("")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPORT: &str = "\
+unreferenced object 0xffff888008b16b00 (size 128):
+  comm \"init\", pid 1, jiffies 4294939251
+  hex dump (first 32 bytes):
+    00 01 00 00 00 00 ad de 22 01 00 00 00 00 ad de  ........\".......
+  backtrace (crc e701eca2):
+    kmemdup_noprof+0x20/0x40
+    0xffffffffa001cf98
+unreferenced object 0xffff888008b16c00 (size 8):
+  comm \"init\", pid 1, jiffies 4294939252
+  backtrace (crc 1):
+    f+0x20/0x40 [m]
+unreferenced object 0xffff888008b16d00 (size 8):
+  comm \"init\", pid 1, jiffies 4294939253
+  backtrace (crc 1):
+    f+0x20/0x40 [m]
+";
+
+    #[test]
+    fn a_report_is_taken_apart() {
+        let objects = parse(REPORT).unwrap();
+        let frames: Vec<_> = objects.iter().map(|o| o.frames.join(" ")).collect();
+        let f = "f+0x20/0x40 [m]";
+        assert_eq!(
+            frames,
+            ["kmemdup_noprof+0x20/0x40 0xffffffffa001cf98", f, f]
+        );
+        assert!(objects[0].text.contains("00 01 00"));
+        assert!(parse("").unwrap().is_empty());
+        assert!(parse("what is this\n").is_err());
+    }
+
+    #[test]
+    fn equal_backtraces_are_counted_together() {
+        let text = shown(&parse(REPORT).unwrap());
+        assert!(text.contains("1 with") && text.contains("2 with"), "{text}");
+        assert!(
+            text.contains("b16c00") && !text.contains("b16d00"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn only_a_copied_link_is_of_kfd() {
+        for (names, yes) in [
+            (&["kmemdup_noprof", "kfd_parse_crat_table", "f"][..], true),
+            (&["x", "kmemdup_noprof", "kfd_parse_subtype_iolink"], true),
+            (&["kzalloc_noprof", "kfd_parse_crat_table"], false),
+            (&["kmemdup_noprof", "f", "kfd_parse_crat_table"], false),
+            (&["kmemdup_noprof", "0xffffffffa001cf98"], false),
+            (&["kmemdup_noprof"], false),
+        ] {
+            assert_eq!(is_link_of_kfd(names), yes, "{names:?}");
+        }
+    }
+}
