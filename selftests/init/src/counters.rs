@@ -63,6 +63,11 @@ impl Counters {
             .sum()
     }
 
+    /// The sum of those counters whose name has one of `words` in it.
+    pub fn sum(&self, words: &[&str]) -> u64 {
+        Self(BTreeMap::new()).rise(self, words)
+    }
+
     /// Demands that some counter with one of `words` in its name rose by `least` or more.
     pub fn expect_rise(&self, later: &Self, words: &[&str], least: u64) -> Result<()> {
         let rise = self.rise(later, words);

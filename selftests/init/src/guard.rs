@@ -16,6 +16,8 @@ use crate::report::Report;
 
 /// The module's name.
 pub const NAME: &str = "rdna1_kfd_guard";
+/// Where its uevents come from.
+pub const DEVPATH: &str = "/module/rdna1_kfd_guard";
 /// The files of records; `counters` stands beside them.
 pub const RECORD_FILES: [&str; 4] = ["gpus", "heaps", "flags", "checks"];
 

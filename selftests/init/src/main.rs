@@ -13,6 +13,7 @@ mod cmdline;
 mod confine;
 mod counters;
 mod ctx;
+mod fail_nth;
 mod fixture;
 mod guard;
 mod hsakmt;

@@ -10,8 +10,6 @@ use crate::guard;
 use crate::kmsg::{self, Kmsg};
 use crate::uevents::Uevents;
 
-const PATH: &str = "/module/rdna1_kfd_guard";
-
 /// One uevent when the verdict becomes lie, however often it is read; another only after the truth.
 pub fn once(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "slot=0;slot=1")?;
@@ -109,7 +107,7 @@ fn read_all() -> Result<()> {
 }
 
 fn expect(ear: &Uevents, count: usize, what: &str) -> Result<Vec<crate::uevents::Uevent>> {
-    let events = ear.new_of(PATH)?;
+    let events = ear.new_of(guard::DEVPATH)?;
     ensure!(
         events.len() == count,
         "expected {count} uevents {what}, seen {events:?}"

@@ -20,11 +20,8 @@ use crate::modules::{is_loaded, parameter};
 use crate::serial::Port;
 
 const MODULE: &str = "defects";
-const KMEMLEAK: &str = "/sys/kernel/debug/kmemleak";
 /// In KiB: less than the module loses, more than a guest needs for nothing.
 const MEMORY_MARGIN: u64 = 8 << 10;
-/// kmemleak does not look at younger objects.
-const KMEMLEAK_AGE: Duration = Duration::from_secs(6);
 
 /// The suite.
 pub const CASES: &[Case] = &[
@@ -48,7 +45,7 @@ pub const CASES: &[Case] = &[
     Case::new("page-poison", by_module),
     Case::new("index-too-large", by_module),
     Case::new("shift-too-far", by_module),
-    Case::new("leak-object", leak_object),
+    Case::new("leak-object", by_module),
     Case::new("leak-pages", leak_pages),
     Case::new("leak-from-cache", by_module),
     Case::new("eat-memory", by_module),
@@ -110,16 +107,6 @@ fn by_module(ctx: &mut Ctx) -> Result<()> {
     }
     let path = parameter(MODULE, "plant");
     fs::write(&path, ctx.case).with_context(|| format!("plant {}", ctx.case))
-}
-
-/// Two scans: kmemleak holds back what has changed since the last.
-fn leak_object(ctx: &mut Ctx) -> Result<()> {
-    by_module(ctx)?;
-    for _ in 0..2 {
-        thread::sleep(KMEMLEAK_AGE);
-        fs::write(KMEMLEAK, "scan").with_context(|| format!("write to {KMEMLEAK}"))?;
-    }
-    Ok(())
 }
 
 /// No kernel tells of this one: the guest must see it by itself.

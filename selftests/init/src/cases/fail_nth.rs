@@ -1,92 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Every allocation fails once: the kernel's fault injection makes the Nth of a thread fail, for
-//! every N until there are no more (Documentation/fault-injection/fault-injection.rst, fail-nth).
+//! Every allocation fails once: the Nth, for every N until there are no more.
 
-use std::fs::{self, File};
-use std::io::Read;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::PathBuf;
 
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{anyhow, bail, ensure, Context, Result};
 use nix::errno::Errno;
 
-use crate::ctx::{Ctx, Skip};
+use crate::counters::Counters;
+use crate::ctx::Ctx;
+use crate::fail_nth::{prepare, sweep, FailNth, MOST};
 use crate::fixture::TREE;
 use crate::guard;
-use crate::modules::{Image, Refused};
-use crate::mounts::DEBUGFS;
+use crate::modules::{self, Image, Refused};
+use crate::uevents::Uevents;
 
-const FAIL_NTH: &str = "/proc/thread-self/fail-nth";
-/// No sweep is longer: an operation that allocates more is not ours.
-const MOST: u32 = 20_000;
+/// Room for more than any file of the module holds.
+const BUFFER: usize = 64 << 10;
+/// What the module counts of lies that were announced, and that could not be.
+const ANNOUNCED: &[&str] = &["lies_announced"];
+const NOT_ANNOUNCED: &[&str] = &["errors_announcing"];
 
-/// The knobs, with their values: fail allocations that may sleep, of any order, and say nothing of
-/// it in the log, which is watched for complaints.
-const KNOBS: &[(&str, &str)] = &[
-    ("failslab/ignore-gfp-wait", "N"),
-    ("failslab/verbose", "0"),
-    ("fail_page_alloc/ignore-gfp-wait", "N"),
-    ("fail_page_alloc/min-order", "0"),
-    ("fail_page_alloc/verbose", "0"),
-];
-
-/// Prepares the kernel, or tells why it can't be done there.
-fn prepare() -> Result<()> {
-    if !Path::new(FAIL_NTH).exists() {
-        return Err(Skip("the kernel has no fault injection (FAULT_INJECTION)".to_owned()).into());
-    }
-    for (knob, value) in KNOBS {
-        let path = Path::new(DEBUGFS).join(knob);
-        fs::write(&path, value).with_context(|| format!("write {value} to {}", path.display()))?;
-    }
-    Ok(())
-}
-
-/// The switch of this thread. It stays open: opening it allocates, too.
-struct FailNth(File);
-
-impl FailNth {
-    fn open() -> Result<Self> {
-        let file = File::options().read(true).write(true).open(FAIL_NTH);
-        Ok(Self(file.with_context(|| format!("open {FAIL_NTH}"))?))
-    }
-
-    /// Does `action` with its Nth allocation failing. Gives also whether one did fail.
-    fn during<T>(&self, nth: u32, action: impl FnOnce() -> T) -> Result<(T, bool)> {
-        let mut left = [0; 16];
-        self.0
-            .write_at(nth.to_string().as_bytes(), 0)
-            .context("arm fail-nth")?;
-        let result = action();
-        let length = self.0.read_at(&mut left, 0).context("read fail-nth")?;
-        self.0.write_at(b"0", 0).context("disarm fail-nth")?;
-        // What is left of N was not used up: there were fewer allocations.
-        let left = std::str::from_utf8(left.get(..length).unwrap_or_default())?;
-        Ok((result, left.trim() == "0"))
-    }
-}
-
-/// Does `action` with its Nth allocation failing, for N from 1 until none fails any more. Gives how
-/// often `each` found it failed, and how often it was done.
-fn sweep<T>(
-    mut action: impl FnMut() -> T,
-    mut each: impl FnMut(T) -> Result<bool>,
-) -> Result<(u32, u32)> {
-    let switch = FailNth::open()?;
-    let mut failed = 0;
-    for nth in 1..=MOST {
-        let (result, fired) = switch.during(nth, &mut action)?;
-        failed += u32::from(each(result).with_context(|| format!("allocation {nth}"))?);
-        if !fired {
-            ensure!(nth > 1, "no allocation failed: tried nothing");
-            return Ok((failed, nth));
-        }
-    }
-    bail!("an allocation still fails after {MOST}")
-}
-
-/// A load fails with ENOMEM and leaves nothing, or succeeds with all files there.
+/// A load fails with ENOMEM and leaves nothing, or succeeds with all files there, and the lie that it
+/// met is announced or counted as one that could not be.
 pub fn load(ctx: &mut Ctx) -> Result<()> {
     prepare()?;
     TREE.load(&ctx.modules, "slot=0;slot=1 lie=hive-id")?;
@@ -96,28 +34,39 @@ pub fn load(ctx: &mut Ctx) -> Result<()> {
     guard::unload()?;
     // Not by finit_module(2): where the kernel has no memory to read a file into, it logs its stack.
     let module = Image::own(guard::NAME)?;
+    let (mut sent, mut unsent) = (0, 0);
     let (failed, tries) = sweep(
         || module.load(),
         |result| match result {
             Ok(()) => {
                 guard::expect_files()?;
                 ensure!(read_all()? == files, "the files say something else");
+                let counters = guard::counters()?;
+                sent += counters.sum(ANNOUNCED);
+                unsent += counters.sum(NOT_ANNOUNCED);
                 guard::unload()?;
                 Ok(false)
             }
             Err(error) => {
-                expect_no_memory(&error)?;
+                expect_refused_for_memory(&error)?;
                 guard::expect_gone()?;
                 Ok(true)
             }
         },
     )?;
-    ctx.note(format!("{tries} loads, {failed} failed with ENOMEM"));
+    ctx.note(format!(
+        "{tries} loads, {failed} failed with ENOMEM; {sent} lies announced, {unsent} could not be"
+    ));
     ensure!(failed > 0, "no load failed");
+    let loaded = u64::from(tries - failed);
+    ensure!(
+        sent + unsent == loaded,
+        "{loaded} loads met a lie, {sent} announced it, {unsent} could not"
+    );
     Ok(())
 }
 
-fn expect_no_memory(error: &anyhow::Error) -> Result<()> {
+fn expect_refused_for_memory(error: &anyhow::Error) -> Result<()> {
     let clean = error
         .downcast_ref::<Refused>()
         .is_some_and(|refused| refused.errno == Errno::ENOMEM);
@@ -129,84 +78,168 @@ fn read_all() -> Result<Vec<String>> {
     guard::RECORD_FILES.into_iter().map(guard::text).collect()
 }
 
-/// A read fails with ENOMEM, or gives what it always gives; a lie that begins is announced or counted.
+/// An unload needs no memory: it always succeeds, and leaves nothing.
+pub fn unload(ctx: &mut Ctx) -> Result<()> {
+    prepare()?;
+    TREE.load(&ctx.modules, "slot=0")?;
+    guard::load(&ctx.modules)?;
+    let switch = FailNth::open()?;
+    for nth in 1..=MOST {
+        let (result, fired) = switch.during(nth, || modules::remove(guard::NAME))?;
+        result.with_context(|| format!("allocation {nth}"))?;
+        guard::expect_gone()?;
+        if !fired {
+            ensure!(nth > 1, "no allocation failed: tried nothing");
+            ctx.note(format!("{nth} unloads, none failed"));
+            return Ok(());
+        }
+        guard::load(&ctx.modules)?;
+        read_all()?;
+    }
+    bail!("an allocation still fails after {MOST}")
+}
+
+/// A file that is opened and read while memory fails.
+struct Attempt<'a> {
+    path: PathBuf,
+    // The reader's own memory is not what is tried.
+    buffer: &'a mut [u8],
+}
+
+/// How far an attempt came.
+enum Came<T> {
+    ToOpen(io::Error),
+    ToRead(io::Error),
+    Through(T),
+}
+
+impl<'a> Attempt<'a> {
+    fn new(file: &str, buffer: &'a mut [u8]) -> Self {
+        let path = guard::path(file);
+        Self { path, buffer }
+    }
+
+    /// Opens and reads the file once, and asks what was read.
+    fn read<T>(&mut self, ask: impl FnOnce(&[u8]) -> T) -> Came<T> {
+        let mut file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) => return Came::ToOpen(error),
+        };
+        match file.read(self.buffer) {
+            Ok(length) => Came::Through(ask(self.buffer.get(..length).unwrap_or_default())),
+            Err(error) => Came::ToRead(error),
+        }
+    }
+}
+
+fn expect_no_memory(error: &io::Error) -> Result<()> {
+    let no_memory = error.raw_os_error() == Some(Errno::ENOMEM as i32);
+    ensure!(no_memory, "expected ENOMEM, seen {error}");
+    Ok(())
+}
+
+/// A read fails with ENOMEM, or gives what it always gives.
 pub fn reads(ctx: &mut Ctx) -> Result<()> {
     prepare()?;
     TREE.load(&ctx.modules, "slot=0;slot=1 lie=bank-flags")?;
     guard::load(&ctx.modules)?;
-    // The reader's own memory is not what is tried.
-    let mut buffer = vec![1; 64 << 10];
-    for file in guard::RECORD_FILES {
+    let mut buffer = vec![1; BUFFER];
+    for file in guard::RECORD_FILES.into_iter().chain(["counters"]) {
         let text = guard::text(file)?;
+        // The counters go up meanwhile.
+        let usual = |seen: &[u8]| match file {
+            "counters" => Counters::parse(&String::from_utf8_lossy(seen)).is_ok(),
+            _ => seen == text.as_bytes(),
+        };
         let before = guard::counters()?;
-        let path = guard::path(file);
+        let mut attempt = Attempt::new(file, &mut buffer);
+        let mut not_opened = 0;
         let (failed, tries) = sweep(
-            || {
-                let length = File::open(&path)?.read(&mut buffer)?;
-                std::io::Result::Ok(buffer.get(..length).unwrap_or_default() == text.as_bytes())
-            },
-            |result| match result {
-                Ok(same) => {
-                    ensure!(same, "another text");
+            || attempt.read(usual),
+            |read| match read {
+                Came::Through(usual) => {
+                    ensure!(usual, "another text");
                     Ok(false)
                 }
-                Err(error) => {
-                    let no_memory = error.raw_os_error() == Some(Errno::ENOMEM as i32);
-                    ensure!(no_memory, "expected ENOMEM, seen {error}");
-                    Ok(true)
+                Came::ToOpen(error) => {
+                    not_opened += 1;
+                    expect_no_memory(&error).map(|()| true)
                 }
+                Came::ToRead(error) => expect_no_memory(&error).map(|()| true),
             },
         )
         .with_context(|| format!("reading {file}"))?;
-        ctx.note(format!(
-            "{file}: {tries} reads, {failed} failed with ENOMEM"
-        ));
         let counted = before.rise(&guard::counters()?, &["errors_no_memory"]);
+        let not_read = failed - not_opened;
+        ctx.note(format!(
+            "{file}: {tries} tries, {not_opened} opens and {not_read} reads failed with ENOMEM, \
+             {counted} counted"
+        ));
+        ensure!(failed > 0, "none failed");
+        // The rest had its facts, and no room to show them. The counters ask for none.
         ensure!(
-            failed > 0 && counted > 0,
-            "{failed} failed, {counted} counted for want of memory"
+            counted <= not_read.into() && (counted > 0) == (file != "counters"),
+            "{counted} counted for want of memory"
         );
     }
     guard::unload()
 }
 
-/// A lie that begins while memory fails: the read fails, or says so; and it is announced once in the
-/// end, or counted as one that could not be.
+/// A lie that begins while memory fails: the read fails with ENOMEM, or says so; and it is announced
+/// once in the end, or counted as one that could not be.
 pub fn events(ctx: &mut Ctx) -> Result<()> {
     prepare()?;
     TREE.load(&ctx.modules, "slot=0")?;
     guard::load(&ctx.modules)?;
+    let lying = {
+        TREE.set(0, "hive_id=7")?;
+        let text = guard::text("checks")?;
+        TREE.set(0, "hive_id=0")?;
+        guard::text("checks")?;
+        text
+    };
     let before = guard::counters()?;
-    let mut buffer = vec![1; 64 << 10];
-    let path = guard::path("gpus");
-    let (mut lies, mut heard) = (0, 0);
+    let ear = Uevents::from_now()?;
+    let mut buffer = vec![1; BUFFER];
+    let mut attempt = Attempt::new("checks", &mut buffer);
+    let (mut lies, mut at_once, mut heard, mut overheard) = (0, 0, 0, 0);
     let switch = FailNth::open()?;
     for nth in 1..=MOST {
         TREE.set(0, "hive_id=7")?;
-        let (result, fired) = switch.during(nth, || {
-            File::open(&path).and_then(|mut file| file.read(&mut buffer))
-        })?;
-        lies += u64::from(result.is_ok());
+        let (read, fired) = switch.during(nth, || attempt.read(|text| text == lying.as_bytes()))?;
+        let told = match read {
+            Came::Through(true) => Ok(1),
+            Came::Through(false) => Err(anyhow!("another text")),
+            Came::ToOpen(error) | Came::ToRead(error) => expect_no_memory(&error).map(|()| 0),
+        };
+        at_once += told.with_context(|| format!("allocation {nth}"))?;
         // A read that failed leaves the announcing to the next.
-        guard::text("gpus")?;
-        heard += 1;
+        guard::text("checks")?;
+        lies += 1;
         TREE.set(0, "hive_id=0")?;
-        guard::text("gpus")?;
+        guard::text("checks")?;
+        match ear.new_of(guard::DEVPATH) {
+            Ok(events) => heard += events.len() as u64,
+            // The kernel had no memory for this listener, and tells it so.
+            Err(error) if error.downcast_ref() == Some(&Errno::ENOBUFS) => overheard += 1,
+            Err(error) => return Err(error),
+        }
         if !fired {
             break;
         }
         ensure!(nth < MOST, "an allocation still fails after {MOST}");
     }
     let after = guard::counters()?;
-    let announced = before.rise(&after, &["lies_announced"]);
-    let lost = before.rise(&after, &["errors_announcing"]);
+    let announced = before.rise(&after, ANNOUNCED);
+    let unsent = before.rise(&after, NOT_ANNOUNCED);
     ctx.note(format!(
-        "{heard} lies, {lies} read at once; {announced} announced, {lost} could not be sent"
+        "{lies} lies, {at_once} read at once; {announced} announced ({heard} heard, {overheard} \
+         times the listener was told that it missed one), {unsent} could not be"
     ));
-    ensure!(announced == heard, "{heard} lies, {announced} announced");
     ensure!(
-        lost > 0 && lost < heard,
-        "{lost} of {heard} could not be sent"
+        announced + unsent == lies && heard + overheard == announced,
+        "not every lie was announced once, or counted"
     );
+    ensure!(unsent > 0 && at_once > 0, "tried nothing");
     guard::unload()
 }

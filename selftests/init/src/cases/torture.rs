@@ -30,6 +30,7 @@ pub const CASES: &[Case] = &[
     Case::new("loads-in-a-race", loads_in_a_race),
     Case::new("mutated-topologies", mutate::topologies),
     Case::new("every-allocation-of-the-load-fails", fail_nth::load),
+    Case::new("every-allocation-of-an-unload-fails", fail_nth::unload),
     Case::new("every-allocation-of-a-read-fails", fail_nth::reads),
     Case::new("every-allocation-of-an-event-fails", fail_nth::events),
 ];

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The kernel's fault injection: the Nth allocation of this thread fails
+//! (`Documentation/fault-injection/fault-injection.rst`, fail-nth).
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use anyhow::{bail, ensure, Context, Result};
+
+use crate::ctx::Skip;
+use crate::mounts::DEBUGFS;
+
+const FAIL_NTH: &str = "/proc/thread-self/fail-nth";
+/// No sweep is longer: an operation that allocates more is not ours.
+pub const MOST: u32 = 20_000;
+
+/// The knobs, with their values: fail allocations that may sleep, of any order, and say nothing of
+/// it in the log, which is watched for complaints.
+const KNOBS: &[(&str, &str)] = &[
+    ("failslab/ignore-gfp-wait", "N"),
+    ("failslab/verbose", "0"),
+    ("fail_page_alloc/ignore-gfp-wait", "N"),
+    ("fail_page_alloc/min-order", "0"),
+    ("fail_page_alloc/verbose", "0"),
+];
+
+/// Prepares the kernel, or tells why it can't be done there.
+pub fn prepare() -> Result<()> {
+    if !Path::new(FAIL_NTH).exists() {
+        return Err(Skip("the kernel has no fault injection (FAULT_INJECTION)".to_owned()).into());
+    }
+    for (knob, value) in KNOBS {
+        let path = Path::new(DEBUGFS).join(knob);
+        fs::write(&path, value).with_context(|| format!("write {value} to {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// The switch of this thread. It stays open: opening it allocates, too.
+pub struct FailNth(File);
+
+impl FailNth {
+    /// Opens it.
+    pub fn open() -> Result<Self> {
+        let file = File::options().read(true).write(true).open(FAIL_NTH);
+        Ok(Self(file.with_context(|| format!("open {FAIL_NTH}"))?))
+    }
+
+    /// Does `action` with its Nth allocation failing. Gives also whether one did fail.
+    pub fn during<T>(&self, nth: u32, action: impl FnOnce() -> T) -> Result<(T, bool)> {
+        let mut left = [0; 16];
+        self.0
+            .write_at(nth.to_string().as_bytes(), 0)
+            .context("arm fail-nth")?;
+        let result = action();
+        let length = self.0.read_at(&mut left, 0).context("read fail-nth")?;
+        self.0.write_at(b"0", 0).context("disarm fail-nth")?;
+        // What is left of N was not used up: there were fewer allocations.
+        let left = std::str::from_utf8(left.get(..length).unwrap_or_default())?;
+        Ok((result, left.trim() == "0"))
+    }
+}
+
+/// Does `action` with its Nth allocation failing, for N from 1 until none fails any more. Gives how
+/// often `each` found it failed, and how often it was done.
+pub fn sweep<T>(
+    mut action: impl FnMut() -> T,
+    mut each: impl FnMut(T) -> Result<bool>,
+) -> Result<(u32, u32)> {
+    let switch = FailNth::open()?;
+    let mut failed = 0;
+    for nth in 1..=MOST {
+        let (result, fired) = switch.during(nth, &mut action)?;
+        failed += u32::from(each(result).with_context(|| format!("allocation {nth}"))?);
+        if !fired {
+            ensure!(nth > 1, "no allocation failed: tried nothing");
+            return Ok((failed, nth));
+        }
+    }
+    bail!("an allocation still fails after {MOST}")
+}
