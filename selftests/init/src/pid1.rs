@@ -88,7 +88,11 @@ fn run_suite(port: &mut Option<Port>, troubles: &[String], args: &[String]) -> R
         ))?;
     }
 
-    match prepare(options) {
+    let forgotten = match last {
+        Some(_) => kmemleak::forget().context("before the first case"),
+        None => Ok(()),
+    };
+    match forgotten.and_then(|()| prepare(options)) {
         Ok((mut ctx, notes)) => {
             notes.iter().try_for_each(|note| ktap.note(note))?;
             for case in wanted.into_iter().chain(last) {
@@ -110,9 +114,6 @@ fn prepare(options: Options) -> Result<(Ctx, Vec<String>)> {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").context("read the release")?;
     let boot_taint = Taint::now()?;
     let modules = Modules::find()?;
-    if kmemleak::exists() {
-        kmemleak::forget().context("kmemleak")?;
-    }
     let mut notes = vec![format!(
         "kernel {} taint at boot {boot_taint}",
         release.trim()
