@@ -74,11 +74,15 @@ fn cycles_beside_a_card(ctx: &mut Ctx) -> Result<()> {
 /// Loads and unloads, readers, cards that come and go, and the fixture itself that does.
 fn all_at_once(ctx: &mut Ctx) -> Result<()> {
     let rounds = rounds(ctx) / 10;
-    let stop = AtomicBool::new(false);
+    let (stop, hold) = (AtomicBool::new(false), AtomicBool::new(false));
     let (reads, cards) = (AtomicU64::new(0), AtomicU64::new(0));
     let running = || !stop.load(Ordering::Relaxed);
     let read = |file: &'static str| {
         while running() {
+            if hold.load(Ordering::Relaxed) {
+                thread::yield_now();
+                continue;
+            }
             // The file may be gone before, while and after it is read.
             if let Ok(report) = guard::read(file) {
                 reads.fetch_add(1, Ordering::Relaxed);
@@ -108,7 +112,7 @@ fn all_at_once(ctx: &mut Ctx) -> Result<()> {
                 let more = |count: &AtomicU64, before| count.load(Ordering::Relaxed) > before;
                 Ok(more(&reads, read) && more(&cards, came))
             })?;
-            unload_between_reads()?;
+            unload_between_reads(&hold)?;
         }
         Ok(())
     };
@@ -135,15 +139,24 @@ fn all_at_once(ctx: &mut Ctx) -> Result<()> {
     guard::expect_gone()
 }
 
-/// Unloads the module whose files others keep opening.
-fn unload_between_reads() -> Result<()> {
-    wait_for("the unload", || match modules::remove(guard::NAME) {
-        Ok(()) => Ok(true),
-        Err(error) => match error.downcast_ref::<Refused>() {
-            Some(refused) if refused.errno == Errno::EAGAIN => Ok(false),
-            _ => Err(error),
-        },
-    })
+/// Unloads the module whose files others keep opening. Where they leave no gap they are asked to hold
+/// back: on a slow kernel there may be none for as long as one likes to wait.
+fn unload_between_reads(hold: &AtomicBool) -> Result<()> {
+    const TRIES: u64 = 10;
+    let mut tries = 0;
+    let unloaded = wait_for("the unload", || {
+        tries += 1;
+        hold.store(tries > TRIES, Ordering::Relaxed);
+        match modules::remove(guard::NAME) {
+            Ok(()) => Ok(true),
+            Err(error) => match error.downcast_ref::<Refused>() {
+                Some(refused) if refused.errno == Errno::EAGAIN => Ok(false),
+                _ => Err(error),
+            },
+        }
+    });
+    hold.store(false, Ordering::Relaxed);
+    unloaded
 }
 
 /// Whatever holds the module shows in its reference count, and nothing else does.
