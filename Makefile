@@ -46,6 +46,7 @@ RUN      = $(ALONE) $(HARNESS) --repo '$(CURDIR)' $(if $(UPDATE),--update) \
 	$(if $(filter command environment,$(firstword $(origin KERNEL))),--kernel '$(KERNEL)')
 GUESTS   = $(if $(COLD),--cold) $(if $(KEEP),--keep) $(if $(JOBS),--jobs '$(JOBS)') \
 	$(if $(TIMEOUT),--timeout '$(TIMEOUT)') $(if $(WORDS),--words '$(WORDS)')
+THEIRS   = $(if $(MODULES),--modules '$(MODULES)')
 
 # A staging folder needs no root's rights; the system does.
 STAGE := $(DESTDIR)$(INSTALL_MOD_PATH)
@@ -80,7 +81,7 @@ demo: harness
 	@$(RUN) demo $(GUESTS) $(if $(LIE),--lie '$(LIE)')
 
 test: harness
-	@$(RUN) test $(GUESTS) $(if $(FILTER),--filter '$(FILTER)') $(if $(REPORT),--report '$(REPORT)')
+	@$(RUN) test $(GUESTS) $(THEIRS) $(if $(FILTER),--filter '$(FILTER)') $(if $(REPORT),--report '$(REPORT)')
 
 # Nothing is said while a storm goes on: its end is all that limits it.
 torture: harness
@@ -89,7 +90,7 @@ torture: harness
 		$(if $(REPORT),--report '$(REPORT)')
 
 list: harness
-	@$(RUN) test --list $(if $(FILTER),--filter '$(FILTER)')
+	@$(RUN) test --list $(THEIRS) $(if $(FILTER),--filter '$(FILTER)')
 
 shell: harness
 	@$(RUN) shell $(if $(COLD),--cold) $(if $(TIMEOUT),--timeout '$(TIMEOUT)')
@@ -137,6 +138,7 @@ help:
 	@echo '                                   KERNEL: before either picks kernels'
 	@echo '                    KERNEL=name    that kernel of qemu/kernels.toml, or all of them;'
 	@echo '                                   so for demo, shell, bench-start, provision, resolved'
+	@echo '                    MODULES=file   the modules that a file of yours describes, alone'
 	@echo '                    REPORT=folder  put the report (HTML, JUnit, JSON) there, too'
 	@echo '                    JOBS=n         so many guests at once; default: the cores'
 	@echo '                    KEEP=1         keep what guests were booted with, and a script'

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # check-harness.sh HARNESS REPO CACHE KERNEL: what the harness promises of saved
-# guests and of interrupts. Works in a cache of its own, which borrows all that takes
+# guests, of interrupts and of modules of anybody. Works in a cache of its own, which borrows all that takes
 # long to make from CACHE, so that no other run is disturbed.
 set -eu
 
@@ -139,3 +139,30 @@ run --keep
 grep -q '^# rdna1 verdict: pass' "$work/runs/$case/ktap.again" || fail "it did not pass by hand"
 run
 [ ! -e "$work/runs/$case/again.sh" ] || fail "the script was left by a run that passed"
+
+theirs=$work/theirs
+mkdir "$theirs"
+cp "$repo/selftests/hello/Kbuild" "$repo/selftests/hello/hello.c" "$theirs"
+cat > "$theirs/modules.toml" << 'EOF'
+[[module]]
+name = "hello"
+log = ["saying hello"]
+EOF
+
+# tried STATUS WORDS: the module in $theirs comes to that, and that is said.
+tried() {
+	status=0
+	"$harness" --repo "$repo" --kernel "$kernel" test --modules "$theirs/modules.toml" \
+		--filter hello/load-read-unload > "$work/out" 2>&1 || status=$?
+	[ $status -eq "$1" ] || fail "a module of anybody: expected status $1, seen $status"
+	says "$2"
+}
+
+echo "a module of anybody passes; one that is silent, warns or cannot be built fails"
+tried 0 '^1 passed, 0 failed$'
+sed -i 's/saying hello/saying nothing/' "$theirs/modules.toml"
+tried 1 'expected a line that matches "saying nothing"'
+sed -i 's/pr_info("saying/WARN_ON(1); &/' "$theirs/hello.c"
+tried 1 'kernel warning: .* hello_init'
+sed -i 's/WARN_ON(1)/no_such_function()/' "$theirs/hello.c"
+tried 1 'hello.c.* error: .*no_such_function'

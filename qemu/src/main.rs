@@ -10,6 +10,7 @@ mod boot;
 mod build;
 mod cache;
 mod cargo;
+mod checks;
 mod config;
 mod cpio;
 mod defects;
@@ -23,6 +24,7 @@ mod judge;
 mod kernels;
 mod known;
 mod matrix;
+mod modules;
 mod plan;
 mod provision;
 mod prune;
@@ -52,6 +54,7 @@ use cargo::Cargo;
 use kernels::{Kernel, Kernels};
 use provision::{Provision, Ready};
 use run::Privilege;
+use test::Choice;
 use ui::Ui;
 use warm::{Pool, Snapshots};
 
@@ -144,9 +147,8 @@ enum Command {
     /// The status is 0 if something passed and nothing failed, 1 if something
     /// failed, and 2 if the checks could not be run.
     Test {
-        /// Only groups of this name, or SUITE/CASE; with * and ?
-        #[arg(long, value_name = "GLOB")]
-        filter: Option<String>,
+        #[command(flatten)]
+        choice: Choice,
         /// Show the groups and cases, and run nothing
         #[arg(long)]
         list: bool,
@@ -360,14 +362,14 @@ fn run_command(cli: Cli) -> Result<ExitCode> {
         }
         Command::Demo { lie, guests } => return demo::run(&context, &guests, lie.as_deref()),
         Command::Test {
-            list: true, filter, ..
-        } => test::list(&context, filter.as_deref())?,
+            list: true, choice, ..
+        } => test::list(&context, &choice)?,
         Command::Test {
-            filter,
+            choice,
             report,
             guests,
             ..
-        } => return test::run(&context, &guests, filter.as_deref(), report.as_deref()),
+        } => return test::run(&context, &guests, &choice, report.as_deref()),
         Command::Shell { guests } => return shell::run(&context, &guests),
         Command::BenchStart { case, runs } => bench::run(&context, &case, runs)?,
         Command::Prune { yes } => prune::run(&context, yes)?,

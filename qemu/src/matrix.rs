@@ -3,46 +3,23 @@
 //! The part of `make test` that is done for each kernel.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use anyhow::{anyhow, bail, Error, Result};
 
 use crate::accel::Accelerator;
-use crate::build::{self, elf, Products};
+use crate::build;
+use crate::checks::{check_module, check_symbols, CHECKS, OF_STOCK};
 use crate::config::{Suite, Suites};
 use crate::defects::{self, Defect, Planting};
 use crate::filter::Filter;
 use crate::fleet::Fleet;
 use crate::kernels::Kernel;
 use crate::known;
-use crate::provision::{symbols, Ready};
+use crate::modules::{Module, Modules, Trial};
+use crate::provision::Ready;
 use crate::tally::Outcome;
 use crate::test::timed;
 use crate::{Context, Guests};
-
-/// The groups that are no suites.
-pub const CHECKS: [(&str, &str); 4] = [
-    (
-        "symbols",
-        "the regenerated Rust symbols are the stock kernel's; the check can fail",
-    ),
-    (
-        "module",
-        "the module has no core::panicking symbol, and one .modinfo section",
-    ),
-    (
-        "lint",
-        "the kernel's clippy and rustfmt over the module, warnings denied",
-    ),
-    (
-        "layout",
-        "the fixture has amdgpu's structures as the stock amdgpu.ko has them",
-    ),
-];
-
-/// Those for stock kernels alone: two compare with what Debian has built, and
-/// a kernel with Rust's debug assertions has modules panic on purpose.
-const OF_STOCK: [&str; 3] = ["symbols", "module", "layout"];
 
 /// What is done for one kernel.
 pub struct Row<'a> {
@@ -50,23 +27,42 @@ pub struct Row<'a> {
     checks: Vec<(&'static str, &'static str)>,
     suites: Vec<Suite>,
     defects: Vec<Defect>,
+    modules: Vec<Module>,
 }
 
 impl Row<'_> {
     /// The full names of its groups, with what each shows.
     pub fn groups(&self) -> Vec<(String, &str)> {
-        let checks = self.checks.iter().map(|(name, about)| (*name, *about));
-        let suites = self.suites.iter().map(|s| (&*s.name, &*s.about));
+        self.named(&self.checks, self.all_suites())
+    }
+
+    /// Those that are about this project's own module.
+    fn own_groups(&self) -> Vec<(String, &str)> {
+        self.named(&self.checks, self.suites.iter())
+    }
+
+    fn named<'r>(
+        &'r self,
+        checks: &'r [(&str, &str)],
+        suites: impl Iterator<Item = &'r Suite>,
+    ) -> Vec<(String, &'r str)> {
+        let checks = checks.iter().map(|(name, about)| (*name, *about));
         checks
-            .chain(suites)
+            .chain(suites.map(|s| (&*s.name, &*s.about)))
             .map(|(name, about)| (self.name(name), about))
             .collect()
+    }
+
+    /// Those of other modules, too.
+    fn all_suites(&self) -> impl Iterator<Item = &Suite> {
+        let others = self.modules.iter().map(|module| &module.suite);
+        self.suites.iter().chain(others)
     }
 
     /// The full names of its suites that a filter names, whatever their cases.
     pub fn suites_named(&self, filter: &Filter) -> Vec<String> {
         let kernel = &self.kernel.name;
-        let suites = self.suites.iter().map(|s| &*s.name);
+        let suites = self.all_suites().map(|s| &*s.name);
         suites
             .filter(|suite| filter.wants_suite(kernel, suite))
             .map(|suite| self.name(suite))
@@ -75,8 +71,10 @@ impl Row<'_> {
 
     /// The wanted cases of a group by its full name, as far as they are known.
     pub fn cases(&self, context: &Context, group: &str, wanted: &Filter) -> Result<Vec<String>> {
-        let mut suites = self.suites.iter();
-        let Some(suite) = suites.find(|suite| self.name(&suite.name) == group) else {
+        let Some(suite) = self
+            .all_suites()
+            .find(|suite| self.name(&suite.name) == group)
+        else {
             return Ok(Vec::new());
         };
         let known = known::guest_suites(&context.repo)?;
@@ -96,7 +94,7 @@ impl Row<'_> {
 
 /// What the filter wants of each kernel; kernels of which it wants nothing are
 /// left out.
-pub fn rows<'a>(context: &'a Context, wanted: &Filter) -> Result<Vec<Row<'a>>> {
+pub fn rows<'a>(context: &'a Context, wanted: &Filter, modules: &Modules) -> Result<Vec<Row<'a>>> {
     let suites = Suites::load(&context.repo)?;
     let guest = known::guest_suites(&context.repo)?;
     for suite in suites.iter().filter(|s| s.in_test) {
@@ -124,12 +122,16 @@ pub fn rows<'a>(context: &'a Context, wanted: &Filter) -> Result<Vec<Row<'a>>> {
             checks: CHECKS.to_vec(),
             suites: Vec::new(),
             defects: Vec::new(),
+            modules: modules.on(context, kernel)?,
         };
+        row.modules.retain(|Module { suite, .. }| {
+            wanted.wants_suite(&kernel.name, &suite.name) && has_wanted(suite)
+        });
         row.checks.retain(|(name, _)| {
             let applies = kernel.is_stock() || !OF_STOCK.contains(name);
-            applies && wanted.wants_check(&kernel.name, name)
+            !modules.alone && applies && wanted.wants_check(&kernel.name, name)
         });
-        for name in &kernel.suites {
+        for name in kernel.suites.iter().filter(|_| !modules.alone) {
             let suite = suites.find(name)?;
             if name == defects::GROUP && wanted.wants_suite(&kernel.name, name) {
                 row.defects = defects::pick(&context.repo, wanted)?;
@@ -143,7 +145,7 @@ pub fn rows<'a>(context: &'a Context, wanted: &Filter) -> Result<Vec<Row<'a>>> {
                 row.suites.push(suite.clone());
             }
         }
-        if !(row.checks.is_empty() && row.suites.is_empty() && row.defects.is_empty()) {
+        if !(row.groups().is_empty() && row.defects.is_empty()) {
             rows.push(row);
         }
     }
@@ -164,7 +166,7 @@ pub fn run(
         let ready = match context.provision(row.kernel) {
             Ok(ready) => ready,
             Err(error) => {
-                give_up(row, "provision", error, report);
+                give_up(row, "provision", error, row.groups(), report);
                 continue;
             }
         };
@@ -178,6 +180,13 @@ pub fn run(
         }
         met.insert(abi.clone(), row.kernel.name.clone());
         run_row(context, guests, row, &ready, wanted, report)?;
+        let trial = Trial {
+            context,
+            guests,
+            kernel: row.kernel,
+            ready: &ready,
+        };
+        trial.run(&row.modules, wanted, report)?;
     }
     Ok(())
 }
@@ -207,7 +216,7 @@ fn run_row(
     let products = match builder.build() {
         Ok(products) => products,
         Err(error) => {
-            give_up(row, "build", error, report);
+            give_up(row, "build", error, row.own_groups(), report);
             return Ok(());
         }
     };
@@ -246,21 +255,27 @@ fn run_row(
     Ok(())
 }
 
-/// Reports all groups of a kernel that could not be had, or be built for: as
+/// Reports groups of a kernel that could not be had, or be built for: as
 /// skipped if `kernels.toml` says that this may be, else as failed.
-fn give_up(row: &Row, step: &str, error: Error, report: &mut impl FnMut(&str, &Outcome)) {
+fn give_up(
+    row: &Row,
+    step: &str,
+    error: Error,
+    groups: Vec<(String, &str)>,
+    report: &mut impl FnMut(&str, &Outcome),
+) {
     if let Some(trouble) = row.kernel.tolerates(&error) {
         let why = trouble.to_string();
         let mut outcome = Outcome::skipped(&*why);
         outcome.details = format!("{error:#}");
         report(&row.name(step), &outcome);
-        for (group, _) in row.groups() {
+        for (group, _) in groups {
             report(&group, &Outcome::skipped(format!("not run: {why}")));
         }
         return;
     }
     report(&row.name(step), &Outcome::of(Err(error)));
-    for (group, _) in row.groups() {
+    for (group, _) in groups {
         let why = anyhow!("not run: {step} failed");
         report(&group, &Outcome::of(Err(why)));
     }
@@ -292,24 +307,4 @@ fn boot_all(
         accelerator: &accelerator,
     };
     fleet.boot_all(&suites, wanted, report)
-}
-
-fn check_symbols(headers: &Path, object: &Path) -> Outcome {
-    let mut outcome = Outcome::of(symbols::check(headers, object).map(|equal| equal.to_string()))
-        .named("the same as the stock kernel's");
-    let control = Outcome::of(symbols::self_test(headers, object).map(|()| String::new()));
-    outcome.add(control.named("the check can fail"));
-    outcome
-}
-
-fn check_module(products: &Products) -> Outcome {
-    let sound = elf::expect_no_panicking(&products.guard)
-        .and_then(|()| elf::expect_one_modinfo(&products.guard));
-    Outcome::of(sound.and_then(|()| {
-        let sizes = elf::sizes(&products.guard)?;
-        Ok(format!(
-            "no core::panicking symbol; .text {} bytes, .ko {} bytes",
-            sizes.text, sizes.file
-        ))
-    }))
 }

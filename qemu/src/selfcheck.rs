@@ -15,7 +15,7 @@ use crate::Context;
 /// The group's name, and what it shows.
 pub const GROUP: (&str, &str) = (
     "harness",
-    "saved guests that are bad, interrupts, two runs at once, and the prompt",
+    "bad saved guests, interrupts, two runs at once, bad modules, and the prompt",
 );
 
 /// What is typed at the prompt, and what must come of it.
@@ -36,7 +36,7 @@ pub fn check(context: &Context) -> Result<Outcome> {
     let _lock = context.cache.exclusive(&context.ui, GROUP.0)?;
     let log = context.cache.root().join("runs/host/harness.log");
     let promises = check_promises(context, kernel, &Log::create(log.clone())?);
-    let mut outcome = Outcome::of(promises).named("what it promises of saved guests");
+    let mut outcome = Outcome::of(promises).named("what it promises");
     outcome.add(Outcome::of(check_prompt(context, kernel)).named("the prompt in a guest"));
     outcome.log = Some(log);
     Ok(outcome)
@@ -45,9 +45,7 @@ pub fn check(context: &Context) -> Result<Outcome> {
 fn check_promises(context: &Context, kernel: &Kernel, log: &Log) -> Result<String> {
     // What the script's own cache borrows must be there, and nobody may hold it.
     drop(context.builder(&context.provision(kernel)?).build()?);
-    let activity = context
-        .ui
-        .begin("harness: what it promises of saved guests");
+    let activity = context.ui.begin("harness: what it promises");
     let mut command = run::dying_with_us(context.repo.join("qemu/check-harness.sh"));
     command
         .arg(std::env::current_exe().context("our own program is gone")?)

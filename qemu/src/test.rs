@@ -2,15 +2,18 @@
 
 //! `make test`: every check there is, each counted.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{bail, Result};
+use clap::Args;
 
+use crate::checks::CHECKS;
 use crate::filter::Filter;
 use crate::host::Host;
 use crate::matrix::{self, Row};
+use crate::modules::Modules;
 use crate::report::Recorder;
 use crate::selfcheck;
 use crate::tally::Outcome;
@@ -25,16 +28,43 @@ const ON_HOST: [(&str, &str); 5] = [
     selfcheck::GROUP,
 ];
 
+/// What the user wants tested.
+#[derive(Args)]
+pub struct Choice {
+    /// Only groups of this name, or SUITE/CASE; with * and ?
+    #[arg(long, value_name = "GLOB")]
+    filter: Option<String>,
+    /// The modules that this file describes, and nothing else
+    #[arg(long, value_name = "FILE")]
+    modules: Option<PathBuf>,
+}
+
+impl Choice {
+    fn filter(&self) -> Result<Filter> {
+        Filter::parse(self.filter.as_deref())
+    }
+
+    fn modules(&self, context: &Context) -> Result<Modules> {
+        Modules::load(context, self.modules.as_deref())
+    }
+
+    /// The groups there are that are of no kernel.
+    fn on_host(&self) -> &'static [(&'static str, &'static str)] {
+        match self.modules {
+            None => &ON_HOST,
+            Some(_) => &[],
+        }
+    }
+}
+
 /// Prints what could be run: the groups, and the cases of the suites.
-pub fn list(context: &Context, filter: Option<&str>) -> Result<()> {
-    let wanted = Filter::parse(filter)?;
-    for (name, about) in ON_HOST
-        .iter()
-        .filter(|(name, _)| wanted.wants_on_host(name))
-    {
+pub fn list(context: &Context, choice: &Choice) -> Result<()> {
+    let wanted = choice.filter()?;
+    let on_host = choice.on_host().iter();
+    for (name, about) in on_host.filter(|(name, _)| wanted.wants_on_host(name)) {
         println!("{name:<42} {about}");
     }
-    for row in matrix::rows(context, &wanted)? {
+    for row in matrix::rows(context, &wanted, &choice.modules(context)?)? {
         for (group, about) in row.groups() {
             println!("{group:<42} {about}");
             for case in row.cases(context, &group, &wanted)? {
@@ -49,12 +79,12 @@ pub fn list(context: &Context, filter: Option<&str>) -> Result<()> {
 pub fn run(
     context: &Context,
     guests: &Guests,
-    filter: Option<&str>,
+    choice: &Choice,
     copy: Option<&Path>,
 ) -> Result<ExitCode> {
     let runs = context.cache.root().join("runs");
-    let mut recorder = Recorder::begin(runs.clone(), filter);
-    let result = run_all(context, guests, filter, &mut recorder);
+    let mut recorder = Recorder::begin(runs.clone(), choice.filter.as_deref());
+    let result = run_all(context, guests, choice, &mut recorder);
     let total = recorder.tally();
     let report = recorder.end(&result);
     report.write(&runs)?;
@@ -72,18 +102,19 @@ pub fn run(
 fn run_all(
     context: &Context,
     guests: &Guests,
-    filter: Option<&str>,
+    choice: &Choice,
     recorder: &mut Recorder,
 ) -> Result<()> {
-    let wanted = Filter::parse(filter)?;
-    let rows = matrix::rows(context, &wanted)?;
-    let on_host: Vec<_> = ON_HOST
+    let wanted = choice.filter()?;
+    let rows = matrix::rows(context, &wanted, &choice.modules(context)?)?;
+    let on_host: Vec<_> = choice
+        .on_host()
         .iter()
         .map(|(name, _)| *name)
         .filter(|name| wanted.wants_on_host(name))
         .collect();
     if rows.is_empty() && on_host.is_empty() {
-        bail!(picks_nothing(context, filter.unwrap_or_default(), &wanted)?);
+        bail!(picks_nothing(context, choice)?);
     }
     let mut report = |group: &str, outcome: &Outcome| {
         outcome.print(group);
@@ -139,8 +170,10 @@ fn run_cargo(
 }
 
 /// Why a filter picks nothing.
-fn picks_nothing(context: &Context, filter: &str, wanted: &Filter) -> Result<String> {
-    let rows = matrix::rows(context, &Filter::parse(None)?)?;
+fn picks_nothing(context: &Context, choice: &Choice) -> Result<String> {
+    let filter = choice.filter.as_deref().unwrap_or_default();
+    let wanted = &choice.filter()?;
+    let rows = matrix::rows(context, &Filter::parse(None)?, &choice.modules(context)?)?;
     let cases = wanted.cases.as_deref().unwrap_or_default();
     let named: Vec<_> = rows
         .iter()
@@ -152,17 +185,23 @@ fn picks_nothing(context: &Context, filter: &str, wanted: &Filter) -> Result<Str
             named.join(", ")
         ));
     }
-    let checks = matrix::CHECKS.iter().chain(&ON_HOST).map(|(name, _)| *name);
-    if let Some(check) = checks.clone().find(|name| wanted.names(name)) {
+    let mut checks = CHECKS.iter().chain(&ON_HOST).map(|(name, _)| *name);
+    if let Some(check) = checks.find(|name| wanted.names(name)) {
         if !cases.is_empty() {
             return Ok(format!(
                 "FILTER={filter} picks nothing: {check} is no suite and has no cases"
             ));
         }
     }
-    let on_host = ON_HOST.iter().map(|(name, _)| (*name).to_owned());
+    let on_host = choice.on_host().iter().map(|(name, _)| (*name).to_owned());
     let on_kernels = rows.iter().flat_map(Row::groups).map(|(name, _)| name);
     let names: Vec<_> = on_host.chain(on_kernels).collect();
+    if names.is_empty() {
+        let kernel = &context.kernel()?.name;
+        return Ok(format!(
+            "no module is to be tried on {kernel}: see `kernels` of each"
+        ));
+    }
     Ok(format!(
         "FILTER={filter} picks nothing; there is: {}",
         names.join(" ")

@@ -6,14 +6,14 @@
 use anyhow::Result;
 
 use super::module::Modules;
-use super::sync::Sources;
-use super::{init, init_file, module_files, Builder, Guest, Products, MODULES};
+use super::sync::{Endings, Sources};
+use super::{init, Builder, Guest, Products};
 
 const DEFECTS: Modules = Modules {
     name: "defects",
     sources: Sources {
         paths: &["selftests/defects/Kbuild", "selftests/defects"],
-        endings: &["c", "h"],
+        endings: Endings::Of(&["c", "h"]),
         made: &[],
         prefix: "selftests/defects",
     },
@@ -24,17 +24,8 @@ impl Builder<'_> {
     /// Builds the module and gives the guest that has it. Whoever holds the
     /// other products holds the lock on the build, too.
     pub fn build_defects(&self, _held: &Products) -> Result<Guest> {
-        let modules = DEFECTS.build(self)?;
-        let programs = init::build(self)?;
-        let mut files = vec![init_file(&programs)?];
-        files.extend(module_files(MODULES, &modules.stripped)?);
-        Ok(Guest {
-            waiter: programs.waiter,
-            stock_archive: None,
-            files: files.into(),
-            hsakmt: [].into(),
-            more: Vec::new(),
-        })
+        let modules = DEFECTS.build(self, self.repo)?;
+        Guest::with_modules(init::build(self)?, &modules)
     }
 }
 

@@ -7,14 +7,14 @@ use std::fs;
 
 use anyhow::{Context, Result};
 
-use super::sync::Sources;
+use super::sync::{Endings, Sources};
 use super::{read, Builder, GuestFile};
 use crate::provision::{quote, Chroot};
 use crate::run::Log;
 
 const SOURCES: Sources = Sources {
     paths: &["selftests/hsakmt"],
-    endings: &["c", "h"],
+    endings: Endings::Of(&["c", "h"]),
     made: &[],
     prefix: "selftests/hsakmt",
 };

@@ -11,6 +11,7 @@ mod init;
 mod layout;
 mod lint;
 mod module;
+mod others;
 mod sync;
 
 use std::fs::File;
@@ -83,6 +84,19 @@ pub struct GuestFile {
 }
 
 impl Guest {
+    /// One that has these modules and no other.
+    fn with_modules(programs: init::Programs, modules: &module::Built) -> Result<Self> {
+        let mut files = vec![init_file(&programs)?];
+        files.extend(module_files(MODULES, &modules.stripped)?);
+        Ok(Self {
+            waiter: programs.waiter,
+            stock_archive: None,
+            files: files.into(),
+            hsakmt: [].into(),
+            more: Vec::new(),
+        })
+    }
+
     /// Gives the guest another program, too.
     pub fn add_program(&mut self, in_guest: &str, path: &Path) -> Result<()> {
         let program = GuestFile {
@@ -141,14 +155,9 @@ impl Builder<'_> {
 
     /// Brings all products up to date.
     pub fn build(&self) -> Result<Products> {
-        let lock = self
-            .cache
-            .exclusive(self.ui, &format!("{}.build", self.kernel))?;
-        // What a killed run left may still be writing.
-        drop(self.cache.exclusive(self.ui, &self.busy_name())?);
-        std::fs::create_dir_all(self.folder())?;
-        let guard = module::GUARD.build(self)?;
-        let fixture = module::FIXTURE.build(self)?;
+        let lock = self.begin()?;
+        let guard = module::GUARD.build(self, self.repo)?;
+        let fixture = module::FIXTURE.build(self, self.repo)?;
         let programs = init::build(self)?;
         let mut files = vec![init_file(&programs)?];
         for built in [&guard, &fixture] {
@@ -170,6 +179,17 @@ impl Builder<'_> {
                 .context("no module was built")?,
             _lock: lock,
         })
+    }
+
+    /// Keeps others from building meanwhile.
+    fn begin(&self) -> Result<LockGuard> {
+        let lock = self
+            .cache
+            .exclusive(self.ui, &format!("{}.build", self.kernel))?;
+        // What a killed run left may still be writing.
+        drop(self.cache.exclusive(self.ui, &self.busy_name())?);
+        std::fs::create_dir_all(self.folder())?;
+        Ok(lock)
     }
 
     fn busy_name(&self) -> String {

@@ -8,20 +8,20 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::done::Done;
-use super::sync::Sources;
+use super::sync::{Endings, Sources};
 use super::Builder;
 use crate::kernels::Trouble;
 use crate::provision::Chroot;
 use crate::run::{self, Log};
 
 /// A folder of kernel modules.
-pub struct Modules {
+pub struct Modules<'a> {
     /// Its name in the cache and in messages.
-    pub name: &'static str,
+    pub name: &'a str,
     /// What it is made from.
-    pub sources: Sources,
+    pub sources: Sources<'a>,
     /// What it makes.
-    pub products: &'static [&'static str],
+    pub products: &'a [&'a str],
 }
 
 /// The module under test.
@@ -29,7 +29,7 @@ pub const GUARD: Modules = Modules {
     name: "module",
     sources: Sources {
         paths: &["Kbuild", "src", "rust-bindings"],
-        endings: &["rs", "h", "bindgen"],
+        endings: Endings::Of(&["rs", "h", "bindgen"]),
         made: &["rust-bindings/kfd_uapi.rs"],
         prefix: "",
     },
@@ -41,15 +41,15 @@ pub const FIXTURE: Modules = Modules {
     name: "fixture",
     sources: Sources {
         paths: &["selftests/fixture/Kbuild", "selftests/fixture"],
-        endings: &["c", "h", "sh"],
+        endings: Endings::Of(&["c", "h", "sh"]),
         made: &[],
         prefix: "selftests/fixture",
     },
     products: &["navi10_tree.ko", "navi10_stock.ko"],
 };
 
-/// Where the signed ones are, in the build folder.
-const SIGNED: &str = "signed";
+/// Where the signed ones are, in the build folder. No source is hidden.
+const SIGNED: &str = ".signed";
 
 /// A kernel's own build makes a key, and the program that signs with it.
 const KEY: &str = "certs/signing_key.pem";
@@ -70,7 +70,7 @@ impl Built {
     }
 }
 
-impl Modules {
+impl Modules<'_> {
     /// Signs copies of the products, if the kernel has left a key for that.
     fn sign_script(&self) -> String {
         let mut script = format!(
@@ -96,8 +96,8 @@ impl Modules {
         products.filter(|product| product.exists()).collect()
     }
 
-    /// Brings the modules up to date.
-    pub fn build(&self, builder: &Builder) -> Result<Built> {
+    /// Brings the modules up to date, from their sources below `base`.
+    pub fn build(&self, builder: &Builder, base: &Path) -> Result<Built> {
         let folder = builder.folder().join(self.name);
         let unfinished = builder.folder().join(format!("{}.unfinished", self.name));
         let made_with = builder.folder().join(format!("{}.made-with", self.name));
@@ -112,7 +112,7 @@ impl Modules {
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let for_guest = builder.folder().join("guest");
         std::fs::create_dir_all(&for_guest)?;
-        self.sources.sync(builder.repo, &folder)?;
+        self.sources.sync(base, &folder)?;
 
         let mut built = Built {
             whole: self.products.iter().map(|p| folder.join(p)).collect(),
@@ -128,7 +128,7 @@ impl Modules {
         let made_from = [
             builder.ready.object_id().to_owned(),
             compile.clone(),
-            self.sources.digest(builder.repo)?,
+            self.sources.digest(base)?,
         ];
         let done = Done::new(builder.folder().join(format!("{}.done", self.name)));
         if !unfinished.exists() && done.is(&made_from, &built.all()) {
@@ -145,13 +145,13 @@ impl Modules {
         // A build that failed by itself has tidied up after itself.
         std::fs::remove_file(&unfinished)?;
         result
-            .with_context(|| format!("building the {}", self.name))
+            .with_context(|| format!("building {}", self.name))
             .context(Trouble::Build)?;
         report_warnings(&log, self.name);
 
         for (whole, stripped) in built.whole.iter().zip(&built.stripped) {
             let size = std::fs::metadata(whole)
-                .with_context(|| format!("the build made no {}", whole.display()))?
+                .with_context(|| made_instead(whole, &folder))?
                 .len();
             log.note(&format!("{}: {size} bytes", whole.display()));
             let mut strip = Command::new("objcopy");
@@ -163,6 +163,18 @@ impl Modules {
         activity.done("");
         Ok(built)
     }
+}
+
+/// What is to be said where the build went well and a product is missing.
+fn made_instead(missing: &Path, folder: &Path) -> String {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut made: Vec<_> = entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| name.ends_with(".ko"))
+        .collect();
+    made.sort();
+    let name = missing.file_name().unwrap_or_default().to_string_lossy();
+    format!("the build made no {name}, but: {}", made.join(" "))
 }
 
 fn report_warnings(log: &Log, name: &str) {

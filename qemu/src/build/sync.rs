@@ -14,19 +14,51 @@ use sha2::{Digest, Sha256};
 /// The list of what was copied, kept beside it.
 const MANIFEST: &str = ".synced";
 
+/// What a kernel's build leaves beside the sources.
+const MADE_BY_KBUILD: &[&str] = &[
+    "a", "ko", "mod", "o", "order", "rmeta", "symvers", "mod.c", "cmd",
+];
+
 /// Which files belong to a build: not what an earlier build left among them.
-pub struct Sources {
-    /// Single files and whole folders, relative to the repository.
-    pub paths: &'static [&'static str],
+pub struct Sources<'a> {
+    /// Single files and whole folders, relative to the repository, or to
+    /// whatever folder they are taken from.
+    pub paths: &'a [&'a str],
     /// The endings that sources in folders have.
-    pub endings: &'static [&'static str],
+    pub endings: Endings<'a>,
     /// Files among these that a build makes: never a checkout's own.
-    pub made: &'static [&'static str],
+    pub made: &'a [&'a str],
     /// What is cut from the front of the paths.
-    pub prefix: &'static str,
+    pub prefix: &'a str,
 }
 
-impl Sources {
+/// The endings of sources.
+pub enum Endings<'a> {
+    /// These.
+    Of(&'a [&'a str]),
+    /// All but those that a kernel's build makes, and but hidden files.
+    Any,
+}
+
+impl Endings<'_> {
+    fn fit(&self, name: &str) -> bool {
+        let ends = |ending: &&str| {
+            let rest = name.strip_suffix(ending);
+            rest.is_some_and(|rest| rest.ends_with('.'))
+        };
+        match self {
+            Self::Of(endings) => endings.iter().any(ends),
+            Self::Any => !MADE_BY_KBUILD.iter().any(ends),
+        }
+    }
+
+    /// Whether a name is not looked at, be it a file's or a folder's, as `.git`.
+    fn hide(&self, name: &str) -> bool {
+        matches!(self, Self::Any) && name.starts_with('.')
+    }
+}
+
+impl Sources<'_> {
     /// Makes the sources in `to` equal to those of `repo`. Says whether
     /// anything had to be done.
     pub fn sync(&self, repo: &Path, to: &Path) -> Result<bool> {
@@ -86,13 +118,16 @@ impl Sources {
             .with_context(|| format!("the source {} is missing", full.display()))?;
         for entry in entries {
             let entry = entry?;
-            let path = path.join(entry.file_name());
-            let is_source = path
-                .extension()
-                .is_some_and(|e| self.endings.iter().any(|wanted| e == *wanted));
+            let name = entry.file_name();
+            let (path, name) = (path.join(&name), name.to_string_lossy());
+            let is_made = self.made.iter().any(|made| path == Path::new(made));
+            if is_made || self.endings.hide(&name) {
+                continue;
+            }
             if entry.file_type()?.is_dir() {
                 self.find(repo, &path, found)?;
-            } else if is_source && !self.made.iter().any(|made| path == Path::new(made)) {
+            } else if self.endings.fit(&name) && entry.path().is_file() {
+                // No links to folders: they may lead round in a circle.
                 found.insert(path);
             }
         }
@@ -122,7 +157,7 @@ mod tests {
 
     const SOURCES: Sources = Sources {
         paths: &["Kbuild", "src"],
-        endings: &["rs"],
+        endings: Endings::Of(&["rs"]),
         made: &["src/made.rs"],
         prefix: "",
     };
@@ -198,6 +233,38 @@ mod tests {
         assert_eq!(seen.last(), Some(&digest()));
         let all: BTreeSet<_> = seen.iter().collect();
         assert_eq!(all.len(), seen.len());
+    }
+
+    #[test]
+    fn of_a_folder_of_anybody_all_is_taken_but_what_was_built_or_is_hidden() {
+        let sources = Sources {
+            paths: &[""],
+            endings: Endings::Any,
+            made: &[],
+            prefix: "",
+        };
+        let from = tempfile::tempdir().expect("a folder");
+        let wanted = ["Makefile", "a.c", "cmd.c", "data_shipped", "sub/b.h"];
+        let built = [
+            "a.o",
+            "a.ko",
+            "a.mod",
+            "a.mod.c",
+            ".a.o.cmd",
+            "modules.order",
+        ];
+        let other = [".git/config", "sub/.b.h.swp", "Module.symvers"];
+        for name in wanted.iter().chain(&built).chain(&other) {
+            let path = from.path().join(name);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            fs::write(path, name).expect("a file");
+        }
+        std::os::unix::fs::symlink(from.path(), from.path().join("circle")).expect("a link");
+        let to = tempfile::tempdir().expect("a folder");
+        assert!(sources.sync(from.path(), to.path()).expect("synced"));
+        assert!(!sources.sync(from.path(), to.path()).expect("synced"));
+        let manifest = fs::read_to_string(to.path().join(MANIFEST)).expect("a list");
+        assert_eq!(manifest.lines().collect::<Vec<_>>(), wanted);
     }
 
     #[test]

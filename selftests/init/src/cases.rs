@@ -8,6 +8,7 @@ use crate::ctx::Ctx;
 use crate::kmemleak;
 
 mod announce;
+mod any_module;
 mod cards;
 mod crowd;
 mod debugfs_off;
@@ -86,6 +87,7 @@ const SUITES: &[(&str, &[Case])] = &[
     ("scarce", scarce::CASES),
     ("demo", demo::CASES),
     ("defects", defects::CASES),
+    ("any-module", any_module::CASES),
 ];
 
 const TREE: &[Case] = &[

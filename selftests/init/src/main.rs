@@ -29,6 +29,7 @@ mod shell;
 mod taint;
 mod truth;
 mod uevents;
+mod wanted;
 
 use std::process::ExitCode;
 

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A module that nothing is known of but what its `modules.toml` says: what
+//! every module must stand.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{ensure, Context, Result};
+use guest_init::depmod::module_name;
+use nix::errno::Errno;
+
+use super::memory::Memory;
+use super::Case;
+use crate::ctx::Ctx;
+use crate::modules::{self, is_loaded, Modules, Refused};
+use crate::wanted::Wanted;
+
+/// The suite.
+pub const CASES: &[Case] = &[
+    Case::new("load-read-unload", load_read_unload),
+    Case::new("unload-while-open", unload_while_open),
+    Case::new("over-and-over", over_and_over),
+];
+
+/// Rounds after which caches are warm.
+const WARM: usize = 20;
+/// Enough to tell a leak of some KiB a round; a kernel with kmemleak sees the rest.
+const ROUNDS: usize = 200;
+
+/// The module while it is loaded. However a case ends, the next one finds it unloaded.
+struct Loaded<'a> {
+    wanted: &'a Wanted,
+    name: String,
+    /// Which of its files were there without it.
+    before: Vec<bool>,
+}
+
+impl<'a> Loaded<'a> {
+    fn load(modules: &Modules, wanted: &'a Wanted) -> Result<Self> {
+        let name = module_name(&wanted.name);
+        let before = wanted.reads.iter().map(|file| file.exists()).collect();
+        ensure!(!is_loaded(&name), "{name} was there before it was loaded");
+        modules.load_own(&wanted.name, &wanted.parameters)?;
+        let loaded = Self {
+            wanted,
+            name,
+            before,
+        };
+        ensure!(
+            is_loaded(&loaded.name),
+            "/sys/module/{} is not there after the load: is {:?} the module's name?",
+            loaded.name,
+            wanted.name
+        );
+        Ok(loaded)
+    }
+
+    /// Its files: those that are to be read, and what every module has.
+    fn files(&self) -> Result<Vec<PathBuf>> {
+        let folder = Path::new("/sys/module").join(&self.name);
+        let mut files: Vec<_> = self.wanted.reads.iter().map(|f| f.path.clone()).collect();
+        files.push(folder.join("refcnt"));
+        let parameters = folder.join("parameters");
+        if parameters.exists() {
+            for entry in fs::read_dir(&parameters).context("list the parameters")? {
+                let path = entry?.path();
+                let may_be_read = fs::metadata(&path)?.permissions().mode() & 0o400 != 0;
+                files.extend(may_be_read.then_some(path));
+            }
+        }
+        Ok(files)
+    }
+
+    /// Demands that nobody holds it: who does forbids the unload.
+    fn expect_free(&self) -> Result<()> {
+        let held = modules::refcount(&self.name)?;
+        ensure!(held == 0, "refcount: expected 0, seen {held}");
+        Ok(())
+    }
+
+    fn unload(self) -> Result<()> {
+        modules::remove(&self.name)?;
+        self.expect_gone()
+    }
+
+    /// Demands that nothing of it is left.
+    fn expect_gone(&self) -> Result<()> {
+        let folder = Path::new("/sys/module").join(&self.name);
+        ensure!(
+            !folder.exists(),
+            "{} is still there after the unload",
+            folder.display()
+        );
+        let listed = fs::read_to_string("/proc/modules").context("read /proc/modules")?;
+        let mut names = listed.lines().filter_map(|line| line.split(' ').next());
+        ensure!(
+            !names.any(|name| name == self.name),
+            "/proc/modules still lists {} after the unload",
+            self.name
+        );
+        for (file, before) in self.wanted.reads.iter().zip(&self.before) {
+            ensure!(
+                *before || !file.exists(),
+                "{} came with the module and is still there after the unload",
+                file.path.display()
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Loaded<'_> {
+    fn drop(&mut self) {
+        if is_loaded(&self.name) {
+            // The case has failed already, and says why.
+            let _ = modules::remove(&self.name);
+        }
+    }
+}
+
+/// It loads, its files can be read, it unloads, and the log has what it must have.
+fn load_read_unload(ctx: &mut Ctx) -> Result<()> {
+    let wanted = Wanted::read()?;
+    let mut log = ctx.log_from_now()?;
+    let loaded = Loaded::load(&ctx.modules, &wanted)?;
+    loaded.expect_free()?;
+    for file in &wanted.reads {
+        let size = file.expect()?;
+        ctx.note(format!("{}: {size} bytes", file.path.display()));
+    }
+    loaded.expect_free().context("after its files were read")?;
+    loaded.unload()?;
+    wanted.expect_log(&log.new_lines()?)
+}
+
+/// A process holds its files open: the unload is refused, or it is clean.
+fn unload_while_open(ctx: &mut Ctx) -> Result<()> {
+    let wanted = Wanted::read()?;
+    let loaded = Loaded::load(&ctx.modules, &wanted)?;
+    let mut byte = [0];
+    let mut files = Vec::new();
+    for path in loaded.files()? {
+        let mut open = || -> std::io::Result<File> {
+            let mut file = File::open(&path)?;
+            // From now on it has come as far as the module's own code.
+            let _ = file.read(&mut byte)?;
+            Ok(file)
+        };
+        files.push(open().with_context(|| format!("read a byte of {}", path.display()))?);
+    }
+    match modules::remove(&loaded.name) {
+        Ok(()) => {
+            ctx.note(format!("unloaded with {} files open", files.len()));
+            for file in &mut files {
+                // It may give what it had or an error; the kernel has to survive it, and the close.
+                let _ = file.read(&mut byte);
+            }
+            drop(files);
+            return loaded.expect_gone();
+        }
+        Err(error) => match error.downcast_ref::<Refused>() {
+            Some(refused) if refused.errno == Errno::EAGAIN => {
+                ctx.note(format!(
+                    "not to be unloaded with {} files open",
+                    files.len()
+                ));
+            }
+            _ => return Err(error.context("expected the unload to work or to fail with EAGAIN")),
+        },
+    }
+    drop(files);
+    loaded
+        .expect_free()
+        .context("after its files were closed")?;
+    loaded.unload()
+}
+
+/// Loads, reads and unloads leave no memory behind.
+fn over_and_over(ctx: &mut Ctx) -> Result<()> {
+    let wanted = Wanted::read()?;
+    let rounds = ctx.share_of(ROUNDS);
+    let mut warm = None;
+    for round in 0..WARM + rounds {
+        if round == WARM {
+            warm = Some(Memory::now()?);
+        }
+        let whole = || {
+            let loaded = Loaded::load(&ctx.modules, &wanted)?;
+            wanted
+                .reads
+                .iter()
+                .try_for_each(|file| file.expect().map(drop))?;
+            loaded.unload()
+        };
+        whole().with_context(|| format!("round {} of {}", round + 1, WARM + rounds))?;
+    }
+    let warm = warm.context("no round was run")?;
+    let now = Memory::now()?;
+    ctx.note(format!("{rounds} rounds: {}", warm.compared_to(&now)));
+    warm.expect_level(&now, rounds as u64).context("leak")
+}
