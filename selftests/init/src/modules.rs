@@ -101,6 +101,11 @@ impl Modules {
     }
 }
 
+/// The file of one of the project's own modules, as it was built.
+pub fn own_path(name: &str) -> PathBuf {
+    Path::new(OWN).join(format!("{name}.ko"))
+}
+
 /// Loads the module in this file.
 fn insert(path: &Path, parameters: &str) -> Result<()> {
     let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
@@ -128,7 +133,7 @@ pub struct Image {
 impl Image {
     /// One of the project's own modules; what it depends on has to be there.
     pub fn own(name: &'static str) -> Result<Self> {
-        let path = Path::new(OWN).join(format!("{name}.ko"));
+        let path = own_path(name);
         let bytes = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
         Ok(Self { name, bytes })
     }

@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result};
 use elf::{abi::STT_FUNC, endian::AnyEndian, ElfBytes};
 
-use crate::modules::Modules;
+use crate::modules;
 
 /// Of each load that was noted: the module, and where its code began.
 static LOADS: Mutex<BTreeSet<(&str, u64)>> = Mutex::new(BTreeSet::new());
@@ -39,7 +39,7 @@ impl Places {
         let mut modules = BTreeMap::new();
         for &(module, _) in &loads {
             if !modules.contains_key(module) {
-                modules.insert(module, Functions::read(&Modules::own_path(module))?);
+                modules.insert(module, Functions::read(&modules::own_path(module))?);
             }
         }
         Ok(Self { loads, modules })
