@@ -18,6 +18,9 @@ use crate::modules::is_loaded;
 use crate::places::Places;
 
 const PATH: &str = "/sys/kernel/debug/kmemleak";
+/// How many objects a sheaf of the slab allocator holds; none with its debugging on, and kernels
+/// before 6.18 have no such file.
+const SHEAVES: &str = "/sys/kernel/slab/kmalloc-64/sheaf_capacity";
 /// kmemleak reports no younger object (`MSECS_MIN_AGE`, 5 s, and as much as clocks may differ):
 /// there is nothing else to wait for.
 const AGE: Duration = Duration::from_millis(5500);
@@ -32,6 +35,19 @@ pub fn exists() -> bool {
     Path::new(PATH).exists()
 }
 
+/// Demands that the slab allocator keeps no pointers to objects in use, which kmemleak would take for
+/// their owner's. Its sheaves (`struct slab_sheaf`, `mm/slub.c`) do: they are arrays of free objects,
+/// and what is taken out stays written there.
+fn sees_all() -> Result<()> {
+    let capacity = fs::read_to_string(SHEAVES).unwrap_or_default();
+    ensure!(
+        matches!(capacity.trim(), "" | "0"),
+        "kmemleak is half blind here: {SHEAVES} is {}; boot with slab_debug=F",
+        capacity.trim()
+    );
+    Ok(())
+}
+
 /// Makes kmemleak forget what was lost up to now: the boot's doing, not ours.
 pub fn forget() -> Result<()> {
     scan()?;
@@ -42,6 +58,7 @@ pub fn forget() -> Result<()> {
 pub fn nothing_lost(ctx: &mut Ctx) -> Result<()> {
     let there = is_loaded(guard::NAME) || fixture::ALL.iter().any(|fixture| fixture.is_loaded());
     ensure!(!there, "a module is still loaded: what it lost is not seen");
+    sees_all()?;
     thread::sleep(AGE);
     // Twice: what has changed since the last scan is held back.
     scan()?;
