@@ -18,7 +18,7 @@ if ! "$fuzz/tools/bin/cargo-fuzz" --version 2> /dev/null | grep -qw "$version"; 
 		--version "$version" cargo-fuzz
 	rm -rf "$fuzz/tools/target"
 fi
-export PATH=$fuzz/tools/bin:$PATH CARGO_TARGET_DIR=$fuzz/target
+export PATH=$fuzz/tools/bin:$PATH CARGO_TARGET_DIR=${CARGO_TARGET_DIR:?where to build}/fuzz
 mkdir -p "$fuzz/corpus" "$fuzz/found"
 
 # Sanitizers need a nightly compiler, and the core has no unsafe code to find

@@ -41,7 +41,8 @@ impl Cargo {
         let mut command = Command::new(self.repo.join(path));
         command
             .current_dir(&self.repo)
-            .env("RDNA1_CACHE", &self.cache);
+            .env("RDNA1_CACHE", &self.cache)
+            .env("CARGO_TARGET_DIR", &self.target);
         command
     }
 
