@@ -16,12 +16,14 @@ const FAIL_NTH: &str = "/proc/thread-self/fail-nth";
 /// No sweep is longer: an operation that allocates more is not ours.
 pub const MOST: u32 = 20_000;
 
-/// The knobs, with their values: fail allocations that may sleep, of any order, and say nothing of
-/// it in the log, which is watched for complaints.
+/// The knobs, with their values: fail allocations that may sleep, of any order and of any memory
+/// (a module's own comes from high memory, as far as there is any), and say nothing of it in the
+/// log, which is watched for complaints.
 const KNOBS: &[(&str, &str)] = &[
     ("failslab/ignore-gfp-wait", "N"),
     ("failslab/verbose", "0"),
     ("fail_page_alloc/ignore-gfp-wait", "N"),
+    ("fail_page_alloc/ignore-gfp-highmem", "N"),
     ("fail_page_alloc/min-order", "0"),
     ("fail_page_alloc/verbose", "0"),
 ];
