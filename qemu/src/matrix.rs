@@ -16,7 +16,7 @@ use crate::fleet::Fleet;
 use crate::kernels::Kernel;
 use crate::known;
 use crate::modules::{Module, Modules, Trial};
-use crate::provision::Ready;
+use crate::provision::{self, Ready};
 use crate::tally::Outcome;
 use crate::test::timed;
 use crate::{Context, Guests};
@@ -163,22 +163,29 @@ pub fn run(
     // Which kernel was met under which name.
     let mut met: BTreeMap<String, String> = BTreeMap::new();
     for row in rows {
-        let ready = match context.provision(row.kernel) {
-            Ok(ready) => ready,
+        // Two entries can come to the same kernel: that is known before anything is prepared.
+        let provision = context.provisioning(row.kernel);
+        let ready = provision::stock_abi(&provision).and_then(|abi| {
+            let other = abi.as_ref().and_then(|abi| met.get(abi));
+            Ok(match (abi, other) {
+                (Some(abi), Some(other)) => Err(format!("the same kernel as {other}: {abi}")),
+                _ => Ok(context.provision(row.kernel)?),
+            })
+        });
+        let ready = match ready {
+            Ok(Ok(ready)) => ready,
+            Ok(Err(why)) => {
+                for (group, _) in row.groups() {
+                    report(&group, &Outcome::skipped(&*why));
+                }
+                continue;
+            }
             Err(error) => {
                 give_up(row, "provision", error, row.groups(), report);
                 continue;
             }
         };
-        let abi = &ready.choice.abi;
-        if let Some(other) = met.get(abi) {
-            let why = format!("the same kernel as {other}: {abi}");
-            for (group, _) in row.groups() {
-                report(&group, &Outcome::skipped(&*why));
-            }
-            continue;
-        }
-        met.insert(abi.clone(), row.kernel.name.clone());
+        met.insert(ready.choice.abi.clone(), row.kernel.name.clone());
         run_row(context, guests, row, &ready, wanted, report)?;
         let trial = Trial {
             context,

@@ -116,6 +116,16 @@ pub fn provision(provision: &Provision) -> Result<Ready> {
     Ok(ready)
 }
 
+/// What `uname -r` says in a kernel of Debian's; none in one that is built here.
+pub fn stock_abi(provision: &Provision) -> Result<Option<String>> {
+    let Origin::Stock(stock) = &provision.kernel.from else {
+        return Ok(None);
+    };
+    let root = root::ensure(provision)?;
+    let (_, choice) = resolve::ensure(provision, stock, &root)?;
+    Ok(Some(choice.abi))
+}
+
 /// Debian's packages of a kernel, with its source.
 struct Fetched {
     choice: Choice,
