@@ -81,11 +81,24 @@ fn read_all(repo: &Path, files: &[String]) -> Result<String> {
     texts.collect()
 }
 
+/// Before an option that not all kernels have.
+const MAY_BE_MISSING: &str = "#?";
+
 /// Fails if an option did not come out as wanted: kconfig says nothing of what
 /// it leaves out, and a sanitizer that is not there finds nothing.
 fn compare(wanted: &str, config: &str) -> Result<()> {
     let got = options(config);
-    let different: Vec<_> = options(wanted)
+    let demanded = wanted
+        .lines()
+        .scan(false, |may_be_missing, line| {
+            let demanded = !*may_be_missing;
+            *may_be_missing = line.starts_with(MAY_BE_MISSING);
+            Some(demanded.then_some(line))
+        })
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("\n");
+    let different: Vec<_> = options(&demanded)
         .into_iter()
         .map(|(key, value)| (key, value, got.get(key).copied().unwrap_or("n")))
         .filter(|(_, value, got)| value != got)
@@ -137,6 +150,19 @@ mod tests {
         assert!(error.contains("\nCONFIG_KASAN=y came out as n"), "{error}");
         assert!(error.contains("\nCONFIG_KUNIT=n came out as y"), "{error}");
         assert!(!error.contains("LSM"), "{error}");
+    }
+
+    #[test]
+    fn one_that_not_all_kernels_have_may_be_missing() {
+        let wanted = "CONFIG_SYSCTL=y\n#? Once.\nCONFIG_PROC_SYSCTL=y\nCONFIG_KASAN=y\n";
+        assert!(compare(wanted, "CONFIG_SYSCTL=y\nCONFIG_KASAN=y\n").is_ok());
+        let error = compare(wanted, "CONFIG_SYSCTL=y\n")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("KASAN") && !error.contains("PROC"),
+            "{error}"
+        );
     }
 
     #[test]
