@@ -2,6 +2,7 @@
 
 //! `suites.toml`: what is booted.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -57,17 +58,14 @@ fn yes() -> bool {
 impl Suite {
     /// A guest that is restored was booted with another command line, on a machine as they all have.
     fn check(&self) -> Result<()> {
+        check_name("suite", self.guest())?;
         if self.warm.is_some() && self.machine != Machine::default() {
-            bail!(
-                "qemu/suites.toml: suite {} has a machine of its own, so it cannot start warm",
-                self.name
-            );
+            bail!("it has a machine of its own, so it cannot start warm");
         }
         let mut words = self.command_line.split_whitespace();
         if self.warm.is_some() && !words.all(|word| word.starts_with("rdna1.")) {
             bail!(
-                "qemu/suites.toml: suite {} has words for the kernel ({}), so it cannot start warm",
-                self.name,
+                "it has words for the kernel ({}), so it cannot start warm",
                 self.command_line
             );
         }
@@ -102,10 +100,17 @@ impl Suites {
     /// Reads `suites.toml` of the repository.
     pub fn load(repo: &Path) -> Result<Self> {
         let suites: Self = read_toml(&repo.join("qemu/suites.toml"))?;
-        for suite in &suites.suites {
-            suite.check()?;
-        }
+        suites.check().context("cannot use qemu/suites.toml")?;
         Ok(suites)
+    }
+
+    fn check(&self) -> Result<()> {
+        check_names("suite", self.iter().map(|suite| suite.name.as_str()))?;
+        for suite in self.iter() {
+            let checked = suite.check();
+            checked.with_context(|| format!("suite {}", suite.name))?;
+        }
+        Ok(())
     }
 
     /// The suite of that name.
@@ -122,6 +127,32 @@ impl Suites {
     }
 }
 
+/// Whether names can be part of files, of filters and of command lines, and
+/// each is there once.
+pub fn check_names<'n>(what: &str, names: impl Iterator<Item = &'n str>) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        check_name(what, name)?;
+        if !seen.insert(name) {
+            bail!("two {what}s are named {name}");
+        }
+    }
+    Ok(())
+}
+
+fn check_name(what: &str, name: &str) -> Result<()> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    // `.` and `..` are folders, and what begins with `-` is an option.
+    let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if !begins || !name.chars().all(plain) {
+        bail!(
+            "{name:?} can be no {what}'s name: it takes letters, digits, `.`, `_` and `-`, \
+             and begins with a letter or a digit"
+        );
+    }
+    Ok(())
+}
+
 /// Reads one of the data files.
 pub fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
     let text =
@@ -132,6 +163,27 @@ pub fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_plain_and_there_once() {
+        let suites = |names: &[&str]| {
+            let suite = |name: &&str| {
+                format!("[[suite]]\nname='{name}'\nabout='b'\nlimit_seconds=1\nsilence_seconds=1\n")
+            };
+            let text: String = names.iter().map(suite).collect();
+            let checked = toml::from_str::<Suites>(&text).expect("suites").check();
+            checked.map_or_else(|error| format!("{error:#}"), |()| String::new())
+        };
+        assert_eq!(suites(&["a", "B.1_c-d"]), "");
+        assert_eq!(suites(&["a", "b", "a"]), "two suites are named a");
+        for wrong in ["", "a b", "a/b", "a:b", "a*", "a,b", "\u{e4}", "..", "-a"] {
+            let said = suites(&["a", wrong]);
+            assert!(
+                said.starts_with(&format!("{wrong:?} can be no suite's")),
+                "{said}"
+            );
+        }
+    }
 
     #[test]
     fn words_for_the_kernel_and_other_machines_need_a_cold_boot() {

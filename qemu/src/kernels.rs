@@ -2,13 +2,15 @@
 
 //! `kernels.toml`: which kernels there are, and what is done with each.
 
+mod check;
+
 use std::fmt;
 use std::path::Path;
 
 use anyhow::{bail, Context, Result};
 use serde::Deserialize;
 
-use crate::config::read_toml;
+use crate::config::{read_toml, Suites};
 
 const KERNELS: &str = "qemu/kernels.toml";
 
@@ -172,34 +174,11 @@ impl Kernel {
 impl Kernels {
     /// Reads `kernels.toml` of the repository.
     pub fn load(repo: &Path) -> Result<Self> {
+        let suites = Suites::load(repo)?;
         let kernels: Self = read_toml(&repo.join(KERNELS))?;
-        kernels.check().context("cannot use qemu/kernels.toml")?;
+        let checked = kernels.check(&suites);
+        checked.context("cannot use qemu/kernels.toml")?;
         Ok(kernels)
-    }
-
-    fn check(&self) -> Result<()> {
-        if self.kernels.is_empty() {
-            bail!("it names no kernel");
-        }
-        for kernel in &self.kernels {
-            let name = &kernel.name;
-            if self.names().filter(|n| n == name).count() > 1 {
-                bail!("two kernels are named {name}");
-            }
-            if name == ALL {
-                bail!("no kernel can be named {ALL}: that means all of them");
-            }
-            if !self.roots.iter().any(|r| r.name == kernel.root) {
-                bail!("kernel {name}: there is no root {}", kernel.root);
-            }
-            if let Origin::Source(source) = &kernel.from {
-                let base = self.find(Some(&source.of))?;
-                if !base.is_stock() {
-                    bail!("kernel {name}: {} is no stock kernel", base.name);
-                }
-            }
-        }
-        Ok(())
     }
 
     /// The kernel of that name; the first one, if there is none or it means all.

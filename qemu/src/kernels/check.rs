@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is wrong with `kernels.toml`, told before anything is fetched or built.
+
+use std::collections::BTreeSet;
+
+use anyhow::{bail, Context, Result};
+
+use super::{Kernel, Kernels, Origin, ALL};
+use crate::config::{check_names, Suites};
+
+impl Kernels {
+    /// Whether it can be used with these suites.
+    pub(super) fn check(&self, suites: &Suites) -> Result<()> {
+        if self.kernels.is_empty() {
+            bail!("it names no kernel");
+        }
+        check_names("kernel", self.names())?;
+        check_names("root", self.root_names())?;
+        for kernel in &self.kernels {
+            let checked = self.check_kernel(kernel, suites);
+            checked.with_context(|| format!("kernel {}", kernel.name))?;
+        }
+        Ok(())
+    }
+
+    fn check_kernel(&self, kernel: &Kernel, suites: &Suites) -> Result<()> {
+        if kernel.name == ALL {
+            bail!("no kernel can be named {ALL}: that means all of them");
+        }
+        if !self.roots.iter().any(|r| r.name == kernel.root) {
+            bail!("there is no root {}", kernel.root);
+        }
+        let mut seen = BTreeSet::new();
+        for name in &kernel.suites {
+            suites.find(name)?;
+            if !seen.insert(name) {
+                bail!("it has the suite {name} twice");
+            }
+        }
+        match &kernel.from {
+            Origin::Stock(_) => check_words(kernel),
+            Origin::Source(source) => {
+                let Some(base) = self.kernels.iter().find(|k| k.name == source.of) else {
+                    bail!("there is no kernel {} to take the source of", source.of);
+                };
+                if !base.is_stock() {
+                    bail!("{} is no stock kernel", base.name);
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Guests of stock kernels start warm, as that of `make shell` does on each.
+/// They were saved without these words, which are not in a saved guest's key.
+fn check_words(kernel: &Kernel) -> Result<()> {
+    let mut words = kernel.command_line.split_whitespace();
+    if let Some(word) = words.find(|word| !word.starts_with("rdna1.")) {
+        bail!(
+            "command_line has the word {word}: that of a stock kernel can have none but \
+             rdna1. words, for its guests start from one that was booted without"
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    const ROOT: &str = "[[root]]\nname = 'r'\nrelease = 'trixie'\n";
+
+    fn checked(kernels: &str) -> Result<()> {
+        let text = format!("[packages]\nevery_root = []\n{kernels}");
+        let kernels: Kernels = toml::from_str(&text).expect("what can be read");
+        let repo = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        kernels.check(&Suites::load(&repo).expect("the suites"))
+    }
+
+    fn stock(name: &str, more: &str) -> String {
+        format!(
+            "[[kernel]]\nname = '{name}'\nroot = 'r'\n{more}\n\
+             from.stock = {{ suite = 's', flavour = 'f', modules = [] }}\n"
+        )
+    }
+
+    fn own(of: &str, more: &str) -> String {
+        format!(
+            "[[kernel]]\nname = 'own'\nroot = 'r'\n{more}\n\
+             from.source = {{ of = '{of}', config = [], make = '' }}\n"
+        )
+    }
+
+    #[test]
+    fn a_sound_file_is_taken() {
+        let one = stock(
+            "a.b-c_1",
+            "suites = ['tree']\ncommand_line = 'rdna1.share=1'",
+        );
+        let other = own("a.b-c_1", "suites = ['tree']\ncommand_line = 'no5lvl'");
+        checked(&format!("{ROOT}{one}{other}")).expect("sound");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let none = "suites = []";
+        let wrong = [
+            (stock("a:b", none), "\"a:b\" can be no kernel's name"),
+            (stock("a/b", none), "\"a/b\" can be no kernel's name"),
+            (stock("", none), "\"\" can be no kernel's name"),
+            (stock("..", none), "\"..\" can be no kernel's name"),
+            (stock("all", none), "kernel all: no kernel can be named all"),
+            (
+                stock("a", none) + &stock("a", none),
+                "two kernels are named a",
+            ),
+            (
+                stock("a", "suites = ['tree', 'tere']"),
+                "kernel a: no suite named tere",
+            ),
+            (
+                stock("a", "suites = ['tree', 'stock', 'tree']"),
+                "kernel a: it has the suite tree twice",
+            ),
+            (
+                stock("a", "suites = []\ncommand_line = 'rdna1.share=1 nokaslr'"),
+                "kernel a: command_line has the word nokaslr",
+            ),
+            (
+                stock("a", none).replace("'r'", "'q'"),
+                "kernel a: there is no root q",
+            ),
+            (
+                stock("a", none) + &own("b", none),
+                "kernel own: there is no kernel b",
+            ),
+            (
+                stock("a", none) + &own("own", none),
+                "kernel own: own is no stock kernel",
+            ),
+            (
+                stock("a", none) + &own("all", none),
+                "kernel own: there is no kernel all",
+            ),
+            (ROOT.to_owned() + &stock("a", none), "two roots are named r"),
+            (
+                ROOT.replace("'r'", "'r r'") + &stock("a", none),
+                "\"r r\" can be no root's name",
+            ),
+        ];
+        for (kernels, said) in wrong {
+            let error = checked(&format!("{ROOT}{kernels}")).expect_err(said);
+            let error = format!("{error:#}");
+            assert!(error.contains(said), "{said}: {error}");
+        }
+    }
+
+    #[test]
+    fn our_own_is_sound() {
+        let repo = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        Kernels::load(&repo).expect("sound");
+    }
+}
