@@ -2,155 +2,25 @@
 
 //! The part of `make test` that is done for each kernel.
 
+mod row;
+
 use std::collections::BTreeMap;
 
-use anyhow::{anyhow, bail, Error, Result};
+use anyhow::{anyhow, Error, Result};
 
 use crate::accel::Accelerator;
 use crate::build;
-use crate::checks::{check_module, check_symbols, CHECKS, OF_STOCK};
-use crate::config::{Suite, Suites};
-use crate::defects::{self, Defect, Planting};
+use crate::checks::{check_module, check_symbols};
+use crate::defects::{self, Planting};
 use crate::filter::Filter;
 use crate::fleet::Fleet;
 use crate::kernels::Kernel;
-use crate::known;
-use crate::modules::{Module, Modules, Trial};
+use crate::modules::Trial;
 use crate::provision::{self, Ready};
 use crate::tally::Outcome;
 use crate::test::timed;
 use crate::{Context, Guests};
-
-/// What is done for one kernel.
-pub struct Row<'a> {
-    kernel: &'a Kernel,
-    checks: Vec<(&'static str, &'static str)>,
-    suites: Vec<Suite>,
-    defects: Vec<Defect>,
-    modules: Vec<Module>,
-}
-
-impl Row<'_> {
-    /// The full names of its groups, with what each shows.
-    pub fn groups(&self) -> Vec<(String, &str)> {
-        self.named(&self.checks, self.all_suites())
-    }
-
-    /// Those that are about this project's own module.
-    fn own_groups(&self) -> Vec<(String, &str)> {
-        self.named(&self.checks, self.suites.iter())
-    }
-
-    fn named<'r>(
-        &'r self,
-        checks: &'r [(&str, &str)],
-        suites: impl Iterator<Item = &'r Suite>,
-    ) -> Vec<(String, &'r str)> {
-        let checks = checks.iter().map(|(name, about)| (*name, *about));
-        checks
-            .chain(suites.map(|s| (&*s.name, &*s.about)))
-            .map(|(name, about)| (self.name(name), about))
-            .collect()
-    }
-
-    /// Those of other modules, too.
-    fn all_suites(&self) -> impl Iterator<Item = &Suite> {
-        let others = self.modules.iter().map(|module| &module.suite);
-        self.suites.iter().chain(others)
-    }
-
-    /// The full names of its suites that a filter names, whatever their cases.
-    pub fn suites_named(&self, filter: &Filter) -> Vec<String> {
-        let kernel = &self.kernel.name;
-        let suites = self.all_suites().map(|s| &*s.name);
-        suites
-            .filter(|suite| filter.wants_suite(kernel, suite))
-            .map(|suite| self.name(suite))
-            .collect()
-    }
-
-    /// The wanted cases of a group by its full name, as far as they are known.
-    pub fn cases(&self, context: &Context, group: &str, wanted: &Filter) -> Result<Vec<String>> {
-        let Some(suite) = self
-            .all_suites()
-            .find(|suite| self.name(&suite.name) == group)
-        else {
-            return Ok(Vec::new());
-        };
-        let known = known::guest_suites(&context.repo)?;
-        let cases = known::cases_of(&known, suite.guest()).unwrap_or_default();
-        let names = cases.iter().map(|case| case.name.clone());
-        Ok(names.filter(|name| wanted.wants_case(name)).collect())
-    }
-
-    fn name(&self, group: &str) -> String {
-        format!("{}:{group}", self.kernel.name)
-    }
-
-    fn has(&self, check: &str) -> bool {
-        self.checks.iter().any(|(name, _)| *name == check)
-    }
-}
-
-/// What the filter wants of each kernel; kernels of which it wants nothing are
-/// left out.
-pub fn rows<'a>(context: &'a Context, wanted: &Filter, modules: &Modules) -> Result<Vec<Row<'a>>> {
-    let suites = Suites::load(&context.repo)?;
-    let guest = known::guest_suites(&context.repo)?;
-    for suite in suites.iter().filter(|s| s.in_test) {
-        if !context
-            .kernels
-            .iter()
-            .any(|k| k.suites.contains(&suite.name))
-        {
-            bail!(
-                "no kernel of qemu/kernels.toml boots the suite {}",
-                suite.name
-            );
-        }
-    }
-    // Those with none of the wanted cases are left out.
-    let has_wanted = |suite: &Suite| {
-        let cases = known::cases_of(&guest, suite.guest());
-        // Not known here: the guest will tell.
-        cases.is_none_or(|cases| cases.iter().any(|case| wanted.wants_case(&case.name)))
-    };
-    let mut rows = Vec::new();
-    for kernel in context.picked(|kernel| kernel.in_test || wanted.names_kernels())? {
-        let mut row = Row {
-            kernel,
-            checks: CHECKS.to_vec(),
-            suites: Vec::new(),
-            defects: Vec::new(),
-            modules: modules.on(context, kernel)?,
-        };
-        row.modules.retain(|Module { suite, .. }| {
-            wanted.wants_suite(&kernel.name, &suite.name) && has_wanted(suite)
-        });
-        row.checks.retain(|(name, _)| {
-            let applies = kernel.is_stock() || !OF_STOCK.contains(name);
-            !modules.alone && applies && wanted.wants_check(&kernel.name, name)
-        });
-        for name in kernel.suites.iter().filter(|_| !modules.alone) {
-            let suite = suites.find(name)?;
-            if name == defects::GROUP && wanted.wants_suite(&kernel.name, name) {
-                row.defects = defects::pick(&context.repo, wanted)?;
-            }
-            let asked_for = suite.in_test || wanted.asks_for(name);
-            if name != defects::GROUP
-                && asked_for
-                && wanted.wants_suite(&kernel.name, name)
-                && has_wanted(suite)
-            {
-                row.suites.push(suite.clone());
-            }
-        }
-        if !(row.groups().is_empty() && row.defects.is_empty()) {
-            rows.push(row);
-        }
-    }
-    Ok(rows)
-}
+pub use row::{rows, Row};
 
 /// Does it all.
 pub fn run(
@@ -248,22 +118,48 @@ fn run_row(
     drop(products);
     boot_all(context, guests, row, ready, &guest, wanted, report)?;
     if let Some(guest) = with_defects {
-        let planting = Planting {
-            context,
-            guests,
-            kernel: row.kernel,
-            ready,
-            accelerator: &Accelerator::find(&context.cache, &context.ui, &ready.image)?,
-            guest: &guest?,
+        let outcome = match guest {
+            Ok(guest) => timed(|| {
+                let planted = plant(context, guests, row, ready, &guest);
+                Ok(planted.unwrap_or_else(|error| Outcome::of(Err(error))))
+            })?,
+            Err(error) => could_not(row.kernel, error),
         };
-        let outcome = timed(|| planting.run(&row.defects))?;
-        report(&row.name(defects::GROUP), &outcome);
+        report(&row.name(defects::GROUP.0), &outcome);
     }
     Ok(())
 }
 
-/// Reports groups of a kernel that could not be had, or be built for: as
-/// skipped if `kernels.toml` says that this may be, else as failed.
+fn plant(
+    context: &Context,
+    guests: &Guests,
+    row: &Row,
+    ready: &Ready,
+    guest: &build::Guest,
+) -> Result<Outcome> {
+    let planting = Planting {
+        context,
+        guests,
+        kernel: row.kernel,
+        ready,
+        accelerator: &Accelerator::find(&context.cache, &context.ui, &ready.image)?,
+        guest,
+    };
+    planting.run(&row.defects)
+}
+
+/// What it comes to that something of a kernel could not be had or built:
+/// skipped if `kernels.toml` says that this may be, else failed.
+pub fn could_not(kernel: &Kernel, error: Error) -> Outcome {
+    let Some(trouble) = kernel.tolerates(&error) else {
+        return Outcome::of(Err(error));
+    };
+    let mut outcome = Outcome::skipped(trouble.to_string());
+    outcome.details = format!("{error:#}");
+    outcome
+}
+
+/// Reports groups of a kernel that could not be had, or be built for.
 fn give_up(
     row: &Row,
     step: &str,
@@ -271,20 +167,14 @@ fn give_up(
     groups: Vec<(String, &str)>,
     report: &mut impl FnMut(&str, &Outcome),
 ) {
-    if let Some(trouble) = row.kernel.tolerates(&error) {
-        let why = trouble.to_string();
-        let mut outcome = Outcome::skipped(&*why);
-        outcome.details = format!("{error:#}");
-        report(&row.name(step), &outcome);
-        for (group, _) in groups {
-            report(&group, &Outcome::skipped(format!("not run: {why}")));
-        }
-        return;
-    }
-    report(&row.name(step), &Outcome::of(Err(error)));
+    let tolerated = row.kernel.tolerates(&error);
+    report(&row.name(step), &could_not(row.kernel, error));
     for (group, _) in groups {
-        let why = anyhow!("not run: {step} failed");
-        report(&group, &Outcome::of(Err(why)));
+        let outcome = match tolerated {
+            Some(trouble) => Outcome::skipped(format!("not run: {trouble}")),
+            None => Outcome::of(Err(anyhow!("not run: {step} failed"))),
+        };
+        report(&group, &outcome);
     }
 }
 
@@ -314,4 +204,65 @@ fn boot_all(
         accelerator: &accelerator,
     };
     fleet.boot_all(&suites, wanted, report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::defects::Defect;
+    use crate::kernels::Trouble;
+    use crate::tally::State;
+
+    fn kernel(tolerated: &str) -> Kernel {
+        let text = format!(
+            "name='k'\nroot='r'\nsuites=[]\ntolerated={tolerated}\n\
+             from.stock={{suite='s',flavour='f',modules=[]}}"
+        );
+        toml::from_str(&text).expect("a kernel")
+    }
+
+    fn row<'k>(kernel: &'k Kernel, defects: Vec<Defect>) -> Row<'k> {
+        Row {
+            kernel,
+            checks: vec![("lint", "")],
+            suites: Vec::new(),
+            defects,
+            modules: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_may_be_is_skipped_and_all_else_has_failed() {
+        let error = || anyhow!("cc: no such option").context(Trouble::Build);
+        let skipped = could_not(&kernel("['build']"), error());
+        assert_eq!(skipped.tally.state(), State::Skipped);
+        assert!(skipped.details.contains("no such option"), "{skipped:?}");
+        let failed = could_not(&kernel("['expired']"), error());
+        assert_eq!(failed.tally.to_string(), "0 passed, 1 failed");
+        let failed = could_not(&kernel("['build']"), anyhow!("no disk left"));
+        assert_eq!(failed.tally.to_string(), "0 passed, 1 failed");
+    }
+
+    #[test]
+    fn defects_are_a_group_like_others_when_nothing_can_be_built() {
+        let repo = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let all = Filter::parse(Some("defects")).expect("a filter");
+        for (tolerated, state) in [("[]", State::Failed), ("['build']", State::Skipped)] {
+            let kernel = kernel(tolerated);
+            let row = row(&kernel, defects::pick(&repo, &all).expect("defects"));
+            let mut seen = Vec::new();
+            let error = anyhow!("cc failed").context(Trouble::Build);
+            give_up(
+                &row,
+                "build",
+                error,
+                row.own_groups(),
+                &mut |name, outcome| {
+                    seen.push((name.to_owned(), outcome.tally.state()));
+                },
+            );
+            let expected = ["k:build", "k:lint", "k:defects"].map(|n| (n.to_owned(), state));
+            assert_eq!(seen, expected);
+        }
+    }
 }

@@ -23,12 +23,12 @@ use crate::{Context, Guests};
 use data::Configuration;
 pub use data::Defect;
 
-/// The group's name.
-pub const GROUP: &str = data::SUITE;
+/// The group's name, and what it shows.
+pub const GROUP: (&str, &str) = (data::SUITE, "defects planted, each to be caught and named");
 
 /// The defects that a filter picks: without one, only the short choice.
 pub fn pick(repo: &Path, wanted: &Filter) -> Result<Vec<Defect>> {
-    if !wanted.names(GROUP) {
+    if !wanted.names(GROUP.0) {
         return Ok(Vec::new());
     }
     let mut defects = data::load(repo)?;
@@ -37,6 +37,16 @@ pub fn pick(repo: &Path, wanted: &Filter) -> Result<Vec<Defect>> {
         false => defect.in_test,
     });
     Ok(defects)
+}
+
+/// The row of a planting, and words for a failure. One that could not be done
+/// has failed, and keeps no other from being told.
+fn told(name: &str, planted: Result<(Row, String)>) -> (Row, String) {
+    planted.unwrap_or_else(|error| {
+        let text = format!("{error:#}");
+        let details = format!("not ok {name}: {text}\n");
+        (Row::new(name, State::Failed, text), details)
+    })
 }
 
 /// What planting goes by.
@@ -59,7 +69,7 @@ impl Planting<'_> {
     /// Plants each, in a boot of its own.
     pub fn run(&self, defects: &[Defect]) -> Result<Outcome> {
         let suites = Suites::load(&self.context.repo)?;
-        let common = suites.find(GROUP)?;
+        let common = suites.find(GROUP.0)?;
         let kernel = Configuration::read(&self.ready.object().join(".config"))?;
         let empty = self.guest.without_programs();
         let mut outcome = Outcome {
@@ -91,8 +101,8 @@ impl Planting<'_> {
         });
         activity.clear();
         planted.sort_by_key(|(number, _)| *number);
-        for (_, result) in planted {
-            let (row, details) = result?;
+        for (number, result) in planted {
+            let (row, details) = told(&seen[number].0.name, result);
             outcome.details.push_str(&details);
             outcome.push(row);
         }
@@ -148,5 +158,21 @@ impl Planting<'_> {
             ..Row::new(&*defect.name, state, text)
         };
         Ok((row, details))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_planting_that_could_not_be_done_has_failed() {
+        let error = anyhow::anyhow!("no disk left").context("cannot write the console's log");
+        let (row, details) = told("oops", Err(error));
+        assert_eq!((&*row.name, row.state), ("oops", State::Failed));
+        assert!(row.text.contains("no disk left"), "{}", row.text);
+        assert!(details.starts_with("not ok oops: "), "{details}");
+        let done = (Row::new("oops", State::Passed, "named"), String::new());
+        assert_eq!(told("oops", Ok(done.clone())), done);
     }
 }

@@ -13,6 +13,7 @@ use crate::accel::Accelerator;
 use crate::filter::Filter;
 use crate::fleet::Fleet;
 use crate::kernels::Kernel;
+use crate::matrix::could_not;
 use crate::provision::Ready;
 use crate::tally::Outcome;
 use crate::{Context, Guests};
@@ -63,7 +64,8 @@ pub struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// Builds each and boots it. One that cannot be built has failed.
+    /// Builds each and boots it. One that cannot be built has failed, unless the
+    /// kernel's entry says that this may be.
     pub fn run(
         &self,
         modules: &[Module],
@@ -76,7 +78,12 @@ impl Trial<'_> {
             let guest = match builder.build_other(module) {
                 Ok(guest) => guest,
                 Err(error) => {
-                    report(&suite.name, &Outcome::of(Err(error)));
+                    // Who names the kernel wants it on that one.
+                    let outcome = match self.context.names_one_kernel() {
+                        true => Outcome::of(Err(error)),
+                        false => could_not(self.kernel, error),
+                    };
+                    report(&suite.name, &outcome);
                     continue;
                 }
             };
