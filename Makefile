@@ -85,12 +85,12 @@ test: harness
 
 # Nothing is said while a storm goes on: its end is all that limits it.
 torture: harness
-	@$(RUN) test --filter '*:torture*' --words 'rdna1.rounds=$(or $(ROUNDS),10000)' \
+	@$(RUN) test --torture --words 'rdna1.rounds=$(or $(ROUNDS),10000)' \
 		--timeout $(or $(TIMEOUT),14400) $(if $(JOBS),--jobs '$(JOBS)') \
-		$(if $(REPORT),--report '$(REPORT)')
+		$(if $(FILTER),--filter '$(FILTER)') $(if $(REPORT),--report '$(REPORT)')
 
 list: harness
-	@$(RUN) test --list $(THEIRS) $(if $(FILTER),--filter '$(FILTER)')
+	@$(RUN) test --list $(THEIRS) $(if $(TORTURE),--torture) $(if $(FILTER),--filter '$(FILTER)')
 
 shell: harness
 	@$(RUN) shell $(if $(COLD),--cold) $(if $(TIMEOUT),--timeout '$(TIMEOUT)')
@@ -145,10 +145,10 @@ help:
 	@echo '                                   that boots them again'
 	@echo '                    TIMEOUT=s      the longest a guest may run'
 	@echo '                    COLD=1         boot each guest; so for demo'
-	@echo 'make torture      the storms, long, on all kernels: hours'
+	@echo 'make torture      the storms, long, and boots in tight places, on all kernels: hours'
 	@echo '                    ROUNDS=n       so many rounds; default: 10000, fewer where it is slow'
 	@echo 'make shell        a prompt in a guest, with amdgpu, a virtual card and the module'
-	@echo 'make list         show what FILTER can pick'
+	@echo 'make list         show what FILTER can pick; TORTURE=1   of make torture'
 	@echo 'make bench-start  time a case (CASE=SUITE/CASE) from the start of make, warm and cold'
 	@echo 'make fuzz         fuzz the core, until Ctrl-C'
 	@echo '                    RUNS=number    so many inputs; INPUT=file   that one again'

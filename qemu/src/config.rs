@@ -49,6 +49,9 @@ pub struct Suite {
     /// Whether `make test` runs it without being asked for it by name.
     #[serde(default = "yes")]
     pub in_test: bool,
+    /// Whether `make torture` runs it.
+    #[serde(default)]
+    pub torture: bool,
 }
 
 fn yes() -> bool {

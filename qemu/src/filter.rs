@@ -5,6 +5,8 @@
 use anyhow::{bail, Result};
 use regex::Regex;
 
+use crate::config::Suite;
+
 /// Which groups, and which cases of a suite.
 pub struct Filter {
     kernel: Option<Regex>,
@@ -13,6 +15,7 @@ pub struct Filter {
     /// Which cases of the suites.
     pub cases: Option<String>,
     case_globs: Vec<Regex>,
+    torture: bool,
 }
 
 impl Filter {
@@ -26,6 +29,7 @@ impl Filter {
                 group_text: None,
                 cases: None,
                 case_globs: Vec::new(),
+                torture: false,
             });
         };
         let (group, cases) = match text.split_once('/') {
@@ -51,7 +55,26 @@ impl Filter {
                 .map(glob)
                 .collect::<Result<_>>()?,
             cases,
+            torture: false,
         })
+    }
+
+    /// Of that, only what `make torture` boots, on all kernels.
+    pub fn of_torture(self, torture: bool) -> Self {
+        Self { torture, ..self }
+    }
+
+    /// Whether nothing but what `make torture` boots is wanted.
+    pub fn is_torture(&self) -> bool {
+        self.torture
+    }
+
+    /// Whether a suite is wanted: if every `make test` runs it, or if asked for.
+    pub fn takes(&self, suite: &Suite) -> bool {
+        match self.torture {
+            true => suite.torture,
+            false => suite.in_test || self.asks_for(&suite.name),
+        }
     }
 
     /// Whether it says which groups, or all are wanted.
@@ -59,13 +82,13 @@ impl Filter {
         self.group.is_some()
     }
 
-    /// Whether it says which kernels.
+    /// Whether it says which kernels, or all are wanted.
     pub fn names_kernels(&self) -> bool {
-        self.kernel.is_some()
+        self.torture || self.kernel.is_some()
     }
 
     /// Whether it names that group by more than a pattern for all.
-    pub fn asks_for(&self, group: &str) -> bool {
+    fn asks_for(&self, group: &str) -> bool {
         let text = self.group_text.as_deref().unwrap_or_default();
         !text.starts_with(['*', '?']) && self.group.is_some() && self.names(group)
     }
@@ -78,12 +101,12 @@ impl Filter {
     /// Whether a group that is no suite is wanted on a kernel: such have no
     /// cases.
     pub fn wants_check(&self, kernel: &str, group: &str) -> bool {
-        self.cases.is_none() && self.wants_suite(kernel, group)
+        !self.torture && self.cases.is_none() && self.wants_suite(kernel, group)
     }
 
     /// Whether a group that is of no kernel is wanted.
     pub fn wants_on_host(&self, group: &str) -> bool {
-        self.kernel.is_none() && self.cases.is_none() && self.names(group)
+        !self.names_kernels() && self.cases.is_none() && self.names(group)
     }
 
     /// Whether this is the name of what is wanted, wherever it is run.

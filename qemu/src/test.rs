@@ -37,11 +37,19 @@ pub struct Choice {
     /// The modules that this file describes, and nothing else
     #[arg(long, value_name = "FILE")]
     modules: Option<PathBuf>,
+    /// Only the suites that suites.toml marks for torture, on all kernels
+    #[arg(long, conflicts_with = "modules")]
+    torture: bool,
 }
 
 impl Choice {
     fn filter(&self) -> Result<Filter> {
-        Filter::parse(self.filter.as_deref())
+        Ok(Filter::parse(self.filter.as_deref())?.of_torture(self.torture))
+    }
+
+    /// All that a filter can pick from.
+    fn everything(&self) -> Result<Filter> {
+        Ok(Filter::parse(None)?.of_torture(self.torture))
     }
 
     fn modules(&self, context: &Context) -> Result<Modules> {
@@ -50,9 +58,9 @@ impl Choice {
 
     /// The groups there are that are of no kernel.
     fn on_host(&self) -> &'static [(&'static str, &'static str)] {
-        match self.modules {
-            None => &ON_HOST,
-            Some(_) => &[],
+        match self.modules.is_some() || self.torture {
+            false => &ON_HOST,
+            true => &[],
         }
     }
 }
@@ -173,7 +181,7 @@ fn run_cargo(
 fn picks_nothing(context: &Context, choice: &Choice) -> Result<String> {
     let filter = choice.filter.as_deref().unwrap_or_default();
     let wanted = &choice.filter()?;
-    let rows = matrix::rows(context, &Filter::parse(None)?, &choice.modules(context)?)?;
+    let rows = matrix::rows(context, &choice.everything()?, &choice.modules(context)?)?;
     let cases = wanted.cases.as_deref().unwrap_or_default();
     let named: Vec<_> = rows
         .iter()

@@ -9,7 +9,7 @@ use crate::config::{Suite, Suites};
 use crate::defects::{self, Defect};
 use crate::filter::Filter;
 use crate::kernels::Kernel;
-use crate::known;
+use crate::known::{self, GuestSuite};
 use crate::modules::{Module, Modules};
 use crate::Context;
 
@@ -113,12 +113,6 @@ pub fn rows<'a>(context: &'a Context, wanted: &Filter, modules: &Modules) -> Res
             );
         }
     }
-    // Those with none of the wanted cases are left out.
-    let has_wanted = |suite: &Suite| {
-        let cases = known::cases_of(&guest, suite.guest());
-        // Not known here: the guest will tell.
-        cases.is_none_or(|cases| cases.iter().any(|case| wanted.wants_case(&case.name)))
-    };
     let mut rows = Vec::new();
     for kernel in context.picked(|kernel| kernel.in_test || wanted.names_kernels())? {
         let mut row = Row {
@@ -126,27 +120,23 @@ pub fn rows<'a>(context: &'a Context, wanted: &Filter, modules: &Modules) -> Res
             checks: CHECKS.to_vec(),
             suites: Vec::new(),
             defects: Vec::new(),
-            modules: modules.on(context, kernel)?,
+            modules: modules.on(context, kernel, wanted)?,
         };
         row.modules.retain(|Module { suite, .. }| {
-            wanted.wants_suite(&kernel.name, &suite.name) && has_wanted(suite)
+            !wanted.is_torture()
+                && wanted.wants_suite(&kernel.name, &suite.name)
+                && has_wanted(&guest, suite, wanted)
         });
         row.checks.retain(|(name, _)| {
             let applies = kernel.is_stock() || !OF_STOCK.contains(name);
             !modules.alone && applies && wanted.wants_check(&kernel.name, name)
         });
-        for name in kernel.suites.iter().filter(|_| !modules.alone) {
-            let suite = suites.find(name)?;
-            if name == defects::GROUP.0 && wanted.wants_suite(&kernel.name, name) {
-                row.defects = defects::pick(&context.repo, wanted)?;
-            }
-            let asked_for = suite.in_test || wanted.asks_for(name);
-            if name != defects::GROUP.0
-                && asked_for
-                && wanted.wants_suite(&kernel.name, name)
-                && has_wanted(suite)
+        if !modules.alone {
+            row.suites = suites_on(kernel, &suites, &guest, wanted)?;
+            let plants = kernel.suites.iter().any(|s| s == defects::GROUP.0);
+            if plants && !wanted.is_torture() && wanted.wants_suite(&kernel.name, defects::GROUP.0)
             {
-                row.suites.push(suite.clone());
+                row.defects = defects::pick(&context.repo, wanted)?;
             }
         }
         if !row.groups().is_empty() {
@@ -154,4 +144,92 @@ pub fn rows<'a>(context: &'a Context, wanted: &Filter, modules: &Modules) -> Res
         }
     }
     Ok(rows)
+}
+
+/// The suites that are wanted on a kernel, but for the planted defects.
+fn suites_on(
+    kernel: &Kernel,
+    suites: &Suites,
+    guest: &[GuestSuite],
+    wanted: &Filter,
+) -> Result<Vec<Suite>> {
+    let mut found = Vec::new();
+    for name in kernel.suites.iter().filter(|s| *s != defects::GROUP.0) {
+        let suite = suites.find(name)?;
+        let named = wanted.takes(suite) && wanted.wants_suite(&kernel.name, name);
+        if named && has_wanted(guest, suite, wanted) {
+            found.push(suite.clone());
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a suite has any of the wanted cases.
+fn has_wanted(guest: &[GuestSuite], suite: &Suite, wanted: &Filter) -> bool {
+    let cases = known::cases_of(guest, suite.guest());
+    // Not known here: the guest will tell.
+    cases.is_none_or(|cases| cases.iter().any(|case| wanted.wants_case(&case.name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+    use crate::kernels::Kernels;
+
+    /// By the names of kernels, what of theirs is wanted.
+    fn wanted(filter: Option<&str>, torture: bool) -> Vec<(String, Vec<String>)> {
+        let repo = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let suites = Suites::load(&repo).expect("suites");
+        let guest = known::guest_suites(&repo).expect("the guest's suites");
+        let filter = Filter::parse(filter).expect("a filter");
+        let filter = filter.of_torture(torture);
+        let kernels = Kernels::load(&repo).expect("kernels");
+        let on = |kernel: &Kernel| {
+            let found = suites_on(kernel, &suites, &guest, &filter).expect("suites");
+            let names = found.into_iter().map(|suite| suite.name);
+            (kernel.name.clone(), names.collect())
+        };
+        kernels.iter().map(on).collect()
+    }
+
+    #[test]
+    fn torture_is_storms_and_tight_places() {
+        let torture = wanted(None, true);
+        let expected = [
+            "debugfs-off",
+            "little-memory",
+            "lockdown-confidentiality",
+            "lockdown-integrity",
+            "sig-enforce",
+            "torture",
+            "torture-smp",
+        ];
+        let all: BTreeSet<_> = torture.iter().flat_map(|(_, suites)| suites).collect();
+        assert_eq!(all.into_iter().collect::<Vec<_>>(), expected);
+        for (kernel, suites) in &torture {
+            for each in ["debugfs-off", "torture"] {
+                assert!(suites.iter().any(|s| s == each), "no {each} on {kernel}");
+            }
+        }
+        let some = wanted(Some("sanitizer:*smp*"), true);
+        let some: Vec<_> = some.iter().filter(|(_, s)| !s.is_empty()).collect();
+        assert_eq!(some, [&("sanitizer".into(), vec!["torture-smp".into()])]);
+        assert!(wanted(Some("tree"), true).iter().all(|(_, s)| s.is_empty()));
+    }
+
+    #[test]
+    fn long_suites_are_run_where_they_are_asked_for() {
+        let has = |found: &[(String, Vec<String>)], suite: &str| {
+            found
+                .iter()
+                .any(|(_, suites)| suites.iter().any(|s| s == suite))
+        };
+        let test = wanted(None, false);
+        assert!(has(&test, "torture") && !has(&test, "torture-smp"));
+        assert!(has(&wanted(Some("torture-*"), false), "torture-smp"));
+        assert!(!has(&wanted(Some("*"), false), "torture-smp"));
+    }
 }

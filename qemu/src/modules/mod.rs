@@ -12,7 +12,7 @@ use anyhow::Result;
 use crate::accel::Accelerator;
 use crate::filter::Filter;
 use crate::fleet::Fleet;
-use crate::kernels::Kernel;
+use crate::kernels::{Kernel, ALL};
 use crate::matrix::could_not;
 use crate::provision::Ready;
 use crate::tally::Outcome;
@@ -39,15 +39,30 @@ impl Modules {
         })
     }
 
-    /// Those that are tried on a kernel: where it is named, or else on the one
-    /// that is taken where one is enough.
-    pub fn on(&self, context: &Context, kernel: &Kernel) -> Result<Vec<Module>> {
-        let one = &context.kernel()?.name;
-        let wants = |module: &&Module| match module.kernels.as_slice() {
-            [] => kernel.name == *one,
-            named => named.contains(&kernel.name),
-        };
-        Ok(self.all.iter().filter(wants).cloned().collect())
+    /// Those that are tried on a kernel: where it is named, or else where the
+    /// user asks for several kernels, or on that which is taken where one is
+    /// enough.
+    pub fn on(&self, context: &Context, kernel: &Kernel, wanted: &Filter) -> Result<Vec<Module>> {
+        let several = asks_for_several(context.options.kernel.as_deref(), wanted);
+        let here = several || kernel.name == context.kernel()?.name;
+        let all = self.all.iter();
+        let found = all.filter(|module| is_tried(&module.kernels, &kernel.name, here));
+        Ok(found.cloned().collect())
+    }
+}
+
+/// Whether the user asks for more than the kernel that is taken where one is
+/// enough.
+fn asks_for_several(named: Option<&str>, wanted: &Filter) -> bool {
+    wanted.names_kernels() || named == Some(ALL)
+}
+
+/// Whether a module that names these kernels is tried on that one; `here` if
+/// those are that name none.
+fn is_tried(named: &[String], kernel: &str, here: bool) -> bool {
+    match named {
+        [] => here,
+        _ => named.iter().any(|name| name == kernel),
     }
 }
 
@@ -98,5 +113,25 @@ impl Trial<'_> {
             fleet.boot_all(&[suite], wanted, report)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_is_tried_where_it_says_or_where_the_user_says() {
+        let named = ["a".to_owned(), "b".to_owned()];
+        for here in [false, true] {
+            assert!(is_tried(&named, "b", here) && !is_tried(&named, "c", here));
+            assert_eq!(is_tried(&[], "c", here), here);
+        }
+        let several = |kernel, filter| {
+            let wanted = Filter::parse(filter).expect("a filter");
+            asks_for_several(kernel, &wanted)
+        };
+        assert!(several(Some("all"), None) && several(None, Some("sid:hello")));
+        assert!(!several(None, Some("hello")) && !several(Some("sid"), None));
     }
 }
