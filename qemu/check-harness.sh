@@ -1,19 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# check-harness.sh HARNESS REPO CACHE KERNEL: what the harness promises of saved
-# guests, of interrupts and of modules of anybody. Works in a cache of its own, which borrows all that takes
-# long to make from CACHE, so that no other run is disturbed.
+# check-harness.sh HARNESS REPO CACHE KERNEL WORK: what the harness promises of
+# saved guests, of interrupts and of modules of anybody. WORK, an empty folder,
+# is a cache of its own, which borrows all that takes long to make from CACHE,
+# so that no other run is disturbed.
 set -eu
 
-[ $# -eq 4 ] || {
-	echo "usage: $0 HARNESS REPO CACHE KERNEL" >&2
+[ $# -eq 5 ] || {
+	echo "usage: $0 HARNESS REPO CACHE KERNEL WORK" >&2
 	exit 2
 }
-harness=$1 repo=$2 real=$3 kernel=$4
+harness=$1 repo=$2 real=$3 kernel=$4 work=$5
 case=$kernel:tree/no-card
+# If this script is killed, nothing that it started goes on in WORK.
+dying='setpriv --pdeathsig KILL --'
 
-work=$(mktemp -d "$real/check-harness.XXXXXX")
 RDNA1_CACHE=$work
 export RDNA1_CACHE
 pid=
@@ -41,7 +43,7 @@ fail() {
 
 # run [OPTIONS]: the case passes.
 run() {
-	"$harness" --repo "$repo" test --filter "$case" "$@" > "$work/out" 2>&1 ||
+	$dying "$harness" --repo "$repo" test --filter "$case" "$@" > "$work/out" 2>&1 ||
 		fail "the case does not pass ($*)"
 }
 
@@ -83,7 +85,7 @@ nobody_left() {
 interrupted() {
 	target=$1 sign=$2
 	shift 2
-	setsid "$harness" --repo "$repo" test --filter "$case" "$@" > "$work/out" 2>&1 &
+	setsid $dying "$harness" --repo "$repo" test --filter "$case" "$@" > "$work/out" 2>&1 &
 	pid=$!
 	until_true 600 any_file "$work/kernels/*/warm-*.partial/tree/console.log"
 	! nobody_left || fail "expected a QEMU that works in $work"
@@ -124,7 +126,7 @@ run
 says 'were changed: making it anew'
 
 echo "two runs at once"
-"$harness" --repo "$repo" test --filter "$case" > "$work/out-other" 2>&1 &
+$dying "$harness" --repo "$repo" test --filter "$case" > "$work/out-other" 2>&1 &
 other=$!
 run
 wait "$other" || {
@@ -135,7 +137,7 @@ wait "$other" || {
 echo "what was kept boots again by hand"
 run --keep
 [ -x "$work/runs/$case/again.sh" ] || fail "no script to boot it again"
-"$work/runs/$case/again.sh" < /dev/null > "$work/out" 2>&1 || fail "it does not boot by hand"
+$dying "$work/runs/$case/again.sh" < /dev/null > "$work/out" 2>&1 || fail "it does not boot by hand"
 grep -q '^# rdna1 verdict: pass' "$work/runs/$case/ktap.again" || fail "it did not pass by hand"
 run
 [ ! -e "$work/runs/$case/again.sh" ] || fail "the script was left by a run that passed"
@@ -152,7 +154,7 @@ EOF
 # tried STATUS WORDS: the module in $theirs comes to that, and that is said.
 tried() {
 	status=0
-	"$harness" --repo "$repo" --kernel "$kernel" test --modules "$theirs/modules.toml" \
+	$dying "$harness" --repo "$repo" --kernel "$kernel" test --modules "$theirs/modules.toml" \
 		--filter hello/load-read-unload > "$work/out" 2>&1 || status=$?
 	[ $status -eq "$1" ] || fail "a module of anybody: expected status $1, seen $status"
 	says "$2"

@@ -135,7 +135,7 @@ impl Owner<'_> {
     }
 
     /// What its locks begin with.
-    fn lock_prefix(&self) -> String {
+    pub fn lock_prefix(&self) -> String {
         match self {
             Self::Kernel(name) => (*name).to_owned(),
             Self::Root(name) => format!("root.{name}"),

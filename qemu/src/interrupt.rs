@@ -2,20 +2,58 @@
 
 //! What happens on Ctrl-C and its like: what is half done is removed, and we
 //! end as if there were no handler. QEMU and all else that we started ends
-//! with us (see [`crate::run::dying_with_us`]).
+//! with us (see [`crate::run::dying_with_us`]); what could go on filling a
+//! folder that is removed ends before that.
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::process::Child;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
+use rustix::process::{pidfd_open, pidfd_send_signal, Pid, PidfdFlags, Signal};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
 static HALF_DONE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+static AT_WORK: Mutex<Vec<Arc<OwnedFd>>> = Mutex::new(Vec::new());
+
+/// How often a folder is removed, and how long after each other, where what is
+/// killed may make it anew with its last breath.
+const REMOVALS: usize = 100;
+const BREATH: Duration = Duration::from_millis(50);
 
 fn half_done() -> MutexGuard<'static, Vec<PathBuf>> {
     HALF_DONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn at_work() -> MutexGuard<'static, Vec<Arc<OwnedFd>>> {
+    AT_WORK.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A program that may be filling what is half done.
+#[must_use]
+pub struct AtWork(Option<Arc<OwnedFd>>);
+
+impl AtWork {
+    /// It is killed on an interrupt, until this is dropped. Where the kernel
+    /// gives no handle of it, it still dies with us.
+    pub fn new(child: &Child) -> Self {
+        let handle = pidfd_open(Pid::from_child(child), PidfdFlags::empty());
+        let handle = handle.ok().map(Arc::new);
+        at_work().extend(handle.clone());
+        Self(handle)
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        if let Some(ours) = &self.0 {
+            at_work().retain(|handle| !Arc::ptr_eq(handle, ours));
+        }
+    }
 }
 
 /// A file or folder that is of no use if we are interrupted now.
@@ -43,8 +81,8 @@ pub fn install() -> Result<()> {
     std::thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {
             // Held to the end: nothing new is begun.
-            let paths = half_done();
-            paths.iter().for_each(|path| remove(path));
+            let (working, paths) = (at_work(), half_done());
+            end_and_remove(&working, &paths);
             crate::terminal::restore();
             // It ends us. If it cannot, so be it.
             let _ = emulate_default_handler(signal);
@@ -54,10 +92,71 @@ pub fn install() -> Result<()> {
     Ok(())
 }
 
+fn end_and_remove(working: &[Arc<OwnedFd>], paths: &[PathBuf]) {
+    for handle in working {
+        // It may have ended, or be root's, and then ends with its parent.
+        let _ = pidfd_send_signal(handle, Signal::KILL);
+    }
+    paths.iter().for_each(|path| remove(path));
+    if working.is_empty() {
+        return;
+    }
+    // What they had started is killed by the kernel, but nobody says when.
+    let mut gone = 0;
+    for _ in 0..REMOVALS {
+        std::thread::sleep(BREATH);
+        gone = match paths.iter().any(|path| path.exists()) {
+            true => 0,
+            false => gone + 1,
+        };
+        if gone == 2 {
+            return;
+        }
+        paths.iter().for_each(|path| remove(path));
+    }
+}
+
 /// There is nobody left to tell if it fails; the next run removes it then.
 fn remove(path: &Path) {
     let _ = match path.is_dir() {
         true => std::fs::remove_dir_all(path),
         false => std::fs::remove_file(path),
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run;
+
+    /// What fills a folder, and does so through a program of its own.
+    const BUSY: &str = r#"
+        setpriv --pdeathsig KILL -- sh -c '
+            while :; do mkdir -p "$0/deep"; : > "$0/deep/$((i = i + 1))"; done' "$0"
+        true
+    "#;
+
+    #[test]
+    fn a_folder_is_removed_though_somebody_fills_it() {
+        let root = tempfile::tempdir().expect("a folder");
+        let folder = root.path().join("work");
+        let mut child = run::dying_with_us("sh")
+            .args(["-c", BUSY])
+            .arg(&folder)
+            .spawn()
+            .expect("a shell");
+        while !folder.join("deep/100").exists() {
+            std::thread::yield_now();
+        }
+        let working = AtWork::new(&child);
+        let handles: Vec<_> = working.0.iter().cloned().collect();
+        end_and_remove(&handles, std::slice::from_ref(&folder));
+        assert!(!folder.exists());
+        let status = child.wait().expect("its end");
+        assert!(!status.success());
+        drop(working);
+        assert!(!handles
+            .iter()
+            .any(|h| at_work().iter().any(|o| Arc::ptr_eq(h, o))));
+    }
 }

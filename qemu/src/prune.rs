@@ -2,13 +2,15 @@
 
 //! `harness prune`: what the cache holds, and what of it is of no use any more.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::cache::{Cache, Owner, KERNELS, ROOTS};
+use crate::cache::{Cache, LockGuard, Owner, KERNELS, ROOTS};
 use crate::kernels;
 use crate::run;
+use crate::selfcheck;
 use crate::warm;
 use crate::Context;
 
@@ -39,9 +41,14 @@ pub fn run(context: &Context, yes: bool) -> Result<()> {
         show(cache.home(Owner::Kernel(&name)), unnamed(named));
         // Those of a kernel that is not named go with it.
         let saved = warm::newest_of_kind(cache, &name);
-        for (snapshot, is_newest) in saved.into_iter().filter(|_| named) {
+        let whole = saved.into_iter().filter(|(f, _)| stage_of(f).is_none());
+        for (snapshot, is_newest) in whole.filter(|_| named) {
             show(snapshot, (!is_newest).then_some("an older saved guest"));
         }
+    }
+    let LeftBehind { folders, held } = LeftBehind::find(cache)?;
+    for folder in folders {
+        show(folder, Some("left by a run that was killed"));
     }
     for (folder, checkout) in targets(cache) {
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
@@ -73,28 +80,137 @@ pub fn run(context: &Context, yes: bool) -> Result<()> {
     } else {
         println!("`make prune YES=1` removes what is not needed");
     }
+    drop(held);
     Ok(())
+}
+
+/// What runs that were killed have left: folders that nobody works on. Nobody
+/// can begin to while this is held.
+#[derive(Default)]
+struct LeftBehind {
+    folders: Vec<PathBuf>,
+    held: Vec<LockGuard>,
+}
+
+impl LeftBehind {
+    fn find(cache: &Cache) -> Result<Self> {
+        let mut left = Self::default();
+        let (kernels, roots) = (cache.held(KERNELS), cache.held(ROOTS));
+        let kernels = kernels.iter().map(|name| Owner::Kernel(name));
+        for owner in kernels.chain(roots.iter().map(|name| Owner::Root(name))) {
+            for folder in entries(&cache.home(owner)) {
+                let Some(stage) = stage_of(&folder) else {
+                    continue;
+                };
+                let lock = format!("{}.{stage}", owner.lock_prefix());
+                // What was started for it may outlive its run for a moment.
+                left.add(cache, &[&lock, &format!("{lock}.busy")], [folder])?;
+            }
+        }
+        // One run at a time has one of these.
+        let checks = entries(cache.root()).into_iter();
+        let checks = checks.filter(|folder| name(folder).starts_with(selfcheck::WORK));
+        left.add(cache, &[selfcheck::GROUP.0], checks)?;
+        Ok(left)
+    }
+
+    /// Adds folders, if none of the locks is held by others.
+    fn add(
+        &mut self,
+        cache: &Cache,
+        locks: &[&str],
+        folders: impl IntoIterator<Item = PathBuf>,
+    ) -> Result<()> {
+        let mut held = Vec::new();
+        for lock in locks {
+            let Some(lock) = cache.try_exclusive(lock)? else {
+                return Ok(());
+            };
+            held.push(lock);
+        }
+        let before = self.folders.len();
+        self.folders.extend(folders);
+        if self.folders.len() > before {
+            self.held.extend(held);
+        }
+        Ok(())
+    }
+}
+
+/// The stage that a folder was to become, or was.
+fn stage_of(folder: &Path) -> Option<String> {
+    let name = name(folder);
+    let stage = name.strip_suffix(".partial").or(name.strip_suffix(".old"));
+    stage.map(str::to_owned)
+}
+
+fn name(folder: &Path) -> Cow<'_, str> {
+    folder.file_name().unwrap_or_default().to_string_lossy()
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut found: Vec<_> = entries.map(|entry| entry.path()).collect();
+    found.sort();
+    found
 }
 
 /// What lies in `cargo-target`, and the checkout that it says it is of.
 fn targets(cache: &Cache) -> Vec<(PathBuf, Option<PathBuf>)> {
-    let entries = std::fs::read_dir(cache.root().join("cargo-target"));
-    let mut found: Vec<_> = entries
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| {
-            let named = std::fs::read_to_string(entry.path().join(CHECKOUT));
-            let checkout = named.ok().map(|text| text.trim_end().into());
-            (entry.path(), checkout)
-        })
-        .collect();
-    found.sort();
-    found
+    let folders = entries(&cache.root().join("cargo-target"));
+    let found = folders.into_iter().map(|folder| {
+        let named = std::fs::read_to_string(folder.join(CHECKOUT));
+        let checkout = named.ok().map(|text| text.trim_end().into());
+        (folder, checkout)
+    });
+    found.collect()
 }
 
 fn size(path: &Path) -> String {
     let counted = run::output(std::process::Command::new("du").arg("-sh").arg(path));
     let text = counted.unwrap_or_default();
     text.split_whitespace().next().unwrap_or("?").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_works_on_is_left_behind() {
+        let root = tempfile::tempdir().expect("a folder");
+        let cache = Cache::at(root.path());
+        for folder in [
+            "check-harness.a1",
+            "check-harness.b2",
+            "kernels/k/source.partial",
+            "kernels/k/source",
+            "kernels/k/warm-plain-a.partial",
+            "roots/r/root.old",
+            "runs/a.partial",
+        ] {
+            std::fs::create_dir_all(root.path().join(folder)).expect("a folder");
+        }
+        let found = || {
+            let left = LeftBehind::find(&cache).expect("folders");
+            let shown = left.folders.iter().map(|folder| {
+                let shown = folder.strip_prefix(root.path()).expect("one of the cache");
+                shown.display().to_string()
+            });
+            shown.collect::<Vec<_>>()
+        };
+        let all = [
+            "kernels/k/source.partial",
+            "kernels/k/warm-plain-a.partial",
+            "roots/r/root.old",
+            "check-harness.a1",
+            "check-harness.b2",
+        ];
+        assert_eq!(found(), all);
+        let held = ["harness", "k.source.busy", "root.r.root"]
+            .map(|lock| cache.try_exclusive(lock).expect("a lock").expect("free"));
+        assert_eq!(found(), all[1..2]);
+        drop(held);
+        assert_eq!(found(), all);
+    }
 }

@@ -13,6 +13,7 @@ use std::sync::Mutex;
 
 use anyhow::{bail, Context, Result};
 
+use crate::interrupt::AtWork;
 use crate::ui::Activity;
 
 const TAIL_LINES: usize = 15;
@@ -111,6 +112,7 @@ pub fn logged(command: &mut Command, log: &Log, activity: Option<&Activity>) -> 
         .stderr(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot start {}", program_name(command)))?;
+    let _at_work = AtWork::new(&child);
     let (out, err) = (child.stdout.take(), child.stderr.take());
     std::thread::scope(|scope| {
         if let Some(err) = err {

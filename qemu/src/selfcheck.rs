@@ -7,6 +7,7 @@ use std::process::Stdio;
 
 use anyhow::{ensure, Context as _, Result};
 
+use crate::interrupt::HalfDone;
 use crate::kernels::Kernel;
 use crate::run::{self, Log};
 use crate::tally::Outcome;
@@ -21,6 +22,9 @@ pub const GROUP: (&str, &str) = (
 /// What is typed at the prompt, and what must come of it.
 const TYPED: &str = "head -n 1 /sys/kernel/debug/rdna1/heaps; echo $((20 + 22)) cards\n";
 const EXPECTED: [&str; 2] = ["# rdna1 heaps v1", "42 cards"];
+
+/// How the folders begin that it works in, in the cache.
+pub const WORK: &str = "check-harness.";
 
 /// Checks it on the first kernel, or on the one that the user names.
 pub fn check(context: &Context) -> Result<Outcome> {
@@ -46,12 +50,17 @@ fn check_promises(context: &Context, kernel: &Kernel, log: &Log) -> Result<Strin
     // What the script's own cache borrows must be there, and nobody may hold it.
     drop(context.builder(&context.provision(kernel)?).build()?);
     let activity = context.ui.begin("harness: what it promises");
+    let cache = context.cache.root();
+    let work = tempfile::Builder::new().prefix(WORK).tempdir_in(cache);
+    let work = work.with_context(|| format!("cannot make a folder in {}", cache.display()))?;
+    let _half_done = HalfDone::new(work.path());
     let mut command = run::dying_with_us(context.repo.join("qemu/check-harness.sh"));
     command
         .arg(std::env::current_exe().context("our own program is gone")?)
         .arg(&context.repo)
-        .arg(context.cache.root())
-        .arg(&kernel.name);
+        .arg(cache)
+        .arg(&kernel.name)
+        .arg(work.path());
     run::logged(&mut command, log, Some(&activity))?;
     activity.done("");
     Ok(String::new())
