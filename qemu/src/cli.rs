@@ -42,7 +42,8 @@ pub struct Options {
 /// How guests are run.
 #[derive(Args)]
 pub struct Guests {
-    /// How many run at once (default: the number of cores)
+    /// How many run at once (default: the number of cores, or as many as fit
+    /// into the free memory)
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub jobs: Option<usize>,
     /// Boot every guest, even where it could start from a saved one

@@ -5,9 +5,30 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 
-/// How many guests run at once if nobody says: each keeps one core busy.
+/// What a guest may use of the host's memory: that of its machine, and what
+/// QEMU needs for itself.
+const GUEST_KIB: u64 = (1024 + 256) * 1024;
+
+/// How many guests run at once if nobody says: each keeps one core busy, and
+/// all of them must fit into the memory that is free now.
 pub fn default() -> usize {
-    std::thread::available_parallelism().map_or(1, |n| n.get())
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let free = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    fitting(cores, &free)
+}
+
+/// One for each core, as far as the memory goes that `/proc/meminfo` names; if
+/// it names none, the memory is not asked.
+fn fitting(cores: usize, meminfo: &str) -> usize {
+    let line = meminfo
+        .lines()
+        .find_map(|l| l.strip_prefix("MemAvailable:"));
+    let available = line.and_then(|l| l.split_whitespace().next()?.parse::<u64>().ok());
+    let Some(available) = available else {
+        return cores;
+    };
+    let fit = usize::try_from(available / GUEST_KIB).unwrap_or(usize::MAX);
+    fit.clamp(1, cores.max(1))
 }
 
 /// Does `work` on each task, `jobs` of them at once, and hands on each result
@@ -44,7 +65,24 @@ pub fn run<T: Sync, R: Send>(
 mod tests {
     use std::sync::Barrier;
 
-    use super::run;
+    use super::{fitting, run, GUEST_KIB};
+    use crate::qemu::Machine;
+
+    #[test]
+    fn guests_need_cores_and_memory() {
+        let with = |cores, kib: u64| {
+            let text = format!("MemTotal: 99999999 kB\nMemAvailable:   {kib} kB\n");
+            fitting(cores, &text)
+        };
+        assert_eq!(with(8, 100 * GUEST_KIB), 8);
+        assert_eq!(with(8, 3 * GUEST_KIB + 1), 3);
+        assert_eq!(with(8, 3 * GUEST_KIB - 1), 2);
+        assert_eq!(with(8, 1000), 1);
+        for unknown in ["", "MemFree: 1 kB\n", "MemAvailable: some\n"] {
+            assert_eq!(fitting(4, unknown), 4);
+        }
+        assert!(u64::from(Machine::default().memory_mib) * 1024 < GUEST_KIB);
+    }
 
     #[test]
     fn each_is_done_once_and_as_many_at_once_as_asked_for() {
