@@ -5,6 +5,11 @@
 /// How a word for us begins.
 const PREFIX: &str = "rdna1.";
 
+/// The words there are, each with a value.
+pub const WORDS: [&str; 8] = [
+    "suite", "cases", "lie", "rounds", "seed", "share", "shell", "terminal",
+];
+
 /// The `rdna1.*` words of the kernel command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -118,6 +123,17 @@ mod tests {
             Options::parse("rdna1.siute=tree").unknown,
             ["rdna1.siute=tree"]
         );
+    }
+
+    #[test]
+    fn the_words_that_are_named_are_those_that_are_known() {
+        for word in WORDS {
+            let options = Options::parse(&format!("rdna1.{word}=1"));
+            assert!(options.unknown.is_empty(), "{word}");
+            assert_ne!(options, Options::default(), "{word}");
+        }
+        let arms = include_str!("cmdline.rs").matches("Some((\"").count();
+        assert_eq!(arms, WORDS.len());
     }
 
     #[test]

@@ -100,7 +100,8 @@ impl<W: Write> Ktap<W> {
 
     /// Writes the verdict, the last line of the stream, and gives back the sink.
     ///
-    /// Only a run in which every planned case ended and one at least passed is a pass.
+    /// Only a run in which every planned case ended, none failed and one at least
+    /// passed or was skipped is a pass.
     pub fn finish(mut self) -> io::Result<W> {
         let Tally {
             passed,

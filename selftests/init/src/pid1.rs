@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use nix::sys::reboot::{reboot, RebootMode};
 
 use crate::cases;
-use crate::cmdline::Options;
+use crate::cmdline::{Options, WORDS};
 use crate::ctx::Ctx;
 use crate::kmemleak;
 use crate::ktap::Ktap;
@@ -72,9 +72,8 @@ fn run_suite(port: &mut Option<Port>, troubles: &[String], args: &[String]) -> R
         ktap.note(trouble)?;
     }
     for word in &options.unknown {
-        ktap.trouble(&format!(
-            "{word}: no such option; there are rdna1.suite, .cases, .lie, .rounds and .seed"
-        ))?;
+        let known = WORDS.map(|word| format!("rdna1.{word}=")).join(" ");
+        ktap.trouble(&format!("{word}: no such option; there are {known}"))?;
     }
     if known.is_none() {
         let names = cases::suite_names().join(", ");
