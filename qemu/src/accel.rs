@@ -36,6 +36,18 @@ pub struct Accelerator {
 }
 
 impl Accelerator {
+    /// None.
+    #[cfg(test)]
+    pub fn emulation() -> Self {
+        Self {
+            kvm: false,
+            reason: "a test".to_owned(),
+            boot_id: String::new(),
+            qemu: String::new(),
+            may_open: false,
+        }
+    }
+
     /// What is remembered, or else what a trial shows.
     pub fn find(cache: &Cache, ui: &Ui, image: &Path) -> Result<Self> {
         let qemu = qemu::version()?;

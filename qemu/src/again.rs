@@ -66,8 +66,8 @@ impl Again<'_> {
     pub fn keep_if(&self, wanted: bool) -> Result<()> {
         let script = self.folder.join(SCRIPT);
         if !wanted {
-            remove(&self.initramfs())?;
-            return remove(&script);
+            remove_file(&self.initramfs())?;
+            return remove_file(&script);
         }
         // A guest that was restored had none.
         if !self.initramfs().exists() {
@@ -101,7 +101,8 @@ fn word(text: &str) -> String {
     }
 }
 
-fn remove(path: &Path) -> Result<()> {
+/// Removes a file, if there is one.
+pub fn remove_file(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("cannot remove {}", path.display()))

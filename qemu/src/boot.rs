@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::accel::Accelerator;
-use crate::again::{self, Again};
+use crate::again::{self, remove_file, Again};
 use crate::build;
-use crate::cache::{Cache, LockGuard};
+use crate::cache::Cache;
 use crate::config::Suite;
 use crate::interrupt::HalfDone;
 use crate::judge::{judge, saved, Evidence, Verdict};
@@ -80,7 +80,6 @@ pub struct Booted {
     pub took: Duration,
     /// When the lines of the guest's stream came.
     pub stamps: Stamps,
-    _lock: LockGuard,
 }
 
 impl Booted {
@@ -108,8 +107,9 @@ impl Booted {
 impl Booter<'_> {
     /// Runs a guest to its end, and judges.
     pub fn run(&self, boot: &Boot, activity: &Activity) -> Result<Booted> {
-        let name = format!("boot.{}", boot.name.replace('/', "."));
-        let lock = self.cache.exclusive(self.ui, &name)?;
+        // Until it is judged, and no longer: who holds some while it waits for others can wait for
+        // one that waits for it.
+        let _lock = self.cache.exclusive(self.ui, &lock_name(&boot.name))?;
         let folder = self.cache.root().join("runs").join(&boot.name);
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
@@ -146,7 +146,6 @@ impl Booter<'_> {
             console,
             took,
             stamps: logs.1,
-            _lock: lock,
         })
     }
 
@@ -236,6 +235,11 @@ impl Booter<'_> {
     }
 }
 
+/// The lock on the folder of a boot's logs.
+fn lock_name(boot: &str) -> String {
+    format!("boot.{}", boot.replace('/', "."))
+}
+
 /// What each port said, in memory and on disk, and when the stream's lines came.
 struct Logs(Vec<(Port, File, Vec<u8>)>, Stamps);
 
@@ -249,6 +253,8 @@ impl Logs {
         ];
         let logs = names.into_iter().map(|(port, name)| {
             let path = folder.join(name);
+            // Who reads the log of an earlier run goes on with that one.
+            remove_file(&path)?;
             let file =
                 File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
             Ok((port, file, Vec::new()))
@@ -297,4 +303,52 @@ fn show(bytes: &[u8]) {
 fn last_line(bytes: &[u8]) -> &str {
     let text = std::str::from_utf8(bytes).unwrap_or_default();
     text.trim_end().rsplit('\n').next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// There is no such kernel, so QEMU ends at once.
+    #[test]
+    fn a_boot_that_was_judged_is_in_nobodys_way() {
+        let root = tempfile::tempdir().expect("a folder");
+        let cache = Cache::at(root.path());
+        let ui = Ui::new();
+        let suite = "name='s'\nabout='b'\nlimit_seconds=60\nsilence_seconds=60";
+        let suite: Suite = toml::from_str(suite).expect("a suite");
+        let booter = Booter {
+            cache: &cache,
+            ui: &ui,
+            image: &root.path().join("no-image"),
+            guest: &build::Guest::empty(),
+            accelerator: &Accelerator::emulation(),
+            pool: None,
+            keep: false,
+            limit: None,
+            words: "",
+        };
+        let boot = Boot {
+            name: "s/one".to_owned(),
+            suite: &suite,
+            words: String::new(),
+            warm: false,
+            live: false,
+        };
+        let run = || booter.run(&boot, &ui.begin("a boot")).expect("judged");
+        let first = run();
+        assert!(!first.verdict.passed());
+        let lock = cache.try_exclusive(&lock_name(&boot.name)).expect("a lock");
+        assert!(lock.is_some(), "the lock of a boot that was judged is held");
+        drop(lock);
+
+        // Its log can be read whole, whatever comes after it.
+        std::fs::write(first.console_path(), "the first").expect("a log");
+        let mut log = File::open(first.console_path()).expect("a log");
+        let second = run();
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut log, &mut text).expect("read");
+        assert_eq!(text, "the first");
+        assert_eq!(second.folder, first.folder);
+    }
 }

@@ -84,6 +84,18 @@ pub struct GuestFile {
 }
 
 impl Guest {
+    /// One that is given nothing.
+    #[cfg(test)]
+    pub fn empty() -> Self {
+        Self {
+            waiter: PathBuf::new(),
+            stock_archive: None,
+            files: [].into(),
+            hsakmt: [].into(),
+            more: Vec::new(),
+        }
+    }
+
     /// One that has these modules and no other.
     fn with_modules(programs: init::Programs, modules: &module::Built) -> Result<Self> {
         let mut files = vec![init_file(&programs)?];
