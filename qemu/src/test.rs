@@ -14,7 +14,7 @@ use crate::filter::Filter;
 use crate::host::Host;
 use crate::matrix::{self, Row};
 use crate::modules::Modules;
-use crate::report::Recorder;
+use crate::report::{Recorder, Report};
 use crate::selfcheck;
 use crate::tally::Outcome;
 use crate::{Context, Guests};
@@ -91,6 +91,9 @@ pub fn run(
     copy: Option<&Path>,
 ) -> Result<ExitCode> {
     let runs = context.cache.root().join("runs");
+    if let Some(copy) = copy {
+        Report::check_copy(&runs, copy)?;
+    }
     let mut recorder = Recorder::begin(runs.clone(), choice.filter.as_deref());
     let result = run_all(context, guests, choice, &mut recorder);
     let total = recorder.tally();

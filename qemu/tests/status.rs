@@ -46,6 +46,24 @@ fn a_boot_that_failed_is_1_and_says_why() {
 }
 
 #[test]
+fn logs_are_not_copied_onto_themselves_and_nothing_is_run() {
+    let cache = tempfile::tempdir().expect("a folder");
+    let repo = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let output = Command::new(env!("CARGO_BIN_EXE_harness"))
+        .env("RDNA1_CACHE", cache.path())
+        .arg("--repo")
+        .arg(repo)
+        .args(["test", "--filter", "no-such-group", "--report"])
+        .arg(cache.path().join("runs"))
+        .output()
+        .expect("the harness runs");
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("name another folder"), "{said}");
+    assert!(!cache.path().join("runs/report.json").exists());
+}
+
+#[test]
 fn what_cannot_be_run_is_2_and_says_why() {
     let folder = boot("pass", "pass");
     std::fs::remove_file(folder.path().join("console.log")).expect("removed");

@@ -14,7 +14,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{bail, Context, Result};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -132,6 +132,7 @@ impl Report {
 
     /// Copies it, and every log that it names, from where it was written.
     pub fn copy(&self, from: &Path, to: &Path) -> Result<()> {
+        Self::check_copy(from, to)?;
         self.write(to)?;
         for log in self.logs() {
             let (source, target) = (from.join(log), to.join(log));
@@ -142,6 +143,21 @@ impl Report {
             std::fs::copy(&source, &target).with_context(|| {
                 format!("cannot copy {} to {}", source.display(), target.display())
             })?;
+        }
+        Ok(())
+    }
+
+    /// Whether it can be copied there: not onto itself, where every log would be empty.
+    pub fn check_copy(from: &Path, to: &Path) -> Result<()> {
+        for folder in [from, to] {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        }
+        if from.canonicalize()? == to.canonicalize()? {
+            bail!(
+                "the report is in {} in any case: name another folder, or none",
+                to.display()
+            );
         }
         Ok(())
     }

@@ -227,6 +227,21 @@ fn a_folder_that_cannot_be_written_is_named() {
     assert!(format!("{error:#}").contains("a file/x"), "{error:#}");
 }
 
+#[test]
+fn it_is_not_copied_onto_itself() {
+    let run = recorded();
+    run.report.write(run.runs.path()).expect("written");
+    let link = run.runs.path().join("link");
+    std::os::unix::fs::symlink(run.runs.path(), &link).expect("a link");
+    for copy in [run.runs.path(), &link, &run.runs.path().join(".")] {
+        let copied = run.report.copy(run.runs.path(), copy);
+        let log = run.runs.path().join("kernel: a/tree & more/console.log");
+        let log = std::fs::read_to_string(log).expect("a log");
+        assert_eq!(log, "the console", "{}", copy.display());
+        assert!(copied.is_err(), "{}", copy.display());
+    }
+}
+
 fn decoded(link: &str) -> PathBuf {
     let mut bytes = Vec::new();
     let mut rest = link.bytes();
