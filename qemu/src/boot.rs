@@ -62,6 +62,8 @@ pub struct Boot<'s> {
     pub suite: &'s Suite,
     /// More words for the guest.
     pub words: String,
+    /// The cases that these words ask for, where they are known.
+    pub cases: Option<Vec<String>>,
     /// Whether it starts from a saved guest.
     pub warm: bool,
     /// Whether the guest's output goes to standard output as it comes.
@@ -127,6 +129,7 @@ impl Booter<'_> {
             console: &console,
             ktap: &ktap,
             qemu: &qemu,
+            asked: boot.cases.as_deref(),
             ending,
         });
         let said: Vec<String> = verdict.reasons.iter().map(ToString::to_string).collect();
@@ -136,6 +139,8 @@ impl Booter<'_> {
             said.join("\n")
         };
         std::fs::write(folder.join(saved::ENDING), saved::words(ending))?;
+        let asked = saved::cases(boot.cases.as_deref());
+        std::fs::write(folder.join(saved::CASES), asked)?;
         std::fs::write(folder.join("verdict"), format!("{said}\n{ending}\n"))?;
         std::fs::write(folder.join(TOOK), took.as_secs().to_string())?;
         self.again(boot, &folder)
@@ -332,6 +337,7 @@ mod tests {
             name: "s/one".to_owned(),
             suite: &suite,
             words: String::new(),
+            cases: None,
             warm: false,
             live: false,
         };

@@ -9,7 +9,9 @@ use anyhow::{bail, Result};
 use crate::accel::Accelerator;
 use crate::boot::{Boot, Booter};
 use crate::config::Suites;
+use crate::filter::Filter;
 use crate::known;
+use crate::plan;
 use crate::{Context, Guests};
 
 const TAIL: usize = 20;
@@ -40,10 +42,14 @@ pub fn run(context: &Context, guests: &Guests, lie: Option<&str>) -> Result<Exit
     };
     let suites = Suites::load(&context.repo)?;
     let suite = suites.find("demo")?;
+    let known = known::guest_suites(&context.repo)?;
+    let cases = known::cases_of(&known, suite.guest());
+    let all = Filter::parse(None)?;
     let boot = Boot {
         name: suite.name.clone(),
         suite,
         words: lie.map_or(String::new(), |l| format!("rdna1.lie={l}")),
+        cases: cases.map(|cases| plan::wanted_of(cases, &all)),
         warm: !guests.cold && booter.can_start(suite),
         live: true,
     };

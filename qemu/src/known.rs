@@ -122,6 +122,7 @@ mod tests {
 
     use super::*;
     use crate::config::Suites;
+    use crate::judge::ADDED;
 
     fn repo() -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -159,6 +160,14 @@ mod tests {
         assert!(known[0].cold && known[1].keeps_modules);
         assert_eq!(cases("const A: &[Case] = &[Case::new(ONE, f)];", "A"), None);
         assert_eq!(cases("const A: &[Case] = OTHERS;", "A"), None);
+    }
+
+    /// The judge allows it, though nobody asked for it.
+    #[test]
+    fn the_case_that_the_guest_adds_is_known() {
+        let text = read(&repo().join(GUEST).join("cases.rs")).expect("the guest's table");
+        let added = format!("pub const LAST: Case = Case::new(\"{ADDED}\"");
+        assert!(text.contains(&added), "{added}");
     }
 
     #[test]

@@ -16,16 +16,27 @@ pub fn boots<'s>(
     wanted: &Filter,
     warm: bool,
 ) -> Vec<Boot<'s>> {
-    let boot = |name: String, words: String, warm| Boot {
+    let boot = |name: String, words: String, cases, warm| Boot {
         name,
         suite,
         words,
+        cases,
         warm,
         live: false,
     };
+    let some = |name: String, cases: &[&str], warm| {
+        let names = cases.iter().map(|case| (*case).to_owned());
+        boot(name, cases_word(cases), Some(names.collect()), warm)
+    };
+    let all = known.map(|known| wanted_of(known, wanted));
     let Some(known) = known.filter(|_| warm && suite.warm.is_some()) else {
         let words = wanted.cases.as_ref().map(|c| cases_word(&[c.as_str()]));
-        return vec![boot(suite.name.clone(), words.unwrap_or_default(), false)];
+        return vec![boot(
+            suite.name.clone(),
+            words.unwrap_or_default(),
+            all,
+            false,
+        )];
     };
     let mut booted = Vec::new();
     let mut groups: Vec<Vec<&str>> = Vec::new();
@@ -43,13 +54,19 @@ pub fn boots<'s>(
     }
     let mut boots = Vec::new();
     if !booted.is_empty() {
-        boots.push(boot(suite.name.clone(), cases_word(&booted), false));
+        boots.push(some(suite.name.clone(), &booted, false));
     }
     for group in groups {
         let name = format!("{}/{}", suite.name, group[0]);
-        boots.push(boot(name, cases_word(&group), true));
+        boots.push(some(name, &group, true));
     }
     boots
+}
+
+/// The names of the cases that are wanted.
+pub fn wanted_of(known: &[KnownCase], wanted: &Filter) -> Vec<String> {
+    let wanted = known.iter().filter(|case| wanted.wants_case(&case.name));
+    wanted.map(|case| case.name.clone()).collect()
 }
 
 fn cases_word(cases: &[&str]) -> String {
@@ -112,11 +129,26 @@ mod tests {
     }
 
     #[test]
+    fn the_judge_is_told_which_cases_are_asked_for() {
+        let asked = |filter, warm| -> Vec<String> {
+            let wanted = Filter::parse(filter).expect("a filter");
+            let suite = suite("warm=[]");
+            let boots = boots(&suite, Some(&known()), &wanted, warm);
+            let asked = boots.into_iter().map(|boot| boot.cases.expect("known"));
+            asked.map(|cases| cases.join(" ")).collect()
+        };
+        assert_eq!(asked(None, true), ["cold-a cold-f", "b", "keeps-c d", "e"]);
+        assert_eq!(asked(None, false), ["cold-a b keeps-c d e cold-f"]);
+        assert_eq!(asked(Some("s/e,cold-*"), false), ["cold-a e cold-f"]);
+    }
+
+    #[test]
     fn cases_that_are_not_known_here_are_left_to_the_guest() {
         let wanted = Filter::parse(Some("s/x*")).expect("a filter");
         let suite = suite("warm=[]");
         let boots = boots(&suite, None, &wanted, true);
         assert_eq!(boots.len(), 1);
+        assert_eq!(boots[0].cases, None);
         assert!(!boots[0].warm && boots[0].words == "rdna1.cases=x*");
     }
 }

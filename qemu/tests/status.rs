@@ -24,6 +24,7 @@ fn boot(console: &str, ktap: &str) -> tempfile::TempDir {
     copy(golden.join(format!("{ktap}.ktap")), "ktap.log");
     std::fs::write(folder.path().join("qemu.log"), "").expect("a file");
     std::fs::write(folder.path().join("ending"), "status 0").expect("a file");
+    std::fs::write(folder.path().join("cases"), "*").expect("a file");
     folder
 }
 

@@ -16,6 +16,8 @@ use crate::config::{Suite, Suites};
 use crate::filter::Filter;
 use crate::jobs;
 use crate::kernels::Kernel;
+use crate::known::{self, KnownCase};
+use crate::plan;
 use crate::provision::Ready;
 use crate::tally::{Outcome, Row, State};
 use crate::ui::Activity;
@@ -76,6 +78,8 @@ impl Planting<'_> {
             note: "planted, each to be caught and named".to_owned(),
             ..Outcome::default()
         };
+        let known = known::guest_suites(&self.context.repo)?;
+        let known = known::cases_of(&known, common.guest());
         let (seen, unseen): (Vec<_>, Vec<_>) = defects
             .iter()
             .map(|defect| (defect, defect.skipped_by(&kernel)))
@@ -92,7 +96,7 @@ impl Planting<'_> {
         let activity = self.context.ui.begin_many(what, seen.len());
         let plant = |(defect, _): &(&Defect, _)| {
             let guest = if defect.initramfs { self.guest } else { &empty };
-            self.plant(defect, common, &kernel, guest, &activity)
+            self.plant(defect, common, known, &kernel, guest, &activity)
         };
         let mut planted = Vec::new();
         jobs::run(jobs, &seen, plant, |number, result| {
@@ -114,6 +118,7 @@ impl Planting<'_> {
         &self,
         defect: &Defect,
         common: &Suite,
+        known: Option<&[KnownCase]>,
         kernel: &Configuration,
         guest: &build::Guest,
         activity: &Activity,
@@ -131,10 +136,12 @@ impl Planting<'_> {
             words: "",
         };
         let suite = defect.suite(common).on(self.kernel);
+        let wanted = Filter::parse(Some(&format!("{}/{}", GROUP.0, defect.cases())))?;
         let boot = Boot {
             name: suite.name.clone(),
             suite: &suite,
             words: format!("rdna1.cases={}", defect.cases()),
+            cases: known.map(|known| plan::wanted_of(known, &wanted)),
             warm: false,
             live: false,
         };

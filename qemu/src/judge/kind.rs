@@ -107,6 +107,8 @@ kinds! {
     GuestSaysFail = "the guest says fail",
     /// More than one verdict, or something after it.
     VerdictTwice = "verdict not last and once",
+    /// A case that was asked for did not come, another did, or one came twice.
+    WrongCases = "not the cases asked for",
     /// Counts that contradict one another.
     Miscount = "wrong count",
     /// The guest powered off before its last case ended.

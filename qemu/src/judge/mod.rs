@@ -23,6 +23,8 @@ use crate::qemu::Ending;
 pub use kind::Kind;
 use ktap::Stream;
 use patterns::Patterns;
+#[cfg(test)]
+pub use stream::ADDED;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -50,6 +52,8 @@ pub struct Evidence<'a> {
     pub ktap: &'a str,
     /// QEMU's own messages.
     pub qemu: &'a str,
+    /// The cases that were asked for, where they are known.
+    pub asked: Option<&'a [String]>,
     /// How the run ended.
     pub ending: Ending,
 }
@@ -102,7 +106,7 @@ fn judge_by(patterns: Result<&Patterns, &str>, evidence: &Evidence) -> Verdict {
         }
         hang => add(&mut reasons, Kind::Hang, hang.to_string()),
     }
-    stream::troubles(&stream, powered_off, &mut reasons);
+    stream::troubles(&stream, evidence.asked, powered_off, &mut reasons);
     reasons.sort_by_key(|r| r.kind);
     Verdict { stream, reasons }
 }

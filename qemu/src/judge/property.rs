@@ -13,6 +13,7 @@ fn judged(console: &str, ktap: &str) -> Verdict {
         console,
         ktap,
         qemu: "",
+        asked: None,
         ending: ending("exit 0"),
     })
 }

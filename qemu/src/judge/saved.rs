@@ -20,6 +20,10 @@ pub const KTAP: &str = "ktap.log";
 pub const QEMU: &str = "qemu.log";
 /// How the run ended.
 pub const ENDING: &str = "ending";
+/// The cases that were asked for, a line each.
+pub const CASES: &str = "cases";
+/// What stands there where they are not known.
+const ANY: &str = "*";
 
 /// Judges the boot that left these files. What cannot be read is no pass, but
 /// an error.
@@ -30,12 +34,26 @@ pub fn judge_folder(folder: &Path) -> Result<Verdict> {
             std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         Ok::<_, anyhow::Error>(String::from_utf8_lossy(&bytes).replace('\r', ""))
     };
+    let asked = asked(&read(CASES)?);
     Ok(judge(&Evidence {
         console: &read(CONSOLE)?,
         ktap: &read(KTAP)?,
         qemu: &read(QEMU)?,
+        asked: asked.as_deref(),
         ending: ending_of(read(ENDING)?.trim())?,
     }))
+}
+
+/// The cases that were asked for, as their file has them.
+pub fn cases(asked: Option<&[String]>) -> String {
+    match asked {
+        Some(asked) => asked.iter().map(|name| format!("{name}\n")).collect(),
+        None => format!("{ANY}\n"),
+    }
+}
+
+fn asked(text: &str) -> Option<Vec<String>> {
+    (text.trim() != ANY).then(|| text.lines().map(str::to_owned).collect())
 }
 
 /// An ending in the words of its file: `status 0`, `silent 60`, `over-time 600`.
@@ -80,6 +98,7 @@ mod tests {
         write(KTAP, &read("pass", "ktap"));
         write(QEMU, "");
         write(ENDING, ending);
+        write(CASES, "*\n");
         folder
     }
 
@@ -92,8 +111,23 @@ mod tests {
     }
 
     #[test]
+    fn what_was_asked_for_is_kept() {
+        let folder = folder("status 0");
+        let judged = |asked: Option<&[String]>| {
+            std::fs::write(folder.path().join(CASES), cases(asked)).expect("a file");
+            judge_folder(folder.path()).expect("a verdict")
+        };
+        let came = judged(None).stream.cases.into_iter().map(|case| case.name);
+        let mut came: Vec<_> = came.collect();
+        assert!(judged(Some(&came)).passed());
+        came.push("another".to_owned());
+        assert!(!judged(Some(&came)).passed());
+        assert!(!judged(Some(&[])).passed());
+    }
+
+    #[test]
     fn a_log_that_cannot_be_read_is_no_pass() {
-        for missing in [CONSOLE, KTAP, QEMU, ENDING] {
+        for missing in [CONSOLE, KTAP, QEMU, ENDING, CASES] {
             let folder = folder("status 0");
             std::fs::remove_file(folder.path().join(missing)).expect("removed");
             let error = judge_folder(folder.path()).expect_err("not all is there");

@@ -6,6 +6,10 @@ use super::ktap::{Case, Outcome, Stream};
 use super::patterns::Patterns;
 use super::{add, taint, Kind, Reason};
 
+/// What the guest adds to the cases that it was asked for, as its last, on a
+/// kernel with kmemleak.
+pub const ADDED: &str = "no-memory-lost";
+
 /// What notes of failed cases say of the kernel, where the console has not
 /// told the same already.
 pub fn notes(patterns: &Patterns, stream: &Stream, reasons: &mut Vec<Reason>) {
@@ -33,7 +37,12 @@ pub fn notes(patterns: &Patterns, stream: &Stream, reasons: &mut Vec<Reason>) {
 }
 
 /// What is wrong with the stream.
-pub fn troubles(stream: &Stream, powered_off: bool, reasons: &mut Vec<Reason>) {
+pub fn troubles(
+    stream: &Stream,
+    asked: Option<&[String]>,
+    powered_off: bool,
+    reasons: &mut Vec<Reason>,
+) {
     let names: Vec<_> = failed(stream).map(|case| case.name.as_str()).collect();
     if !names.is_empty() {
         let (failed, ran, names) = (names.len(), stream.cases.len(), names.join(" "));
@@ -48,6 +57,9 @@ pub fn troubles(stream: &Stream, powered_off: bool, reasons: &mut Vec<Reason>) {
         return no_verdict(stream, powered_off, reasons);
     }
     verdict(stream, reasons);
+    if let Some(asked) = asked {
+        cases(stream, asked, reasons);
+    }
     counts(stream, reasons);
 }
 
@@ -115,6 +127,32 @@ fn verdict(stream: &Stream, reasons: &mut Vec<Reason>) {
             text.push_str(&format!("\n  {note}"));
         }
         add(reasons, Kind::GuestSaysFail, text);
+    }
+}
+
+/// Counts alone would not show that one case ran in place of another.
+fn cases(stream: &Stream, asked: &[String], reasons: &mut Vec<Reason>) {
+    let mut came: Vec<_> = stream.cases.iter().map(|case| case.name.as_str()).collect();
+    if came.last() == Some(&ADDED) {
+        came.pop();
+    }
+    let times = |name: &str| came.iter().filter(|other| **other == name).count();
+    let asked: Vec<_> = asked.iter().map(String::as_str).collect();
+    let missing = asked.iter().copied().filter(|name| times(name) == 0);
+    let twice = asked.iter().copied().filter(|name| times(name) > 1);
+    let others = came.iter().copied().filter(|name| !asked.contains(name));
+    let mut said = Vec::new();
+    for (what, names) in [
+        ("did not come", missing.collect::<Vec<_>>()),
+        ("more than once", twice.collect()),
+        ("not asked for", others.collect()),
+    ] {
+        if !names.is_empty() {
+            said.push(format!("{what}: {}", names.join(" ")));
+        }
+    }
+    if !said.is_empty() {
+        add(reasons, Kind::WrongCases, said.join("; "));
     }
 }
 
