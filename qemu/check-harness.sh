@@ -125,6 +125,14 @@ done
 run
 says 'were changed: making it anew'
 
+echo "one whose kernel complained is not used"
+for console in "$work"/kernels/*/warm-plain-*/tree/console.log; do
+	echo '[    9.000000] WARNING: planted' >> "$console"
+done
+run
+says 'none to start from.*complained'
+says 'making it anew'
+
 echo "two runs at once"
 $dying "$harness" --repo "$repo" test --filter "$case" > "$work/out-other" 2>&1 &
 other=$!

@@ -155,8 +155,8 @@ impl Booter<'_> {
     }
 
     /// Whether there is a saved guest that this suite's cases can start from.
-    pub fn can_start(&self, suite: &Suite) -> bool {
-        self.pool.is_some_and(|pool| pool.can_start(suite))
+    pub fn can_start(&self, suite: &Suite) -> Result<bool> {
+        self.pool.map_or(Ok(false), |pool| pool.can_start(suite))
     }
 
     /// How long it took the last time, in seconds.

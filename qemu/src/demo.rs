@@ -50,7 +50,7 @@ pub fn run(context: &Context, guests: &Guests, lie: Option<&str>) -> Result<Exit
         suite,
         words: lie.map_or(String::new(), |l| format!("rdna1.lie={l}")),
         cases: cases.map(|cases| plan::wanted_of(cases, &all)),
-        warm: !guests.cold && booter.can_start(suite),
+        warm: !guests.cold && booter.can_start(suite)?,
         live: true,
     };
     let verb = if boot.warm { "starting" } else { "booting" };

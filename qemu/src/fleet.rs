@@ -58,7 +58,7 @@ impl Fleet<'_> {
         let mut boots = Vec::new();
         for (number, suite) in suites.iter().enumerate() {
             let cases = known::cases_of(&known, suite.guest());
-            let warm = !self.guests.cold && booter.can_start(suite);
+            let warm = !self.guests.cold && booter.can_start(suite)?;
             let planned = plan::boots(suite, cases, wanted, warm);
             boots.extend(planned.into_iter().map(|boot| (number, boot)));
         }

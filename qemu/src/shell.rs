@@ -52,10 +52,11 @@ pub fn run(context: &Context, guests: &Guests) -> Result<ExitCode> {
     let limit = guests.limit().unwrap_or(suite.limit());
     // Held as long as the guest runs.
     let mut _snapshot = None;
-    let running = match pool
-        .filter(|pool| pool.can_start(suite))
-        .zip(suite.warm.as_ref())
-    {
+    let pool = match pool {
+        Some(pool) if pool.can_start(suite)? => Some(pool),
+        _ => None,
+    };
+    let running = match pool.zip(suite.warm.as_ref()) {
         Some((pool, load)) => {
             let resumed = pool.resume(load, &handover(&guest, suite, &words)?)?;
             _snapshot = Some(resumed.snapshot);

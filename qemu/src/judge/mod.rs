@@ -111,6 +111,18 @@ fn judge_by(patterns: Result<&Patterns, &str>, evidence: &Evidence) -> Verdict {
     Verdict { stream, reasons }
 }
 
+/// All that a console alone tells: for a guest that runs no cases.
+pub fn console_troubles(console: &str) -> Vec<Reason> {
+    match Patterns::built_in() {
+        Ok(patterns) => console::troubles(patterns, console),
+        Err(why) => {
+            let mut reasons = Vec::new();
+            add(&mut reasons, Kind::Judge, why.to_owned());
+            reasons
+        }
+    }
+}
+
 fn add(reasons: &mut Vec<Reason>, kind: Kind, text: String) {
     reasons.push(Reason {
         kind,

@@ -18,13 +18,14 @@ use anyhow::{bail, Context, Result};
 use serde_json::json;
 
 use super::qmp::Qmp;
-use super::Snapshots;
+use super::{Snapshots, Unsound};
 use crate::accel::Accelerator;
 use crate::boot::COMMAND_LINE;
 use crate::build::Done;
 use crate::cache::Work;
 use crate::cpio::Archive;
 use crate::interrupt::HalfDone;
+use crate::judge::console_troubles;
 use crate::qemu::{Extra, Guest, Limits, Machine, Port, Running};
 
 /// What the guest says when it can be saved.
@@ -141,6 +142,7 @@ impl Snapshots<'_> {
             file.sync_all()
                 .with_context(|| format!("cannot write {name} to the disk"))?;
         }
+        expect_sound(&work.tree)?;
         seal(&work.tree)?;
         Ok(String::new())
     }
@@ -156,6 +158,20 @@ impl Snapshots<'_> {
         archive.finish()?;
         Ok(())
     }
+}
+
+/// A guest whose kernel complained before it was saved is none to start from:
+/// what is started from it would not be judged by that.
+pub fn expect_sound(folder: &Path) -> Result<()> {
+    let path = folder.join(CONSOLE_FILE);
+    let console =
+        std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let reasons = console_troubles(&String::from_utf8_lossy(&console).replace('\r', ""));
+    if reasons.is_empty() {
+        return Ok(());
+    }
+    let reasons: Vec<_> = reasons.iter().map(ToString::to_string).collect();
+    Err(Unsound(reasons.join("\n")).into())
 }
 
 /// Notes how the files are that a guest is restored from.
@@ -210,4 +226,33 @@ fn restore(monitor: UnixStream, state: &Path) -> Result<()> {
     let mut qmp = Qmp::greet(monitor)?;
     qmp.prepare_migration()?;
     qmp.migrate("migrate-incoming", state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_that_complained_is_not_saved() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let judged = |said: &str| {
+            let console = format!("[    0.0] Linux version 7.2\r\n{said}\r\n[    9.0] amdgpu\r\n");
+            std::fs::write(folder.path().join(CONSOLE_FILE), console).expect("a log");
+            expect_sound(folder.path())
+        };
+        assert!(judged("[    1.0] amdgpu kernel modesetting enabled.").is_ok());
+        for said in [
+            "[    1.0] WARNING: drivers/x.c:1 at f+0x1/0x2, CPU#0: init/1",
+            "[    1.0] BUG: KASAN: use-after-free in f+0x1/0x2",
+            "[    1.0] x: module license 'none' taints kernel.",
+            "[    1.0] Tainted: [W]=WARN",
+        ] {
+            let error = judged(said).expect_err(said);
+            assert!(error.is::<Unsound>(), "{error:#}");
+            let what = said.split_once("] ").expect("a stamp").1;
+            assert!(format!("{error:#}").contains(what), "{error:#}");
+        }
+        std::fs::remove_file(folder.path().join(CONSOLE_FILE)).expect("removed");
+        assert!(expect_sound(folder.path()).is_err());
+    }
 }

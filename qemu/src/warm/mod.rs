@@ -9,6 +9,7 @@ mod machine;
 mod pool;
 mod qmp;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -52,6 +53,22 @@ pub struct Snapshots<'a> {
     pub accelerator: &'a Accelerator,
 }
 
+/// A guest whose kernel complained before it could be saved.
+#[derive(Debug)]
+pub struct Unsound(String);
+
+impl fmt::Display for Unsound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the guest to be saved is none to start from, its kernel complained:\n{}",
+            self.0
+        )
+    }
+}
+
+impl std::error::Error for Unsound {}
+
 /// A guest that was saved. Nobody removes it while this is held.
 pub struct Snapshot {
     name: String,
@@ -63,11 +80,16 @@ impl Snapshots<'_> {
     /// there is none that was made from all the same.
     pub fn ensure(&self, load: &[String]) -> Result<Snapshot> {
         let snapshot = self.ensure_some(load)?;
-        if machine::is_sealed(&snapshot.built.tree()) {
+        let tree = snapshot.built.tree();
+        let why = if !machine::is_sealed(&tree) {
+            "the files of the saved guest were changed".to_owned()
+        } else if let Err(error) = machine::expect_sound(&tree) {
+            // Saved by one whose judge knew less.
+            format!("{error:#}")
+        } else {
             return Ok(snapshot);
-        }
-        self.ui
-            .say("the files of the saved guest were changed: making it anew");
+        };
+        self.ui.say(format!("{why}: making it anew"));
         let Snapshot { name, built } = snapshot;
         let id = built.id().to_owned();
         drop(built);

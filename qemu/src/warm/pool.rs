@@ -6,9 +6,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 
-use super::{Snapshot, Snapshots};
+use super::{Snapshot, Snapshots, Unsound};
 use crate::config::Suite;
 use crate::qemu::Running;
 
@@ -44,25 +44,24 @@ impl<'a> Pool<'a> {
     }
 
     /// Whether there is a snapshot for this suite. If there should be one and
-    /// it cannot be made, says why: the suite can still be booted.
-    pub fn can_start(&self, suite: &Suite) -> bool {
+    /// it cannot be made, says why: the suite can still be booted. A kernel that
+    /// complained is an error: booting it again would hide that.
+    pub fn can_start(&self, suite: &Suite) -> Result<bool> {
         let Some(load) = &suite.warm else {
-            return false;
+            return Ok(false);
         };
         if self.failed().contains(load) {
-            return false;
+            return Ok(false);
         }
-        match self.get(load) {
-            Ok(_) => true,
-            Err(error) => {
-                let ui = self.snapshots.ui;
-                ui.say(format!(
-                    "no guest to start from, so all are booted: {error:#}"
-                ));
-                self.failed().push(load.clone());
-                false
-            }
-        }
+        let Err(error) = self.get(load) else {
+            return Ok(true);
+        };
+        let why = may_boot_instead(error)?;
+        self.snapshots
+            .ui
+            .say(format!("no guest to start from, so all are booted: {why}"));
+        self.failed().push(load.clone());
+        Ok(false)
     }
 
     fn failed(&self) -> MutexGuard<'_, Vec<Vec<String>>> {
@@ -128,5 +127,30 @@ impl<'a> Pool<'a> {
         };
         used.insert(load.to_vec(), entry);
         Ok(snapshot)
+    }
+}
+
+/// Why there is no guest to start from, if it is no reason to fail.
+fn may_boot_instead(error: Error) -> Result<String> {
+    match error.is::<Unsound>() {
+        true => Err(error),
+        false => Ok(format!("{error:#}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn a_kernel_that_complained_is_not_booted_instead() {
+        let other = anyhow!("no memory file").context("saving the guest");
+        assert!(may_boot_instead(other).is_ok());
+        // As the stage of the cache passes it on.
+        let unsound = Error::from(Unsound("oops: x".to_owned())).context("k: a guest");
+        let error = may_boot_instead(unsound).expect_err("it complained");
+        assert!(format!("{error:#}").contains("oops: x"), "{error:#}");
     }
 }
