@@ -171,7 +171,8 @@ pub fn expect_sound(folder: &Path) -> Result<()> {
         return Ok(());
     }
     let reasons: Vec<_> = reasons.iter().map(ToString::to_string).collect();
-    Err(Unsound(reasons.join("\n")).into())
+    let reasons = reasons.join("\n");
+    Err(Unsound(format!("{reasons}\nconsole log: {}", path.display())).into())
 }
 
 /// Notes how the files are that a guest is restored from.
