@@ -16,7 +16,7 @@ use crate::build;
 use crate::cache::Cache;
 use crate::config::Suite;
 use crate::interrupt::HalfDone;
-use crate::judge::{judge, saved, Evidence, Verdict};
+use crate::judge::{judge, saved, Evidence, Kind, Verdict};
 use crate::qemu::{Ending, Limits, Port};
 use crate::stamps::Stamps;
 use crate::ui::{Activity, Ui};
@@ -123,15 +123,7 @@ impl Booter<'_> {
             None => self.run_cold(boot, &folder, activity)?,
         };
         let took = started.elapsed();
-        let text = |port| logs.text(port);
-        let (console, ktap, qemu) = (text(Port::Console), text(Port::Ktap), text(Port::Qemu));
-        let verdict = judge(&Evidence {
-            console: &console,
-            ktap: &ktap,
-            qemu: &qemu,
-            asked: boot.cases.as_deref(),
-            ending,
-        });
+        let verdict = logs.judged(boot, ending);
         let said: Vec<String> = verdict.reasons.iter().map(ToString::to_string).collect();
         let said = if said.is_empty() {
             "pass".to_owned()
@@ -148,7 +140,7 @@ impl Booter<'_> {
         Ok(Booted {
             verdict,
             folder,
-            console,
+            console: logs.text(Port::Console),
             took,
             stamps: logs.1,
         })
@@ -197,7 +189,7 @@ impl Booter<'_> {
                 logs.hear(port, bytes, boot.live, activity);
                 Ok(())
             })?;
-            if spoke || tried {
+            if spoke || tried || !is_mere_silence(&logs.judged(boot, ending)) {
                 return Ok((ending, logs));
             }
             tried = true;
@@ -290,12 +282,29 @@ impl Logs {
         }
     }
 
+    fn judged(&self, boot: &Boot, ending: Ending) -> Verdict {
+        judge(&Evidence {
+            console: &self.text(Port::Console),
+            ktap: &self.text(Port::Ktap),
+            qemu: &self.text(Port::Qemu),
+            asked: boot.cases.as_deref(),
+            ending,
+        })
+    }
+
     fn text(&self, wanted: Port) -> String {
         let found = self.0.iter().find(|(port, ..)| *port == wanted);
         found.map_or_else(String::new, |(_, _, text)| {
             String::from_utf8_lossy(text).replace('\r', "")
         })
     }
+}
+
+/// Whether a restored guest may be tried again that said nothing of its tests:
+/// what crashed is told, though the next attempt might pass.
+fn is_mere_silence(verdict: &Verdict) -> bool {
+    let silent = |kind| matches!(kind, Kind::Hang | Kind::VerdictMissing);
+    verdict.reasons.iter().all(|reason| silent(reason.kind))
 }
 
 /// A terminal that went away is no reason to stop: the boot is still judged.
@@ -312,7 +321,42 @@ fn last_line(bytes: &[u8]) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
     use super::*;
+
+    #[test]
+    fn only_silence_is_tried_again() {
+        let exited = |status| Ending::Exited(ExitStatusExt::from_raw(status));
+        let silent = Ending::Silent(FIRST_WORD);
+        for (console, qemu, ending, again) in [
+            ("", "", silent, true),
+            ("[    9.0] amdgpu: ready\n", "", silent, true),
+            ("[    9.0] reboot: Power down\n", "", exited(0), true),
+            ("[    9.0] Oops: Oops: 0000 [#1] SMP\n", "", silent, false),
+            ("[    9.0] Tainted: [W]=WARN\n", "", silent, false),
+            (
+                "[    9.0] Kernel panic - not syncing: x\n",
+                "",
+                exited(0),
+                false,
+            ),
+            // A triple fault says nothing.
+            ("", "", exited(0), false),
+            ("", "qemu: terminated\n", exited(9), false),
+        ] {
+            let verdict = judge(&Evidence {
+                console,
+                ktap: "",
+                qemu,
+                asked: None,
+                ending,
+            });
+            assert!(!verdict.passed());
+            let reasons = &verdict.reasons;
+            assert_eq!(is_mere_silence(&verdict), again, "{console:?}: {reasons:?}");
+        }
+    }
 
     /// There is no such kernel, so QEMU ends at once.
     #[test]
