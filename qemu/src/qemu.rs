@@ -44,7 +44,12 @@ pub struct Limits {
     pub silence: Duration,
     /// The longest until its first word.
     pub first_word: Duration,
+    /// The most that it may say on a port, in bytes.
+    pub most: usize,
 }
+
+/// A whole boot with all its debugging is a hundredth of it.
+const MOST: usize = 64 << 20;
 
 impl Limits {
     /// Those for a guest that is booted.
@@ -53,6 +58,7 @@ impl Limits {
             whole,
             silence,
             first_word: silence,
+            most: MOST,
         }
     }
 }
@@ -83,6 +89,8 @@ pub enum Ending {
     Silent(Duration),
     /// It did not end within its limit.
     OverTime(Duration),
+    /// More than so many bytes came from one port.
+    Flood(usize),
 }
 
 impl fmt::Display for Ending {
@@ -92,6 +100,7 @@ impl fmt::Display for Ending {
             Self::Silent(limit) => {
                 write!(f, "no serial port said anything for {} s", limit.as_secs())
             }
+            Self::Flood(limit) => write!(f, "more than {limit} bytes came from one port"),
             Self::OverTime(limit) => write!(f, "not at its end after {} s", limit.as_secs()),
         }
     }

@@ -80,7 +80,12 @@ pub fn run(context: &Context, guests: &Guests) -> Result<ExitCode> {
     let mut to_guest = Some(running.input().context("no way into the guest")?);
     let raw = terminal::Raw::enter()?;
     let mut last_words = String::new();
-    let ending = running.listen(Limits::new(limit, limit), |port, bytes| {
+    let limits = Limits {
+        // Nothing of it is kept but the console.
+        most: usize::MAX,
+        ..Limits::new(limit, limit)
+    };
+    let ending = running.listen(limits, |port, bytes| {
         match port {
             Port::Output => {
                 // What is typed before somebody listens would be lost.

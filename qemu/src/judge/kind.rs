@@ -93,6 +93,8 @@ kinds! {
     Panic = "panic",
     /// The guest did not end.
     Hang = "hang",
+    /// The guest said more than anybody keeps.
+    Flood = "endless talk",
     /// The machine began anew by itself, as it does after a triple fault.
     Reset = "guest reset",
     /// A stack was printed, and nothing says why.

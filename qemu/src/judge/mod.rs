@@ -104,6 +104,7 @@ fn judge_by(patterns: Result<&Patterns, &str>, evidence: &Evidence) -> Verdict {
                 add(&mut reasons, Kind::Reset, text.to_owned());
             }
         }
+        Ending::Flood(_) => add(&mut reasons, Kind::Flood, evidence.ending.to_string()),
         hang => add(&mut reasons, Kind::Hang, hang.to_string()),
     }
     stream::troubles(&stream, evidence.asked, powered_off, &mut reasons);

@@ -56,12 +56,13 @@ fn asked(text: &str) -> Option<Vec<String>> {
     (text.trim() != ANY).then(|| text.lines().map(str::to_owned).collect())
 }
 
-/// An ending in the words of its file: `status 0`, `silent 60`, `over-time 600`.
+/// An ending in the words of its file: `status 0`, `silent 60`, `over-time 600`, `flood 1000`.
 pub fn words(ending: Ending) -> String {
     match ending {
         Ending::Exited(status) => format!("status {}", status.into_raw()),
         Ending::Silent(limit) => format!("silent {}", limit.as_secs()),
         Ending::OverTime(limit) => format!("over-time {}", limit.as_secs()),
+        Ending::Flood(limit) => format!("flood {limit}"),
     }
 }
 
@@ -75,6 +76,7 @@ fn ending_of(words: &str) -> Result<Ending> {
             }
             "silent" => seconds().map(Ending::Silent),
             "over-time" => seconds().map(Ending::OverTime),
+            "flood" => number.parse().ok().map(Ending::Flood),
             _ => None,
         }
     });
@@ -145,6 +147,7 @@ mod tests {
             Ending::Exited(ExitStatus::from_raw(9)),
             Ending::Silent(Duration::from_secs(60)),
             Ending::OverTime(Duration::from_secs(600)),
+            Ending::Flood(1000),
         ] {
             assert_eq!(ending_of(&words(ending)).expect("an ending"), ending);
         }

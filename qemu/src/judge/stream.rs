@@ -85,7 +85,13 @@ fn no_verdict(stream: &Stream, powered_off: bool, reasons: &mut Vec<Reason>) {
     let began = stream.cut_off || stream.headers != [0, 0] || ran > 0;
     if !began {
         // After a crash or a hang there can be none.
-        let explains = [Kind::Panic, Kind::Hang, Kind::Reset, Kind::Qemu];
+        let explains = [
+            Kind::Panic,
+            Kind::Hang,
+            Kind::Flood,
+            Kind::Reset,
+            Kind::Qemu,
+        ];
         if !reasons.iter().any(|r| explains.contains(&r.kind)) {
             let what = "the guest reported nothing";
             add(reasons, Kind::VerdictMissing, what.to_owned());

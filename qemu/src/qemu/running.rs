@@ -7,7 +7,7 @@ use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{channel, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{sync_channel, Receiver, RecvTimeoutError, SyncSender};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -18,6 +18,9 @@ use crate::run;
 
 /// The guest's serial ports, in their order.
 const SERIAL_PORTS: [Port; 3] = [Port::Console, Port::Ktap, Port::Output];
+
+/// How many pieces wait to be heard: who talks faster has to wait, too.
+const UNHEARD: usize = 256;
 
 /// The first file descriptor that QEMU gets from us.
 const FIRST_FD: i32 = 3;
@@ -63,7 +66,7 @@ impl Running {
                 child_fd,
             });
         };
-        let (events, heard) = channel();
+        let (events, heard) = sync_channel(UNHEARD);
         let mut ours = Vec::new();
         for (number, port) in SERIAL_PORTS.into_iter().enumerate() {
             let (end, theirs) = UnixStream::pair().context("cannot make a socket")?;
@@ -139,8 +142,9 @@ impl Running {
         let mut silence = limits.first_word;
         let mut open = SERIAL_PORTS.len() + 1;
         let mut stopped = None;
+        let mut room = [limits.most; SERIAL_PORTS.len() + 1];
+        let over_at = started + limits.whole;
         while open > 0 {
-            let over_at = started + limits.whole;
             let until = over_at.min(last_word + silence);
             let event = match stopped {
                 // It was killed: what it said before is still to be read.
@@ -148,6 +152,8 @@ impl Running {
                     .heard
                     .recv()
                     .map_err(|_| RecvTimeoutError::Disconnected),
+                // Who talks without end gives no wait the time to end.
+                None if Instant::now() >= over_at => Err(RecvTimeoutError::Timeout),
                 None => {
                     let wait = until.saturating_duration_since(Instant::now());
                     self.heard.recv_timeout(wait)
@@ -157,7 +163,14 @@ impl Running {
                 Ok(Event::Said(port, bytes)) => {
                     last_word = Instant::now();
                     silence = limits.silence;
-                    said(port, &bytes)?;
+                    let room = &mut room[port as usize];
+                    let taken = bytes.len().min(*room);
+                    *room -= taken;
+                    said(port, &bytes[..taken])?;
+                    if taken < bytes.len() && stopped.is_none() {
+                        stopped = Some(Ending::Flood(limits.most));
+                        self.child.kill().context("cannot end QEMU")?;
+                    }
                 }
                 Ok(Event::Closed) => open -= 1,
                 Err(RecvTimeoutError::Timeout) => {
@@ -185,7 +198,7 @@ impl Drop for Running {
     }
 }
 
-fn pump(mut from: impl Read, port: Port, events: &Sender<Event>) {
+fn pump(mut from: impl Read, port: Port, events: &SyncSender<Event>) {
     let mut buffer = [0; 4096];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
         let bytes = buffer[..length].to_vec();
@@ -194,4 +207,68 @@ fn pump(mut from: impl Read, port: Port, events: &Sender<Event>) {
         }
     }
     let _ = events.send(Event::Closed);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    /// It talks on the console, and never ends. More can be said beside it.
+    fn endless_talker() -> (Running, SyncSender<Event>) {
+        let mut child = Command::new("yes")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("yes, of coreutils");
+        let (events, heard) = sync_channel(UNHEARD);
+        for _ in 0..SERIAL_PORTS.len() {
+            events.send(Event::Closed).expect("heard");
+        }
+        let pipe = child.stdout.take().expect("a pipe");
+        let more = events.clone();
+        std::thread::spawn(move || pump(pipe, Port::Console, &events));
+        let (input, _) = UnixStream::pair().expect("sockets");
+        let running = Running {
+            child,
+            heard,
+            input,
+        };
+        (running, more)
+    }
+
+    #[test]
+    fn endless_talk_ends_with_the_time() {
+        let whole = Duration::from_millis(50);
+        let limits = Limits {
+            most: usize::MAX,
+            ..Limits::new(whole, LONG)
+        };
+        let (talker, more) = endless_talker();
+        let ending = talker.listen(limits, |_, _| {
+            // As fast as it is heard, so that no wait is in vain.
+            let _ = more.try_send(Event::Said(Port::Console, b"y".to_vec()));
+            Ok(())
+        });
+        assert_eq!(ending.expect("ended"), Ending::OverTime(whole));
+    }
+
+    #[test]
+    fn so_much_is_taken_from_a_port_and_no_more() {
+        let limits = Limits {
+            most: 1_000_001,
+            ..Limits::new(LONG, LONG)
+        };
+        let mut taken = 0;
+        let (talker, _more) = endless_talker();
+        let ending = talker.listen(limits, |port, bytes| {
+            assert_eq!(port, Port::Console);
+            taken += bytes.len();
+            Ok(())
+        });
+        assert_eq!(ending.expect("ended"), Ending::Flood(limits.most));
+        assert_eq!(taken, limits.most);
+    }
 }
