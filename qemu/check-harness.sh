@@ -145,6 +145,7 @@ wait "$other" || {
 echo "what was kept boots again by hand"
 run --keep
 [ -x "$work/runs/$case/again.sh" ] || fail "no script to boot it again"
+! grep -qF "$work" "$work/runs/$case/again.sh" || fail "the script needs more than its folder"
 $dying "$work/runs/$case/again.sh" < /dev/null > "$work/out" 2>&1 || fail "it does not boot by hand"
 grep -q '^# rdna1 verdict: pass' "$work/runs/$case/ktap.again" || fail "it did not pass by hand"
 run

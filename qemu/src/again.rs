@@ -13,6 +13,8 @@ use crate::provision::quote;
 use crate::qemu::{Ending, Guest, Limits, Port};
 
 const INITRAMFS: &str = "initramfs.cpio";
+/// The kernel, beside it: that in the cache may be replaced.
+const IMAGE: &str = "vmlinuz";
 /// The script that boots it again.
 pub const SCRIPT: &str = "again.sh";
 
@@ -47,12 +49,12 @@ impl Again<'_> {
 
     /// Boots it, the initramfs being written.
     pub fn run(&self, said: impl FnMut(Port, &[u8])) -> Result<Ending> {
-        self.guest(&self.initramfs()).run(said)
+        self.guest(self.image, &self.initramfs()).run(said)
     }
 
-    fn guest<'g>(&'g self, initramfs: &'g Path) -> Guest<'g> {
+    fn guest<'g>(&'g self, image: &'g Path, initramfs: &'g Path) -> Guest<'g> {
         Guest {
-            image: self.image,
+            image,
             initramfs: Some(initramfs),
             machine: self.suite.machine,
             command_line: self.command_line.clone(),
@@ -65,6 +67,8 @@ impl Again<'_> {
     /// terminal; or nothing of that.
     pub fn keep_if(&self, wanted: bool) -> Result<()> {
         let script = self.folder.join(SCRIPT);
+        let image = self.folder.join(IMAGE);
+        remove_file(&image)?;
         if !wanted {
             remove_file(&self.initramfs())?;
             return remove_file(&script);
@@ -73,7 +77,15 @@ impl Again<'_> {
         if !self.initramfs().exists() {
             self.write_initramfs()?;
         }
-        let words = self.guest(Path::new(INITRAMFS)).by_hand();
+        // A link to what the image's own path may be a link to; or a copy, if
+        // the folder is elsewhere, or the image somebody else's.
+        std::fs::canonicalize(self.image)
+            .and_then(|from| {
+                std::fs::hard_link(&from, &image)
+                    .or_else(|_| std::fs::copy(&from, &image).map(drop))
+            })
+            .with_context(|| format!("cannot keep {}", self.image.display()))?;
+        let words = self.guest(Path::new(IMAGE), Path::new(INITRAMFS)).by_hand();
         let words: Vec<_> = words.iter().map(|w| word(&w.to_string_lossy())).collect();
         let text = format!(
             "#!/bin/sh\n\
@@ -108,5 +120,52 @@ pub fn remove_file(path: &Path) -> Result<()> {
             Err(error).with_context(|| format!("cannot remove {}", path.display()))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_folder_has_all_that_the_script_needs() {
+        let cache = tempfile::tempdir().expect("a folder");
+        let runs = tempfile::tempdir().expect("a folder");
+        let image = cache.path().join("image");
+        std::fs::write(&image, "a kernel").expect("an image");
+        let suite = "name='s'\nabout='b'\nlimit_seconds=60\nsilence_seconds=60";
+        let suite: Suite = toml::from_str(suite).expect("a suite");
+        let limit = Duration::from_secs(60);
+        let again = Again {
+            image: &image,
+            guest: &build::Guest::empty(),
+            suite: &suite,
+            accelerator: &Accelerator::emulation(),
+            command_line: String::new(),
+            folder: runs.path(),
+            limits: Limits::new(limit, limit),
+        };
+        // A second time, it is there already.
+        for _ in 0..2 {
+            again.keep_if(true).expect("kept");
+        }
+        drop(cache);
+        let read = |name| std::fs::read_to_string(runs.path().join(name)).expect("a file");
+        let script = read(SCRIPT);
+        assert_eq!(read(IMAGE), "a kernel");
+        assert!(runs.path().join(INITRAMFS).is_file());
+        let words: Vec<_> = script.split_whitespace().collect();
+        for (option, file) in [("-kernel", IMAGE), ("-initrd", INITRAMFS)] {
+            assert!(
+                words.windows(2).any(|two| two == [option, file]),
+                "{script}"
+            );
+        }
+
+        again.keep_if(false).expect("removed");
+        let mut left = std::fs::read_dir(runs.path()).expect("the folder");
+        assert!(left.next().is_none());
     }
 }

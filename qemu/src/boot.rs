@@ -358,18 +358,20 @@ mod tests {
         }
     }
 
-    /// There is no such kernel, so QEMU ends at once.
+    /// That is no kernel, so QEMU ends at once.
     #[test]
     fn a_boot_that_was_judged_is_in_nobodys_way() {
         let root = tempfile::tempdir().expect("a folder");
         let cache = Cache::at(root.path());
         let ui = Ui::new();
+        let image = root.path().join("image");
+        std::fs::write(&image, "").expect("a file");
         let suite = "name='s'\nabout='b'\nlimit_seconds=60\nsilence_seconds=60";
         let suite: Suite = toml::from_str(suite).expect("a suite");
         let booter = Booter {
             cache: &cache,
             ui: &ui,
-            image: &root.path().join("no-image"),
+            image: &image,
             guest: &build::Guest::empty(),
             accelerator: &Accelerator::emulation(),
             pool: None,
