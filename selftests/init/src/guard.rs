@@ -49,21 +49,13 @@ pub fn expect_gone() -> Result<()> {
         "{} is still there after the unload",
         dir().display()
     );
-    for left in [
-        format!("/sys/module/{NAME}"),
-        format!("/sys/bus/pci/drivers/{NAME}"),
-    ] {
-        ensure!(
-            !Path::new(&left).exists(),
-            "{left} is still there after the unload"
-        );
-    }
-    let loaded = fs::read_to_string("/proc/modules").context("read /proc/modules")?;
-    let named = loaded
-        .lines()
-        .any(|line| line.split(' ').next() == Some(NAME));
-    ensure!(!named, "/proc/modules still lists {NAME} after the unload");
-    Ok(())
+    let driver = Path::new("/sys/bus/pci/drivers").join(NAME);
+    ensure!(
+        !driver.exists(),
+        "{} is still there after the unload",
+        driver.display()
+    );
+    modules::expect_gone(NAME)
 }
 
 /// Reads a whole file, `chunk` bytes with each read(2), through one open.
@@ -84,6 +76,11 @@ pub fn read_chunked(path: &Path, chunk: usize) -> Result<String> {
 /// Reads the text of one of the module's files.
 pub fn text(file: &str) -> Result<String> {
     read_chunked(&path(file), 64 * 1024)
+}
+
+/// Reads the texts of all files of records.
+pub fn texts() -> Result<Vec<String>> {
+    RECORD_FILES.into_iter().map(text).collect()
 }
 
 /// Reads and parses one of the module's files of records.

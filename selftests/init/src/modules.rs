@@ -7,7 +7,7 @@ use std::fmt;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{ensure, Context, Result};
 use nix::errno::Errno;
 use nix::kmod::{delete_module, finit_module, init_module, DeleteModuleFlags, ModuleInitFlags};
 
@@ -149,6 +149,34 @@ pub fn remove(name: &str) -> Result<()> {
     let c_name = CString::new(name).context("module name with a NUL")?;
     delete_module(&c_name, DeleteModuleFlags::O_NONBLOCK)
         .map_err(|errno| refused("delete_module", name, errno))
+}
+
+/// Unloads the module of this name, unless somebody holds it. Gives whether it was unloaded.
+pub fn remove_unless_held(name: &str) -> Result<bool> {
+    match remove(name) {
+        Ok(()) => Ok(true),
+        Err(error) => match error.downcast_ref::<Refused>() {
+            Some(refused) if refused.errno == Errno::EAGAIN => Ok(false),
+            _ => Err(error.context("expected the unload to work or to fail with EAGAIN")),
+        },
+    }
+}
+
+/// Demands that the kernel does not have the module of this name any more.
+pub fn expect_gone(name: &str) -> Result<()> {
+    let folder = Path::new("/sys/module").join(name);
+    ensure!(
+        !folder.exists(),
+        "{} is still there after the unload",
+        folder.display()
+    );
+    let listed = fs::read_to_string("/proc/modules").context("read /proc/modules")?;
+    let mut names = listed.lines().filter_map(|line| line.split(' ').next());
+    ensure!(
+        !names.any(|listed| listed == name),
+        "/proc/modules still lists {name} after the unload"
+    );
+    Ok(())
 }
 
 /// Whether the kernel has the module, by its folder in /sys/module with a refcount in it.

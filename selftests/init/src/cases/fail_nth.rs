@@ -9,12 +9,13 @@ use std::path::PathBuf;
 use anyhow::{anyhow, bail, ensure, Context, Result};
 use nix::errno::Errno;
 
+use super::lifecycle::expect_refused;
 use crate::counters::Counters;
 use crate::ctx::Ctx;
 use crate::fail_nth::{prepare, sweep, FailNth, MOST};
 use crate::fixture::TREE;
 use crate::guard;
-use crate::modules::{self, Image, Refused};
+use crate::modules::{self, Image};
 use crate::uevents::Uevents;
 
 /// Room for more than any file of the module holds.
@@ -30,7 +31,7 @@ pub fn load(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "slot=0;slot=1 lie=hive-id")?;
     // Once as it should be, so that nothing of the loading itself is done for the first time.
     guard::load(&ctx.modules)?;
-    let files = read_all()?;
+    let files = guard::texts()?;
     guard::unload()?;
     // Not by finit_module(2): where the kernel has no memory to read a file into, it logs its stack.
     let module = Image::own(guard::NAME)?;
@@ -40,7 +41,7 @@ pub fn load(ctx: &mut Ctx) -> Result<()> {
         |result| match result {
             Ok(()) => {
                 guard::expect_files()?;
-                ensure!(read_all()? == files, "the files say something else");
+                ensure!(guard::texts()? == files, "the files say something else");
                 let counters = guard::counters()?;
                 sent += counters.sum(ANNOUNCED);
                 unsent += counters.sum(NOT_ANNOUNCED);
@@ -48,7 +49,7 @@ pub fn load(ctx: &mut Ctx) -> Result<()> {
                 Ok(false)
             }
             Err(error) => {
-                expect_refused_for_memory(&error)?;
+                expect_refused(Err(error), Errno::ENOMEM)?;
                 guard::expect_gone()?;
                 Ok(true)
             }
@@ -64,18 +65,6 @@ pub fn load(ctx: &mut Ctx) -> Result<()> {
         "{loaded} loads met a lie, {sent} announced it, {unsent} could not"
     );
     Ok(())
-}
-
-fn expect_refused_for_memory(error: &anyhow::Error) -> Result<()> {
-    let clean = error
-        .downcast_ref::<Refused>()
-        .is_some_and(|refused| refused.errno == Errno::ENOMEM);
-    ensure!(clean, "expected ENOMEM, seen {error:#}");
-    Ok(())
-}
-
-fn read_all() -> Result<Vec<String>> {
-    guard::RECORD_FILES.into_iter().map(guard::text).collect()
 }
 
 /// An unload needs no memory: it always succeeds, and leaves nothing.
@@ -94,7 +83,7 @@ pub fn unload(ctx: &mut Ctx) -> Result<()> {
             return Ok(());
         }
         guard::load(&ctx.modules)?;
-        read_all()?;
+        guard::texts()?;
     }
     bail!("an allocation still fails after {MOST}")
 }

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use anyhow::{ensure, Context, Result};
 
+use super::memory::{drop_caches, meminfo};
 use crate::ctx::Ctx;
 use crate::guard;
 use crate::mounts::DEBUGFS;
@@ -80,11 +81,8 @@ fn debugfs_entries() -> Result<BTreeSet<String>> {
 
 /// Free memory in KiB, after what can be freed was.
 pub(super) fn free_memory() -> Result<u64> {
-    fs::write("/proc/sys/vm/drop_caches", "3").context("drop caches")?;
-    let text = fs::read_to_string("/proc/meminfo").context("read /proc/meminfo")?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemFree:"));
-    let number = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
-    number.context("no MemFree in /proc/meminfo")
+    drop_caches()?;
+    meminfo("MemFree")
 }
 
 /// How many mounts the kernel holds, in whatever namespace or none.

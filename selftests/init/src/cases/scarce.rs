@@ -9,6 +9,7 @@ use std::path::Path;
 use anyhow::{ensure, Context, Result};
 use nix::mount::{mount, umount, MsFlags};
 
+use super::memory::meminfo;
 use super::Case;
 use crate::ctx::Ctx;
 use crate::fixture::TREE;
@@ -31,8 +32,7 @@ fn loads_with_little_memory(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "slot=0;slot=1 lie=bank-flags")?;
     let round = |ctx: &Ctx| -> Result<Vec<String>> {
         guard::load(&ctx.modules)?;
-        let texts = guard::RECORD_FILES.into_iter().map(guard::text);
-        let texts = texts.collect::<Result<_>>()?;
+        let texts = guard::texts()?;
         guard::unload()?;
         Ok(texts)
     };
@@ -87,10 +87,5 @@ impl Drop for Taken {
 }
 
 fn available() -> Result<u64> {
-    let text = fs::read_to_string("/proc/meminfo").context("read /proc/meminfo")?;
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"));
-    let number = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
-    number.context("no MemAvailable in /proc/meminfo")
+    meminfo("MemAvailable")
 }

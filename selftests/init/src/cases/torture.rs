@@ -13,7 +13,7 @@ use anyhow::{bail, ensure, Context, Result};
 use nix::errno::Errno;
 
 use super::lifecycle::expect_refused;
-use super::memory::Memory;
+use super::memory::level_over;
 use super::readers::wait_for;
 use super::{fail_nth, mutate, storm, Case};
 use crate::ctx::Ctx;
@@ -50,23 +50,14 @@ pub fn rounds(ctx: &Ctx) -> u64 {
 fn cycles_beside_a_card(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "slot=0")?;
     let rounds = rounds(ctx);
-    let mut warm = None;
-    for round in 0..rounds {
-        if round == WARM {
-            warm = Some(Memory::now()?);
+    let compared = level_over(WARM, rounds - WARM, || {
+        guard::load(&ctx.modules)?;
+        for file in guard::RECORD_FILES {
+            guard::read(file)?;
         }
-        let whole = || {
-            guard::load(&ctx.modules)?;
-            for file in guard::RECORD_FILES {
-                guard::read(file)?;
-            }
-            guard::counters()?;
-            guard::unload()
-        };
-        whole().with_context(|| format!("round {round} of {rounds}"))?;
-    }
-    let warm = warm.context("too few rounds")?;
-    let compared = warm.expect_level(rounds - WARM)?;
+        guard::counters()?;
+        guard::unload()
+    })?;
     ctx.note(format!("{rounds} cycles: {compared}"));
     Ok(())
 }
@@ -147,13 +138,7 @@ fn unload_between_reads(hold: &AtomicBool) -> Result<()> {
     let unloaded = wait_for("the unload", || {
         tries += 1;
         hold.store(tries > TRIES, Ordering::Relaxed);
-        match modules::remove(guard::NAME) {
-            Ok(()) => Ok(true),
-            Err(error) => match error.downcast_ref::<Refused>() {
-                Some(refused) if refused.errno == Errno::EAGAIN => Ok(false),
-                _ => Err(error),
-            },
-        }
+        modules::remove_unless_held(guard::NAME)
     });
     hold.store(false, Ordering::Relaxed);
     unloaded
