@@ -16,7 +16,7 @@ use crate::build;
 use crate::cache::Cache;
 use crate::config::Suite;
 use crate::interrupt::HalfDone;
-use crate::judge::{judge, saved, Evidence, Kind, Verdict};
+use crate::judge::{judge, saved, text_of, Evidence, Kind, Verdict};
 use crate::qemu::{Ending, Limits, Port};
 use crate::stamps::Stamps;
 use crate::ui::{Activity, Ui};
@@ -44,7 +44,7 @@ pub struct Booter<'a> {
     /// What runs it.
     pub accelerator: &'a Accelerator,
     /// Where guests can start from; none: all are booted.
-    pub pool: Option<&'a Pool<'a>>,
+    pub pool: Option<Pool<'a>>,
     /// Whether to keep all that a boot used.
     pub keep: bool,
     /// The longest it may run, in place of the suite's own limits.
@@ -118,7 +118,7 @@ impl Booter<'_> {
 
         let started = Instant::now();
         let load = boot.suite.warm.as_ref().filter(|_| boot.warm);
-        let (ending, logs) = match self.pool.zip(load) {
+        let (ending, logs) = match self.pool.as_ref().zip(load) {
             Some((pool, load)) => self.run_warm(pool, boot, load, &folder, activity)?,
             None => self.run_cold(boot, &folder, activity)?,
         };
@@ -148,7 +148,8 @@ impl Booter<'_> {
 
     /// Whether there is a saved guest that this suite's cases can start from.
     pub fn can_start(&self, suite: &Suite) -> Result<bool> {
-        self.pool.map_or(Ok(false), |pool| pool.can_start(suite))
+        let pool = self.pool.as_ref();
+        pool.map_or(Ok(false), |pool| pool.can_start(suite))
     }
 
     /// How long it took the last time, in seconds.
@@ -294,9 +295,7 @@ impl Logs {
 
     fn text(&self, wanted: Port) -> String {
         let found = self.0.iter().find(|(port, ..)| *port == wanted);
-        found.map_or_else(String::new, |(_, _, text)| {
-            String::from_utf8_lossy(text).replace('\r', "")
-        })
+        found.map_or_else(String::new, |(_, _, text)| text_of(text))
     }
 }
 

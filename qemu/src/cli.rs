@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::jobs;
 use crate::test::Choice;
 
 /// The command line.
@@ -66,6 +67,11 @@ impl Guests {
     pub fn limit(&self) -> Option<Duration> {
         self.timeout
             .map(|seconds| Duration::from_secs(seconds as u64))
+    }
+
+    /// How many of them run at once.
+    pub fn jobs(&self) -> usize {
+        self.jobs.unwrap_or_else(jobs::default)
     }
 }
 

@@ -54,7 +54,7 @@ pub struct Suite {
     pub torture: bool,
 }
 
-fn yes() -> bool {
+pub(crate) fn yes() -> bool {
     true
 }
 

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{bail, Context as _, Result};
 
 use crate::accel::Accelerator;
+use crate::boot::Booter;
 use crate::build::{self, Builder};
 use crate::cache::Cache;
 use crate::cargo::Cargo;
-use crate::cli::Options;
+use crate::cli::{Guests, Options};
 use crate::kernels::{self, Kernel, Kernels};
 use crate::provision::{self, Provision, Ready};
 use crate::run::Privilege;
@@ -109,6 +110,27 @@ impl Context {
             waiter: &guest.waiter,
             accelerator,
         }))
+    }
+
+    /// What runs guests on a kernel as the user asks for it.
+    pub fn booter<'a>(
+        &'a self,
+        guests: &'a Guests,
+        ready: &'a Ready,
+        guest: &'a build::Guest,
+        accelerator: &'a Accelerator,
+    ) -> Booter<'a> {
+        Booter {
+            cache: &self.cache,
+            ui: &self.ui,
+            image: &ready.image,
+            guest,
+            accelerator,
+            pool: self.pool(ready, guest, accelerator),
+            keep: guests.keep,
+            limit: guests.limit(),
+            words: &guests.words,
+        }
     }
 
     /// What builds for a kernel.

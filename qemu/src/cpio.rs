@@ -4,7 +4,9 @@
 //! follow one another in a file.
 
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
@@ -17,6 +19,22 @@ pub struct Archive<W: Write> {
     out: W,
     inode: u32,
     folders: BTreeSet<String>,
+}
+
+impl Archive<BufWriter<File>> {
+    /// Begins an initramfs: the stock modules, if there are any, and the
+    /// folders that every guest mounts over.
+    pub fn begin_initramfs(path: &Path, stock: Option<&Path>) -> Result<Self> {
+        let mut out = BufWriter::new(File::create(path)?);
+        if let Some(stock) = stock {
+            std::io::copy(&mut File::open(stock)?, &mut out)?;
+        }
+        let mut archive = Self::new(out);
+        for folder in ["dev", "proc", "sys", "tmp"] {
+            archive.folder(folder)?;
+        }
+        Ok(archive)
+    }
 }
 
 impl<W: Write> Archive<W> {

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{bail, Result};
 
 use crate::accel::Accelerator;
-use crate::boot::{Boot, Booter};
+use crate::boot::Boot;
 use crate::config::Suites;
 use crate::filter::Filter;
 use crate::known;
@@ -28,18 +28,7 @@ pub fn run(context: &Context, guests: &Guests, lie: Option<&str>) -> Result<Exit
     let ready = context.provision(context.kernel()?)?;
     let guest = context.builder(&ready).build()?.guest;
     let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image)?;
-    let pool = context.pool(&ready, &guest, &accelerator);
-    let booter = Booter {
-        cache: &context.cache,
-        ui: &context.ui,
-        image: &ready.image,
-        guest: &guest,
-        accelerator: &accelerator,
-        pool: pool.as_ref(),
-        keep: guests.keep,
-        limit: guests.limit(),
-        words: &guests.words,
-    };
+    let booter = context.booter(guests, &ready, &guest, &accelerator);
     let suites = Suites::load(&context.repo)?;
     let suite = suites.find("demo")?;
     let known = known::guest_suites(&context.repo)?;

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use anyhow::{anyhow, Result};
 
 use crate::accel::Accelerator;
-use crate::boot::{Boot, Booted, Booter};
+use crate::boot::{Boot, Booted};
 use crate::build;
 use crate::config::Suite;
 use crate::filter::Filter;
@@ -42,18 +42,7 @@ impl Fleet<'_> {
         report: &mut impl FnMut(&str, &Outcome),
     ) -> Result<()> {
         let context = self.context;
-        let pool = context.pool(self.ready, self.guest, self.accelerator);
-        let booter = Booter {
-            cache: &context.cache,
-            ui: &context.ui,
-            image: &self.ready.image,
-            guest: self.guest,
-            accelerator: self.accelerator,
-            pool: pool.as_ref(),
-            keep: self.guests.keep,
-            limit: self.guests.limit(),
-            words: &self.guests.words,
-        };
+        let booter = context.booter(self.guests, self.ready, self.guest, self.accelerator);
         let known = known::guest_suites(&context.repo)?;
         let mut boots = Vec::new();
         for (number, suite) in suites.iter().enumerate() {
@@ -65,7 +54,7 @@ impl Fleet<'_> {
         // Those that take long go first, so that none of them is alone at the end.
         boots.sort_by_cached_key(|(_, boot)| Reverse((!boot.warm, booter.took(boot))));
 
-        let jobs = self.guests.jobs.unwrap_or_else(jobs::default);
+        let jobs = self.guests.jobs();
         let what = match boots.as_slice() {
             [(_, only)] => format!("boot: {}", only.name),
             _ => format!("boot: {} guests, {jobs} at once", boots.len()),

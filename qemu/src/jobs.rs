@@ -5,9 +5,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 
-/// What a guest may use of the host's memory: that of its machine, and what
-/// QEMU needs for itself.
-const GUEST_KIB: u64 = (1024 + 256) * 1024;
+use crate::qemu::Machine;
+
+/// What QEMU needs for itself beside the memory of its machine.
+const QEMU_MIB: u32 = 256;
 
 /// How many guests run at once if nobody says: each keeps one core busy, and
 /// all of them must fit into the memory that is free now.
@@ -27,8 +28,13 @@ fn fitting(cores: usize, meminfo: &str) -> usize {
     let Some(available) = available else {
         return cores;
     };
-    let fit = usize::try_from(available / GUEST_KIB).unwrap_or(usize::MAX);
+    let fit = usize::try_from(available / guest_kib()).unwrap_or(usize::MAX);
     fit.clamp(1, cores.max(1))
+}
+
+/// What a guest may use of the host's memory.
+fn guest_kib() -> u64 {
+    u64::from(Machine::default().memory_mib + QEMU_MIB) * 1024
 }
 
 /// Does `work` on each task, `jobs` of them at once, and hands on each result
@@ -65,8 +71,7 @@ pub fn run<T: Sync, R: Send>(
 mod tests {
     use std::sync::Barrier;
 
-    use super::{fitting, run, GUEST_KIB};
-    use crate::qemu::Machine;
+    use super::{fitting, guest_kib, run};
 
     #[test]
     fn guests_need_cores_and_memory() {
@@ -74,14 +79,13 @@ mod tests {
             let text = format!("MemTotal: 99999999 kB\nMemAvailable:   {kib} kB\n");
             fitting(cores, &text)
         };
-        assert_eq!(with(8, 100 * GUEST_KIB), 8);
-        assert_eq!(with(8, 3 * GUEST_KIB + 1), 3);
-        assert_eq!(with(8, 3 * GUEST_KIB - 1), 2);
+        assert_eq!(with(8, 100 * guest_kib()), 8);
+        assert_eq!(with(8, 3 * guest_kib() + 1), 3);
+        assert_eq!(with(8, 3 * guest_kib() - 1), 2);
         assert_eq!(with(8, 1000), 1);
         for unknown in ["", "MemFree: 1 kB\n", "MemAvailable: some\n"] {
             assert_eq!(fitting(4, unknown), 4);
         }
-        assert!(u64::from(Machine::default().memory_mib) * 1024 < GUEST_KIB);
     }
 
     #[test]

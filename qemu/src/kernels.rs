@@ -64,7 +64,7 @@ pub struct Kernel {
     /// What is booted on it.
     pub suites: Vec<String>,
     /// Whether `make test` boots it without being asked for it by name.
-    #[serde(default = "yes")]
+    #[serde(default = "crate::config::yes")]
     pub in_test: bool,
     /// How many times longer than stock kernels its boots may take.
     #[serde(default = "as_long")]
@@ -79,10 +79,6 @@ pub struct Kernel {
 
 fn as_long() -> u32 {
     1
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// The name by which all kernels are meant.

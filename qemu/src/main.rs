@@ -19,6 +19,7 @@ mod defects;
 mod demo;
 mod filter;
 mod fleet;
+mod hex;
 mod host;
 mod interrupt;
 mod jobs;

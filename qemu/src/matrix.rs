@@ -34,13 +34,15 @@ pub fn run(
     let mut met: BTreeMap<String, String> = BTreeMap::new();
     for row in rows {
         // Two entries can come to the same kernel: that is known before anything is prepared.
-        let provision = context.provisioning(row.kernel);
+        let mut provision = context.provisioning(row.kernel);
         let ready = provision::stock_abi(&provision).and_then(|abi| {
             let other = abi.as_ref().and_then(|abi| met.get(abi));
-            Ok(match (abi, other) {
-                (Some(abi), Some(other)) => Err(format!("the same kernel as {other}: {abi}")),
-                _ => Ok(context.provision(row.kernel)?),
-            })
+            if let (Some(abi), Some(other)) = (&abi, other) {
+                return Ok(Err(format!("the same kernel as {other}: {abi}")));
+            }
+            // The mirror was asked for the newest just now.
+            provision.update &= abi.is_none();
+            provision::provision(&provision).map(Ok)
         });
         let ready = match ready {
             Ok(Ok(ready)) => ready,

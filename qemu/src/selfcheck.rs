@@ -8,6 +8,7 @@ use std::process::Stdio;
 use anyhow::{ensure, Context as _, Result};
 
 use crate::interrupt::HalfDone;
+use crate::judge::text_of;
 use crate::kernels::Kernel;
 use crate::run::{self, Log};
 use crate::tally::Outcome;
@@ -83,8 +84,7 @@ fn check_prompt(context: &Context, kernel: &Kernel) -> Result<String> {
         stdin.write_all(TYPED.as_bytes()).context("cannot type")?;
     }
     let out = child.wait_with_output().context("waiting for the prompt")?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace('\r', "");
-    let (said, complaint) = (text(&out.stdout), text(&out.stderr));
+    let (said, complaint) = (text_of(&out.stdout), text_of(&out.stderr));
     ensure!(out.status.success(), "make shell fails:\n{said}{complaint}");
     for line in EXPECTED {
         ensure!(

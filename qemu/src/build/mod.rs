@@ -14,8 +14,7 @@ mod module;
 mod others;
 mod sync;
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -138,14 +137,8 @@ impl Guest {
     /// are an archive already; what is fresh follows it.
     pub fn write_initramfs(&self, path: &Path, suite: &Suite) -> Result<()> {
         let write = || {
-            let mut out = BufWriter::new(File::create(path)?);
-            if let Some(stock) = &self.stock_archive {
-                std::io::copy(&mut File::open(stock)?, &mut out)?;
-            }
-            let mut archive = Archive::new(out);
-            for folder in ["dev", "proc", "sys", "tmp"] {
-                archive.folder(folder)?;
-            }
+            let stock = self.stock_archive.as_deref();
+            let mut archive = Archive::begin_initramfs(path, stock)?;
             self.add_to(&mut archive, suite)?;
             archive.finish().map(drop)
         };

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
+use crate::hex::hex;
+
 /// The list of what was copied, kept beside it.
 const MANIFEST: &str = ".synced";
 
@@ -62,10 +64,7 @@ impl Sources<'_> {
     /// Makes the sources in `to` equal to those of `repo`. Says whether
     /// anything had to be done.
     pub fn sync(&self, repo: &Path, to: &Path) -> Result<bool> {
-        let mut found = BTreeSet::new();
-        for path in self.paths {
-            self.find(repo, Path::new(path), &mut found)?;
-        }
+        let found = self.all(repo)?;
         let mut changed = false;
         let mut kept = BTreeSet::new();
         for path in &found {
@@ -92,10 +91,7 @@ impl Sources<'_> {
 
     /// Changes with any name or content of the sources.
     pub fn digest(&self, repo: &Path) -> Result<String> {
-        let mut found = BTreeSet::new();
-        for path in self.paths {
-            self.find(repo, Path::new(path), &mut found)?;
-        }
+        let found = self.all(repo)?;
         let mut all = Sha256::new();
         for path in &found {
             let data = fs::read(repo.join(path))
@@ -104,8 +100,15 @@ impl Sources<'_> {
             all.update(format!("{} {mode:o} {}\n", path.display(), data.len()));
             all.update(data);
         }
-        let digest = all.finalize();
-        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex(&all.finalize()))
+    }
+
+    fn all(&self, repo: &Path) -> Result<BTreeSet<PathBuf>> {
+        let mut found = BTreeSet::new();
+        for path in self.paths {
+            self.find(repo, Path::new(path), &mut found)?;
+        }
+        Ok(found)
     }
 
     fn find(&self, repo: &Path, path: &Path, found: &mut BTreeSet<PathBuf>) -> Result<()> {

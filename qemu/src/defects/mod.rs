@@ -91,7 +91,7 @@ impl Planting<'_> {
             outcome.push(Row::new(&*defect.name, State::Skipped, why));
         }
 
-        let jobs = self.guests.jobs.unwrap_or_else(jobs::default);
+        let jobs = self.guests.jobs();
         let what = format!("boot: {} with a defect, {jobs} at once", seen.len());
         let activity = self.context.ui.begin_many(what, seen.len());
         let plant = |(defect, _): &(&Defect, _)| {
@@ -123,17 +123,15 @@ impl Planting<'_> {
         guest: &build::Guest,
         activity: &Activity,
     ) -> Result<(Row, String)> {
+        let usual = self
+            .context
+            .booter(self.guests, self.ready, guest, self.accelerator);
         let booter = Booter {
-            cache: &self.context.cache,
-            ui: &self.context.ui,
-            image: &self.ready.image,
-            guest,
-            accelerator: self.accelerator,
             pool: None,
-            keep: self.guests.keep,
             // How a hang is ended is part of what is judged.
             limit: None,
             words: "",
+            ..usual
         };
         let suite = defect.suite(common).on(self.kernel);
         let wanted = Filter::parse(Some(&format!("{}/{}", GROUP.0, defect.cases())))?;

@@ -84,8 +84,7 @@ fn judge_by(patterns: Result<&Patterns, &str>, evidence: &Evidence) -> Verdict {
     let patterns = match patterns {
         Ok(patterns) => patterns,
         Err(why) => {
-            let mut reasons = Vec::new();
-            add(&mut reasons, Kind::Judge, why.to_owned());
+            let reasons = broken(why);
             return Verdict { stream, reasons };
         }
     };
@@ -116,12 +115,21 @@ fn judge_by(patterns: Result<&Patterns, &str>, evidence: &Evidence) -> Verdict {
 pub fn console_troubles(console: &str) -> Vec<Reason> {
     match Patterns::built_in() {
         Ok(patterns) => console::troubles(patterns, console),
-        Err(why) => {
-            let mut reasons = Vec::new();
-            add(&mut reasons, Kind::Judge, why.to_owned());
-            reasons
-        }
+        Err(why) => broken(why),
     }
+}
+
+/// What is wrong where the judge cannot work.
+fn broken(why: &str) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    add(&mut reasons, Kind::Judge, why.to_owned());
+    reasons
+}
+
+/// What a port said, as the judge reads it: whatever the bytes, and without the
+/// carriage returns of a serial line.
+pub fn text_of(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).replace('\r', "")
 }
 
 fn add(reasons: &mut Vec<Reason>, kind: Kind, text: String) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{bail, Context, Result};
 
-use super::{judge, Evidence, Verdict};
+use super::{judge, text_of, Evidence, Verdict};
 use crate::qemu::Ending;
 
 /// The kernel's console.
@@ -32,7 +32,7 @@ pub fn judge_folder(folder: &Path) -> Result<Verdict> {
         let path = folder.join(name);
         let bytes =
             std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        Ok::<_, anyhow::Error>(String::from_utf8_lossy(&bytes).replace('\r', ""))
+        Ok::<_, anyhow::Error>(text_of(&bytes))
     };
     let asked = asked(&read(CASES)?);
     Ok(judge(&Evidence {

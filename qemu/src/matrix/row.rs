@@ -71,20 +71,19 @@ impl Row<'_> {
     }
 
     /// The wanted cases of a group by its full name, as far as they are known.
-    pub fn cases(&self, context: &Context, group: &str, wanted: &Filter) -> Result<Vec<String>> {
+    pub fn cases(&self, known: &[GuestSuite], group: &str, wanted: &Filter) -> Vec<String> {
         if group == self.name(defects::GROUP.0) {
-            return Ok(self.defects.iter().map(|d| d.name.clone()).collect());
+            return self.defects.iter().map(|d| d.name.clone()).collect();
         }
         let Some(suite) = self
             .all_suites()
             .find(|suite| self.name(&suite.name) == group)
         else {
-            return Ok(Vec::new());
+            return Vec::new();
         };
-        let known = known::guest_suites(&context.repo)?;
-        let cases = known::cases_of(&known, suite.guest()).unwrap_or_default();
+        let cases = known::cases_of(known, suite.guest()).unwrap_or_default();
         let names = cases.iter().map(|case| case.name.clone());
-        Ok(names.filter(|name| wanted.wants_case(name)).collect())
+        names.filter(|name| wanted.wants_case(name)).collect()
     }
 
     pub(super) fn name(&self, group: &str) -> String {

@@ -25,7 +25,7 @@ use crate::build::Done;
 use crate::cache::Work;
 use crate::cpio::Archive;
 use crate::interrupt::HalfDone;
-use crate::judge::console_troubles;
+use crate::judge::{console_troubles, text_of};
 use crate::qemu::{Extra, Guest, Limits, Machine, Port, Running};
 
 /// What the guest says when it can be saved.
@@ -148,12 +148,7 @@ impl Snapshots<'_> {
     }
 
     fn write_initramfs(&self, path: &Path) -> Result<()> {
-        let mut out = BufWriter::new(File::create(path)?);
-        std::io::copy(&mut File::open(self.stock_archive)?, &mut out)?;
-        let mut archive = Archive::new(out);
-        for folder in ["dev", "proc", "sys", "tmp"] {
-            archive.folder(folder)?;
-        }
+        let mut archive = Archive::begin_initramfs(path, Some(self.stock_archive))?;
         archive.program("init", &std::fs::read(self.waiter)?)?;
         archive.finish()?;
         Ok(())
@@ -166,7 +161,7 @@ pub fn expect_sound(folder: &Path) -> Result<()> {
     let path = folder.join(CONSOLE_FILE);
     let console =
         std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let reasons = console_troubles(&String::from_utf8_lossy(&console).replace('\r', ""));
+    let reasons = console_troubles(&text_of(&console));
     if reasons.is_empty() {
         return Ok(());
     }

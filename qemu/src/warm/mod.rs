@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use crate::accel::Accelerator;
 use crate::boot::COMMAND_LINE;
 use crate::cache::{Built, Cache, Owner, Stage};
+use crate::hex::hex;
 use crate::provision::Ready;
 use crate::qemu::{self, Running};
 use crate::run::Privilege;
@@ -239,10 +240,6 @@ pub fn newest_of_kind(cache: &Cache, kernel: &str) -> Vec<(PathBuf, bool)> {
     };
     let rows = found.iter().map(|f| (f.clone(), is_newest(f)));
     rows.collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 #[cfg(test)]
