@@ -99,7 +99,7 @@ bench-start: harness
 	@$(RUN) bench-start '$(or $(CASE),stock/no-card)'
 
 fuzz: harness
-	@$(ALONE) scripts/fuzz.sh '$(or $(INPUT),$(RUNS),0)'
+	@$(ALONE) scripts/fuzz.sh '$(or $(INPUT),$(RUNS),0)' $(LENGTH)
 
 fuzz-coverage: harness
 	@$(ALONE) scripts/fuzz-coverage.sh
@@ -153,6 +153,7 @@ help:
 	@echo 'make bench-start  time a case (CASE=SUITE/CASE) from the start of make, warm and cold'
 	@echo 'make fuzz         fuzz the core, until Ctrl-C'
 	@echo '                    RUNS=number    so many inputs; INPUT=file   that one again'
+	@echo '                    LENGTH=bytes   none longer than that; default: 4096'
 	@echo 'make fuzz-coverage   which lines of the core the fuzzer has reached so far'
 	@echo 'make provision    only fetch and prepare what demo and test need'
 	@echo '                    UPDATE=1       take the newest kernel; so for demo and test'

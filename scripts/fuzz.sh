@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# fuzz.sh RUNS: fuzzes the core with that many inputs, 0 for as long as nobody
-# stops it. What it learns is kept in the cache, and so is an input that it
-# finds to be bad: give that to fuzz.sh in the place of RUNS to try it again.
+# fuzz.sh RUNS [LENGTH]: fuzzes the core with that many inputs, 0 for as long as
+# nobody stops it, of at most LENGTH bytes. What it learns is kept in the cache,
+# and so is an input that it finds to be bad: give that to fuzz.sh in the place
+# of RUNS to try it again.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -30,7 +31,7 @@ if [ -f "${1:?how many runs, or which input}" ]; then
 	exec cargo fuzz run "${build[@]}" "$1"
 fi
 cargo run --quiet --locked --manifest-path fuzz/Cargo.toml --example seed selftests/captures "$fuzz/corpus"
-words=("-dict=fuzz/topology.dict" "-artifact_prefix=$fuzz/found/" -max_len=4096 -timeout=10
+words=("-dict=fuzz/topology.dict" "-artifact_prefix=$fuzz/found/" -max_len=${2:-4096} -timeout=10
 	-print_final_stats=1)
 [ "$1" = 0 ] || words+=("-runs=$1")
 exec cargo fuzz run "${build[@]}" "$fuzz/corpus" -- "${words[@]}"
