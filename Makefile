@@ -46,6 +46,7 @@ RUN      = $(ALONE) $(HARNESS) --repo '$(CURDIR)' $(if $(UPDATE),--update) \
 	$(if $(filter command environment,$(firstword $(origin KERNEL))),--kernel '$(KERNEL)')
 GUESTS   = $(if $(COLD),--cold) $(if $(KEEP),--keep) $(if $(JOBS),--jobs '$(JOBS)') \
 	$(if $(TIMEOUT),--timeout '$(TIMEOUT)') $(if $(WORDS),--words '$(WORDS)')
+SHOWN    = $(if $(KTAP),--ktap) $(if $(REPORT),--report '$(REPORT)')
 THEIRS   = $(if $(MODULES),--modules '$(MODULES)')
 
 # A staging folder needs no root's rights; the system does.
@@ -81,13 +82,13 @@ demo: harness
 	@$(RUN) demo $(GUESTS) $(if $(LIE),--lie '$(LIE)')
 
 test: harness
-	@$(RUN) test $(GUESTS) $(THEIRS) $(if $(FILTER),--filter '$(FILTER)') $(if $(REPORT),--report '$(REPORT)')
+	@$(RUN) test $(GUESTS) $(THEIRS) $(if $(FILTER),--filter '$(FILTER)') $(SHOWN)
 
 # Nothing is said while a storm goes on: its end is all that limits it.
 torture: harness
 	@$(RUN) test --torture --words 'rdna1.rounds=$(or $(ROUNDS),10000)' \
 		--timeout $(or $(TIMEOUT),14400) $(if $(JOBS),--jobs '$(JOBS)') \
-		$(if $(FILTER),--filter '$(FILTER)') $(if $(REPORT),--report '$(REPORT)')
+		$(if $(FILTER),--filter '$(FILTER)') $(SHOWN)
 
 list: harness
 	@$(RUN) test --list $(THEIRS) $(if $(TORTURE),--torture) $(if $(FILTER),--filter '$(FILTER)')
@@ -139,7 +140,8 @@ help:
 	@echo '                    KERNEL=name    that kernel of qemu/kernels.toml, or all of them;'
 	@echo '                                   so for demo, shell, bench-start, provision, resolved'
 	@echo '                    MODULES=file   the modules that a file of yours describes, alone'
-	@echo '                    REPORT=folder  put the report (HTML, JUnit, JSON) there, too'
+	@echo '                    REPORT=folder  put the report (HTML, JUnit, JSON, KTAP) there, too'
+	@echo '                    KTAP=1         print it as KTAP, at the end'
 	@echo '                    JOBS=n         so many guests at once; default: the cores,'
 	@echo '                                   fewer where memory is short'
 	@echo '                    KEEP=1         keep what guests were booted with, and a script'

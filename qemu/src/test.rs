@@ -41,6 +41,9 @@ pub struct Choice {
     /// Only the suites that suites.toml marks for torture, on all kernels
     #[arg(long, conflicts_with = "modules")]
     torture: bool,
+    /// Print the report as KTAP, in place of a line for each group as it ends
+    #[arg(long)]
+    ktap: bool,
 }
 
 impl Choice {
@@ -105,6 +108,10 @@ pub fn run(
         report.copy(&runs, copy)?;
     }
     result?;
+    if choice.ktap {
+        print!("{}", report.ktap());
+        return Ok(report.outcome.into());
+    }
     if let Some(error) = &report.error {
         println!("{error}");
     }
@@ -130,7 +137,9 @@ fn run_all(
         bail!(picks_nothing(context, choice)?);
     }
     let mut report = |group: &str, outcome: &Outcome| {
-        outcome.print(group);
+        if !choice.ktap {
+            outcome.print(group);
+        }
         recorder.add(group, outcome);
     };
     if !on_host.is_empty() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
 
-use super::{started, Group, Report};
+use super::{full_name, started, Group, Report};
 use crate::tally::{Row, State};
 
 /// Writes the report as JUnit XML.
@@ -67,13 +67,6 @@ fn case(group: &Group, suite: &str, row: &Row) -> TestCase {
         case.add_property(Property::new("log", log.to_string_lossy()));
     }
     case
-}
-
-fn full_name(group: &Group) -> String {
-    match &group.kernel {
-        Some(kernel) => format!("{kernel}:{}", group.name),
-        None => group.name.clone(),
-    }
 }
 
 fn first_line(text: &str) -> &str {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! What a run came to, for people and for other programs: one page of HTML,
-//! JUnit XML and JSON, each with a link to the logs beside it.
+//! JUnit XML, JSON and KTAP, each with a link to the logs beside it.
 
 pub mod boot;
 mod junit;
+mod ktap;
 mod page;
 mod record;
 #[cfg(test)]
@@ -27,6 +28,7 @@ const VERSION: u32 = 1;
 const JSON: &str = "report.json";
 const JUNIT: &str = "junit.xml";
 const PAGE: &str = "report.html";
+const KTAP: &str = "report.ktap";
 
 /// A run of checks. This is `report.json`, too: paths are relative to it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -118,6 +120,7 @@ impl Report {
         for (name, text) in [
             (JSON, json),
             (JUNIT, junit::render(self)?),
+            (KTAP, self.ktap()),
             (PAGE, page::render(self)?),
         ] {
             let path = folder.join(name);
@@ -128,6 +131,11 @@ impl Report {
                 .with_context(|| format!("cannot write {}", path.display()))?;
         }
         Ok(())
+    }
+
+    /// The same as the kernel's own tests print it.
+    pub fn ktap(&self) -> String {
+        ktap::render(self)
     }
 
     /// Copies it, and every log that it names, from where it was written.
@@ -167,6 +175,14 @@ impl Report {
             let of_rows = group.rows.iter().filter_map(|row| row.log.as_deref());
             group.log.as_deref().into_iter().chain(of_rows)
         })
+    }
+}
+
+/// The name of a group, with its kernel's.
+fn full_name(group: &Group) -> String {
+    match &group.kernel {
+        Some(kernel) => format!("{kernel}:{}", group.name),
+        None => group.name.clone(),
     }
 }
 

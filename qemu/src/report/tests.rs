@@ -111,6 +111,26 @@ fn json_is_read_back_as_it_was_written() {
 }
 
 #[test]
+fn ktap_has_a_line_for_each_check_whatever_its_name() {
+    let run = recorded();
+    assert_eq!(
+        run.report.ktap(),
+        "KTAP version 1\n1..2\nok 1 lint\n# a note\n  \
+           KTAP version 1\n  # Subtest: trixie:tree\n  1..3\n  ok 1 truth\n  \
+           # a passing case may say something\n  \
+           not ok 2 <script>alert(\"1\")</script> & 'more'  [31m]]>\n  \
+           # <script>alert(\"1\")</script> & 'more'  [31m]]>\n  # line two\n  \
+           ok 3 vanished # SKIP no such card\n\
+         not ok 2 trixie:tree\n# 2 passed, 1 failed, 1 skipped\n"
+    );
+    let broken = ended(&[], &Err(anyhow!("no QEMU # here\nat all"))).ktap();
+    assert_eq!(
+        broken,
+        "KTAP version 1\n1..0\nBail out! no QEMU _ here\n# 0 passed, 0 failed\n"
+    );
+}
+
+#[test]
 fn junit_is_read_back_with_the_same_counts() {
     let run = recorded();
     let xml = junit::render(&run.report).expect("XML");
