@@ -15,7 +15,7 @@ use crate::report::{Record, Report};
 use crate::truth::View;
 
 /// Unless a longer storm is asked for.
-const ROUNDS: usize = 1000;
+const ROUNDS: usize = 250;
 const READERS_PER_FILE: usize = 2;
 
 /// Two boards in turn, that have nothing in common but the slot and the number of the node.
@@ -28,8 +28,8 @@ const MARKS: &[(&str, [&str; 2])] = &[
     ("width_bits", ["256", "192"]),
 ];
 
-/// A thousand times a card comes and goes: no lie, no torn record, and the truth when it is over.
-pub fn thousand_cards(ctx: &mut Ctx) -> Result<()> {
+/// A card comes and goes, over and over: no lie, no torn record, and the truth when it is over.
+pub fn comings_and_goings(ctx: &mut Ctx) -> Result<()> {
     let rounds = ctx.share_of(ctx.options.rounds.unwrap_or(ROUNDS));
     // From then on BARs are small: KFD itself loses the CPU's link to a card with a large one (the
     // fixture's README, Limits).

@@ -25,7 +25,7 @@ use crate::modules::{self, Refused};
 pub const CASES: &[Case] = &[
     Case::new("cycles-beside-a-card", cycles_beside_a_card),
     Case::new("all-at-once", all_at_once),
-    Case::new("thousand-cards-under-readers", storm::thousand_cards),
+    Case::new("card-changes-under-readers", storm::comings_and_goings),
     Case::new("references", references),
     Case::new("loads-in-a-race", loads_in_a_race),
     Case::new("mutated-topologies", mutate::topologies),
