@@ -133,7 +133,8 @@ run
 says 'none to start from.*complained'
 says 'making it anew'
 
-echo "two runs at once"
+echo "two runs at once, each with its own logs"
+ls "$work/runs" > "$work/runs-before"
 $dying "$harness" --repo "$repo" test --filter "$case" > "$work/out-other" 2>&1 &
 other=$!
 run
@@ -141,15 +142,17 @@ wait "$other" || {
 	cp "$work/out-other" "$work/out"
 	fail "the other of two runs does not pass"
 }
+[ "$(ls "$work/runs" | grep -cvxFf "$work/runs-before")" -eq 2 ] ||
+	fail "two runs, and not two folders of logs"
 
 echo "what was kept boots again by hand"
 run --keep
-[ -x "$work/runs/$case/again.sh" ] || fail "no script to boot it again"
-! grep -qF "$work" "$work/runs/$case/again.sh" || fail "the script needs more than its folder"
-$dying "$work/runs/$case/again.sh" < /dev/null > "$work/out" 2>&1 || fail "it does not boot by hand"
-grep -q '^# rdna1 verdict: pass' "$work/runs/$case/ktap.again" || fail "it did not pass by hand"
+[ -x "$work/runs/latest/$case/again.sh" ] || fail "no script to boot it again"
+! grep -qF "$work" "$work/runs/latest/$case/again.sh" || fail "the script needs more than its folder"
+$dying "$work/runs/latest/$case/again.sh" < /dev/null > "$work/out" 2>&1 || fail "it does not boot by hand"
+grep -q '^# rdna1 verdict: pass' "$work/runs/latest/$case/ktap.again" || fail "it did not pass by hand"
 run
-[ ! -e "$work/runs/$case/again.sh" ] || fail "the script was left by a run that passed"
+[ ! -e "$work/runs/latest/$case/again.sh" ] || fail "the script was left by a run that passed"
 
 theirs=$work/theirs
 mkdir "$theirs"

@@ -18,8 +18,9 @@ use crate::config::Suite;
 use crate::interrupt::HalfDone;
 use crate::judge::{judge, saved, text_of, Evidence, Kind, Verdict};
 use crate::qemu::{Ending, Limits, Port};
+use crate::runs;
 use crate::stamps::Stamps;
-use crate::ui::{Activity, Ui};
+use crate::ui::Activity;
 use crate::warm::{handover, Pool};
 
 /// Whatever goes wrong ends the boot at once, as a failure.
@@ -28,15 +29,12 @@ pub const COMMAND_LINE: &str = "oops=panic panic_on_warn=1 panic=-1";
 /// A restored guest has only to go on: this is for a host that is very busy.
 const FIRST_WORD: Duration = Duration::from_secs(60);
 
-/// In the folder of a run: how many seconds it took.
-const TOOK: &str = "took";
-
 /// What all boots of a run have in common.
 pub struct Booter<'a> {
-    /// Where the logs go.
+    /// Where the times of boots are noted.
     pub cache: &'a Cache,
-    /// How progress is shown.
-    pub ui: &'a Ui,
+    /// Where the logs go.
+    pub logs: &'a Path,
     /// The kernel.
     pub image: &'a Path,
     /// What the guest is given.
@@ -109,10 +107,7 @@ impl Booted {
 impl Booter<'_> {
     /// Runs a guest to its end, and judges.
     pub fn run(&self, boot: &Boot, activity: &Activity) -> Result<Booted> {
-        // Until it is judged, and no longer: who holds some while it waits for others can wait for
-        // one that waits for it.
-        let _lock = self.cache.exclusive(self.ui, &lock_name(&boot.name))?;
-        let folder = self.cache.root().join("runs").join(&boot.name);
+        let folder = self.logs.join(&boot.name);
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
 
@@ -134,7 +129,7 @@ impl Booter<'_> {
         let asked = saved::cases(boot.cases.as_deref());
         std::fs::write(folder.join(saved::CASES), asked)?;
         std::fs::write(folder.join("verdict"), format!("{said}\n{ending}\n"))?;
-        std::fs::write(folder.join(TOOK), took.as_secs().to_string())?;
+        runs::note_took(self.cache, &boot.name, took.as_secs())?;
         self.again(boot, &folder)
             .keep_if(self.keep || !verdict.passed())?;
         Ok(Booted {
@@ -154,8 +149,7 @@ impl Booter<'_> {
 
     /// How long it took the last time, in seconds.
     pub fn took(&self, boot: &Boot) -> Option<u64> {
-        let path = self.cache.root().join("runs").join(&boot.name).join(TOOK);
-        std::fs::read_to_string(path).ok()?.parse().ok()
+        runs::took(self.cache, &boot.name)
     }
 
     fn run_cold(&self, boot: &Boot, folder: &Path, activity: &Activity) -> Result<(Ending, Logs)> {
@@ -231,11 +225,6 @@ impl Booter<'_> {
             ),
         }
     }
-}
-
-/// The lock on the folder of a boot's logs.
-fn lock_name(boot: &str) -> String {
-    format!("boot.{}", boot.replace('/', "."))
 }
 
 /// What each port said, in memory and on disk, and when the stream's lines came.
@@ -323,6 +312,7 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
 
     use super::*;
+    use crate::ui::Ui;
 
     #[test]
     fn only_silence_is_tried_again() {
@@ -359,7 +349,7 @@ mod tests {
 
     /// That is no kernel, so QEMU ends at once.
     #[test]
-    fn a_boot_that_was_judged_is_in_nobodys_way() {
+    fn who_reads_a_log_reads_on_whatever_comes_after_it() {
         let root = tempfile::tempdir().expect("a folder");
         let cache = Cache::at(root.path());
         let ui = Ui::new();
@@ -369,7 +359,7 @@ mod tests {
         let suite: Suite = toml::from_str(suite).expect("a suite");
         let booter = Booter {
             cache: &cache,
-            ui: &ui,
+            logs: root.path(),
             image: &image,
             guest: &build::Guest::empty(),
             accelerator: &Accelerator::emulation(),
@@ -389,11 +379,6 @@ mod tests {
         let run = || booter.run(&boot, &ui.begin("a boot")).expect("judged");
         let first = run();
         assert!(!first.verdict.passed());
-        let lock = cache.try_exclusive(&lock_name(&boot.name)).expect("a lock");
-        assert!(lock.is_some(), "the lock of a boot that was judged is held");
-        drop(lock);
-
-        // Its log can be read whole, whatever comes after it.
         std::fs::write(first.console_path(), "the first").expect("a log");
         let mut log = File::open(first.console_path()).expect("a log");
         let second = run();
@@ -401,5 +386,6 @@ mod tests {
         std::io::Read::read_to_string(&mut log, &mut text).expect("read");
         assert_eq!(text, "the first");
         assert_eq!(second.folder, first.folder);
+        assert!(booter.took(&boot).is_some());
     }
 }

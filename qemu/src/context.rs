@@ -3,6 +3,7 @@
 //! What every command works with.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use anyhow::{bail, Context as _, Result};
 
@@ -15,6 +16,7 @@ use crate::cli::{Guests, Options};
 use crate::kernels::{self, Kernel, Kernels};
 use crate::provision::{self, Provision, Ready};
 use crate::run::Privilege;
+use crate::runs::RunFolder;
 use crate::ui::Ui;
 use crate::warm::{Pool, Snapshots};
 
@@ -34,6 +36,7 @@ pub struct Context {
     pub kernels: Kernels,
     /// What the user asks of all commands.
     pub options: Options,
+    run_folder: OnceLock<RunFolder>,
 }
 
 impl Context {
@@ -48,8 +51,19 @@ impl Context {
             privilege: Privilege::detect(),
             kernels: Kernels::load(&repo)?,
             options,
+            run_folder: OnceLock::new(),
             repo,
         })
+    }
+
+    /// Where the logs and the report of this run go.
+    pub fn run_folder(&self) -> Result<&Path> {
+        if self.run_folder.get().is_none() {
+            // The first one stays; nobody asks from two threads.
+            let _ = self.run_folder.set(RunFolder::begin(&self.cache)?);
+        }
+        let folder = self.run_folder.get().context("a run without a folder")?;
+        Ok(folder.path())
     }
 
     /// The kernel named, or the first one.
@@ -119,10 +133,10 @@ impl Context {
         ready: &'a Ready,
         guest: &'a build::Guest,
         accelerator: &'a Accelerator,
-    ) -> Booter<'a> {
-        Booter {
+    ) -> Result<Booter<'a>> {
+        Ok(Booter {
             cache: &self.cache,
-            ui: &self.ui,
+            logs: self.run_folder()?,
             image: &ready.image,
             guest,
             accelerator,
@@ -130,7 +144,7 @@ impl Context {
             keep: guests.keep,
             limit: guests.limit(),
             words: &guests.words,
-        }
+        })
     }
 
     /// What builds for a kernel.

@@ -28,7 +28,7 @@ pub fn run(context: &Context, guests: &Guests, lie: Option<&str>) -> Result<Exit
     let ready = context.provision(context.kernel()?)?;
     let guest = context.builder(&ready).build()?.guest;
     let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image)?;
-    let booter = context.booter(guests, &ready, &guest, &accelerator);
+    let booter = context.booter(guests, &ready, &guest, &accelerator)?;
     let suites = Suites::load(&context.repo)?;
     let suite = suites.find("demo")?;
     let known = known::guest_suites(&context.repo)?;

@@ -42,7 +42,7 @@ impl Fleet<'_> {
         report: &mut impl FnMut(&str, &Outcome),
     ) -> Result<()> {
         let context = self.context;
-        let booter = context.booter(self.guests, self.ready, self.guest, self.accelerator);
+        let booter = context.booter(self.guests, self.ready, self.guest, self.accelerator)?;
         let known = known::guest_suites(&context.repo)?;
         let mut boots = Vec::new();
         for (number, suite) in suites.iter().enumerate() {

@@ -34,6 +34,7 @@ mod prune;
 mod qemu;
 mod report;
 mod run;
+mod runs;
 mod selfcheck;
 mod shell;
 mod stamps;

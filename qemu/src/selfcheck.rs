@@ -37,9 +37,9 @@ pub fn check(context: &Context) -> Result<Outcome> {
         );
         return Ok(Outcome::skipped(why));
     }
-    // The log is read again: another run must not write to it meanwhile.
+    // `make prune` takes what nobody holds for left behind.
     let _lock = context.cache.exclusive(&context.ui, GROUP.0)?;
-    let log = context.cache.root().join("runs/host/harness.log");
+    let log = context.run_folder()?.join("host/harness.log");
     let promises = check_promises(context, kernel, &Log::create(log.clone())?);
     let mut outcome = Outcome::of(promises).named("what it promises");
     outcome.add(Outcome::of(check_prompt(context, kernel)).named("the prompt in a guest"));

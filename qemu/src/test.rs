@@ -95,17 +95,17 @@ pub fn run(
     choice: &Choice,
     copy: Option<&Path>,
 ) -> Result<ExitCode> {
-    let runs = context.cache.root().join("runs");
+    let folder = context.run_folder()?;
     if let Some(copy) = copy {
-        Report::check_copy(&runs, copy)?;
+        Report::check_copy(folder, copy)?;
     }
-    let mut recorder = Recorder::begin(runs.clone(), choice.filter.as_deref());
+    let mut recorder = Recorder::begin(folder.to_owned(), choice.filter.as_deref());
     let result = run_all(context, guests, choice, &mut recorder);
     let total = recorder.tally();
     let report = recorder.end(&result);
-    report.write(&runs)?;
+    report.write(folder)?;
     if let Some(copy) = copy {
-        report.copy(&runs, copy)?;
+        report.copy(folder, copy)?;
     }
     result?;
     if choice.ktap {
@@ -171,9 +171,7 @@ fn run_cargo(
 ) -> Result<()> {
     // The host's tests read the headers of a provisioned kernel.
     let _ready = context.provision(context.kernel()?)?;
-    // The logs are read again: another run must not write to them meanwhile.
-    let _lock = context.cache.exclusive(&context.ui, "host")?;
-    let logs = context.cache.root().join("runs/host");
+    let logs = context.run_folder()?.join("host");
     let host = Host {
         cargo: &context.cargo,
         logs: &logs,

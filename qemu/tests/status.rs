@@ -55,13 +55,13 @@ fn logs_are_not_copied_onto_themselves_and_nothing_is_run() {
         .arg("--repo")
         .arg(repo)
         .args(["test", "--filter", "no-such-group", "--report"])
-        .arg(cache.path().join("runs"))
+        .arg(cache.path().join("runs/latest"))
         .output()
         .expect("the harness runs");
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("name another folder"), "{said}");
-    assert!(!cache.path().join("runs/report.json").exists());
+    assert!(!cache.path().join("runs/latest/report.json").exists());
 }
 
 #[test]

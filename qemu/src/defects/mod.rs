@@ -125,7 +125,7 @@ impl Planting<'_> {
     ) -> Result<(Row, String)> {
         let usual = self
             .context
-            .booter(self.guests, self.ready, guest, self.accelerator);
+            .booter(self.guests, self.ready, guest, self.accelerator)?;
         let booter = Booter {
             pool: None,
             // How a hang is ended is part of what is judged.
