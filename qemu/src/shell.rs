@@ -42,8 +42,11 @@ pub fn run(context: &Context, guests: &Guests) -> Result<ExitCode> {
         words.push_str(&format!(" rdna1.terminal={rows}x{columns}"));
     }
 
-    let folder = context.run_folder()?;
-    let scratch = tempfile::Builder::new().prefix("run.").tempdir_in(folder)?;
+    let folder = context.cache.root().join("runs/shell");
+    std::fs::create_dir_all(&folder)?;
+    let scratch = tempfile::Builder::new()
+        .prefix("run.")
+        .tempdir_in(&folder)?;
     let _half_done = crate::interrupt::HalfDone::new(scratch.path());
     let mut console = File::create(folder.join("console.log"))?;
     let limit = guests.limit().unwrap_or(suite.limit());
