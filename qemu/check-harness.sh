@@ -178,5 +178,8 @@ sed -i 's/saying hello/saying nothing/' "$theirs/modules.toml"
 tried 1 'expected a line that matches "saying nothing"'
 sed -i 's/pr_info("saying/WARN_ON(1); &/' "$theirs/hello.c"
 tried 1 'kernel warning: .* hello_init'
+echo "a saved guest is in doubt after a crash of what was started from it"
+run
+says 'came to grief.*: making it anew'
 sed -i 's/WARN_ON(1)/no_such_function()/' "$theirs/hello.c"
 tried 1 'hello.c.* error: .*no_such_function'

@@ -184,7 +184,11 @@ impl Booter<'_> {
                 logs.hear(port, bytes, boot.live, activity);
                 Ok(())
             })?;
-            if spoke || tried || !is_mere_silence(&logs.judged(boot, ending)) {
+            let verdict = logs.judged(boot, ending);
+            if spoke || tried || !is_mere_silence(&verdict) {
+                if verdict.reasons.iter().any(|reason| !reason.of_case) {
+                    resumed.snapshot.doubt()?;
+                }
                 return Ok((ending, logs));
             }
             tried = true;

@@ -37,6 +37,7 @@ const SILENCE: Duration = Duration::from_secs(300);
 const MEMORY_FILE: &str = "memory";
 const STATE_FILE: &str = "state";
 /// How these two were when they were written.
+const IN_DOUBT: &str = "in-doubt";
 const SEAL: &str = "seal";
 /// What the kernel said until it was saved.
 const CONSOLE_FILE: &str = "console.log";
@@ -168,6 +169,18 @@ pub fn expect_sound(folder: &Path) -> Result<()> {
     let reasons: Vec<_> = reasons.iter().map(ToString::to_string).collect();
     let reasons = reasons.join("\n");
     Err(Unsound(format!("{reasons}\nconsole log: {}", path.display())).into())
+}
+
+/// Notes that a guest which was restored from here came to grief.
+pub fn doubt(folder: &Path) -> Result<()> {
+    let path = folder.join(IN_DOUBT);
+    File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(())
+}
+
+/// Whether one did.
+pub fn is_doubted(folder: &Path) -> bool {
+    folder.join(IN_DOUBT).exists()
 }
 
 /// Notes how the files are that a guest is restored from.

@@ -84,6 +84,8 @@ impl Snapshots<'_> {
         let tree = snapshot.built.tree();
         let why = if !machine::is_sealed(&tree) {
             "the files of the saved guest were changed".to_owned()
+        } else if machine::is_doubted(&tree) {
+            "a guest came to grief after it was started from the saved one".to_owned()
         } else if let Err(error) = machine::expect_sound(&tree) {
             // Saved by one whose judge knew less.
             format!("{error:#}")
@@ -197,6 +199,12 @@ impl Snapshot {
     /// Names this very making of it.
     pub fn id(&self) -> &str {
         self.built.id()
+    }
+
+    /// Notes that a guest crashed which was restored from it: it may have been saved broken, so the
+    /// next run makes it anew.
+    pub fn doubt(&self) -> Result<()> {
+        machine::doubt(&self.built.tree())
     }
 }
 
