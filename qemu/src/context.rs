@@ -59,7 +59,7 @@ impl Context {
     /// Where the logs and the report of this run go.
     pub fn run_folder(&self) -> Result<&Path> {
         if self.run_folder.get().is_none() {
-            // The first one stays; nobody asks from two threads.
+            // Where another thread was quicker, its one stays.
             let _ = self.run_folder.set(RunFolder::begin(&self.cache)?);
         }
         let folder = self.run_folder.get().context("a run without a folder")?;
