@@ -8,8 +8,9 @@ use super::{taint, Kind, Reason};
 /// What the kernel says last when it powers off.
 const POWER_DOWN: &str = "reboot: Power down";
 
-/// All that is wrong, each kind once, with the first line that shows it.
-pub fn troubles(patterns: &Patterns, console: &str) -> Vec<Reason> {
+/// All that is wrong, each kind once, with the first line that shows it, in a
+/// boot in which cases passed.
+pub fn troubles(patterns: &Patterns, console: &str, passed: impl Fn(&str) -> bool) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let mut alone = Vec::new();
     for line in console.lines() {
@@ -20,6 +21,9 @@ pub fn troubles(patterns: &Patterns, console: &str) -> Vec<Reason> {
                 Counts::Beside | Counts::Alone => true,
             };
             if !counts || !pattern.regex.is_match(line) {
+                continue;
+            }
+            if pattern.unless_passed.as_deref().is_some_and(&passed) {
                 continue;
             }
             let found = if pattern.counts == Counts::Alone {
@@ -70,7 +74,7 @@ mod tests {
 
     fn kinds(console: &str) -> Vec<Kind> {
         let patterns = Patterns::built_in().expect("sound patterns");
-        let reasons = troubles(patterns, console);
+        let reasons = troubles(patterns, console, |_| false);
         reasons.iter().map(|r| r.kind).collect()
     }
 

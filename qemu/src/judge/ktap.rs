@@ -68,6 +68,16 @@ pub struct Stream {
 }
 
 impl Stream {
+    /// Whether a case passed, and all that came of it was that.
+    pub fn passed(&self, name: &str) -> bool {
+        let mut results = self
+            .cases
+            .iter()
+            .filter(|case| case.name == name)
+            .peekable();
+        results.peek().is_some() && results.all(|case| case.outcome == Outcome::Passed)
+    }
+
     /// Reads a stream.
     pub fn parse(text: &str) -> Self {
         let mut stream = Self {

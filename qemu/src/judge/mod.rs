@@ -88,7 +88,7 @@ fn judge_by(patterns: Result<&Patterns, &str>, evidence: &Evidence) -> Verdict {
             return Verdict { stream, reasons };
         }
     };
-    let mut reasons = console::troubles(patterns, evidence.console);
+    let mut reasons = console::troubles(patterns, evidence.console, |case| stream.passed(case));
     stream::notes(patterns, &stream, &mut reasons);
     let powered_off = console::powered_off(evidence.console);
     match evidence.ending {
@@ -114,7 +114,7 @@ fn judge_by(patterns: Result<&Patterns, &str>, evidence: &Evidence) -> Verdict {
 /// All that a console alone tells: for a guest that runs no cases.
 pub fn console_troubles(console: &str) -> Vec<Reason> {
     match Patterns::built_in() {
-        Ok(patterns) => console::troubles(patterns, console),
+        Ok(patterns) => console::troubles(patterns, console, |_| false),
         Err(why) => broken(why),
     }
 }

@@ -37,6 +37,8 @@ pub struct Pattern {
     pub why: String,
     /// Beside which others.
     pub counts: Counts,
+    /// The case that looks into what the line says: if it passed, nothing is wrong.
+    pub unless_passed: Option<String>,
 }
 
 /// When a pattern that fits a line counts.
@@ -91,6 +93,7 @@ struct PatternText {
     why: String,
     #[serde(default)]
     counts: Counts,
+    unless_passed: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -122,6 +125,7 @@ impl Patterns {
                         regex: regex(&p.regex)?,
                         why: p.why,
                         counts: p.counts,
+                        unless_passed: p.unless_passed,
                     })
                 })
                 .collect::<Result<_>>()?,

@@ -27,9 +27,6 @@ const SHEAVES: &str = "/sys/kernel/slab/kmalloc-64/sheaf_capacity";
 const AGE: Duration = Duration::from_millis(5500);
 /// How many backtraces a failure shows.
 const SHOWN: usize = 12;
-const PRINTK: &str = "/proc/sys/kernel/printk";
-/// The level of mere information, which the console shows if its own is higher.
-const INFORMATION: u32 = 6;
 
 /// Whether the kernel has it.
 pub fn exists() -> bool {
@@ -100,22 +97,10 @@ pub fn nothing_lost(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
+/// The kernel logs how many objects it found, before anybody can know whose they are: the judge takes
+/// that for a leak unless the suite's last case passed.
 fn scan() -> Result<()> {
-    // The kernel says how many objects it found, before anybody can know whose they are. The
-    // console is judged, so that word waits: what they are is told by the suite's last case.
-    let levels = fs::read_to_string(PRINTK).with_context(|| format!("read {PRINTK}"))?;
-    let of_console = levels.split_whitespace().next().map(str::parse::<u32>);
-    if matches!(of_console, Some(Ok(..=INFORMATION))) {
-        return command("scan");
-    }
-    set_levels(&INFORMATION.to_string())?;
-    let scanned = command("scan");
-    set_levels(levels.trim())?;
-    scanned
-}
-
-fn set_levels(levels: &str) -> Result<()> {
-    fs::write(PRINTK, levels).with_context(|| format!("write {levels} to {PRINTK}"))
+    command("scan")
 }
 
 fn command(word: &str) -> Result<()> {
