@@ -142,26 +142,19 @@ fn run_all(
         }
         recorder.add(group, outcome);
     };
-    if !on_host.is_empty() {
-        run_on_host(context, &on_host, &mut report)?;
+    let (harness, on_host): (Vec<_>, Vec<_>) = on_host
+        .into_iter()
+        .partition(|name| *name == selfcheck::GROUP.0);
+    if !(harness.is_empty() && on_host.is_empty()) {
+        // Both need it, and neither is to wait for the other.
+        let _ready = context.provision(context.kernel()?)?;
     }
-    matrix::run(context, guests, &rows, &wanted, &mut report)
-}
-
-fn run_on_host(
-    context: &Context,
-    wanted: &[&str],
-    report: &mut impl FnMut(&str, &Outcome),
-) -> Result<()> {
-    let (harness, on_host): (Vec<_>, Vec<_>) =
-        wanted.iter().partition(|name| **name == selfcheck::GROUP.0);
-    // Both need it, and neither is to wait for the other.
-    let _ready = context.provision(context.kernel()?)?;
     std::thread::scope(|scope| {
-        // Its guests leave cores idle that cargo can use.
+        // Its guests come one after the other, and leave cores idle that all else can use.
         let check = || timed(|| selfcheck::check(context));
         let checked = (!harness.is_empty()).then(|| scope.spawn(check));
-        let ran = run_cargo(context, &on_host, report);
+        let ran = run_cargo(context, &on_host, &mut report)
+            .and_then(|()| matrix::run(context, guests, &rows, &wanted, &mut report));
         if let Some(checked) = checked {
             let outcome = checked.join();
             let outcome = outcome.unwrap_or_else(|_| bail!("the check of the harness panicked"))?;

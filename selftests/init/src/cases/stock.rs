@@ -242,7 +242,7 @@ fn probed_in_vain(ctx: &mut Ctx) -> Result<()> {
 
 fn vanishing_node(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
-    trouble::come_and_go(ctx, STOCK, 25)
+    trouble::come_and_go(ctx, STOCK, 10)
 }
 
 /// amdgpu goes from under the readers while the module stays, and what it says is that there is nothing to say.

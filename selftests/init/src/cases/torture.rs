@@ -36,7 +36,7 @@ pub const CASES: &[Case] = &[
 ];
 
 /// Rounds of a short run.
-const SHORT: usize = 300;
+const SHORT: usize = 200;
 /// The rounds after which caches are warm.
 const WARM: u64 = 100;
 
