@@ -118,7 +118,7 @@ impl Spoil {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn an_honest_machine_has_no_lie(machine in machine()) {
