@@ -21,7 +21,7 @@ const READS: usize = 500;
 /// In KiB. 500 times four files, a page each, would be 8 MiB.
 const MEMORY_MARGIN: u64 = 3 << 10;
 /// Enough to tell a leak from the slab allocator's own reserves.
-const LOADS: usize = 300;
+const LOADS: usize = 150;
 /// How many mounts may come and go by themselves meanwhile.
 const MOUNT_MARGIN: u64 = 100;
 

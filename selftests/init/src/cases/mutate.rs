@@ -162,7 +162,7 @@ pub fn topologies(ctx: &mut Ctx) -> Result<()> {
         values.insert(property.name, property.values[0]);
     }
     let (mut lied, mut unknown) = (0, 0);
-    for round in 0..rounds(ctx) {
+    for round in 0..rounds(ctx) / 2 {
         for property in PROPERTIES {
             // Mostly as it should be, or every round would have all lies at once.
             let value = match random.u8(..) % 4 {

@@ -17,7 +17,7 @@ use super::readers::{expect_both_met, while_reading};
 
 /// Readers of every file while a card comes and goes: never a lie, never half a record.
 pub fn vanishing_node(ctx: &mut Ctx) -> Result<()> {
-    let rounds = ctx.share_of(200);
+    let rounds = ctx.share_of(100);
     come_and_go(ctx, TREE, rounds)
 }
 

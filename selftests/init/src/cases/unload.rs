@@ -102,7 +102,7 @@ pub fn under_readers(ctx: &mut Ctx) -> Result<()> {
 /// The module is loaded and unloaded, over and over, while a card comes and goes: its notifiers and
 /// the work they queue end before it does.
 pub fn under_comings_and_goings(ctx: &mut Ctx) -> Result<()> {
-    const ROUNDS: u64 = 60;
+    const ROUNDS: u64 = 30;
     TREE.load(&ctx.modules, "")?;
     let (stop, turns) = (AtomicBool::new(false), AtomicU64::new(0));
     let come_and_go = || -> Result<()> {
