@@ -15,7 +15,7 @@ use crate::report::{Record, Report};
 use crate::truth::View;
 
 /// Unless a longer storm is asked for.
-const ROUNDS: usize = 200;
+const ROUNDS: usize = 100;
 const READERS_PER_FILE: usize = 2;
 
 /// Two boards in turn, that have nothing in common but the slot and the number of the node.
