@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -21,7 +22,7 @@ use crate::qemu::{Ending, Limits, Port};
 use crate::runs;
 use crate::stamps::Stamps;
 use crate::ui::Activity;
-use crate::warm::{handover, Pool};
+use crate::warm::{handover, Pool, Snapshot};
 
 /// Whatever goes wrong ends the boot at once, as a failure.
 pub const COMMAND_LINE: &str = "oops=panic panic_on_warn=1 panic=-1";
@@ -113,12 +114,24 @@ impl Booter<'_> {
 
         let started = Instant::now();
         let load = boot.suite.warm.as_ref().filter(|_| boot.warm);
-        let (ending, logs) = match self.pool.as_ref().zip(load) {
-            Some((pool, load)) => self.run_warm(pool, boot, load, &folder, activity)?,
-            None => self.run_cold(boot, &folder, activity)?,
+        let (ending, logs, snapshot) = match self.pool.as_ref().zip(load) {
+            Some((pool, load)) => {
+                let (ending, logs, snapshot) =
+                    self.run_warm(pool, boot, load, &folder, activity)?;
+                (ending, logs, Some(snapshot))
+            }
+            None => {
+                let (ending, logs) = self.run_cold(boot, &folder, activity)?;
+                (ending, logs, None)
+            }
         };
         let took = started.elapsed();
         let verdict = logs.judged(boot, ending);
+        if let Some(snapshot) = snapshot {
+            if verdict.reasons.iter().any(|reason| !reason.of_case) {
+                snapshot.doubt()?;
+            }
+        }
         let said: Vec<String> = verdict.reasons.iter().map(ToString::to_string).collect();
         let said = if said.is_empty() {
             "pass".to_owned()
@@ -168,7 +181,7 @@ impl Booter<'_> {
         load: &[String],
         folder: &Path,
         activity: &Activity,
-    ) -> Result<(Ending, Logs)> {
+    ) -> Result<(Ending, Logs, Arc<Snapshot>)> {
         let handover = handover(self.guest, boot.suite, &self.guest_words(boot))?;
         let limits = Limits {
             first_word: FIRST_WORD,
@@ -184,12 +197,8 @@ impl Booter<'_> {
                 logs.hear(port, bytes, boot.live, activity);
                 Ok(())
             })?;
-            let verdict = logs.judged(boot, ending);
-            if spoke || tried || !is_mere_silence(&verdict) {
-                if verdict.reasons.iter().any(|reason| !reason.of_case) {
-                    resumed.snapshot.doubt()?;
-                }
-                return Ok((ending, logs));
+            if spoke || tried || !is_mere_silence(&logs.judged(boot, ending)) {
+                return Ok((ending, logs, resumed.snapshot));
             }
             tried = true;
             let complaint = logs.text(Port::Qemu);

@@ -76,15 +76,9 @@ impl Cache {
 
     /// The kernels, or the roots, that the cache holds.
     pub fn held(&self, folder: &str) -> Vec<String> {
-        let entries = std::fs::read_dir(self.root.join(folder));
-        let mut names: Vec<_> = entries
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter_map(|e| e.file_name().into_string().ok())
-            .collect();
-        names.sort();
-        names
+        let entries = entries(&self.root.join(folder)).into_iter();
+        let names = entries.filter_map(|path| path.file_name()?.to_str().map(str::to_owned));
+        names.collect()
     }
 
     /// A lock file for something named.
@@ -108,6 +102,14 @@ impl Cache {
         let free = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
         Ok(free.then_some(LockGuard { _file: file }))
     }
+}
+
+/// What a folder holds, by name; nothing if it cannot be read.
+pub fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut found: Vec<_> = entries.map(|entry| entry.path()).collect();
+    found.sort();
+    found
 }
 
 /// Whose a stage is.

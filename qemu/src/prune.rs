@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::cache::{Cache, LockGuard, Owner, KERNELS, ROOTS};
+use crate::cache::{entries, Cache, LockGuard, Owner, KERNELS, ROOTS};
 use crate::kernels;
 use crate::run;
 use crate::selfcheck;
@@ -146,13 +146,6 @@ fn stage_of(folder: &Path) -> Option<String> {
 
 fn name(folder: &Path) -> Cow<'_, str> {
     folder.file_name().unwrap_or_default().to_string_lossy()
-}
-
-fn entries(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut found: Vec<_> = entries.map(|entry| entry.path()).collect();
-    found.sort();
-    found
 }
 
 /// What lies in `cargo-target`, and the checkout that it says it is of.

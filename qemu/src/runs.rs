@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use rustix::fs::{flock, FlockOperation};
 
-use crate::cache::{now_as_id, write_atomically, Cache};
+use crate::cache::{entries, now_as_id, write_atomically, Cache};
 
 /// How many are kept, this one included. A guest that failed leaves all that it
 /// was booted with.
@@ -77,13 +77,11 @@ fn runs(cache: &Cache) -> PathBuf {
 /// Removes the oldest that nobody holds. What cannot be removed stays: it is no
 /// reason to run nothing.
 fn remove_old(runs: &Path) {
-    let entries = std::fs::read_dir(runs).into_iter().flatten().flatten();
     let is_run = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str());
         name.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_digit()))
     };
-    let mut found: Vec<_> = entries.map(|entry| entry.path()).filter(is_run).collect();
-    found.sort();
+    let found: Vec<_> = entries(runs).into_iter().filter(is_run).collect();
     for old in found.iter().rev().skip(KEPT) {
         let held = File::open(old)
             .is_ok_and(|folder| flock(&folder, FlockOperation::NonBlockingLockExclusive).is_err());

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::accel::Accelerator;
 use crate::boot::COMMAND_LINE;
-use crate::cache::{Built, Cache, Owner, Stage};
+use crate::cache::{entries, Built, Cache, Owner, Stage};
 use crate::hex::hex;
 use crate::provision::Ready;
 use crate::qemu::{self, Running};
@@ -220,16 +220,12 @@ fn kind(load: &[String]) -> String {
 
 /// All snapshots of a kernel.
 pub fn all(cache: &Cache, kernel: &str) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(cache.kernel(kernel));
-    let mut found: Vec<_> = entries
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter(|e| e.file_name().to_string_lossy().starts_with(PREFIX))
-        .map(|e| e.path())
-        .collect();
-    found.sort();
-    found
+    let is_one = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default();
+        name.to_string_lossy().starts_with(PREFIX)
+    };
+    let found = entries(&cache.kernel(kernel)).into_iter();
+    found.filter(is_one).collect()
 }
 
 /// All snapshots of a kernel, and whether each is the newest of its kind. One
