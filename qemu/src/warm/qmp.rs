@@ -40,8 +40,11 @@ impl Qmp {
 
     /// Gives an order, and waits for the answer to it.
     pub fn order(&mut self, name: &str, arguments: Value) -> Result<()> {
-        let order = json!({ "execute": name, "arguments": arguments });
-        writeln!(self.to, "{order}").with_context(|| format!("QEMU does not hear {name}"))?;
+        // In one piece: QEMU obeys at the last bracket, and may be gone before a line's end.
+        let order = json!({ "execute": name, "arguments": arguments }).to_string() + "\n";
+        self.to
+            .write_all(order.as_bytes())
+            .with_context(|| format!("QEMU does not hear {name}"))?;
         loop {
             let line = self.line().with_context(|| name.to_owned())?;
             if line.get("return").is_some() {
