@@ -20,7 +20,7 @@ use anyhow::{
 
 const HEADER: &str = "kfd_uapi.h";
 const KFD_HEADERS: [&str; 2] = ["kfd_sysfs.h", "kfd_ioctl.h"];
-const ARGUMENTS: &str = "uapi.bindgen";
+const ARGUMENTS: &str = "kfd_uapi.bindgen";
 
 fn main() -> Result<()> {
     for input in [HEADER, ARGUMENTS, "layout.c", "build.rs"] {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What Rust sees of KFD's UAPI. Kbuild and Cargo both run bindgen over this file, with the
- * arguments in uapi.bindgen, against the headers of a kernel tree.
+ * arguments in kfd_uapi.bindgen, against the headers of a kernel tree.
  */
 #include <linux/kfd_ioctl.h>
 #include <linux/kfd_sysfs.h>

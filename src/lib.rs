@@ -13,5 +13,6 @@ pub mod facts;
 #[cfg(feature = "host")]
 pub mod host;
 pub mod observe;
+pub mod requests;
 pub mod rules;
 pub mod text;

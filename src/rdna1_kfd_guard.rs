@@ -13,6 +13,7 @@ pub mod observe;
 mod publish;
 mod raw;
 mod readers;
+pub mod requests;
 pub mod rules;
 pub mod text;
 
@@ -61,6 +62,12 @@ module! {
     authors: ["The rdna1_kfd_guard maintainers"],
     description: "Reports what is true of a Navi10 and what KFD claims of it",
     license: "GPL",
+    params: {
+        requests: u8 {
+            default: 0,
+            description: "1: count what programs ask of KFD (the file requests; patches amdgpu's code)",
+        },
+    },
 }
 
 /// What `modinfo` shows as the version; the `module!` macro has no key for it. The attribute is that

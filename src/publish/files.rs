@@ -22,7 +22,13 @@ use crate::{
     text, //
 };
 
-use super::state::State;
+use super::{
+    requests::{
+        self,
+        Reading, //
+    },
+    state::State, //
+};
 
 /// Our folder in debugfs.
 const FOLDER: &CStr = c"rdna1";
@@ -31,6 +37,7 @@ const FOLDER: &CStr = c"rdna1";
 pub(super) struct Files {
     _facts: [File<Facts>; 4],
     _counters: File<Counters>,
+    _requests: Option<File<Requests>>,
 }
 
 impl Files {
@@ -53,6 +60,17 @@ impl Files {
             ],
             _counters: File::new(&folder, c"counters", Counters(state.clone()))
                 .inspect_err(|&error| why_not(error))?,
+            _requests: match &state.requests {
+                Some(requests) => {
+                    let content = Requests {
+                        state: state.clone(),
+                        requests: requests.clone(),
+                    };
+                    let file = File::new(&folder, c"requests", content);
+                    Some(file.inspect_err(|&error| why_not(error))?)
+                }
+                None => None,
+            },
         })
     }
 }
@@ -110,5 +128,23 @@ impl Content for Counters {
 
     fn write(&self, reading: &Self::Reading, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         text::counters(Tally::NAMES.into_iter().zip(reading.iter().copied()), f)
+    }
+}
+
+/// The file of requests.
+struct Requests {
+    state: Arc<State>,
+    requests: Arc<requests::Requests>,
+}
+
+impl Content for Requests {
+    type Reading = Reading;
+
+    fn take(&self) -> Result<Self::Reading> {
+        self.state.read_requests(&self.requests)
+    }
+
+    fn write(&self, reading: &Self::Reading, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        reading.write(f)
     }
 }

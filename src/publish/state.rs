@@ -42,7 +42,11 @@ use super::{
         self,
         Announced, //
     },
-    counters::Counters, //
+    counters::Counters,
+    requests::{
+        Reading,
+        Requests, //
+    }, //
 };
 
 /// What all files share. No facts: those are read anew each time.
@@ -50,6 +54,8 @@ use super::{
 pub(crate) struct State {
     sysfs: Sysfs,
     pub(crate) counters: Counters,
+    /// If they are to be counted.
+    pub(crate) requests: Option<Arc<Requests>>,
     /// Numbers the observations.
     observations: Atomic<u64>,
     #[pin]
@@ -57,7 +63,12 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new() -> Result<Arc<Self>> {
+    pub(crate) fn new(count_requests: bool) -> Result<Arc<Self>> {
+        let requests = if count_requests {
+            Some(Requests::new()?)
+        } else {
+            None
+        };
         let sysfs = Sysfs::mount().inspect_err(|error| {
             pr_err!("cannot mount sysfs for reading KFD's topology: {error:?}\n");
         })?;
@@ -65,6 +76,7 @@ impl State {
             pin_init!(Self {
                 sysfs,
                 counters: Counters::default(),
+                requests,
                 observations: Atomic::new(0),
                 announced <- new_mutex!(Announced::default()),
             }),
@@ -78,6 +90,9 @@ impl State {
         let stamp = self.observations.fetch_add(1, Relaxed);
         let snapshot = self.read(&mut tally).and_then(|snapshot| {
             count_verdicts(&snapshot, &mut tally);
+            if let Some(requests) = &self.requests {
+                requests.learn(&snapshot);
+            }
             self.announce(stamp, &snapshot, &mut tally)?;
             Ok(snapshot)
         });
@@ -86,6 +101,22 @@ impl State {
         }
         self.counters.add(&tally);
         snapshot
+    }
+
+    /// All that the file of requests shows.
+    pub(super) fn read_requests(&self, requests: &Requests) -> Result<Reading> {
+        let tally = Tally {
+            reads: 1,
+            ..Tally::default()
+        };
+        // First, so that cards that have come are known when the counts are copied.
+        let snapshot = self.observe(tally).map_err(|_| ENOMEM)?;
+        let mut topology = KfdTopology::new(&self.sysfs).map_err(|_| ENOMEM)?;
+        Ok(Reading {
+            snapshot,
+            probes: requests.probes(&mut topology),
+            log: requests.copy()?,
+        })
     }
 
     fn announce(

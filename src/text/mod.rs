@@ -9,6 +9,7 @@ mod flags;
 mod gpus;
 mod heaps;
 mod record;
+mod requests;
 
 pub use self::{
     checks::checks,
@@ -18,5 +19,9 @@ pub use self::{
     heaps::{
         heap_name,
         heaps, //
+    },
+    requests::{
+        gpu_id_of,
+        requests, //
     }, //
 };

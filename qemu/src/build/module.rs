@@ -30,7 +30,7 @@ pub const GUARD: Modules = Modules {
     sources: Sources {
         paths: &["Kbuild", "src", "rust-bindings"],
         endings: Endings::Of(&["rs", "h", "bindgen"]),
-        made: &["rust-bindings/kfd_uapi.rs"],
+        made: &["rust-bindings/kfd_uapi.rs", "rust-bindings/kprobes.rs"],
         prefix: "",
     },
     products: &["rdna1_kfd_guard.ko"],
