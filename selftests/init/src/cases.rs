@@ -28,6 +28,9 @@ mod oddities;
 mod paths;
 mod readers;
 mod reading;
+mod requests;
+mod requests_last;
+mod requests_life;
 mod restricted;
 mod scarce;
 mod stock;
@@ -82,6 +85,7 @@ const SUITES: &[(&str, &[Case])] = &[
     ("debugfs-off", debugfs_off::CASES),
     ("tree", TREE),
     ("stock", stock::CASES),
+    ("requests", requests::CASES),
     ("torture", torture::CASES),
     ("restricted", restricted::CASES),
     ("scarce", scarce::CASES),

@@ -20,6 +20,9 @@ use crate::guard;
 /// The first argument of a helper process.
 pub const VERB: &str = "child";
 
+/// The second argument of one that only starts another: the first of a new pid namespace.
+pub const FORK: &str = "fork";
+
 /// From where a helper process reads.
 #[derive(Debug, Clone, Copy)]
 pub enum Place<'a> {
@@ -55,6 +58,12 @@ pub fn read_from(place: Place<'_>, file: &str) -> Result<String> {
 
 /// The helper process itself.
 pub fn run(args: &[String]) -> ExitCode {
+    if let Some((FORK, rest)) = args
+        .split_first()
+        .map(|(first, rest)| (first.as_str(), rest))
+    {
+        return run_in_child(rest);
+    }
     match read_here(args).and_then(|text| Ok(std::io::stdout().write_all(text.as_bytes())?)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -98,6 +107,14 @@ fn read_here(args: &[String]) -> Result<String> {
         .read_to_string(&mut text)
         .with_context(|| format!("read {file}"))?;
     Ok(text)
+}
+
+/// Runs this program once more, as a child that this process waits for.
+fn run_in_child(args: &[String]) -> ExitCode {
+    match Command::new("/proc/self/exe").args(args).status() {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
 }
 
 fn enter_empty_root() -> Result<()> {

@@ -36,6 +36,11 @@ pub fn load(modules: &Modules) -> Result<()> {
     modules.load_own(NAME, "")
 }
 
+/// Loads the module, to count requests.
+pub fn load_counting(modules: &Modules) -> Result<()> {
+    modules.load_own(NAME, "requests=1")
+}
+
 /// Unloads the module and checks that nothing of it is left.
 pub fn unload() -> Result<()> {
     modules::remove(NAME)?;

@@ -6,6 +6,7 @@
 //! Started with `child …` it is one of its own helpers, a process with less
 //! than the whole system in view (see [`child`]).
 
+mod ask;
 mod bpf;
 mod cases;
 mod child;
@@ -24,6 +25,7 @@ mod ktap;
 mod pid1;
 mod places;
 mod report;
+mod requests;
 mod runner;
 mod shell;
 mod taint;
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
     }
     match args.split_first() {
         Some((first, rest)) if first == child::VERB => child::run(rest),
+        Some((first, _)) if first == ask::VERB => ask::run(),
         _ => {
             eprintln!("guest-init is the first process of a test guest: it mounts file systems,");
             eprintln!(
