@@ -37,3 +37,37 @@ impl<W: Word> Log<W> {
         copy.checks = self.checks.load();
     }
 }
+
+/// Empty ones, for tests; in the kernel they are made in place.
+#[cfg(feature = "host")]
+impl<W> Log<W> {
+    /// A log of which every number is made by `zero`.
+    pub fn empty(zero: fn() -> W) -> Self {
+        fn all<T, const N: usize>(make: impl Fn() -> T) -> [T; N] {
+            [(); N].map(|()| make())
+        }
+        let cells = || counts::Cells {
+            allocations: all(zero),
+            policies: all(zero),
+            queues: all(zero),
+        };
+        let row = || counts::Row {
+            gpu_id: zero(),
+            cells: cells(),
+        };
+        Self {
+            counts: Counts {
+                cards: all(row),
+                strangers: all(row),
+                other: cells(),
+                svm: counts::Svm {
+                    operations: all(zero),
+                    attributes: all(zero),
+                    unread_attributes: zero(),
+                },
+            },
+            ring: Ring::empty(zero),
+            checks: zero(),
+        }
+    }
+}

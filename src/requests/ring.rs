@@ -111,6 +111,26 @@ impl<W: Word> Ring<W> {
     }
 }
 
+#[cfg(feature = "host")]
+impl<W> Ring<W> {
+    /// An empty one, for tests.
+    pub(super) fn empty(zero: fn() -> W) -> Self {
+        let entry = |()| Entry {
+            seal: zero(),
+            ticks: zero(),
+            who: zero(),
+            command: [zero(), zero()],
+            what: zero(),
+            size: zero(),
+        };
+        Self {
+            requests: zero(),
+            left_out: zero(),
+            entries: [(); ENTRIES].map(entry),
+        }
+    }
+}
+
 impl Entry<u64> {
     /// The request, with its number counted from 0 and what it was made by, if there is one.
     pub fn request(&self) -> Option<(u64, By, Request)> {
