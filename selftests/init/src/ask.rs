@@ -187,9 +187,11 @@ impl Asker {
         count.parse().with_context(|| format!("it said {said:?}"))
     }
 
-    /// Gives it another name, as all can do.
+    /// Gives it another name, which its threads take over.
     pub fn rename(&mut self, name: &str) -> Result<()> {
-        std::fs::write(format!("/proc/{}/comm", self.id()), name).context("rename it")
+        let said = self.told(&format!("name {name}"))?;
+        ensure!(said == "named", "{name}: it said {said:?}");
+        Ok(())
     }
 
     /// Ends it.

@@ -2,10 +2,12 @@
 
 //! The module under test and its files.
 
+use std::ffi::CStr;
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{ensure, Context, Result};
 
@@ -31,14 +33,47 @@ pub fn path(file: &str) -> PathBuf {
     dir().join(file)
 }
 
+/// Whether every load is to count requests.
+static ALWAYS_COUNT: AtomicBool = AtomicBool::new(false);
+/// Whether the last load was to.
+static COUNTS: AtomicBool = AtomicBool::new(false);
+
+/// Has every load count requests, or those alone that ask for it.
+pub fn always_count(always: bool) {
+    ALWAYS_COUNT.store(always, Ordering::SeqCst);
+}
+
+/// The parameters to load the module with, wherever it is about to be loaded.
+pub fn parameters() -> &'static CStr {
+    let counts = ALWAYS_COUNT.load(Ordering::SeqCst);
+    COUNTS.store(counts, Ordering::SeqCst);
+    if counts {
+        c"requests=1"
+    } else {
+        c""
+    }
+}
+
 /// Loads the module.
 pub fn load(modules: &Modules) -> Result<()> {
-    modules.load_own(NAME, "")
+    modules.load_own(NAME, parameters().to_str()?)
 }
 
 /// Loads the module, to count requests.
 pub fn load_counting(modules: &Modules) -> Result<()> {
+    COUNTS.store(true, Ordering::SeqCst);
     modules.load_own(NAME, "requests=1")
+}
+
+/// The files there are.
+pub fn files() -> Vec<&'static str> {
+    let counts = COUNTS.load(Ordering::SeqCst);
+    let more: &[&str] = if counts {
+        &["counters", "requests"]
+    } else {
+        &["counters"]
+    };
+    [&RECORD_FILES[..], more].concat()
 }
 
 /// Unloads the module and checks that nothing of it is left.
@@ -109,9 +144,9 @@ pub fn expect_header_only() -> Result<()> {
     before.expect_rise(&after, &["reads"], 1)
 }
 
-/// Demands exactly the five files of version 1, read-only for root.
+/// Demands exactly the files of version 1, read-only for root.
 pub fn expect_files() -> Result<()> {
-    let mut expected = [&RECORD_FILES[..], &["counters"]].concat();
+    let mut expected = files();
     expected.sort_unstable();
     let mut seen = Vec::new();
     for entry in fs::read_dir(dir()).with_context(|| format!("list {}", dir().display()))? {

@@ -39,12 +39,15 @@ use guest_init::{modinfo, modules, mounts, serial};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    // In a pid namespace of its own it is 1, too.
+    if args.first().is_some_and(|first| first == ask::VERB) {
+        return ask::run();
+    }
     if std::process::id() == 1 {
         return pid1::run(&args);
     }
     match args.split_first() {
         Some((first, rest)) if first == child::VERB => child::run(rest),
-        Some((first, _)) if first == ask::VERB => ask::run(),
         _ => {
             eprintln!("guest-init is the first process of a test guest: it mounts file systems,");
             eprintln!(

@@ -2,7 +2,7 @@
 
 //! Loading and unloading modules, and what sysfs says of them.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fmt;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -139,8 +139,9 @@ impl Image {
     }
 
     /// Loads the module.
-    pub fn load(&self) -> Result<()> {
-        init_module(&self.bytes, c"").map_err(|errno| refused("init_module", self.name, errno))
+    pub fn load(&self, parameters: &CStr) -> Result<()> {
+        init_module(&self.bytes, parameters)
+            .map_err(|errno| refused("init_module", self.name, errno))
     }
 }
 

@@ -52,7 +52,8 @@ pub fn read() -> Result<Requests> {
 }
 
 impl Requests {
-    fn parse(text: String) -> Result<Self> {
+    /// Parses the file's text.
+    pub fn parse(text: String) -> Result<Self> {
         let lines = body("requests", &text)?.lines();
         let records = lines.map(Record::parse).collect::<Result<Vec<_>>>()?;
         let requests = Self { text, records };

@@ -49,6 +49,11 @@ fn follow() -> Result<()> {
                 })?;
                 say(&format!("entered {entered}"))?;
             }
+            ["name", ..] => {
+                let name = line.trim_start_matches("name ");
+                std::fs::write("/proc/thread-self/comm", name).context("take a name")?;
+                say("named")?;
+            }
             ["storm", threads, request @ ..] => {
                 let request = Ioctl::new(&Request::parse(request)?);
                 storm(&kfd, threads.parse()?, &request)?;

@@ -128,11 +128,7 @@ pub fn of_anybody(ctx: &mut Ctx) -> Result<()> {
     let [record] = last.as_slice() else {
         anyhow::bail!("expected one, seen {}", last.len());
     };
-    record.expect(&[
-        ("pid", pid),
-        ("tid", pid),
-        ("size_bytes", &SIZE.to_string()),
-    ])?;
+    record.expect(&[("pid", pid), ("size_bytes", &SIZE.to_string())])?;
     asker.end()?;
     guard::unload()
 }
