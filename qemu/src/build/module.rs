@@ -45,7 +45,7 @@ pub const FIXTURE: Modules = Modules {
         made: &[],
         prefix: "selftests/fixture",
     },
-    products: &["navi10_tree.ko", "navi10_stock.ko"],
+    products: &["navi10_tree.ko", "navi10_stock.ko", "amdgpu.ko"],
 };
 
 /// Where the signed ones are, in the build folder. No source is hidden.

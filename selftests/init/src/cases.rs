@@ -31,6 +31,7 @@ mod reading;
 mod requests;
 mod requests_last;
 mod requests_life;
+mod requests_stand_in;
 mod restricted;
 mod scarce;
 mod stock;
@@ -86,6 +87,7 @@ const SUITES: &[(&str, &[Case])] = &[
     ("tree", TREE),
     ("stock", stock::CASES),
     ("requests", requests::CASES),
+    ("requests-stand-in", requests_stand_in::CASES),
     ("torture", torture::CASES),
     ("restricted", restricted::CASES),
     ("scarce", scarce::CASES),

@@ -89,7 +89,15 @@ impl Requests {
             .try_for_each(|probe| probe.expect(wanted))
     }
 
-    /// The record of the place where a card's or all others' requests of a kind are counted.
+    /// The state of a probe.
+    pub fn state(&self, name: &str) -> Result<&str> {
+        let probe = self.of_kind("probe").find(|p| p.has(&[("name", name)]));
+        probe
+            .with_context(|| format!("no probe {name}:\n{}", self.text))?
+            .get("state")
+    }
+
+    /// Demands a record of the place where a card's or all others' requests of a kind are counted.
     pub fn expect_gpu(&self, gpu_id: &str, gpu: &str, node: &str) -> Result<()> {
         let mut found = self
             .records

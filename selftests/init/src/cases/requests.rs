@@ -66,7 +66,7 @@ pub fn alloc(gpu_id: u32, flags: u32) -> Request {
 }
 
 /// Every kind of request, for each of these ids where there is one in it.
-fn every_kind(gpu_ids: &[u32]) -> Vec<Request> {
+pub fn every_kind(gpu_ids: &[u32]) -> Vec<Request> {
     const HEAPS: [u32; 7] = [
         uapi::KFD_IOC_ALLOC_MEM_FLAGS_VRAM,
         uapi::KFD_IOC_ALLOC_MEM_FLAGS_GTT,
@@ -176,22 +176,33 @@ fn exact(ctx: &mut Ctx) -> Result<()> {
 }
 
 fn exact_by_eight_threads(ctx: &mut Ctx) -> Result<()> {
-    exact_by(ctx, 8, 25)
+    exact_by(ctx, 8, 5)
 }
 
 /// Every kind of request is made by so many threads so many times, for the card, for ids that no
 /// card has, and for no id: each is counted once, where it belongs, and nothing else is.
 fn exact_by(ctx: &mut Ctx, threads: u64, times: u64) -> Result<()> {
     let (card, id) = load(ctx)?;
-    let others = [0xbeef, 0, u32::MAX, id ^ 1];
-    let all = every_kind(&[&[id][..], &others].concat());
+    requests::read()?.expect_gpu(&format!("{id:#x}"), card.gpu(), card.node())?;
+    exact_for(ctx, &[id], &[0xbeef, 0, u32::MAX, id ^ 1], threads, times)?;
+    guard::unload()
+}
+
+/// The same, for these cards and ids.
+pub fn exact_for(
+    ctx: &mut Ctx,
+    cards: &[u32],
+    others: &[u32],
+    threads: u64,
+    times: u64,
+) -> Result<()> {
+    let all = every_kind(&[cards, others].concat());
     let before = requests::read()?;
-    before.expect_gpu(&format!("{id:#x}"), card.gpu(), card.node())?;
     let mut expected = Numbers::new();
     let mut asker = Asker::start()?;
     for request in &all {
         asker.ask(request, times, threads)?;
-        requests::add(&mut expected, &[id], request, times * threads);
+        requests::add(&mut expected, cards, request, times * threads);
     }
     asker.end()?;
     let after = requests::read()?;
@@ -202,7 +213,7 @@ fn exact_by(ctx: &mut Ctx, threads: u64, times: u64) -> Result<()> {
         all.len(),
         times * threads
     ));
-    guard::unload()
+    Ok(())
 }
 
 /// Writers that meet in the ring leave one of them out, which is counted, and no fault.
