@@ -65,6 +65,7 @@ const MOST_ATTRIBUTES: u32 = 64;
 struct Listener(KVBox<Log<Atomic<u64>>>);
 
 impl Entered<AllocMemory> for Listener {
+    #[inline]
     fn entered(&self, call: Call<'_, AllocMemory>) {
         let asked = call.argument();
         let allocation = self.0.counts.allocation(asked.gpu_id, asked.flags);
@@ -76,6 +77,7 @@ impl Entered<AllocMemory> for Listener {
 }
 
 impl Entered<Svm> for Listener {
+    #[inline]
     fn entered(&self, call: Call<'_, Svm>) {
         let asked = call.argument();
         let attributes = call.attributes(MOST_ATTRIBUTES).iter();
@@ -93,6 +95,7 @@ impl Entered<Svm> for Listener {
 }
 
 impl Entered<SetMemoryPolicy> for Listener {
+    #[inline]
     fn entered(&self, call: Call<'_, SetMemoryPolicy>) {
         let asked = call.argument();
         self.0
@@ -102,6 +105,7 @@ impl Entered<SetMemoryPolicy> for Listener {
 }
 
 impl Entered<CreateQueue> for Listener {
+    #[inline]
     fn entered(&self, call: Call<'_, CreateQueue>) {
         let asked = call.argument();
         self.0.counts.queue(asked.gpu_id, asked.queue_type);
@@ -109,6 +113,7 @@ impl Entered<CreateQueue> for Listener {
 }
 
 impl Entered<ShowGeneration> for Listener {
+    #[inline]
     fn entered(&self, _call: Call<'_, ShowGeneration>) {
         self.0.checks.add(1, kernel::sync::atomic::Relaxed);
     }

@@ -23,17 +23,24 @@ use crate::requests::{
     Log, //
 };
 
+/// What is not ordered is read and written as the kernel's `READ_ONCE()` and `WRITE_ONCE()` do, and not
+/// by `Atomic`'s own methods: those are calls of C functions that do just this, and there are many at
+/// the entry of an ioctl.
 impl Word for Atomic<u64> {
+    #[inline]
     fn load(&self) -> u64 {
-        self.load(Relaxed)
+        // SAFETY: It points to a number that is aligned, and lives as long as `self`.
+        unsafe { self.as_ptr().read_volatile() }
     }
 
     fn load_acquire(&self) -> u64 {
         self.load(Acquire)
     }
 
+    #[inline]
     fn store(&self, number: u64) {
-        self.store(number, Relaxed);
+        // SAFETY: As above; who reads meanwhile does that in one piece, too.
+        unsafe { self.as_ptr().write_volatile(number) };
     }
 
     fn store_release(&self, number: u64) {
