@@ -91,7 +91,7 @@ fn unload_in_a_storm(ctx: &mut Ctx) -> Result<()> {
     let mut asker = Asker::start()?;
     let held = refcount(STAND_IN)?;
     asker.begin_storm(&alloc(0xbeef, 1 | 1 << 26), 8)?;
-    for _ in 0..ctx.share_of(50) {
+    for _ in 0..ctx.share_of(15) {
         guard::load_counting(&ctx.modules)?;
         ensure!(refcount(STAND_IN)? == held, "amdgpu is held");
         wait_for("a request to be counted", || {
