@@ -105,6 +105,14 @@ impl Accelerator {
             &TCG
         }
     }
+
+    /// The same for that machine: KVM counts no instructions.
+    pub fn arguments_on(&self, machine: Machine) -> &'static [&'static str] {
+        match machine.icount {
+            true => &TCG,
+            false => self.arguments(),
+        }
+    }
 }
 
 impl fmt::Display for Accelerator {

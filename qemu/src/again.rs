@@ -58,7 +58,7 @@ impl Again<'_> {
             initramfs: Some(initramfs),
             machine: self.suite.machine,
             command_line: self.command_line.clone(),
-            accelerator: self.accelerator.arguments(),
+            accelerator: self.accelerator.arguments_on(self.suite.machine),
             limits: self.limits,
         }
     }

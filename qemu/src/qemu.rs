@@ -162,6 +162,8 @@ pub struct Machine {
     pub cpus: u32,
     /// How much memory it has, in MiB.
     pub memory_mib: u32,
+    /// Whether its clocks count instructions, which only an emulated CPU can.
+    pub icount: bool,
 }
 
 impl Default for Machine {
@@ -169,6 +171,7 @@ impl Default for Machine {
         Self {
             cpus: 1,
             memory_mib: 1024,
+            icount: false,
         }
     }
 }
@@ -176,10 +179,20 @@ impl Default for Machine {
 impl Machine {
     /// QEMU's words for it, but for its ports.
     pub fn words(self) -> Vec<OsString> {
-        let Self { cpus, memory_mib } = self;
+        let Self {
+            cpus,
+            memory_mib,
+            icount,
+        } = self;
+        // A nanosecond is an instruction; where the guest sleeps, its time jumps. The date is
+        // part of what has to repeat.
+        let icount = match icount {
+            true => " -icount shift=0,sleep=off -rtc base=2026-01-01,clock=vm",
+            false => "",
+        };
         let words = format!(
             "-machine q35 -smp {cpus} -m {memory_mib} \
-             -nodefaults -no-user-config -no-reboot -display none"
+             -nodefaults -no-user-config -no-reboot -display none{icount}"
         );
         words.split(' ').map(OsString::from).collect()
     }
