@@ -53,7 +53,7 @@ THEIRS   = $(if $(MODULES),--modules '$(MODULES)')
 STAGE := $(DESTDIR)$(INSTALL_MOD_PATH)
 SUDO  ?= $(if $(STAGE),,$(if $(filter 0,$(shell id -u)),,sudo))
 
-.PHONY: module demo test torture list shell bench-start provision resolved prune metadata install \
+.PHONY: module demo test torture list shell bench bench-start provision resolved prune metadata install \
 	uninstall clean clippy fuzz fuzz-coverage harness preflight help
 .DEFAULT_GOAL := module
 MAKEFLAGS += --no-builtin-rules
@@ -95,6 +95,10 @@ list: harness
 
 shell: harness
 	@$(RUN) shell $(if $(COLD),--cold) $(if $(TIMEOUT),--timeout '$(TIMEOUT)')
+
+bench: harness
+	@$(RUN) bench $(if $(ACCEPT),--accept) $(if $(FILTER),--filter '$(FILTER)') \
+		$(if $(KEEP),--keep) $(if $(TIMEOUT),--timeout '$(TIMEOUT)')
 
 bench-start: harness
 	@$(RUN) bench-start '$(or $(CASE),stock/no-card)'
@@ -152,6 +156,9 @@ help:
 	@echo '                    ROUNDS=n       so many rounds; default: 10000, fewer where it is slow'
 	@echo 'make shell        a prompt in a guest, with amdgpu, a virtual card and the module'
 	@echo 'make list         show what FILTER can pick; TORTURE=1   of make torture'
+	@echo 'make bench        count what the module costs, in instructions, beside what else there is'
+	@echo '                    ACCEPT=1       write the record that make test expects, and'
+	@echo '                                   the tables and the plot in docs/performance.md'
 	@echo 'make bench-start  time a case (CASE=SUITE/CASE) from the start of make, warm and cold'
 	@echo 'make fuzz         fuzz the core, until Ctrl-C'
 	@echo '                    RUNS=number    so many inputs; INPUT=file   that one again'

@@ -148,6 +148,17 @@ pub enum Command {
         #[command(flatten)]
         guests: Guests,
     },
+    /// Count what the module costs, in instructions
+    Bench {
+        /// Write the record that `make test` expects, and the document
+        #[arg(long)]
+        accept: bool,
+        /// Only these cases, as bench/CASE; with * and ?
+        #[arg(long, value_name = "GLOB", conflicts_with = "accept")]
+        filter: Option<String>,
+        #[command(flatten)]
+        guests: Guests,
+    },
     /// Time one case, warm and cold
     BenchStart {
         /// SUITE/CASE

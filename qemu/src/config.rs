@@ -52,6 +52,9 @@ pub struct Suite {
     /// Whether `make torture` runs it.
     #[serde(default)]
     pub torture: bool,
+    /// Whether what it measures is held against the record.
+    #[serde(default)]
+    pub recorded: bool,
 }
 
 pub(crate) fn yes() -> bool {

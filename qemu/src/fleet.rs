@@ -10,6 +10,7 @@ use crate::accel::Accelerator;
 use crate::boot::{Boot, Booted};
 use crate::build;
 use crate::config::Suite;
+use crate::cost;
 use crate::filter::Filter;
 use crate::jobs;
 use crate::known;
@@ -74,11 +75,9 @@ impl Fleet<'_> {
                 }
                 results.sort_by_key(|(number, _)| *number);
                 let results = std::mem::take(results);
-                let outcome = together(
-                    results
-                        .into_iter()
-                        .map(|(number, result)| (&*boots[number].1.name, result)),
-                );
+                let results = results.into_iter();
+                let results = results.map(|(number, result)| (&boots[number].1, result));
+                let outcome = self.together(results);
                 activity.suspend(|| report(&suites[reported].name, &outcome));
                 reported += 1;
             }
@@ -86,27 +85,37 @@ impl Fleet<'_> {
         activity.clear();
         Ok(())
     }
-}
 
-/// What the guests of a suite came to, each by its name.
-fn together<'b>(booted: impl Iterator<Item = (&'b str, Result<Booted>)>) -> Outcome {
-    let mut all = Outcome::default();
-    let mut took = Vec::new();
-    for (name, one) in booted {
-        all.add(match &one {
-            Ok(booted) => {
-                took.push(booted.took.as_secs_f64());
-                outcome(booted)
+    /// What the guests of a suite came to, each by its name.
+    fn together<'b>(
+        &self,
+        booted: impl Iterator<Item = (&'b Boot<'b>, Result<Booted>)>,
+    ) -> Outcome {
+        let mut all = Outcome::default();
+        let mut took = Vec::new();
+        for (boot, one) in booted {
+            let name = &boot.name;
+            match &one {
+                Ok(booted) => {
+                    took.push(booted.took.as_secs_f64());
+                    all.add(outcome(booted));
+                    // What did not run to its end has failed, and measured half.
+                    if boot.suite.recorded && booted.verdict.passed() {
+                        all.add(cost::judge(&self.context.repo, self.ready, booted));
+                    }
+                }
+                Err(error) => {
+                    all.add(Outcome::of(Err(anyhow!("{name}: {error:#}"))).named(name));
+                }
             }
-            Err(error) => Outcome::of(Err(anyhow!("{name}: {error:#}"))).named(name),
-        });
+        }
+        let longest = took.iter().copied().fold(0.0, f64::max);
+        all.note = match took.len() {
+            0 | 1 => format!("{longest:.1} s"),
+            count => format!("{count} guests, the longest {longest:.1} s"),
+        };
+        // Of all guests, also where several ran at once.
+        all.seconds = Some(took.iter().sum());
+        all
     }
-    let longest = took.iter().copied().fold(0.0, f64::max);
-    all.note = match took.len() {
-        0 | 1 => format!("{longest:.1} s"),
-        count => format!("{count} guests, the longest {longest:.1} s"),
-    };
-    // Of all guests, also where several ran at once.
-    all.seconds = Some(took.iter().sum());
-    all
 }

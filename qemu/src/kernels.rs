@@ -49,6 +49,18 @@ pub struct Root {
     packages: Vec<String>,
     /// Its package of libhsakmt, if the release has one.
     pub hsakmt: Option<String>,
+    /// What of the release the guest of `make bench` has.
+    pub tools: Option<Tools>,
+}
+
+/// Programs of a release.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tools {
+    /// The packages that they are in, but for those of the root.
+    pub packages: Vec<String>,
+    /// Their paths.
+    pub programs: Vec<String>,
 }
 
 /// A kernel to be provisioned.

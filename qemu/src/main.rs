@@ -14,6 +14,7 @@ mod checks;
 mod cli;
 mod config;
 mod context;
+mod cost;
 mod cpio;
 mod defects;
 mod demo;
@@ -113,6 +114,11 @@ fn run_command(cli: Cli) -> Result<ExitCode> {
             ..
         } => return test::run(&context, &guests, &choice, report.as_deref()),
         Command::Shell { guests } => return shell::run(&context, &guests),
+        Command::Bench {
+            accept,
+            filter,
+            guests,
+        } => return cost::run(&context, &guests, accept, filter.as_deref()),
         Command::BenchStart { case, runs } => bench::run(&context, &case, runs)?,
         Command::Prune { yes } => prune::run(&context, yes)?,
         Command::Judge { folder } => return judge_again(&folder),

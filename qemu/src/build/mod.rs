@@ -119,6 +119,26 @@ impl Guest {
         Ok(())
     }
 
+    /// Gives the guest all that is in this folder, as programs.
+    pub fn add_tree(&mut self, tree: &Path) -> Result<()> {
+        let entries =
+            std::fs::read_dir(tree).with_context(|| format!("cannot read {}", tree.display()))?;
+        self.add_entries(entries, "")
+    }
+
+    fn add_entries(&mut self, entries: std::fs::ReadDir, folder: &str) -> Result<()> {
+        for entry in entries {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if path.is_dir() {
+                self.add_entries(std::fs::read_dir(&path)?, &format!("{folder}{name}/"))?;
+            } else {
+                self.add_program(&format!("{folder}{name}"), &path)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Adds all that is fresh to an archive, for the guest of a suite.
     pub fn add_to(&self, archive: &mut Archive<impl Write>, suite: &Suite) -> Result<()> {
         let hsakmt = self.hsakmt.iter().filter(|_| suite.hsakmt);
@@ -184,6 +204,18 @@ impl Builder<'_> {
                 .context("no module was built")?,
             _lock: lock,
         })
+    }
+
+    /// Builds the kernel's own sample, and gives it to the guest.
+    pub fn add_sample(&self, products: &mut Products) -> Result<PathBuf> {
+        let built = module::SAMPLE.build(self, self.repo)?;
+        let files = module_files(MODULES, &built.stripped)?;
+        products.guest.more.extend(files.into_iter().map(Arc::new));
+        built
+            .whole
+            .into_iter()
+            .next()
+            .context("no module was built")
     }
 
     /// Keeps others from building meanwhile.

@@ -45,7 +45,19 @@ pub const FIXTURE: Modules = Modules {
         made: &[],
         prefix: "selftests/fixture",
     },
-    products: &["navi10_tree.ko", "navi10_stock.ko", "amdgpu.ko"],
+    products: &["navi10_tree.ko", "navi10_stock.ko", "amdgpu.ko", "floor.ko"],
+};
+
+/// The kernel's own sample, for comparison.
+pub const SAMPLE: Modules = Modules {
+    name: "sample",
+    sources: Sources {
+        paths: &["selftests/sample/Kbuild"],
+        endings: Endings::Any,
+        made: &[],
+        prefix: "selftests/sample",
+    },
+    products: &["rust_debugfs_scoped.ko"],
 };
 
 /// Where the signed ones are, in the build folder. No source is hidden.

@@ -15,6 +15,7 @@ mod resolve;
 mod root;
 mod stock;
 pub mod symbols;
+pub mod tools;
 
 use std::path::{Path, PathBuf};
 

@@ -9,6 +9,7 @@ use crate::kmemleak;
 
 mod announce;
 mod any_module;
+mod bench;
 mod cards;
 mod crowd;
 mod debugfs_off;
@@ -94,6 +95,8 @@ const SUITES: &[(&str, &[Case])] = &[
     ("demo", demo::CASES),
     ("defects", defects::CASES),
     ("any-module", any_module::CASES),
+    ("bench", bench::CASES),
+    ("cost", bench::GUARD),
 ];
 
 const TREE: &[Case] = &[

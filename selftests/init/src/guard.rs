@@ -22,6 +22,8 @@ pub const NAME: &str = "rdna1_kfd_guard";
 pub const DEVPATH: &str = "/module/rdna1_kfd_guard";
 /// The files of records; `counters` stands beside them.
 pub const RECORD_FILES: [&str; 4] = ["gpus", "heaps", "flags", "checks"];
+/// All files.
+pub const FILES: [&str; 5] = ["gpus", "heaps", "flags", "checks", "counters"];
 
 /// The folder of the module's files.
 pub fn dir() -> PathBuf {

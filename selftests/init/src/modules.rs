@@ -196,6 +196,15 @@ pub fn refcount(name: &str) -> Result<u64> {
         .with_context(|| format!("{} holds {text:?}", path.display()))
 }
 
+/// How much memory the module's code and data take, in bytes, in whole pages each.
+pub fn size(name: &str) -> Result<u64> {
+    let path = Path::new("/sys/module").join(name).join("coresize");
+    let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    text.trim()
+        .parse()
+        .with_context(|| format!("{} holds {text:?}", path.display()))
+}
+
 /// The path of a module's parameter.
 pub fn parameter(name: &str, parameter: &str) -> PathBuf {
     Path::new("/sys/module")

@@ -20,12 +20,10 @@ pub const CASES: &[Case] = &[
     Case::new("demo-unload-leaves-nothing", demo_unload_leaves_nothing),
 ];
 
-const FILES: [&str; 5] = ["gpus", "heaps", "flags", "checks", "counters"];
-
 fn demo_shows_card(ctx: &mut Ctx) -> Result<()> {
     let card = publish(ctx)?;
     load(ctx)?;
-    for file in FILES {
+    for file in guard::FILES {
         let text = guard::text(file)?;
         ctx.show(&format!(
             "\n$ sudo cat {}\n{text}",

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `make bench`: what the module costs, counted in instructions. The guest
+//! measures, its lines are read here, and tables, plot and record come of them.
+
+mod cell;
+mod measured;
+mod plot;
+mod record;
+mod table;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{bail, Context as _, Result};
+use serde::Deserialize;
+
+use crate::accel::Accelerator;
+use crate::boot::{Boot, Booted, Booter};
+use crate::build::elf;
+use crate::cache::write_atomically;
+use crate::config::{read_toml, Suite, Suites};
+use crate::filter::Filter;
+use crate::known;
+use crate::plan;
+use crate::provision::{tools, Ready};
+use crate::report::boot::outcome;
+use crate::tally::Outcome;
+use crate::{Context, Guests};
+use measured::Measured;
+use record::Record;
+
+/// The suite that measures all there is.
+const SUITE: &str = "bench";
+/// The suite that `make test` holds against the record.
+const RECORDED: &str = "cost";
+
+const DOCUMENT: &str = "docs/performance.md";
+const PLOT: &str = "performance.svg";
+
+/// `bench.toml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Layout {
+    #[serde(rename = "table")]
+    tables: Vec<table::Table>,
+    #[serde(rename = "plot")]
+    plots: Vec<plot::Plot>,
+}
+
+impl Layout {
+    fn load(repo: &Path) -> Result<Self> {
+        read_toml(&repo.join("qemu/bench.toml"))
+    }
+
+    /// The figures that are wanted and that the guest has not given.
+    fn not_measured(&self, measured: &Measured) -> Vec<String> {
+        let of_tables = self.tables.iter().flat_map(table::Table::cells);
+        let of_plots = self.plots.iter().flat_map(|plot| &plot.bars);
+        let of_plots = of_plots.map(|(_, cell)| cell.clone());
+        let mut missing = BTreeSet::new();
+        for cell in of_tables.chain(of_plots) {
+            let names = cell::names(&cell).into_iter();
+            let names = names.filter(|name| measured.get(name).is_none());
+            missing.extend(names.map(str::to_owned));
+        }
+        missing.into_iter().collect()
+    }
+}
+
+/// Measures, prints the tables and draws the plot. With `accept`, the document
+/// and the record are written, too.
+pub fn run(
+    context: &Context,
+    guests: &Guests,
+    accept: bool,
+    filter: Option<&str>,
+) -> Result<ExitCode> {
+    let kernel = context.kernel()?;
+    let wanted = Filter::parse(filter)?;
+    let layout = Layout::load(&context.repo)?;
+    let ready = context.provision(kernel)?;
+    let builder = context.builder(&ready);
+    let mut products = builder.build()?;
+    let sample = builder.add_sample(&mut products)?;
+    let modules = [("ours", products.guard.clone()), ("sample", sample)];
+    let tools = match &context.kernels.root_of(kernel)?.tools {
+        Some(wanted) => {
+            let tools = tools::ensure(&context.provisioning(kernel), &ready, wanted)?;
+            products.guest.add_tree(&tools.tree().join("guest"))?;
+            Some(tools)
+        }
+        None => None,
+    };
+    let guest = products.guest.clone();
+    let sizes = modules.map(|(name, path)| elf::sizes(&path).map(|sizes| (name, sizes)));
+    // From here on others may build.
+    drop((products, tools));
+
+    let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image)?;
+    let booter = context.booter(guests, &ready, &guest, &accelerator)?;
+    let suites = Suites::load(&context.repo)?;
+    let on_kernel = |name: &str| Ok::<_, anyhow::Error>(suites.find(name)?.on(kernel));
+    let Some(booted) = boot(context, &booter, &on_kernel(SUITE)?, &wanted)? else {
+        return Ok(ExitCode::FAILURE);
+    };
+    let mut measured = Measured::of(&booted.verdict.stream)?;
+    for sized in sizes {
+        let (name, sizes) = sized?;
+        measured.add(&format!("size.{name}.text"), sizes.text);
+        measured.add(&format!("size.{name}.file"), sizes.file);
+    }
+    println!("{}, {}", ready.choice.abi, ready.compilers.rustc_text);
+    for table in &layout.tables {
+        println!("\n{}", table.plain(&measured).trim_end());
+    }
+    let svg = plot::svg(&layout.plots, &measured)?;
+    let picture = booted.folder.join(PLOT);
+    fs::write(&picture, &svg).with_context(|| format!("cannot write {}", picture.display()))?;
+    let missing = layout.not_measured(&measured);
+    if !missing.is_empty() {
+        println!("\nnot measured: {}", missing.join(" "));
+    }
+    println!("\nplot: {}", picture.display());
+    println!("log: {}", booted.console_path().display());
+    if !accept {
+        return Ok(ExitCode::SUCCESS);
+    }
+
+    let Some(recorded) = boot(context, &booter, &on_kernel(RECORDED)?, &wanted)? else {
+        return Ok(ExitCode::FAILURE);
+    };
+    let recorded = Measured::of(&recorded.verdict.stream)?;
+    Record::new(&ready, &recorded).write(&context.repo)?;
+    write_document(&context.repo, &layout, &ready, &measured)?;
+    write_atomically(&context.repo.join("docs").join(PLOT), &svg)?;
+    println!("written: {DOCUMENT}, docs/{PLOT} and the record");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Holds what a guest has measured against the record.
+pub fn judge(repo: &Path, ready: &Ready, booted: &Booted) -> Outcome {
+    let judged = || {
+        let measured = Measured::of(&booted.verdict.stream)?;
+        let record = Record::load(repo)?;
+        Ok(record.judge(&ready.choice.abi, &ready.compilers.rustc_text, &measured))
+    };
+    judged().unwrap_or_else(|error| Outcome::of(Err(error)).named("costs"))
+}
+
+fn boot(
+    context: &Context,
+    booter: &Booter,
+    suite: &Suite,
+    wanted: &Filter,
+) -> Result<Option<Booted>> {
+    let known = known::guest_suites(&context.repo)?;
+    let cases = known::cases_of(&known, suite.guest());
+    let planned = plan::boots(suite, cases, wanted, false);
+    let [one] = <[Boot; 1]>::try_from(planned)
+        .map_err(|boots| anyhow::anyhow!("{} guests for {}", boots.len(), suite.name))?;
+    let activity = context.ui.begin(format!("boot: {}", suite.name));
+    let booted = booter.run(&one, &activity)?;
+    activity.clear();
+    let outcome = outcome(&booted);
+    if !booted.verdict.passed() {
+        outcome.print(&suite.name);
+        return Ok(None);
+    }
+    for line in outcome.details.lines() {
+        context.ui.say(line);
+    }
+    Ok(Some(booted))
+}
+
+fn write_document(repo: &Path, layout: &Layout, ready: &Ready, measured: &Measured) -> Result<()> {
+    let path = repo.join(DOCUMENT);
+    let mut text = fs::read_to_string(&path).with_context(|| format!("cannot read {DOCUMENT}"))?;
+    let kernel = format!(
+        "Linux {}, {}.\n",
+        ready.choice.abi, ready.compilers.rustc_text
+    );
+    text = table::put_between(&text, "kernel", &kernel)?;
+    for table in &layout.tables {
+        text = table::put_between(&text, &table.name, &table.markdown(measured))?;
+    }
+    if !text.contains(PLOT) {
+        bail!("{DOCUMENT} does not show {PLOT}");
+    }
+    write_atomically(&path, &text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn repo() -> std::path::PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    }
+
+    #[test]
+    fn the_document_has_a_place_for_each_table() {
+        let text = fs::read_to_string(repo().join(DOCUMENT)).expect(DOCUMENT);
+        for table in Layout::load(&repo()).expect("bench.toml").tables {
+            table::put_between(&text, &table.name, "").expect("a place");
+        }
+        assert!(text.contains(PLOT));
+    }
+}

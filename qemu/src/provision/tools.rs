@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Programs of Debian's for the guest of `make bench`: what a user would run
+//! instead of the module. No test needs them.
+
+use anyhow::{Context, Result};
+
+use super::{quote, root, Chroot, Provision, Ready};
+use crate::cache::{Built, Owner, Stage};
+use crate::kernels::Tools;
+
+/// Fetches what the root lacks, and gathers the programs with their libraries,
+/// which go where the loader looks without a configuration.
+const GATHER: &str = "\
+apt='apt-get -o Dir::State::Lists=/tmp/lists -o Dir::Cache=/tmp/cache -o APT::Sandbox::User=root \
+     -o Dpkg::Use-Pty=0'
+mkdir -p /tmp/lists/partial /tmp/cache/archives/partial
+$apt --error-on=any update
+$apt --yes --no-install-recommends --download-only install $packages
+unpacked=/mnt/tools/unpacked
+mkdir $unpacked
+for deb in /tmp/cache/archives/*.deb; do dpkg-deb -x \"$deb\" $unpacked; done
+libraries=/usr/lib/x86_64-linux-gnu
+own=$(find $unpacked -name '*.so.*' -printf '%h\\n' | sort -u | tr '\\n' ':')
+for program in $programs; do
+    from=$unpacked$program
+    [ -e \"$from\" ] || from=$program
+    install -D \"$from\" /mnt/tools/guest$program
+    needed=$(LD_LIBRARY_PATH=$own ldd \"$from\")
+    case $needed in *'not found'*) echo \"$program: $needed\"; exit 1 ;; esac
+    for library in $(echo \"$needed\" | grep -o '/[^ ]*'); do
+        case $library in
+        /lib64/*) install -D \"$library\" /mnt/tools/guest$library ;;
+        *) install -D \"$library\" /mnt/tools/guest$libraries/${library##*/} ;;
+        esac
+    done
+done
+rm -r $unpacked
+chmod -R a+rX /mnt/tools
+";
+
+/// Makes them ready: what is below `guest` in the tree belongs at the guest's
+/// root.
+pub fn ensure(provision: &Provision, ready: &Ready, tools: &Tools) -> Result<Built> {
+    let stage = Stage {
+        cache: provision.cache,
+        owner: Owner::Root(&provision.kernels.root_of(provision.kernel)?.name),
+        name: "tools",
+        about: "programs for the guest",
+        inputs: vec![
+            ("layout", "1".to_owned()),
+            ("root", ready.root.id().to_owned()),
+            ("packages", tools.packages.join(" ")),
+            ("programs", tools.programs.join(" ")),
+        ],
+    };
+    let variables = format!(
+        "packages={}\nprograms={}\n",
+        quote(&tools.packages.join(" ")),
+        quote(&tools.programs.join(" "))
+    );
+    stage
+        .ensure(provision.ui, provision.privilege, |work| {
+            Chroot::new(provision.privilege, ready.root.tree(), &work.busy)
+                .writable(&work.tree, "tools")
+                .with_network()
+                .sh(
+                    &format!("{variables}{GATHER}"),
+                    &work.log,
+                    Some(work.activity),
+                )
+                .or_else(|error| root::explain(&work.log.text(), error))?;
+            Ok(tools.packages.join(" "))
+        })
+        .context("programs of Debian's for the guest")
+}

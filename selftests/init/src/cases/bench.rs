@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the module costs, in instructions. The cases measure; what is too much is for the host to
+//! say, which holds the figures against those recorded.
+
+use anyhow::Result;
+
+use super::stock::need_amdgpu;
+use super::Case;
+use crate::count::Counter;
+use crate::ctx::Ctx;
+use crate::fixture::{Fixture, STOCK, TREE};
+use crate::guard;
+use crate::kfd;
+
+mod growth;
+mod load;
+mod programs;
+mod reads;
+mod requests;
+
+/// `make bench`: all there is to be measured, beside the stock amdgpu.ko.
+pub const CASES: &[Case] = &[
+    Case::new("reads", reads),
+    Case::new("programs", programs),
+    Case::new("load", load),
+    Case::new("requests-unwatched", requests_unwatched),
+    Case::new("requests-by-tracefs", requests_by_tracefs),
+    Case::new("requests-by-bpftrace", requests_by_bpftrace),
+    Case::new("requests-by-the-module", requests_by_the_module),
+    Case::new("cards", cards),
+];
+
+/// What `make test` measures, in a boot that is short: the main reads.
+pub const GUARD: &[Case] = &[Case::new("main-reads", main_reads)];
+
+fn main_reads(ctx: &mut Ctx) -> Result<()> {
+    steady_reads(ctx, TREE).map(drop)
+}
+
+fn reads(ctx: &mut Ctx) -> Result<()> {
+    need_amdgpu(ctx)?;
+    let counter = steady_reads(ctx, STOCK)?;
+    guard::unload()?;
+    reads::parts(ctx, &counter, &reads::behind_heaps()?)?;
+    reads::first(ctx, &counter)
+}
+
+fn steady_reads(ctx: &mut Ctx, fixture: Fixture) -> Result<Counter> {
+    let counter = Counter::new()?;
+    ctx.note(reads::overhead_line(&counter));
+    fixture.load(&ctx.modules, "slot=0")?;
+    guard::load(&ctx.modules)?;
+    reads::steady(ctx, &counter)?;
+    Ok(counter)
+}
+
+fn programs(ctx: &mut Ctx) -> Result<()> {
+    one_card(ctx)?;
+    guard::load(&ctx.modules)?;
+    programs::count(ctx, &reads::behind_heaps()?)
+}
+
+fn load(ctx: &mut Ctx) -> Result<()> {
+    need_amdgpu(ctx)?;
+    let counter = Counter::new()?;
+    load::sample(ctx, &counter)?;
+    load::ours(ctx, &counter, "no-card")?;
+    STOCK.load(&ctx.modules, "slot=0")?;
+    load::ours(ctx, &counter, "one-card")
+}
+
+fn requests_unwatched(ctx: &mut Ctx) -> Result<()> {
+    let gpu_id = one_card(ctx)?;
+    requests::unwatched(ctx, &gpu_id)
+}
+
+fn requests_by_tracefs(ctx: &mut Ctx) -> Result<()> {
+    let gpu_id = one_card(ctx)?;
+    requests::by_tracefs(ctx, &gpu_id)
+}
+
+fn requests_by_bpftrace(ctx: &mut Ctx) -> Result<()> {
+    let gpu_id = one_card(ctx)?;
+    requests::by_bpftrace(ctx, &gpu_id)
+}
+
+fn requests_by_the_module(ctx: &mut Ctx) -> Result<()> {
+    let gpu_id = one_card(ctx)?;
+    requests::by_module(ctx, &gpu_id)
+}
+
+fn cards(ctx: &mut Ctx) -> Result<()> {
+    need_amdgpu(ctx)?;
+    let counter = Counter::new()?;
+    growth::cards(ctx, &counter)
+}
+
+/// Publishes a card, and gives its gpu_id.
+fn one_card(ctx: &mut Ctx) -> Result<String> {
+    need_amdgpu(ctx)?;
+    STOCK.load(&ctx.modules, "slot=0")?;
+    let node = STOCK.card(0)?.node().to_owned();
+    Ok(kfd::number(&kfd::node(&node).join("gpu_id"))?.to_string())
+}

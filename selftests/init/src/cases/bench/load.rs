@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What loading and unloading costs, beside the kernel's own sample of debugfs in Rust, which is
+//! built in the same way.
+
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::programs::need;
+use crate::count::{Counter, Counts};
+use crate::ctx::Ctx;
+use crate::guard;
+use crate::modules;
+use crate::mounts::DEBUGFS;
+
+/// `samples/rust/rust_debugfs_scoped.rs` of the kernel tree.
+const SAMPLE: &str = "rust_debugfs_scoped";
+/// A file that it makes.
+const OF_SAMPLE: &str = "rust_scoped_debugfs/control/create";
+/// How often each is loaded.
+const TIMES: usize = 11;
+
+/// Counts loads and unloads of ours, under this name.
+pub fn ours(ctx: &mut Ctx, counter: &Counter, name: &str) -> Result<()> {
+    count(ctx, counter, name, guard::NAME, || {
+        let heaps = guard::path("heaps");
+        File::open(&heaps).with_context(|| format!("open {}", heaps.display()))
+    })
+}
+
+/// Counts loads and unloads of the kernel's sample.
+pub fn sample(ctx: &mut Ctx, counter: &Counter) -> Result<()> {
+    need(ctx.modules.own_path(SAMPLE))?;
+    let file: PathBuf = Path::new(DEBUGFS).join(OF_SAMPLE);
+    count(ctx, counter, "sample", SAMPLE, || {
+        let opened = OpenOptions::new().write(true).open(&file);
+        opened.with_context(|| format!("open {}", file.display()))
+    })
+}
+
+/// From insmod to a file that can be opened, and back.
+fn count(
+    ctx: &mut Ctx,
+    counter: &Counter,
+    name: &str,
+    module: &str,
+    open: impl Fn() -> Result<File>,
+) -> Result<()> {
+    let (mut loads, mut unloads) = (Vec::new(), Vec::new());
+    for _ in 0..TIMES {
+        loads.push(counter.of_this_thread(|| {
+            ctx.modules.load_own(module, "")?;
+            open().map(drop)
+        })?);
+        unloads.push(counter.of_this_thread(|| modules::remove(module))?);
+    }
+    ctx.note(Counts::new(loads)?.line(&format!("load.{name}")));
+    ctx.note(Counts::new(unloads)?.line(&format!("unload.{name}")));
+    Ok(())
+}

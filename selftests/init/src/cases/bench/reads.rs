@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What reading costs, beside the least that it could cost, and beside a program that reads KFD's
+//! own files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{ensure, Context, Result};
+
+use crate::count::{value_line, Counter, Counts};
+use crate::ctx::Ctx;
+use crate::files::{length, Files, KeptOpen};
+use crate::guard;
+use crate::kfd::{self, TOPOLOGY};
+use crate::modules;
+use crate::mounts::DEBUGFS;
+
+/// The module with the constant text.
+const FLOOR: &str = "floor";
+/// The cards' device_id.
+const NAVI10: u64 = 0x731f;
+/// How often a steady read is counted.
+const TIMES: usize = 101;
+/// How often before, so that all is in the kernel's caches.
+const WARM_UP: usize = 5;
+
+/// Counts a read of each of the module's files, each beside its floor: constant text of the same
+/// length, and KFD's own formatting of what is read for it.
+pub fn steady(ctx: &mut Ctx, counter: &Counter) -> Result<()> {
+    let facts = behind_heaps()?;
+    let names: Vec<_> = facts.iter().map(|path| below_topology(path)).collect();
+    ctx.note(format!(
+        "the files that hold the facts: {}",
+        names.join(" ")
+    ));
+    let formatting = formatting(counter, &facts)?;
+    ctx.note(formatting.line("floor.formatting"));
+    for file in guard::FILES {
+        let path = guard::path(file);
+        // The counters are the module's own.
+        let facts = if file == "counters" { &[][..] } else { &facts };
+        let read = opened(counter, &path)?;
+        let floor = floor(ctx, counter, &path, facts)?;
+        ctx.note(read.line(&format!("read.{file}.steady")));
+        ctx.note(floor.line(&format!("floor.{file}")));
+    }
+    let program = by_program(counter, &facts)?;
+    ctx.note(program.line("program.files"));
+    Ok(())
+}
+
+/// Counts the program that opens, reads and closes these files.
+pub fn by_program(counter: &Counter, facts: &[PathBuf]) -> Result<Counts> {
+    let mut files = Files::new(facts)?;
+    settled(counter, || files.read())
+}
+
+/// Counts how a file is opened, read and closed.
+pub fn opened(counter: &Counter, path: &Path) -> Result<Counts> {
+    let mut files = Files::new(&[path.to_owned()])?;
+    settled(counter, || files.read()).with_context(|| format!("read {}", path.display()))
+}
+
+/// Counts the least for such a file: constant text of its length, and KFD's own formatting of
+/// these files.
+pub fn floor(ctx: &Ctx, counter: &Counter, path: &Path, facts: &[PathBuf]) -> Result<Counts> {
+    let bytes = length(path)?;
+    ctx.modules.load_own(FLOOR, &format!("bytes={bytes}"))?;
+    let text = Path::new(DEBUGFS).join(FLOOR).join("text");
+    ensure!(
+        length(&text)? == bytes,
+        "the constant text has another length"
+    );
+    let mut constant = Files::new(&[text])?;
+    let mut facts = KeptOpen::new(facts)?;
+    let counts = settled(counter, || Ok(constant.read()? + facts.read()?));
+    modules::remove(FLOOR)?;
+    counts
+}
+
+/// Counts what a walk over these files is made of: each is opened, read and closed, and read again
+/// while it is open; and KFD's list of nodes.
+pub fn parts(ctx: &mut Ctx, counter: &Counter, facts: &[PathBuf]) -> Result<()> {
+    for path in facts {
+        let one = std::slice::from_ref(path);
+        let name = below_topology(path);
+        let opened = by_program(counter, one)?;
+        ctx.note(opened.line(&format!("part.{name}.opened")));
+        let kept = formatting(counter, one)?;
+        ctx.note(kept.line(&format!("part.{name}.kept")));
+    }
+    let nodes = Path::new(TOPOLOGY).join("nodes");
+    let listed = settled(counter, || Ok(fs::read_dir(&nodes)?.count()))?;
+    ctx.note(listed.line("program.nodes"));
+    Ok(())
+}
+
+/// Counts the first read of each file after a load.
+pub fn first(ctx: &mut Ctx, counter: &Counter) -> Result<()> {
+    for file in guard::FILES {
+        let mut counts = Vec::new();
+        for _ in 0..5 {
+            guard::load(&ctx.modules)?;
+            let mut files = Files::new(&[guard::path(file)])?;
+            let read = counter.count(1, || files.read().map(drop))?;
+            counts.push(read.median());
+            guard::unload()?;
+        }
+        ctx.note(Counts::new(counts)?.line(&format!("read.{file}.first")));
+    }
+    Ok(())
+}
+
+fn formatting(counter: &Counter, facts: &[PathBuf]) -> Result<Counts> {
+    let mut files = KeptOpen::new(facts)?;
+    settled(counter, || files.read())
+}
+
+/// Counts after a few times that are not counted.
+fn settled(counter: &Counter, mut read: impl FnMut() -> Result<usize>) -> Result<Counts> {
+    for _ in 0..WARM_UP {
+        ensure!(read()? > 0, "nothing was read");
+    }
+    counter.count(TIMES, || read().map(drop))
+}
+
+/// KFD's files that hold what `heaps` says of the cards, and its verdicts: all nodes, as any may
+/// be a card's; the cards' banks; the links.
+pub fn behind_heaps() -> Result<Vec<PathBuf>> {
+    let mut files = vec![Path::new(TOPOLOGY).join("generation_id")];
+    for node in folders(&Path::new(TOPOLOGY).join("nodes"))? {
+        let properties = node.join("properties");
+        let of_cpu = kfd::property(&properties, "cpu_cores_count")? > 0;
+        let of_card = kfd::property(&properties, "device_id")? == NAVI10;
+        files.push(properties);
+        for (name, is_read) in [("mem_banks", of_card), ("io_links", of_card || of_cpu)] {
+            if is_read {
+                let entries = folders(&node.join(name))?;
+                files.extend(entries.iter().map(|entry| entry.join("properties")));
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn folders(of: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(of).with_context(|| format!("list {}", of.display()))?;
+    let mut folders = Vec::new();
+    for entry in entries {
+        let path = entry.context("list KFD's folders")?.path();
+        if path.is_dir() {
+            folders.push(path);
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+fn below_topology(path: &Path) -> String {
+    let below = path.strip_prefix(TOPOLOGY).unwrap_or(path);
+    below.display().to_string()
+}
+
+/// The overhead of the clock, which was taken off.
+pub fn overhead_line(counter: &Counter) -> String {
+    value_line("clock.overhead", "instructions", counter.overhead())
+}

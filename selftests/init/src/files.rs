@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Files read as a C program reads them: one system call each, and nothing in between.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{ensure, Context, Result};
+use nix::fcntl::{open, OFlag};
+use nix::sys::stat::Mode;
+use nix::unistd::read;
+
+/// More than the longest text.
+const ROOM: usize = 64 * 1024;
+
+/// Files to be opened, read and closed in turn.
+pub struct Files {
+    paths: Vec<CString>,
+    buffer: Vec<u8>,
+}
+
+impl Files {
+    /// These.
+    pub fn new(paths: &[PathBuf]) -> Result<Self> {
+        let paths = paths.iter().map(|path| c_path(path));
+        Ok(Self {
+            paths: paths.collect::<Result<_>>()?,
+            buffer: vec![0; ROOM],
+        })
+    }
+
+    /// Opens, reads and closes each, and gives the length of all texts together.
+    pub fn read(&mut self) -> Result<usize> {
+        let mut length = 0;
+        for path in &self.paths {
+            let file = open(path.as_c_str(), OFlag::O_RDONLY, Mode::empty())?;
+            length += read(&file, &mut self.buffer)?;
+        }
+        Ok(length)
+    }
+}
+
+/// Files that stay open, to be read again from their starts.
+pub struct KeptOpen {
+    files: Vec<File>,
+    buffer: Vec<u8>,
+}
+
+impl KeptOpen {
+    /// These.
+    pub fn new(paths: &[PathBuf]) -> Result<Self> {
+        let files = paths
+            .iter()
+            .map(|path| File::open(path).with_context(|| format!("open {}", path.display())));
+        Ok(Self {
+            files: files.collect::<Result<_>>()?,
+            buffer: vec![0; ROOM],
+        })
+    }
+
+    /// Reads each, and gives the length of all texts together.
+    pub fn read(&mut self) -> Result<usize> {
+        let mut length = 0;
+        for file in &self.files {
+            length += file.read_at(&mut self.buffer, 0)?;
+        }
+        Ok(length)
+    }
+}
+
+/// How long the text of a file is, if one read gives all of it.
+pub fn length(path: &Path) -> Result<usize> {
+    let text = crate::guard::read_chunked(path, ROOM)?;
+    let once = Files::new(&[path.to_owned()])?.read()?;
+    ensure!(
+        text.len() == once,
+        "{}: one read gives {once} of {} bytes",
+        path.display(),
+        text.len()
+    );
+    Ok(once)
+}
+
+fn c_path(path: &Path) -> Result<CString> {
+    CString::new(path.as_os_str().as_bytes()).context("a path with a NUL")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_give_the_whole_text_again_and_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["a", "b"].map(|name| folder.path().join(name));
+        std::fs::write(&paths[0], "12345").unwrap();
+        std::fs::write(&paths[1], "678").unwrap();
+        let mut opened = Files::new(&paths).unwrap();
+        let mut kept = KeptOpen::new(&paths).unwrap();
+        for _ in 0..2 {
+            assert_eq!(opened.read().unwrap(), 8);
+            assert_eq!(kept.read().unwrap(), 8);
+        }
+        std::fs::remove_file(&paths[0]).unwrap();
+        assert!(opened.read().is_err());
+    }
+}
