@@ -63,8 +63,8 @@ impl WorkItem for Look {
 impl Look {
     fn count(this: &Arc<Self>, tally: Tally) {
         this.state.counters.add(&tally);
-        // Queued already is as good.
-        let _ = workqueue::system().enqueue(this.clone());
+        // Where work may take long, as a look can that waits for KFD. Queued already is as good.
+        let _ = workqueue::system_long().enqueue(this.clone());
     }
 }
 
