@@ -5,6 +5,7 @@
 use std::fs;
 
 use anyhow::{ensure, Context, Result};
+use nix::errno::Errno;
 
 use super::readers::wait_for;
 use super::requests::{alloc, expect_patched, gpu_id, load};
@@ -134,9 +135,23 @@ pub fn blind_without_kprobes(ctx: &mut Ctx) -> Result<()> {
     blind(ctx, "/sys/kernel/debug/kprobes/enabled")
 }
 
-/// Somebody turns ftrace off for all.
+/// Somebody turns ftrace off for all. From Linux 7.3 on the kernel refuses that, and all is counted.
 pub fn blind_without_ftrace(ctx: &mut Ctx) -> Result<()> {
-    blind(ctx, "/proc/sys/kernel/ftrace_enabled")
+    const SWITCH: &str = "/proc/sys/kernel/ftrace_enabled";
+    match fs::write(SWITCH, "0") {
+        Err(error) if error.raw_os_error() == Some(Errno::EOPNOTSUPP as i32) => {
+            ctx.note("the kernel refuses to turn ftrace off");
+            let (_, id) = load(ctx)?;
+            requests::read()?.expect_probes(ARMED)?;
+            expect_counted(id)?;
+            guard::unload()
+        }
+        written => {
+            written.with_context(|| format!("turn {SWITCH} off"))?;
+            fs::write(SWITCH, "1").with_context(|| format!("turn {SWITCH} on"))?;
+            blind(ctx, SWITCH)
+        }
+    }
 }
 
 /// Turns a switch back on however its case ends.

@@ -109,7 +109,6 @@ fn unload_in_a_storm(ctx: &mut Ctx) -> Result<()> {
 /// armed sees what is asked.
 fn every_allocation_fails(ctx: &mut Ctx) -> Result<()> {
     prepare()?;
-    ctx.needs_all()?;
     let stand_in = StandIn::load(&ctx.modules)?;
     guard::load_counting(&ctx.modules)?;
     guard::unload()?;
