@@ -6,12 +6,15 @@
 //! that it asks for can be granted, as a virtual card has no memory; KFD's handlers are entered.
 
 mod helper;
+mod ioctl;
 
 use std::fmt;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{bail, ensure, Context, Result};
+
+use crate::count::Counts;
 
 pub use helper::{run, VERB};
 
@@ -52,6 +55,8 @@ pub enum Request {
         /// `KFD_IOC_QUEUE_TYPE_*`.
         kind: u32,
     },
+    /// `AMDKFD_IOC_GET_VERSION`, which tells nothing of memory.
+    Version,
 }
 
 impl fmt::Display for Request {
@@ -78,6 +83,7 @@ impl fmt::Display for Request {
                 alternate,
             } => write!(f, "policy {gpu_id} {default} {alternate}"),
             Self::Queue { gpu_id, kind } => write!(f, "queue {gpu_id} {kind}"),
+            Self::Version => f.write_str("version"),
         }
     }
 }
@@ -115,6 +121,7 @@ impl Request {
                 gpu_id: number(gpu_id)?,
                 kind: number(kind)?,
             },
+            ["version"] => Self::Version,
             _ => bail!("no such request: {words:?}"),
         })
     }
@@ -170,6 +177,23 @@ impl Asker {
             "{request}: expected {expected:?}, it said {said:?}"
         );
         Ok(())
+    }
+
+    /// Has it ask so many times, and count what each time takes.
+    pub fn count(&mut self, request: &Request, times: u64) -> Result<Counts> {
+        let said = self.told(&format!("count {times} {request}"))?;
+        let counts = said.strip_prefix("counted ");
+        let counts = counts.with_context(|| format!("{request}: it said {said:?}"))?;
+        let counts: Vec<u64> = counts
+            .split(' ')
+            .map(|count| count.parse().with_context(|| format!("no count: {count}")))
+            .collect::<Result<_>>()?;
+        ensure!(
+            counts.len() as u64 == times,
+            "{request}: expected {times} counts, seen {}",
+            counts.len()
+        );
+        Counts::new(counts)
     }
 
     /// Has threads of it ask over and over.
@@ -255,6 +279,7 @@ mod tests {
                 gpu_id: u32::MAX,
                 kind: 1,
             },
+            Request::Version,
         ] {
             let said = request.to_string();
             let words: Vec<&str> = said.split(' ').collect();

@@ -8,6 +8,7 @@
 
 use std::arch::asm;
 use std::arch::x86_64::_rdtsc;
+use std::fmt;
 use std::thread;
 use std::time::Duration;
 
@@ -57,6 +58,18 @@ impl Counts {
             "measured name={name} unit={unit} median={median} least={least} most={most} \
              times={times}"
         )
+    }
+}
+
+impl fmt::Display for Counts {
+    /// All of them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut blank = "";
+        self.0.iter().try_for_each(|count| {
+            write!(f, "{blank}{count}")?;
+            blank = " ";
+            Ok(())
+        })
     }
 }
 

@@ -21,7 +21,6 @@ mod fixture;
 mod guard;
 mod hsakmt;
 mod kfd;
-mod kfd_caller;
 mod kmemleak;
 mod kmsg;
 mod ktap;
@@ -51,7 +50,6 @@ fn main() -> ExitCode {
     }
     match args.split_first() {
         Some((first, rest)) if first == child::VERB => child::run(rest),
-        Some((first, rest)) if first == kfd_caller::VERB => kfd_caller::run(rest),
         _ => {
             eprintln!("guest-init is the first process of a test guest: it mounts file systems,");
             eprintln!(

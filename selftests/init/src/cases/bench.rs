@@ -5,13 +5,13 @@
 
 use anyhow::Result;
 
+use super::requests::gpu_id;
 use super::stock::need_amdgpu;
 use super::Case;
 use crate::count::Counter;
 use crate::ctx::Ctx;
 use crate::fixture::{Fixture, STOCK, TREE};
 use crate::guard;
-use crate::kfd;
 
 mod growth;
 mod load;
@@ -72,22 +72,22 @@ fn load(ctx: &mut Ctx) -> Result<()> {
 
 fn requests_unwatched(ctx: &mut Ctx) -> Result<()> {
     let gpu_id = one_card(ctx)?;
-    requests::unwatched(ctx, &gpu_id)
+    requests::unwatched(ctx, gpu_id)
 }
 
 fn requests_by_tracefs(ctx: &mut Ctx) -> Result<()> {
     let gpu_id = one_card(ctx)?;
-    requests::by_tracefs(ctx, &gpu_id)
+    requests::by_tracefs(ctx, gpu_id)
 }
 
 fn requests_by_bpftrace(ctx: &mut Ctx) -> Result<()> {
     let gpu_id = one_card(ctx)?;
-    requests::by_bpftrace(ctx, &gpu_id)
+    requests::by_bpftrace(ctx, gpu_id)
 }
 
 fn requests_by_the_module(ctx: &mut Ctx) -> Result<()> {
     let gpu_id = one_card(ctx)?;
-    requests::by_module(ctx, &gpu_id)
+    requests::by_module(ctx, gpu_id)
 }
 
 fn cards(ctx: &mut Ctx) -> Result<()> {
@@ -97,9 +97,8 @@ fn cards(ctx: &mut Ctx) -> Result<()> {
 }
 
 /// Publishes a card, and gives its gpu_id.
-fn one_card(ctx: &mut Ctx) -> Result<String> {
+fn one_card(ctx: &mut Ctx) -> Result<u32> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "slot=0")?;
-    let node = STOCK.card(0)?.node().to_owned();
-    Ok(kfd::number(&kfd::node(&node).join("gpu_id"))?.to_string())
+    gpu_id(&STOCK.card(0)?)
 }

@@ -2,7 +2,7 @@
 
 //! What watching KFD's ioctls costs the program that is watched: not at all, by what a kernel has
 //! without more (a histogram in tracefs), by bpftrace, and by the module. Each answers the same
-//! question: how often was memory asked for, of which card, with which flags?
+//! question: how often was what asked for, of which card? Each must have counted every call.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -11,59 +11,177 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{bail, ensure, Context, Result};
+use kfd_uapi as uapi;
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::Pid;
 
 use super::programs::need;
+use crate::ask::{Asker, Request};
 use crate::ctx::Ctx;
 use crate::guard;
-use crate::kfd_caller;
-use crate::modinfo::ModInfo;
-use crate::modules::own_path;
 use crate::mounts::mount_at;
+use crate::requests::{self, Numbers};
 
 const TRACEFS: &str = "/sys/kernel/tracing";
-/// What is watched.
-const WATCHED: &str = "kfd_ioctl_alloc_memory_of_gpu";
+/// KFD's handler of requests for memory.
+const ALLOC: &str = "kfd_ioctl_alloc_memory_of_gpu";
 const BPFTRACE: &str = "/usr/bin/bpftrace";
-/// The argument is a `struct kfd_ioctl_alloc_memory_of_gpu_args`. Its types are C's own: without a
-/// kernel's headers bpftrace knows no others.
-const PROGRAM: &str = "struct kfd_request { unsigned long long address, size, handle, offset; \
-     unsigned int gpu_id, flags; } \
-     fentry:amdgpu:kfd_ioctl_alloc_memory_of_gpu \
-     { $a = (struct kfd_request *)args.data; @[$a->gpu_id, $a->flags] = count(); }";
+/// The arguments are the structures of `kfd_ioctl.h`. Their types are C's own: without a kernel's
+/// headers bpftrace knows no others.
+const PROGRAM: &str = "
+struct kfd_alloc { unsigned long long address, size, handle, offset; unsigned int gpu_id, flags; }
+struct kfd_svm { unsigned long long address, size; unsigned int op, count; }
+struct kfd_attribute { unsigned int type, value; }
+struct kfd_policy { unsigned long long base, size; unsigned int gpu_id, first, second; }
+struct kfd_queue { unsigned long long ring, write, read, doorbell;
+    unsigned int ring_size, gpu_id, type; }
+fentry:amdgpu:kfd_ioctl_alloc_memory_of_gpu {
+    $a = (struct kfd_alloc *)args.data;
+    @alloc[$a->gpu_id, $a->flags] = count();
+}
+fentry:amdgpu:kfd_ioctl_svm {
+    $a = (struct kfd_svm *)args.data;
+    @svm[$a->op] = count();
+    $i = (uint64)0;
+    while ($i < $a->count && $i < 64) {
+        $t = (struct kfd_attribute *)((uint64)args.data + 24 + $i * 8);
+        @attribute[$a->op, $t->type, $t->value] = count();
+        $i++;
+    }
+}
+fentry:amdgpu:kfd_ioctl_set_memory_policy {
+    $a = (struct kfd_policy *)args.data;
+    @policy[$a->gpu_id, $a->first, $a->second] = count();
+}
+fentry:amdgpu:kfd_ioctl_create_queue {
+    $a = (struct kfd_queue *)args.data;
+    @queue[$a->gpu_id, $a->type] = count();
+}";
+/// The functions that it watches.
+const WATCHED: [&str; 4] = [
+    ALLOC,
+    "kfd_ioctl_svm",
+    "kfd_ioctl_set_memory_policy",
+    "kfd_ioctl_create_queue",
+];
 /// How long the watchers may take, in waits that cost the host nothing.
 const WAITS: usize = 3000;
 const WAIT: Duration = Duration::from_millis(20);
 
-/// Nobody watches.
-pub fn unwatched(ctx: &mut Ctx, gpu_id: &str) -> Result<()> {
-    call(ctx, "none", gpu_id).map(drop)
+/// How often each is asked.
+const TIMES: u64 = 1001;
+/// No card has it.
+const NO_CARD: u32 = 0xdead;
+/// No virtual card has so much.
+const SIZE: u64 = 4096;
+
+/// What is asked, by the names of the figures. KFD refuses all but the first: a request for memory
+/// without a size at once, another when it looks for the card or, as the process has no render node
+/// of it, later.
+fn asked(gpu_id: u32) -> [(&'static str, Request); 9] {
+    const COARSE: u32 = uapi::KFD_IOC_ALLOC_MEM_FLAGS_VRAM;
+    const FINE: u32 = COARSE | uapi::KFD_IOC_ALLOC_MEM_FLAGS_COHERENT;
+    let alloc = |gpu_id, size, flags| Request::Alloc {
+        gpu_id,
+        flags,
+        size,
+    };
+    let granularity = (
+        uapi::kfd_ioctl_svm_attr_type_KFD_IOCTL_SVM_ATTR_GRANULARITY,
+        9,
+    );
+    let access = (
+        uapi::kfd_ioctl_svm_attr_type_KFD_IOCTL_SVM_ATTR_ACCESS,
+        gpu_id,
+    );
+    let coherent = (
+        uapi::kfd_ioctl_svm_attr_type_KFD_IOCTL_SVM_ATTR_SET_FLAGS,
+        uapi::KFD_IOCTL_SVM_FLAG_COHERENT,
+    );
+    let svm = |attributes: &[_]| Request::Svm {
+        op: uapi::kfd_ioctl_svm_op_KFD_IOCTL_SVM_OP_SET_ATTR,
+        size: SIZE,
+        attributes: attributes.to_vec(),
+    };
+    [
+        ("version", Request::Version),
+        ("empty", alloc(gpu_id, 0, FINE)),
+        ("no-card", alloc(NO_CARD, SIZE, FINE)),
+        ("card", alloc(gpu_id, SIZE, FINE)),
+        ("coarse", alloc(gpu_id, SIZE, COARSE)),
+        (
+            "policy",
+            Request::Policy {
+                gpu_id,
+                default: uapi::KFD_IOC_CACHE_POLICY_COHERENT,
+                alternate: uapi::KFD_IOC_CACHE_POLICY_NONCOHERENT,
+            },
+        ),
+        (
+            "queue",
+            Request::Queue {
+                gpu_id,
+                kind: uapi::KFD_IOC_QUEUE_TYPE_COMPUTE_AQL,
+            },
+        ),
+        ("svm-1", svm(&[granularity])),
+        ("svm-3", svm(&[access, coherent, granularity])),
+    ]
 }
 
-/// A kprobe event with a histogram.
-pub fn by_tracefs(ctx: &mut Ctx, gpu_id: &str) -> Result<()> {
+/// How often requests were made for which this holds.
+fn count(asked: &[(&str, Request)], of: impl Fn(&Request) -> bool) -> u64 {
+    asked.iter().filter(|(_, request)| of(request)).count() as u64 * TIMES
+}
+
+fn is_alloc(request: &Request) -> bool {
+    matches!(request, Request::Alloc { .. })
+}
+
+/// Has a program ask all of this, and hands on what each took.
+fn ask(ctx: &mut Ctx, watcher: &str, asked: &[(&str, Request)]) -> Result<()> {
+    let mut asker = Asker::start()?;
+    for (name, request) in asked {
+        let counts = asker.count(request, TIMES)?;
+        ctx.note(counts.line(&format!("request.{watcher}.{name}")));
+    }
+    asker.end()
+}
+
+/// Nobody watches.
+pub fn unwatched(ctx: &mut Ctx, gpu_id: u32) -> Result<()> {
+    ask(ctx, "none", &asked(gpu_id))
+}
+
+/// A kprobe event with a histogram, of requests for memory alone: it can't follow a list of
+/// attributes.
+pub fn by_tracefs(ctx: &mut Ctx, gpu_id: u32) -> Result<()> {
     need_tracefs()?;
     let events = Path::new(TRACEFS).join("kprobe_events");
     let event = Path::new(TRACEFS).join("events/kfd/alloc");
-    let probe = format!("p:kfd/alloc amdgpu:{WATCHED} gpu=+32($arg3):x32 flags=+36($arg3):x32");
+    let probe = format!("p:kfd/alloc amdgpu:{ALLOC} gpu=+32($arg3):x32 flags=+36($arg3):x32");
     let histogram = "hist:keys=gpu.hex,flags.hex";
+    let asked: Vec<_> = asked(gpu_id)
+        .into_iter()
+        .filter(|(_, request)| is_alloc(request) || *request == Request::Version)
+        .collect();
     write(&events, &probe)?;
     write(&event.join("trigger"), histogram)?;
-    let calls = call(ctx, "tracefs", gpu_id)?;
+    ask(ctx, "tracefs", &asked)?;
     let text = fs::read_to_string(event.join("hist")).context("read the histogram")?;
     write(&event.join("trigger"), &format!("!{histogram}"))?;
     write(&events, "-:kfd/alloc")?;
     let seen = hits(&text).with_context(|| format!("a histogram without hits:\n{text}"))?;
+    let expected = count(&asked, is_alloc);
     ensure!(
-        seen == calls,
-        "tracefs: expected {calls} calls, seen {seen}"
+        seen == expected,
+        "tracefs: expected {expected} calls, seen {seen}"
     );
     Ok(())
 }
 
 /// bpftrace, by its cheapest kind of probe.
-pub fn by_bpftrace(ctx: &mut Ctx, gpu_id: &str) -> Result<()> {
+pub fn by_bpftrace(ctx: &mut Ctx, gpu_id: u32) -> Result<()> {
     need(BPFTRACE)?;
     need_tracefs()?;
     let said = Path::new("/tmp/bpftrace");
@@ -76,66 +194,67 @@ pub fn by_bpftrace(ctx: &mut Ctx, gpu_id: &str) -> Result<()> {
         .stderr(File::create("/tmp/bpftrace.complaint")?)
         .spawn()
         .context("start bpftrace")?;
-    let watched = wait_until_watched(&mut watcher).and_then(|()| call(ctx, "bpftrace", gpu_id));
+    let asked = asked(gpu_id);
+    let watched = wait_until_watched(&mut watcher).and_then(|()| ask(ctx, "bpftrace", &asked));
     // Also where that has failed: it must not watch what comes next.
     let _ = kill(Pid::from_raw(i32::try_from(watcher.id())?), Signal::SIGINT);
     watcher.wait().context("wait for bpftrace")?;
-    let calls = watched?;
+    watched?;
     let text = fs::read_to_string(said).context("read what bpftrace said")?;
-    let seen: u64 = text.lines().filter_map(counted).sum();
-    ensure!(
-        seen == calls,
-        "bpftrace: expected {calls} calls, seen {seen}:\n{text}"
-    );
+    let attributes = asked.iter().map(|(_, request)| match request {
+        Request::Svm { attributes, .. } => attributes.len() as u64,
+        _ => 0,
+    });
+    for (map, expected) in [
+        ("alloc", count(&asked, is_alloc)),
+        ("svm", count(&asked, |r| matches!(r, Request::Svm { .. }))),
+        ("attribute", attributes.sum::<u64>() * TIMES),
+        (
+            "policy",
+            count(&asked, |r| matches!(r, Request::Policy { .. })),
+        ),
+        (
+            "queue",
+            count(&asked, |r| matches!(r, Request::Queue { .. })),
+        ),
+    ] {
+        let seen: u64 = text.lines().filter_map(|line| counted(line, map)).sum();
+        ensure!(
+            seen == expected,
+            "bpftrace: expected {expected} in @{map}, seen {seen}:\n{text}"
+        );
+    }
     Ok(())
 }
 
-/// The module, if it can.
-pub fn by_module(ctx: &mut Ctx, gpu_id: &str) -> Result<()> {
-    let parameters = ModInfo::read(&own_path(guard::NAME))?;
-    if !parameters
-        .all("parm")
-        .any(|parm| parm.starts_with("requests:"))
-    {
-        ctx.note("the module has no parameter `requests`");
-        return Ok(());
+/// The module.
+pub fn by_module(ctx: &mut Ctx, gpu_id: u32) -> Result<()> {
+    guard::load_counting(&ctx.modules)?;
+    let before = requests::read()?;
+    let asked = asked(gpu_id);
+    ask(ctx, "ours", &asked)?;
+    let mut expected = Numbers::new();
+    for (_, request) in &asked {
+        requests::add(&mut expected, &[gpu_id], request, TIMES);
     }
-    ctx.modules.load_own(guard::NAME, "requests=1")?;
-    let calls = call(ctx, "ours", gpu_id)?;
-    let text = guard::text("requests")?;
-    ensure!(
-        text.split(|c: char| !c.is_ascii_digit())
-            .any(|word| word == calls.to_string()),
-        "requests: expected {calls} calls, seen\n{text}"
-    );
+    requests::read()?.expect_rise(&before, &expected)?;
     guard::unload()
-}
-
-/// Has a program call KFD, and hands on what it has counted. Gives how often it asked for memory.
-fn call(ctx: &mut Ctx, watcher: &str, gpu_id: &str) -> Result<u64> {
-    let output = Command::new("/proc/self/exe")
-        .args([kfd_caller::VERB, watcher, gpu_id])
-        .output()
-        .context("start the program that calls KFD")?;
-    ensure!(
-        output.status.success(),
-        "the program that calls KFD: {}",
-        String::from_utf8_lossy(&output.stderr).trim()
-    );
-    ctx.note(String::from_utf8(output.stdout)?);
-    Ok(kfd_caller::CALLS)
 }
 
 fn need_tracefs() -> Result<()> {
     mount_at("tracefs", TRACEFS, "").map_err(|error| anyhow::anyhow!(error))
 }
 
-/// Waits until the function calls something at its entry.
+/// Waits until the functions call something at their entries.
 fn wait_until_watched(watcher: &mut Child) -> Result<()> {
     let path = Path::new(TRACEFS).join("enabled_functions");
     for _ in 0..WAITS {
         let text = fs::read_to_string(&path).context("read what is traced")?;
-        if text.lines().any(|line| line.starts_with(WATCHED)) {
+        let is_watched = |name: &&str| {
+            text.lines()
+                .any(|line| line.split(' ').next() == Some(*name))
+        };
+        if WATCHED.iter().all(is_watched) {
             return Ok(());
         }
         if let Some(status) = watcher.try_wait()? {
@@ -144,19 +263,14 @@ fn wait_until_watched(watcher: &mut Child) -> Result<()> {
         }
         thread::sleep(WAIT);
     }
-    bail!("bpftrace does not watch {WATCHED}");
+    bail!("bpftrace does not watch all of {WATCHED:?}");
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
-    let mut file = File::options().append(true).open(path);
-    let written = file
-        .as_mut()
-        .map(|file| std::io::Write::write_all(file, text.as_bytes()));
-    match written {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(error).with_context(|| format!("write {text} to {}", path.display())),
-        Err(_) => Err(file.unwrap_err()).with_context(|| format!("open {}", path.display())),
-    }
+    let file = File::options().append(true).open(path);
+    let mut file = file.with_context(|| format!("open {}", path.display()))?;
+    std::io::Write::write_all(&mut file, text.as_bytes())
+        .with_context(|| format!("write {text} to {}", path.display()))
 }
 
 /// `    Hits: 12` at the end of a histogram.
@@ -167,9 +281,13 @@ fn hits(text: &str) -> Option<u64> {
     line.trim().parse().ok()
 }
 
-/// `@[1, 2]: 12` of bpftrace.
-fn counted(line: &str) -> Option<u64> {
-    line.strip_prefix("@[")?.rsplit_once("]: ")?.1.parse().ok()
+/// `@map[1, 2]: 12` of bpftrace.
+fn counted(line: &str, map: &str) -> Option<u64> {
+    let keys = line
+        .strip_prefix('@')?
+        .strip_prefix(map)?
+        .strip_prefix('[')?;
+    keys.rsplit_once("]: ")?.1.parse().ok()
 }
 
 #[cfg(test)]
@@ -182,7 +300,10 @@ mod tests {
                     Hits: 9\n    Entries: 2\n    Dropped: 0\n";
         assert_eq!(hits(text), Some(9));
         assert_eq!(hits("Totals:\n"), None);
-        assert_eq!(counted("@[48879, 67108866]: 10000"), Some(10000));
-        assert_eq!(counted("Attaching 1 probe..."), None);
+        let line = "@svm[48879, 67108866]: 10000";
+        assert_eq!(counted(line, "svm"), Some(10000));
+        assert_eq!(counted(line, "sv"), None);
+        assert_eq!(counted(line, "alloc"), None);
+        assert_eq!(counted("Attaching 4 probes...", "svm"), None);
     }
 }
