@@ -9,13 +9,18 @@
 
 use super::{
     kind::{
+        is_svm_fine,
+        is_svm_flags,
         policies,
         queue,
+        svm_attribute,
+        svm_grain,
         svm_operation,
         Allocation,
-        SvmAttribute,
         POLICY_PAIRS,
         QUEUES,
+        SVM_ATTRIBUTES,
+        SVM_GRAINS,
         SVM_OPERATIONS, //
     },
     word::Word,
@@ -50,8 +55,8 @@ pub struct Row<W> {
 pub struct Svm<W> {
     /// By [`svm_operation`].
     pub operations: [W; SVM_OPERATIONS.len()],
-    /// By [`SvmAttribute::number`].
-    pub attributes: [W; SvmAttribute::COUNT],
+    /// Of a `set` and a `get`: by [`svm_attribute`] and [`svm_grain`].
+    pub attributes: [[[W; SVM_GRAINS]; SVM_ATTRIBUTES.len()]; 2],
     /// Attributes beyond those that are looked at in one request.
     pub unread_attributes: W,
 }
@@ -100,15 +105,19 @@ impl<W: Word> Counts<W> {
     ) -> Option<u32> {
         let operation = svm_operation(operation);
         bump(&self.svm.operations, operation);
+        let counts = self.svm.attributes.get(operation)?;
         let mut fine = None;
-        if operation > 1 {
-            return fine;
-        }
         for (kind, value) in attributes {
-            let attribute = SvmAttribute::new(operation, kind, value);
-            bump(&self.svm.attributes, attribute.number());
-            if attribute.is_fine() {
-                fine = Some(value);
+            let mut grain = 0;
+            // The values that a `get` gives in mean nothing.
+            if operation == 0 && is_svm_flags(kind) {
+                grain = svm_grain(value);
+                if is_svm_fine(kind, grain) {
+                    fine = Some(value);
+                }
+            }
+            if let Some(counts) = counts.get(svm_attribute(kind)) {
+                bump(counts, grain);
             }
         }
         if unread != 0 {
@@ -181,7 +190,9 @@ impl<W: Word> Counts<W> {
         }
         copy_cells(&self.other, &mut copy.other);
         copy_words(&self.svm.operations, &mut copy.svm.operations);
-        copy_words(&self.svm.attributes, &mut copy.svm.attributes);
+        let attributes = self.svm.attributes.as_flattened().as_flattened();
+        let copies = copy.svm.attributes.as_flattened_mut().as_flattened_mut();
+        copy_words(attributes, copies);
         copy.svm.unread_attributes = self.svm.unread_attributes.load();
     }
 }

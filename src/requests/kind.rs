@@ -153,52 +153,29 @@ pub const SVM_COHERENT: u32 = uapi::KFD_IOCTL_SVM_FLAG_COHERENT;
 /// As above.
 pub const SVM_EXT_COHERENT: u32 = uapi::KFD_IOCTL_SVM_FLAG_EXT_COHERENT;
 
-/// An attribute of an `AMDKFD_IOC_SVM`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SvmAttribute {
-    /// The number of the operation in [`SVM_OPERATIONS`].
-    pub operation: usize,
-    /// The number of its type in [`SVM_ATTRIBUTES`].
-    pub kind: u32,
-    /// Which flags of a grain are set or cleared: 1 for coherent, 2 for ext_coherent.
-    pub grain: u32,
+/// How many sets of them there are.
+pub const SVM_GRAINS: usize = 4;
+
+/// The number of an attribute's type in [`SVM_ATTRIBUTES`].
+#[inline]
+pub fn svm_attribute(kind: u32) -> usize {
+    kind.min(8) as usize
 }
 
-impl SvmAttribute {
-    /// How many there are.
-    pub const COUNT: usize = 2 * Self::OF_AN_OPERATION;
+/// Whether an attribute's value is flags to set or to clear.
+#[inline]
+pub fn is_svm_flags(kind: u32) -> bool {
+    kind == SET_FLAGS || kind == CLR_FLAGS
+}
 
-    /// How many an operation has.
-    pub const OF_AN_OPERATION: usize = 16 * Self::OF_A_KIND;
+/// Which of the flags that tell a grain are set: 1 for coherent, 2 for ext_coherent.
+#[inline]
+pub fn svm_grain(flags: u32) -> usize {
+    usize::from(flags & SVM_COHERENT != 0) | usize::from(flags & SVM_EXT_COHERENT != 0) << 1
+}
 
-    /// How many a kind has: one for each grain.
-    pub const OF_A_KIND: usize = 4;
-
-    /// What this attribute of a `set` or a `get` is. The values that a `get` gives in mean nothing.
-    #[inline]
-    pub fn new(operation: usize, kind: u32, value: u32) -> Self {
-        let of_flags = operation == 0 && (kind == SET_FLAGS || kind == CLR_FLAGS);
-        let grain = if of_flags {
-            u32::from(value & SVM_COHERENT != 0) | u32::from(value & SVM_EXT_COHERENT != 0) << 1
-        } else {
-            0
-        };
-        Self {
-            operation,
-            kind: kind.min(8),
-            grain,
-        }
-    }
-
-    /// Its number, less than [`Self::COUNT`] for a `set` and a `get`.
-    #[inline]
-    pub fn number(self) -> usize {
-        self.operation << 6 | (self.kind << 2 | self.grain) as usize
-    }
-
-    /// Whether it asks for fine grain.
-    #[inline]
-    pub fn is_fine(self) -> bool {
-        self.kind == SET_FLAGS && self.grain != 0
-    }
+/// Whether an attribute with flags of that grain asks for it.
+#[inline]
+pub fn is_svm_fine(kind: u32, grain: usize) -> bool {
+    kind == SET_FLAGS && grain != 0
 }

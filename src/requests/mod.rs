@@ -62,7 +62,7 @@ impl<W> Log<W> {
                 other: cells(),
                 svm: counts::Svm {
                     operations: all(zero),
-                    attributes: all(zero),
+                    attributes: all(|| all(|| all(zero))),
                     unread_attributes: zero(),
                 },
             },

@@ -24,7 +24,6 @@ use crate::{
             Svm, //
         },
         kind::{
-            SvmAttribute,
             COHERENT,
             EXT_COHERENT,
             FINE,
@@ -193,9 +192,7 @@ fn write_svm(svm: &Svm<u64>, out: &mut impl Write) -> fmt::Result {
     for (name, count) in SVM_OPERATIONS.iter().zip(&svm.operations) {
         writeln!(out, "record=svm op={name} requests={count}")?;
     }
-    let operations = svm.attributes.chunks_exact(SvmAttribute::OF_AN_OPERATION);
-    for (name, kinds) in SVM_OPERATIONS.iter().zip(operations) {
-        let kinds = kinds.chunks_exact(SvmAttribute::OF_A_KIND);
+    for (name, kinds) in SVM_OPERATIONS.iter().zip(&svm.attributes) {
         for (kind, counts) in SVM_ATTRIBUTES.iter().zip(kinds) {
             write!(out, "record=svm_attribute op={name} attribute={kind}")?;
             write_sums(out, counts, &ATTRIBUTES)?;
