@@ -103,6 +103,7 @@ mod imp {
         unreachable_pub,
         unsafe_op_in_unsafe_fn,
         clippy::all,
+        clippy::cast_lossless,
         clippy::ptr_as_ptr,
         clippy::ref_as_ptr,
         clippy::undocumented_unsafe_blocks
