@@ -84,7 +84,7 @@ pub(crate) use imp::{
     Target, //
 };
 
-#[cfg(all(CONFIG_KPROBES, target_arch = "x86_64"))]
+#[cfg(kprobes)]
 mod imp {
     use kernel::{
         bindings,
@@ -324,7 +324,7 @@ mod imp {
     }
 }
 
-#[cfg(not(all(CONFIG_KPROBES, target_arch = "x86_64")))]
+#[cfg(not(kprobes))]
 mod imp {
     use super::*;
 

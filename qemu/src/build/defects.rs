@@ -17,6 +17,7 @@ const DEFECTS: Modules = Modules {
         made: &[],
         prefix: "selftests/defects",
     },
+    make: "",
     products: &["defects.ko"],
 };
 

@@ -20,6 +20,8 @@ pub struct Modules<'a> {
     pub name: &'a str,
     /// What it is made from.
     pub sources: Sources<'a>,
+    /// More arguments for make.
+    pub make: &'a str,
     /// What it makes.
     pub products: &'a [&'a str],
 }
@@ -33,7 +35,15 @@ pub const GUARD: Modules = Modules {
         made: &["rust-bindings/kfd_uapi.rs", "rust-bindings/kprobes.rs"],
         prefix: "",
     },
+    make: "",
     products: &["rdna1_kfd_guard.ko"],
+};
+
+/// The module as kernels have it that are built without kprobes.
+pub const GUARD_WITHOUT_KPROBES: Modules = Modules {
+    name: "module-without-kprobes",
+    make: "CONFIG_KPROBES=",
+    ..GUARD
 };
 
 /// The virtual card.
@@ -45,6 +55,7 @@ pub const FIXTURE: Modules = Modules {
         made: &[],
         prefix: "selftests/fixture",
     },
+    make: "",
     products: &["navi10_tree.ko", "navi10_stock.ko", "amdgpu.ko", "floor.ko"],
 };
 
@@ -57,6 +68,7 @@ pub const SAMPLE: Modules = Modules {
         made: &[],
         prefix: "selftests/sample",
     },
+    make: "",
     products: &["rust_debugfs_scoped.ko"],
 };
 
@@ -122,7 +134,7 @@ impl Modules<'_> {
         }
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        let for_guest = builder.folder().join("guest");
+        let for_guest = builder.folder().join("guest").join(self.name);
         std::fs::create_dir_all(&for_guest)?;
         self.sources.sync(base, &folder)?;
 
@@ -132,9 +144,10 @@ impl Modules<'_> {
             signed: self.signed(builder),
         };
         let compile = format!(
-            "make -C /mnt/object M=/mnt/module {} -j$(nproc) modules\n\
+            "make -C /mnt/object M=/mnt/module {} {} -j$(nproc) modules\n\
              {}chmod -R a+rX /mnt/module\n",
             builder.ready.make,
+            self.make,
             self.sign_script(),
         );
         let made_from = [

@@ -25,6 +25,7 @@ impl Builder<'_> {
                 made: &[],
                 prefix: "",
             },
+            make: "",
             products: &[&format!("{}.ko", module.name())],
         }
         .build(self, module.source())?;

@@ -18,12 +18,15 @@ use crate::requests::{self, Numbers, Requests, PROBES};
 const STAND_IN: &str = "amdgpu";
 const ARMED: &[(&str, &str)] = &[("state", "armed"), ("errno", "0")];
 const NOT_THERE: &[(&str, &str)] = &[("state", "unavailable"), ("errno", "2")];
+/// EOPNOTSUPP.
+const NO_KPROBES: &[(&str, &str)] = &[("state", "unavailable"), ("errno", "95"), ("by", "-")];
 
 /// The suite: no amdgpu and no fixture.
 pub const CASES: &[Case] = &[
     Case::new("exact", exact),
     Case::new("coming-and-going", coming_and_going),
     Case::new("unload-in-a-storm", unload_in_a_storm),
+    Case::new("without-kprobes", without_kprobes),
     Case::new("every-allocation-of-arming-fails", every_allocation_fails),
 ];
 
@@ -102,6 +105,22 @@ fn unload_in_a_storm(ctx: &mut Ctx) -> Result<()> {
     }
     ctx.note(format!("{} requests", asker.end_storm()?));
     asker.end()?;
+    stand_in.unload()
+}
+
+/// The module as a kernel without kprobes has it says so, and counts nothing.
+fn without_kprobes(ctx: &mut Ctx) -> Result<()> {
+    let stand_in = StandIn::load(&ctx.modules)?;
+    guard::load_counting(&ctx.modules.without_kprobes())?;
+    let before = requests::read()?;
+    before.expect_probes(NO_KPROBES)?;
+    let mut asker = Asker::start()?;
+    asker.ask(&alloc(0xbeef, 1 | 1 << 26), 5, 2)?;
+    asker.end()?;
+    let after = requests::read()?;
+    after.expect_probes(NO_KPROBES)?;
+    after.expect_rise(&before, &Numbers::new())?;
+    guard::unload()?;
     stand_in.unload()
 }
 
