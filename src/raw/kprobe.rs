@@ -192,7 +192,8 @@ mod imp {
     pub(crate) struct Probes<C, const N: usize> {
         targets: [Target<C>; N],
         status: [Status; N],
-        probes: KBox<[Probe<C>; N]>,
+        /// Each is there until the kernel does not give it back.
+        probes: [Option<KBox<Probe<C>>>; N],
         _context: Arc<C>,
     }
 
@@ -202,14 +203,18 @@ mod imp {
     impl<C, const N: usize> Probes<C, N> {
         /// Makes probes, and arms none.
         pub(crate) fn new(context: Arc<C>, targets: [Target<C>; N]) -> Result<Self> {
-            let probe = |()| Probe {
-                kprobe: Opaque::zeroed(),
-                context: &raw const *context,
-            };
+            let mut probes = [const { None }; N];
+            for place in &mut probes {
+                let probe = Probe {
+                    kprobe: Opaque::zeroed(),
+                    context: &raw const *context,
+                };
+                *place = Some(KBox::new(probe, GFP_KERNEL)?);
+            }
             Ok(Self {
                 targets,
                 status: [Status::NEW; N],
-                probes: KBox::new([(); N].map(probe), GFP_KERNEL)?,
+                probes,
                 _context: context,
             })
         }
@@ -219,7 +224,7 @@ mod imp {
         pub(crate) fn arm(&mut self) {
             let probes = self.targets.iter().zip(self.probes.iter());
             for ((target, probe), status) in probes.zip(&mut self.status) {
-                if status.armed.is_err() {
+                if let (Some(probe), Err(_)) = (probe, status.armed) {
                     // INVARIANT: If it is registered, this says so.
                     status.armed = arm(target.name, target.beside, target.handler, &probe.kprobe);
                     status.by_ftrace = flags(&probe.kprobe) & bound::KPROBE_FLAG_FTRACE != 0;
@@ -231,19 +236,35 @@ mod imp {
         pub(crate) fn disarm(&mut self) {
             let mut armed = [core::ptr::null_mut(); N];
             let mut count: c_int = 0;
-            let probes = self.probes.iter().zip(&mut self.status);
-            let registered = probes.filter(|(_, status)| status.armed.is_ok());
-            for ((probe, status), place) in registered.zip(&mut armed) {
-                *place = probe.kprobe.get();
+            let probes = self.probes.iter().zip(&self.status);
+            let registered = probes.filter_map(|(probe, status)| {
+                status.armed.ok()?;
+                Some(probe.as_ref()?.kprobe.get())
+            });
+            for (kprobe, place) in registered.zip(&mut armed) {
+                *place = kprobe;
                 count = count.saturating_add(1);
-                status.missed = status.missed.saturating_add(missed(&probe.kprobe));
-                // INVARIANT: It is unregistered below.
-                status.armed = Err(WHY_NOT);
             }
-            if count != 0 {
-                // SAFETY: By the type invariant the first `count` were registered and not
-                // unregistered since. Handlers run with preemption disabled: the call waits for them.
-                unsafe { bound::unregister_kprobes(armed.as_mut_ptr(), count) };
+            if count == 0 {
+                return;
+            }
+            // SAFETY: By the type invariant the first `count` were registered and not unregistered
+            // since. Handlers run with preemption disabled: the call waits for them.
+            unsafe { bound::unregister_kprobes(armed.as_mut_ptr(), count) };
+            for (place, status) in self.probes.iter_mut().zip(&mut self.status) {
+                let (Some(probe), Ok(())) = (&*place, status.armed) else {
+                    continue;
+                };
+                status.missed = status.missed.saturating_add(missed(&probe.kprobe));
+                // INVARIANT: It was unregistered, or is never looked at again.
+                status.armed = Err(WHY_NOT);
+                if is_kept(&probe.kprobe) {
+                    pr_err!("a kprobe could not be taken away: it stays, and does nothing\n");
+                    silence(&probe.kprobe);
+                    status.armed = Err(EBUSY);
+                    // The kernel has it for ever.
+                    core::mem::forget(place.take());
+                }
             }
         }
 
@@ -251,7 +272,7 @@ mod imp {
         pub(crate) fn status(&self) -> [Status; N] {
             let mut status = self.status;
             for (probe, status) in self.probes.iter().zip(&mut status) {
-                if status.armed.is_ok() {
+                if let (Some(probe), Ok(())) = (probe, status.armed) {
                     status.missed = status.missed.saturating_add(missed(&probe.kprobe));
                 }
             }
@@ -310,6 +331,32 @@ mod imp {
         }
         // SAFETY: It is initialised as `register_kprobe()` demands.
         to_result(unsafe { bound::register_kprobe(raw) })
+    }
+
+    /// Whether the kernel still has a probe that was unregistered: where it has no memory to take it
+    /// away it says so by the address alone (`unregister_kprobes()`, `kernel/kprobes.c`).
+    fn is_kept(kprobe: &Opaque<kprobe>) -> bool {
+        // SAFETY: It is initialised, and the kernel has written this before it returned.
+        unsafe { (&raw const (*kprobe.get()).addr).read().is_null() }
+    }
+
+    /// Leaves nothing of this module in a probe that the kernel keeps.
+    fn silence(kprobe: &Opaque<kprobe>) {
+        let raw = kprobe.get();
+        // SAFETY: It is initialised. Nobody else changes the flags: the kernel does so for who asks it
+        // to, and that is over. A disabled probe's handler is not called.
+        unsafe {
+            let flags = &raw mut (*raw).flags;
+            flags.write_volatile(flags.read_volatile() | bound::KPROBE_FLAG_DISABLED);
+        }
+        // SAFETY: It may be called wherever one may sleep. Afterwards whoever was in the handler has
+        // left it.
+        unsafe { bindings::synchronize_rcu() };
+        // SAFETY: As above; a probe may be without these.
+        unsafe {
+            (&raw mut (*raw).pre_handler).write_volatile(None);
+            (&raw mut (*raw).symbol_name).write_volatile(core::ptr::null());
+        }
     }
 
     fn flags(kprobe: &Opaque<kprobe>) -> u32 {
