@@ -6,7 +6,7 @@
 //! *data)` (`amdkfd_ioctl_t`, `kfd_priv.h`), and `kfd_ioctl()` (`kfd_chardev.c`) calls them by
 //! their addresses, so that they can neither be inlined nor lose an argument. `data` is the kernel's
 //! own copy of the ioctl's struct, on the caller's stack (128 bytes) or, for a larger one,
-//! allocated, with zeroes after what user space gave; nobody else knows its address.
+//! allocated, with zeroes up to that struct's size after what user space gave; nobody else knows its address.
 
 use core::slice;
 

@@ -5,6 +5,8 @@
 //! C headers: [`include/linux/jiffies.h`](srctree/include/linux/jiffies.h),
 //! [`include/linux/sched.h`](srctree/include/linux/sched.h)
 
+use core::mem::offset_of;
+
 use kernel::{
     bindings,
     prelude::*,
@@ -83,13 +85,20 @@ where
 /// A request of the calling thread, now.
 #[inline]
 pub(crate) fn request(what: u64, size: u64) -> Request {
+    const _: () = assert!(bindings::TASK_COMM_LEN as usize >= size_of::<[u64; 2]>());
     // SAFETY: The calling thread is there for the call, and its numbers do not change. What it is
-    // called may change meanwhile, byte by byte; the kernel's own readers (`get_task_comm()`) do not
-    // lock, either, and any bytes are valid.
+    // called may change meanwhile; the kernel's own readers (`get_task_comm()`) do not lock, either,
+    // and any bytes are valid. Where the layout of the struct is random it may not be aligned.
     let (process, thread, command) = unsafe {
         let task = bindings::get_current();
-        let comm: *const [u64; 2] = (&raw const (*task).comm).cast();
-        ((*task).tgid, (*task).pid, comm.read_unaligned())
+        let comm: *const u64 = (&raw const (*task).comm).cast();
+        let command = if const { offset_of!(bindings::task_struct, comm) % align_of::<u64>() == 0 }
+        {
+            [comm.read_volatile(), comm.add(1).read_volatile()]
+        } else {
+            comm.cast::<[u64; 2]>().read_unaligned()
+        };
+        ((*task).tgid, (*task).pid, command)
     };
     Request {
         ticks: ticks(),
@@ -112,7 +121,7 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Made at a moment that is not before any that is to be told.
+    /// Made at a moment that is not after any that is to be told.
     pub(crate) fn new() -> Self {
         // SAFETY: It may be called at any time once the kernel has booted.
         let nanoseconds = unsafe { bindings::ktime_get() };

@@ -4,8 +4,8 @@
 //!
 //! A card's counters are found by its gpu_id, without a lock. Only ids that the module has seen in
 //! KFD's topology have a place of their own for good ([`Counts::learn`]): user space can make up as
-//! many others as it likes. Those share one place, but for the first few, which are kept apart in
-//! case that KFD has just published a card that the module has not looked at yet.
+//! many others as it likes. Those share one place, but for some few, which are kept apart in case
+//! that KFD has just published a card that the module has not looked at yet.
 
 use super::{
     kind::{
@@ -30,7 +30,7 @@ use super::{
 /// another id counts anew.
 pub const CARDS: usize = 16;
 
-/// How many ids that were not seen in the topology are kept apart.
+/// How many ids that were not seen in the topology are kept apart at most.
 pub const STRANGERS: usize = 8;
 
 /// The counters of one card. `W` is a [`Word`], or `u64` in a copy.
@@ -163,19 +163,22 @@ impl<W: Word> Counts<W> {
         self.stranger(id)
     }
 
-    /// The counters to use for an id that the topology has not shown.
+    /// The counters to use for an id that the topology has not shown. There is one place for each, so
+    /// that a program that makes up many does not pay for it; who comes second is one of the others.
     #[inline(never)]
     fn stranger(&self, id: u64) -> &Cells<W> {
-        for row in &self.strangers {
-            let there = match row.gpu_id.load() {
-                0 => row.gpu_id.claim(id),
-                there => there,
-            };
-            if there == 0 || there == id {
-                return &row.cells;
-            }
+        let Some(row) = self.strangers.get(id as usize % STRANGERS) else {
+            return &self.other;
+        };
+        let there = match row.gpu_id.load() {
+            0 => row.gpu_id.claim(id),
+            there => there,
+        };
+        if there == 0 || there == id {
+            &row.cells
+        } else {
+            &self.other
         }
-        &self.other
     }
 
     /// Copies all counters. Each is as it was at one moment, but not all at the same.

@@ -88,8 +88,6 @@ impl<W: Word> Ring<W> {
     /// Copies the entries that are whole.
     #[inline(never)]
     pub fn copy_to(&self, copy: &mut Ring<u64>) {
-        copy.requests = self.requests.load();
-        copy.left_out = self.left_out.load();
         for (from, to) in self.entries.iter().zip(&mut copy.entries) {
             to.seal = 0;
             let seal = from.seal.load_acquire();
@@ -108,6 +106,9 @@ impl<W: Word> Ring<W> {
                 to.seal = seal;
             }
         }
+        // Last: none of the entries is later than these.
+        copy.requests = self.requests.load();
+        copy.left_out = self.left_out.load();
     }
 }
 
@@ -159,10 +160,15 @@ impl Ring<u64> {
         }
     }
 
-    /// The entries of a copy, the oldest first.
+    /// The entries of a copy that hold a request, the oldest first. Requests may have come while they
+    /// were copied, so that their places do not tell.
     pub fn in_order(&self) -> impl Iterator<Item = &Entry<u64>> {
-        let next = self.requests as usize % ENTRIES;
-        let (new, old) = self.entries.split_at_checked(next).unwrap_or_default();
-        old.iter().chain(new)
+        let mut seal = 0;
+        core::iter::from_fn(move || {
+            let later = self.entries.iter().filter(|entry| entry.seal > seal);
+            let next = later.min_by_key(|entry| entry.seal)?;
+            seal = next.seal;
+            Some(next)
+        })
     }
 }

@@ -10,7 +10,10 @@ use core::fmt::{
 
 use crate::{
     facts::{
-        map::Maps,
+        map::{
+            count,
+            Maps, //
+        },
         snapshot::{
             Card,
             Snapshot, //
@@ -64,8 +67,13 @@ pub fn requests<M: Maps>(
     out: &mut impl Write,
 ) -> fmt::Result {
     heading(out, "requests")?;
-    out.write_str(
-        "record=about counts=requests-at-entry failed=included pids=of-initial-namespace\n",
+    let cards = snapshot.cards().filter_map(|(_, card)| gpu_id_of(card));
+    let without_room = cards.filter(|id| !log.counts.cards().any(|(known, _)| known == *id));
+    writeln!(
+        out,
+        "record=about counts=requests-at-entry failed=included pids=of-initial-namespace \
+         cards_without_room={}",
+        count(without_room)
     )?;
     write_probes(probes, log, out)?;
     for (gpu_id, cells) in log.counts.cards() {
@@ -92,7 +100,7 @@ fn write_probes(
         let (errno, by) = match probe.state {
             State::Unavailable(errno) => (errno, "-"),
             _ if probe.by_ftrace => (0, "ftrace"),
-            _ => (0, "trap"),
+            _ => (0, "other"),
         };
         writeln!(
             out,
