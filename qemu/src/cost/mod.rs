@@ -48,6 +48,32 @@ struct Layout {
     tables: Vec<table::Table>,
     #[serde(rename = "plot")]
     plots: Vec<plot::Plot>,
+    #[serde(rename = "limit")]
+    limits: Vec<Limit>,
+}
+
+/// What cells must not be more than.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Limit {
+    /// What they say.
+    about: String,
+    most: f64,
+    cells: Vec<String>,
+}
+
+impl Limit {
+    /// What is to be said of the cells that are more. What was not measured is said elsewhere.
+    fn exceeded(&self, measured: &Measured) -> Vec<String> {
+        let over = |cell: &String| {
+            let value = cell::value(cell, measured).filter(|value| *value > self.most)?;
+            Some(format!(
+                "{}: expected {} at most, seen {value:.2}: {cell}",
+                self.about, self.most
+            ))
+        };
+        self.cells.iter().filter_map(over).collect()
+    }
 }
 
 impl Layout {
@@ -59,9 +85,10 @@ impl Layout {
     fn not_measured(&self, measured: &Measured) -> Vec<String> {
         let of_tables = self.tables.iter().flat_map(table::Table::cells);
         let of_plots = self.plots.iter().flat_map(|plot| &plot.bars);
-        let of_plots = of_plots.map(|(_, cell)| cell.clone());
+        let of_limits = self.limits.iter().flat_map(|limit| &limit.cells);
+        let others = of_plots.map(|(_, cell)| cell).chain(of_limits).cloned();
         let mut missing = BTreeSet::new();
-        for cell in of_tables.chain(of_plots) {
+        for cell in of_tables.chain(others) {
             let names = cell::names(&cell).into_iter();
             let names = names.filter(|name| measured.get(name).is_none());
             missing.extend(names.map(str::to_owned));
@@ -125,6 +152,12 @@ pub fn run(
     }
     println!("\nplot: {}", picture.display());
     println!("log: {}", booted.console_path().display());
+    let limits = layout.limits.iter();
+    let exceeded: Vec<_> = limits.flat_map(|limit| limit.exceeded(&measured)).collect();
+    if !exceeded.is_empty() {
+        println!("\ntoo much:\n{}", exceeded.join("\n"));
+        return Ok(ExitCode::FAILURE);
+    }
     if !accept {
         return Ok(ExitCode::SUCCESS);
     }
@@ -207,5 +240,21 @@ mod tests {
             table::put_between(&text, &table.name, "").expect("a place");
         }
         assert!(text.contains(PLOT));
+    }
+
+    #[test]
+    fn what_is_too_much_is_said() {
+        let limit = Limit {
+            about: "a share".to_owned(),
+            most: 0.7,
+            cells: vec!["a / b".to_owned(), "b / a".to_owned(), "c / a".to_owned()],
+        };
+        let mut measured = Measured::default();
+        measured.add("a", 2);
+        measured.add("b", 3);
+        assert_eq!(
+            limit.exceeded(&measured),
+            ["a share: expected 0.7 at most, seen 1.50: b / a"]
+        );
     }
 }

@@ -13,6 +13,7 @@ use crate::ctx::Ctx;
 use crate::fixture::{Fixture, STOCK, TREE};
 use crate::guard;
 
+mod document;
 mod growth;
 mod load;
 mod programs;
@@ -28,6 +29,8 @@ pub const CASES: &[Case] = &[
     Case::new("requests-by-tracefs", requests_by_tracefs),
     Case::new("requests-by-bpftrace", requests_by_bpftrace),
     Case::new("requests-by-the-module", requests_by_the_module),
+    Case::new("tracefs-as-documented", tracefs_as_documented),
+    Case::new("bpftrace-as-documented", bpftrace_as_documented),
     Case::new("cards", cards),
 ];
 
@@ -88,6 +91,14 @@ fn requests_by_bpftrace(ctx: &mut Ctx) -> Result<()> {
 fn requests_by_the_module(ctx: &mut Ctx) -> Result<()> {
     let gpu_id = one_card(ctx)?;
     requests::by_module(ctx, gpu_id)
+}
+
+fn tracefs_as_documented(ctx: &mut Ctx) -> Result<()> {
+    document::tracefs(one_card(ctx)?)
+}
+
+fn bpftrace_as_documented(ctx: &mut Ctx) -> Result<()> {
+    document::bpftrace(one_card(ctx)?)
 }
 
 fn cards(ctx: &mut Ctx) -> Result<()> {

@@ -22,10 +22,10 @@ use crate::guard;
 use crate::mounts::mount_at;
 use crate::requests::{self, Numbers};
 
-const TRACEFS: &str = "/sys/kernel/tracing";
+pub const TRACEFS: &str = "/sys/kernel/tracing";
 /// KFD's handler of requests for memory.
-const ALLOC: &str = "kfd_ioctl_alloc_memory_of_gpu";
-const BPFTRACE: &str = "/usr/bin/bpftrace";
+pub const ALLOC: &str = "kfd_ioctl_alloc_memory_of_gpu";
+pub const BPFTRACE: &str = "/usr/bin/bpftrace";
 /// The arguments are the structures of `kfd_ioctl.h`. Their types are C's own: without a kernel's
 /// headers bpftrace knows no others.
 const PROGRAM: &str = "
@@ -64,6 +64,8 @@ const WATCHED: [&str; 4] = [
     "kfd_ioctl_set_memory_policy",
     "kfd_ioctl_create_queue",
 ];
+/// Where its complaints go.
+const COMPLAINT: &str = "/tmp/bpftrace.complaint";
 /// How long the watchers may take, in waits that cost the host nothing.
 const WAITS: usize = 3000;
 const WAIT: Duration = Duration::from_millis(20);
@@ -72,13 +74,15 @@ const WAIT: Duration = Duration::from_millis(20);
 const TIMES: u64 = 1001;
 /// No card has it.
 const NO_CARD: u32 = 0xdead;
+/// Nor these: so many that the module does not keep them apart.
+const CROWD: std::ops::Range<u32> = 1..9;
 /// No virtual card has so much.
 const SIZE: u64 = 4096;
 
-/// What is asked, by the names of the figures. KFD refuses all but the first: a request for memory
+/// What is asked, by the names of the figures; once, and not counted, what has none. KFD refuses all but the first: a request for memory
 /// without a size at once, another when it looks for the card or, as the process has no render node
 /// of it, later.
-fn asked(gpu_id: u32) -> [(&'static str, Request); 9] {
+fn asked(gpu_id: u32) -> Vec<(Option<&'static str>, Request)> {
     const COARSE: u32 = uapi::KFD_IOC_ALLOC_MEM_FLAGS_VRAM;
     const FINE: u32 = COARSE | uapi::KFD_IOC_ALLOC_MEM_FLAGS_COHERENT;
     let alloc = |gpu_id, size, flags| Request::Alloc {
@@ -103,7 +107,7 @@ fn asked(gpu_id: u32) -> [(&'static str, Request); 9] {
         size: SIZE,
         attributes: attributes.to_vec(),
     };
-    [
+    let counted = [
         ("version", Request::Version),
         ("empty", alloc(gpu_id, 0, FINE)),
         ("no-card", alloc(NO_CARD, SIZE, FINE)),
@@ -126,12 +130,22 @@ fn asked(gpu_id: u32) -> [(&'static str, Request); 9] {
         ),
         ("svm-1", svm(&[granularity])),
         ("svm-3", svm(&[access, coherent, granularity])),
-    ]
+    ];
+    let counted = counted.map(|(name, request)| (Some(name), request));
+    let crowd = CROWD.map(|gpu_id| (None, alloc(gpu_id, SIZE, COARSE)));
+    let last = (Some("crowd"), alloc(CROWD.end, SIZE, FINE));
+    counted.into_iter().chain(crowd).chain([last]).collect()
+}
+
+/// How often a request is made.
+fn times(name: Option<&str>) -> u64 {
+    name.map_or(1, |_| TIMES)
 }
 
 /// How often requests were made for which this holds.
-fn count(asked: &[(&str, Request)], of: impl Fn(&Request) -> bool) -> u64 {
-    asked.iter().filter(|(_, request)| of(request)).count() as u64 * TIMES
+fn count(asked: &[(Option<&str>, Request)], of: impl Fn(&Request) -> bool) -> u64 {
+    let asked = asked.iter().filter(|(_, request)| of(request));
+    asked.map(|(name, _)| times(*name)).sum()
 }
 
 fn is_alloc(request: &Request) -> bool {
@@ -139,11 +153,13 @@ fn is_alloc(request: &Request) -> bool {
 }
 
 /// Has a program ask all of this, and hands on what each took.
-fn ask(ctx: &mut Ctx, watcher: &str, asked: &[(&str, Request)]) -> Result<()> {
+fn ask(ctx: &mut Ctx, watcher: &str, asked: &[(Option<&str>, Request)]) -> Result<()> {
     let mut asker = Asker::start()?;
     for (name, request) in asked {
-        let counts = asker.count(request, TIMES)?;
-        ctx.note(counts.line(&format!("request.{watcher}.{name}")));
+        let counts = asker.count(request, times(*name))?;
+        if let Some(name) = name {
+            ctx.note(counts.line(&format!("request.{watcher}.{name}")));
+        }
     }
     asker.end()
 }
@@ -184,23 +200,11 @@ pub fn by_tracefs(ctx: &mut Ctx, gpu_id: u32) -> Result<()> {
 pub fn by_bpftrace(ctx: &mut Ctx, gpu_id: u32) -> Result<()> {
     need(BPFTRACE)?;
     need_tracefs()?;
-    let said = Path::new("/tmp/bpftrace");
-    let mut watcher = Command::new(BPFTRACE)
-        .args(["-e", PROGRAM])
-        .env_clear()
-        .env("PATH", "/usr/bin")
-        .stdin(Stdio::null())
-        .stdout(File::create(said)?)
-        .stderr(File::create("/tmp/bpftrace.complaint")?)
-        .spawn()
-        .context("start bpftrace")?;
     let asked = asked(gpu_id);
-    let watched = wait_until_watched(&mut watcher).and_then(|()| ask(ctx, "bpftrace", &asked));
-    // Also where that has failed: it must not watch what comes next.
-    let _ = kill(Pid::from_raw(i32::try_from(watcher.id())?), Signal::SIGINT);
-    watcher.wait().context("wait for bpftrace")?;
-    watched?;
-    let text = fs::read_to_string(said).context("read what bpftrace said")?;
+    let mut bpftrace = Command::new(BPFTRACE);
+    let text = while_it_watches(bpftrace.args(["-e", PROGRAM]), &WATCHED, || {
+        ask(ctx, "bpftrace", &asked)
+    })?;
     let attributes = asked.iter().map(|(_, request)| match request {
         Request::Svm { attributes, .. } => attributes.len() as u64,
         _ => 0,
@@ -227,6 +231,30 @@ pub fn by_bpftrace(ctx: &mut Ctx, gpu_id: u32) -> Result<()> {
     Ok(())
 }
 
+/// Does this while a command, which is or becomes bpftrace, watches these functions; gives what that
+/// says in the end.
+pub fn while_it_watches(
+    command: &mut Command,
+    watched: &[&str],
+    work: impl FnOnce() -> Result<()>,
+) -> Result<String> {
+    let said = Path::new("/tmp/bpftrace");
+    let mut watcher = command
+        .env_clear()
+        .env("PATH", "/usr/bin")
+        .stdin(Stdio::null())
+        .stdout(File::create(said)?)
+        .stderr(File::create(COMPLAINT)?)
+        .spawn()
+        .context("start bpftrace")?;
+    let done = wait_until_watched(&mut watcher, watched).and_then(|()| work());
+    // Also where that has failed: it must not watch what comes next.
+    let _ = kill(Pid::from_raw(i32::try_from(watcher.id())?), Signal::SIGINT);
+    watcher.wait().context("wait for bpftrace")?;
+    done?;
+    fs::read_to_string(said).context("read what bpftrace said")
+}
+
 /// The module.
 pub fn by_module(ctx: &mut Ctx, gpu_id: u32) -> Result<()> {
     guard::load_counting(&ctx.modules)?;
@@ -234,19 +262,19 @@ pub fn by_module(ctx: &mut Ctx, gpu_id: u32) -> Result<()> {
     let asked = asked(gpu_id);
     ask(ctx, "ours", &asked)?;
     let mut expected = Numbers::new();
-    for (_, request) in &asked {
-        requests::add(&mut expected, &[gpu_id], request, TIMES);
+    for (name, request) in &asked {
+        requests::add(&mut expected, &[gpu_id], request, times(*name));
     }
     requests::read()?.expect_rise(&before, &expected)?;
     guard::unload()
 }
 
-fn need_tracefs() -> Result<()> {
+pub fn need_tracefs() -> Result<()> {
     mount_at("tracefs", TRACEFS, "").map_err(|error| anyhow::anyhow!(error))
 }
 
-/// Waits until the functions call something at their entries.
-fn wait_until_watched(watcher: &mut Child) -> Result<()> {
+/// Waits until these functions call something at their entries.
+fn wait_until_watched(watcher: &mut Child, watched: &[&str]) -> Result<()> {
     let path = Path::new(TRACEFS).join("enabled_functions");
     for _ in 0..WAITS {
         let text = fs::read_to_string(&path).context("read what is traced")?;
@@ -254,16 +282,16 @@ fn wait_until_watched(watcher: &mut Child) -> Result<()> {
             text.lines()
                 .any(|line| line.split(' ').next() == Some(*name))
         };
-        if WATCHED.iter().all(is_watched) {
+        if watched.iter().all(is_watched) {
             return Ok(());
         }
         if let Some(status) = watcher.try_wait()? {
-            let why = fs::read_to_string("/tmp/bpftrace.complaint").unwrap_or_default();
+            let why = fs::read_to_string(COMPLAINT).unwrap_or_default();
             bail!("bpftrace ended with {status}: {}", why.trim());
         }
         thread::sleep(WAIT);
     }
-    bail!("bpftrace does not watch all of {WATCHED:?}");
+    bail!("bpftrace does not watch all of {watched:?}");
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
@@ -274,7 +302,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
 }
 
 /// `    Hits: 12` at the end of a histogram.
-fn hits(text: &str) -> Option<u64> {
+pub fn hits(text: &str) -> Option<u64> {
     let line = text
         .lines()
         .find_map(|line| line.trim().strip_prefix("Hits:"))?;
@@ -282,7 +310,7 @@ fn hits(text: &str) -> Option<u64> {
 }
 
 /// `@map[1, 2]: 12` of bpftrace.
-fn counted(line: &str, map: &str) -> Option<u64> {
+pub fn counted(line: &str, map: &str) -> Option<u64> {
     let keys = line
         .strip_prefix('@')?
         .strip_prefix(map)?
