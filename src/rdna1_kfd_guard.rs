@@ -9,6 +9,7 @@
 // Public for the host's sake, where the same files are a library.
 mod compat;
 pub mod facts;
+pub mod kept;
 pub mod observe;
 mod publish;
 mod raw;

@@ -197,6 +197,40 @@ pub enum Occupant {
     Unknown,
 }
 
+/// How much of what the PCI core says of a card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// What KFD's claims are held against: what the card is, and how much of it can be reached.
+    Identity,
+    /// All that is shown.
+    Everything,
+}
+
+impl Function {
+    /// Whether both say the same to that depth. Not asked is whether the driver is ready: that is
+    /// shown of a card alone that KFD leaves out.
+    pub fn says_the_same(&self, other: &Self, depth: Depth) -> bool {
+        let identity = |function: &Self| {
+            (
+                function.address,
+                function.id,
+                function.subsystem,
+                function.revision,
+                function.bar0_bytes,
+            )
+        };
+        let rest = |function: &Self| {
+            (
+                function.driver,
+                function.link,
+                function.link_at_most,
+                function.atomics,
+            )
+        };
+        identity(self) == identity(other) && (depth == Depth::Identity || rest(self) == rest(other))
+    }
+}
+
 /// A way to ask the PCI core.
 pub trait PciBus {
     /// Adds every function that is a [`Id::NAVI10`] to `cards`.

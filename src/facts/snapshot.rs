@@ -81,8 +81,10 @@ pub struct Snapshot<M: Maps> {
     /// The cards, numbered in the order in which they are shown: those on the PCI bus by their
     /// addresses, then those that only KFD knows.
     pub cards: M::Map<u32, Card>,
-    /// Their banks, by card and number.
-    pub banks: M::Map<(u32, Option<u32>), Bank>,
+    /// The keys of those on the PCI bus, by their addresses.
+    pub places: M::Map<Address, u32>,
+    /// Their banks: each card's are counted from 0, in the order of their numbers.
+    pub banks: M::Map<(u32, u32), Bank>,
 }
 
 impl<M: Maps> Snapshot<M> {
@@ -110,6 +112,13 @@ impl<M: Maps> Snapshot<M> {
 
     /// The banks of the card with that key.
     pub fn banks_of(&self, card: u32) -> impl Iterator<Item = &Bank> {
-        self.banks().filter(move |bank| bank.card == card)
+        // Looked up, so that a card costs the same beside however many others.
+        (0..u32::MAX).map_while(move |count| self.banks.get(&(card, count)))
+    }
+
+    /// The card on the PCI bus at `address`, with its key.
+    pub fn card_at(&self, address: Address) -> Option<(u32, &Card)> {
+        let &key = self.places.get(&address)?;
+        Some((key, self.cards.get(&key)?))
     }
 }

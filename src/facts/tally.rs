@@ -25,6 +25,11 @@ macro_rules! tally {
             pub fn values(&self) -> [u64; Self::COUNT] {
                 [$( self.$count ),+]
             }
+
+            /// Counts all that the other counted.
+            pub fn include(&mut self, other: &Self) {
+                $( add(&mut self.$count, other.$count); )+
+            }
         }
     };
 }

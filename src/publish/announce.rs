@@ -47,6 +47,15 @@ pub(super) struct Announced {
 }
 
 impl Announced {
+    /// Takes in an observation of no liar, if none is known.
+    pub(super) fn nobody(&mut self, stamp: u64) -> bool {
+        let nobody = self.liars.is_empty();
+        if nobody {
+            self.stamp = self.stamp.max(stamp);
+        }
+        nobody
+    }
+
     /// Takes in an observation; calls `each` for every card that has become a liar since.
     ///
     /// `stamp` tells in which order observations began: one that was overtaken says nothing new. An

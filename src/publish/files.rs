@@ -10,6 +10,7 @@ use kernel::{
 
 use crate::{
     facts::{
+        pci::Depth,
         snapshot::Snapshot,
         tally::Tally, //
     },
@@ -18,7 +19,10 @@ use crate::{
         File,
         Folder, //
     },
-    readers::Kernel,
+    readers::{
+        Kernel,
+        Text, //
+    },
     text, //
 };
 
@@ -44,8 +48,10 @@ impl Files {
     /// Makes the files.
     pub(super) fn new(state: &Arc<State>) -> Result<Self> {
         let folder = Folder::new(FOLDER).inspect_err(|&error| why_not(error))?;
-        let facts = |name, write| {
+        let facts = |number, name, depth, write| {
             let content = Facts {
+                number,
+                depth,
                 write,
                 state: state.clone(),
             };
@@ -53,10 +59,18 @@ impl Files {
         };
         Ok(Self {
             _facts: [
-                facts(c"gpus", |facts, f| text::gpus(facts, f))?,
-                facts(c"heaps", |facts, f| text::heaps(facts, f))?,
-                facts(c"flags", |facts, f| text::flags(facts, f))?,
-                facts(c"checks", |facts, f| text::checks(facts, f))?,
+                facts(0, c"gpus", Depth::Everything, |facts, f| {
+                    text::gpus(facts, f)
+                })?,
+                facts(1, c"heaps", Depth::Identity, |facts, f| {
+                    text::heaps(facts, f)
+                })?,
+                facts(2, c"flags", Depth::Identity, |facts, f| {
+                    text::flags(facts, f)
+                })?,
+                facts(3, c"checks", Depth::Identity, |facts, f| {
+                    text::checks(facts, f)
+                })?,
             ],
             _counters: File::new(&folder, c"counters", Counters(state.clone()))
                 .inspect_err(|&error| why_not(error))?,
@@ -92,23 +106,26 @@ fn why_not(error: Error) {
 
 /// A file of facts.
 struct Facts {
-    write: fn(&Snapshot<Kernel>, &mut fmt::Formatter<'_>) -> fmt::Result,
+    number: usize,
+    depth: Depth,
+    write: fn(&Snapshot<Kernel>, &mut Text) -> fmt::Result,
     state: Arc<State>,
 }
 
 impl Content for Facts {
-    type Reading = Snapshot<Kernel>;
+    type Reading = Arc<Text>;
 
     fn take(&self) -> Result<Self::Reading> {
         let tally = Tally {
             reads: 1,
             ..Tally::default()
         };
-        self.state.observe(tally).map_err(|_| ENOMEM)
+        let seen = self.state.observe(self.depth, tally).map_err(|_| ENOMEM)?;
+        seen.text(self.number, self.write)
     }
 
-    fn write(&self, reading: &Self::Reading, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (self.write)(reading, f)
+    fn write(&self, text: &Self::Reading, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        text.write(f)
     }
 }
 

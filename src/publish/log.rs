@@ -9,7 +9,10 @@ use kernel::{
 
 use crate::{
     facts::{
-        pci::Address,
+        pci::{
+            Address,
+            Depth, //
+        },
         snapshot::Presence,
         tally::Tally, //
     },
@@ -23,7 +26,10 @@ use super::state::State;
 
 /// Writes a line for each card, or one that says what is missing.
 pub(super) fn report(state: &State) -> Result {
-    let snapshot = state.observe(Tally::default()).map_err(|_| ENOMEM)?;
+    let seen = state
+        .observe(Depth::Identity, Tally::default())
+        .map_err(|_| ENOMEM)?;
+    let snapshot = &seen.snapshot;
     if snapshot.kfd == Presence::Absent {
         pr_info!(
             "KFD shows no topology: amdgpu is not loaded, or has no KFD; nothing is lost, every \
@@ -34,7 +40,7 @@ pub(super) fn report(state: &State) -> Result {
         pr_info!("no 0x731f card on the PCI bus, and none in KFD\n");
     }
     for (key, card) in snapshot.cards() {
-        let verdict = card_verdict(&snapshot, key, card);
+        let verdict = card_verdict(snapshot, key, card);
         let name = Place(card.address());
         match (card.presence, verdict) {
             (Presence::Absent, _) => pr_info!("{}: 0x731f, not in KFD\n", name),

@@ -58,6 +58,8 @@ use crate::{
     text, //
 };
 
+use super::state::Seen;
+
 /// The most attributes of one `AMDKFD_IOC_SVM` that are looked at; libhsakmt gives some few.
 const MOST_ATTRIBUTES: u32 = 64;
 
@@ -177,7 +179,7 @@ impl Requests {
     }
 
     /// Looks how the probes are: whether they see what is done on purpose.
-    pub(crate) fn probes(&self, topology: &mut KfdTopology<'_>) -> [Probe; PROBES.len()] {
+    pub(crate) fn probes(&self, topology: &mut KfdTopology) -> [Probe; PROBES.len()] {
         // Nothing is armed or disarmed meanwhile.
         let probes = self.probes.lock();
         let checks = || self.listener.0.checks.load(kernel::sync::atomic::Relaxed);
@@ -210,13 +212,13 @@ impl Requests {
 
 /// What one reading of the file shows.
 pub(super) struct Reading {
-    pub(super) snapshot: Snapshot<Kernel>,
+    pub(super) seen: Arc<Seen>,
     pub(super) probes: [Probe; PROBES.len()],
     pub(super) log: KVBox<Log<u64>>,
 }
 
 impl Reading {
     pub(super) fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        text::requests(&self.snapshot, &self.probes, &self.log, f)
+        text::requests(&self.seen.snapshot, &self.probes, &self.log, f)
     }
 }

@@ -3,6 +3,7 @@
 //! What all files share, and the one way to get facts.
 
 use kernel::{
+    fmt,
     new_mutex,
     prelude::*,
     sync::{
@@ -11,25 +12,36 @@ use kernel::{
             Relaxed, //
         },
         Arc,
-        Mutex, //
+        Mutex,
+        SetOnce, //
     }, //
 };
 
 use crate::{
     facts::{
-        map::OutOfMemory,
+        map::{
+            count,
+            OutOfMemory, //
+        },
+        pci::Depth,
         snapshot::Snapshot,
         tally::{
             bump,
             Tally, //
         }, //
     },
+    kept::{
+        Keeping,
+        Kept,
+        Still, //
+    },
     observe,
     raw::sysfs::Sysfs,
     readers::{
         Kernel,
         KernelPciBus,
-        KfdTopology, //
+        KfdTopology,
+        Text, //
     },
     rules::{
         findings,
@@ -52,7 +64,7 @@ use super::{
 /// What all files share. No facts: those are read anew each time.
 #[pin_data]
 pub(crate) struct State {
-    sysfs: Sysfs,
+    sysfs: Arc<Sysfs>,
     pub(crate) counters: Counters,
     /// If they are to be counted.
     pub(crate) requests: Option<Arc<Requests>>,
@@ -60,6 +72,59 @@ pub(crate) struct State {
     observations: Atomic<u64>,
     #[pin]
     announced: Mutex<Announced>,
+    /// What was read last, to be read again.
+    #[pin]
+    kept: Mutex<Option<Again>>,
+}
+
+/// What one walk has seen.
+pub(crate) struct Seen {
+    pub(crate) snapshot: Snapshot<Kernel>,
+    /// The files' texts, made when they were first wanted; see [`Seen::text`].
+    texts: [SetOnce<Arc<Text>>; 4],
+}
+
+impl Seen {
+    /// The text of a file, made by `write`, or the one that was made of the same facts before.
+    pub(super) fn text(
+        &self,
+        file: usize,
+        write: impl FnOnce(&Snapshot<Kernel>, &mut Text) -> fmt::Result,
+    ) -> Result<Arc<Text>> {
+        let place = self.texts.get(file);
+        if let Some(text) = place.and_then(SetOnce::as_ref) {
+            return Ok(text.clone());
+        }
+        let mut text = Text::new()?;
+        // Nothing else can fail here.
+        write(&self.snapshot, &mut text).map_err(|_| ENOMEM)?;
+        let text = Arc::new(text, GFP_KERNEL)?;
+        let cards = count(self.snapshot.cards());
+        if let (true, Some(place)) = (text.bytes() <= cards.saturating_mul(KEPT_TEXT), place) {
+            place.populate(text.clone());
+        }
+        Ok(text)
+    }
+}
+
+/// How long a text is kept, in bytes a card. What is longer is made anew each time, so that all that
+/// is kept of a card stays below a page.
+const KEPT_TEXT: u64 = 512;
+
+/// What it takes to see whether all is still as it was seen.
+struct Again {
+    seen: Arc<Seen>,
+    topology: KfdTopology,
+    bus: KernelPciBus,
+    files: Kept<Kernel, KfdTopology>,
+}
+
+impl Again {
+    fn still(&mut self, depth: Depth) -> Result<Still, OutOfMemory> {
+        let snapshot = &self.seen.snapshot;
+        self.files
+            .still(snapshot, &mut self.topology, &mut self.bus, depth)
+    }
 }
 
 impl State {
@@ -69,12 +134,14 @@ impl State {
         } else {
             None
         };
-        let sysfs = Sysfs::mount().inspect_err(|error| {
+        let sysfs = Sysfs::mount().and_then(|sysfs| Ok(Arc::new(sysfs, GFP_KERNEL)?));
+        let sysfs = sysfs.inspect_err(|error| {
             pr_err!("cannot mount sysfs for reading KFD's topology: {error:?}\n");
         })?;
         Arc::pin_init(
             pin_init!(Self {
                 sysfs,
+                kept <- new_mutex!(None),
                 counters: Counters::default(),
                 requests,
                 observations: Atomic::new(0),
@@ -84,23 +151,35 @@ impl State {
         )
     }
 
-    /// Reads all facts and counts what happened.
+    /// Reads all facts and counts what happened. What is beyond `depth` may be older.
     #[inline(never)] // Once in the module is enough.
-    pub(crate) fn observe(&self, mut tally: Tally) -> Result<Snapshot<Kernel>, OutOfMemory> {
+    pub(crate) fn observe(&self, depth: Depth, mut tally: Tally) -> Result<Arc<Seen>, OutOfMemory> {
         let stamp = self.observations.fetch_add(1, Relaxed);
-        let snapshot = self.read(&mut tally).and_then(|snapshot| {
-            count_verdicts(&snapshot, &mut tally);
-            if let Some(requests) = &self.requests {
-                requests.learn(&snapshot);
-            }
-            self.announce(stamp, &snapshot, &mut tally)?;
-            Ok(snapshot)
-        });
-        if snapshot.is_err() {
+        let seen = self
+            .read(depth, &mut tally)
+            .and_then(|(seen, is_new)| self.take_in(stamp, seen, is_new, &mut tally));
+        if seen.is_err() {
             bump(&mut tally.errors_no_memory);
         }
         self.counters.add(&tally);
-        snapshot
+        seen
+    }
+
+    /// Tells whom it concerns what was seen.
+    fn take_in(
+        &self,
+        stamp: u64,
+        seen: Arc<Seen>,
+        is_new: bool,
+        tally: &mut Tally,
+    ) -> Result<Arc<Seen>, OutOfMemory> {
+        if is_new {
+            if let Some(requests) = &self.requests {
+                requests.learn(&seen.snapshot);
+            }
+        }
+        self.announce(stamp, &seen.snapshot, is_new, tally)?;
+        Ok(seen)
     }
 
     /// All that the file of requests shows.
@@ -110,10 +189,10 @@ impl State {
             ..Tally::default()
         };
         // First, so that cards that have come are known when the counts are copied.
-        let snapshot = self.observe(tally).map_err(|_| ENOMEM)?;
+        let seen = self.observe(Depth::Identity, tally).map_err(|_| ENOMEM)?;
         let mut topology = KfdTopology::new(&self.sysfs).map_err(|_| ENOMEM)?;
         Ok(Reading {
-            snapshot,
+            seen,
             probes: requests.probes(&mut topology),
             log: requests.copy()?,
         })
@@ -123,9 +202,14 @@ impl State {
         &self,
         stamp: u64,
         snapshot: &Snapshot<Kernel>,
+        is_new: bool,
         tally: &mut Tally,
     ) -> Result<(), OutOfMemory> {
         let mut announced = self.announced.lock();
+        // Nothing that is kept is a lie.
+        if !is_new && announced.nobody(stamp) {
+            return Ok(());
+        }
         announced.update(stamp, snapshot, |key, card, address| {
             match announce::send(snapshot, key, card, address) {
                 Ok(()) => bump(&mut tally.lies_announced),
@@ -134,10 +218,61 @@ impl State {
         })
     }
 
-    fn read(&self, tally: &mut Tally) -> Result<Snapshot<Kernel>, OutOfMemory> {
+    /// Reads all facts; also whether this took a walk.
+    fn read(&self, depth: Depth, tally: &mut Tally) -> Result<(Arc<Seen>, bool), OutOfMemory> {
+        // Who finds another at it does not wait, but goes alone.
+        let mut kept = self.kept.try_lock();
+        let mut keep = kept.is_some();
+        if let Some(kept) = kept.as_deref_mut().and_then(Option::as_mut) {
+            match kept.still(depth)? {
+                Still::Same => {
+                    tally.include(kept.files.tally());
+                    return Ok((kept.seen.clone(), false));
+                }
+                // What others may read is not this reader's, and stays theirs.
+                Still::Refused => keep = false,
+                Still::Changed => (),
+            }
+        }
+        if let (true, Some(kept)) = (keep, &mut kept) {
+            // Closed first, so that there is never more open than once.
+            **kept = None;
+        }
+        let (seen, new) = self.walk(keep, tally)?;
+        if let (true, Some(kept)) = (keep, &mut kept) {
+            **kept = new;
+        }
+        Ok((seen, true))
+    }
+
+    fn walk(
+        &self,
+        keep: bool,
+        tally: &mut Tally,
+    ) -> Result<(Arc<Seen>, Option<Again>), OutOfMemory> {
         let mut topology = KfdTopology::new(&self.sysfs)?;
-        let mut bus = KernelPciBus::new(&self.sysfs)?;
-        observe::observe(&mut topology, Some(&mut bus), tally)
+        let mut bus = KernelPciBus::new(&self.sysfs);
+        let mut keeping = Keeping::new(&mut topology, keep);
+        let mut own = Tally::default();
+        let snapshot = observe::observe(&mut keeping, Some(&mut bus), &mut own);
+        if let Ok(snapshot) = &snapshot {
+            count_verdicts(snapshot, &mut own);
+        }
+        tally.include(&own);
+        let snapshot = snapshot?;
+        let files = keeping.kept(&snapshot, &own);
+        let seen = Seen {
+            snapshot,
+            texts: Default::default(),
+        };
+        let seen = Arc::new(seen, GFP_KERNEL).map_err(|_| OutOfMemory)?;
+        let again = files.map(|files| Again {
+            seen: seen.clone(),
+            topology,
+            bus,
+            files,
+        });
+        Ok((seen, again))
     }
 }
 

@@ -21,7 +21,10 @@ use kernel::{
 
 use crate::{
     facts::{
-        pci::Id,
+        pci::{
+            Depth,
+            Id, //
+        },
         tally::Tally, //
     },
     raw::{
@@ -56,7 +59,7 @@ impl WorkItem for Look {
 
     fn run(this: Arc<Self>) {
         // Want of memory has been counted, and the next event or read tries again.
-        let _ = this.state.observe(Tally::default());
+        let _ = this.state.observe(Depth::Identity, Tally::default());
     }
 }
 

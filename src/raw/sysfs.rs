@@ -8,7 +8,10 @@
 //! C headers: [`include/linux/fs.h`](srctree/include/linux/fs.h),
 //! [`include/linux/mount.h`](srctree/include/linux/mount.h)
 
-use core::ptr::NonNull;
+use core::{
+    mem::MaybeUninit,
+    ptr::NonNull, //
+};
 
 use kernel::{
     bindings,
@@ -19,6 +22,8 @@ use kernel::{
     },
     prelude::*, //
 };
+
+use crate::facts::topology::MAX_FILE_BYTES;
 
 /// A mount of sysfs.
 ///
@@ -48,17 +53,80 @@ impl Sysfs {
         NonNull::new(mount).map(Self).ok_or(ENODEV)
     }
 
-    /// Reads the file at `path` once, from its start, and returns what fits `buffer`.
-    ///
-    /// sysfs shows a file's whole content in the first read.
-    pub(crate) fn read<'b>(&self, path: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
-        let file = self.open(path, bindings::O_RDONLY)?;
+    /// Opens the file at `path` for reading.
+    pub(crate) fn open(&self, path: &CStr) -> Result<OpenFile> {
+        // SAFETY: By the type invariant the mount is alive, and so is its root.
+        let root = unsafe { self.0.as_ref() }.mnt_root;
+        let root = bindings::path {
+            mnt: self.0.as_ptr(),
+            dentry: root,
+        };
+        open_from(&root, path, bindings::O_RDONLY).map(OpenFile)
+    }
+
+    /// Opens the folder at `path`.
+    pub(crate) fn open_folder(&self, path: &CStr) -> Result<OpenFolder> {
+        // SAFETY: By the type invariant the mount is alive, and so is its root.
+        let root = unsafe { self.0.as_ref() }.mnt_root;
+        let root = bindings::path {
+            mnt: self.0.as_ptr(),
+            dentry: root,
+        };
+        open_from(&root, path, bindings::O_RDONLY | bindings::O_DIRECTORY).map(OpenFolder)
+    }
+}
+
+fn open_from(root: &bindings::path, path: &CStr, flags: u32) -> Result<Reference> {
+    // SAFETY: `root` is a valid path for the call, which takes its own references, and `path` is a
+    // valid C string. No file is created, so the mode does not matter.
+    let file = from_err_ptr(unsafe {
+        bindings::file_open_root(root, path.as_char_ptr(), flags as c_int, 0)
+    })?;
+    // INVARIANT: `file_open_root()` returns a reference of ours.
+    NonNull::new(file).map(Reference).ok_or(ENOENT)
+}
+
+impl Drop for Sysfs {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant this is a mount of `kern_mount()`, given back only here.
+        unsafe { bindings::kern_unmount(self.0.as_ptr()) };
+    }
+}
+
+/// An open file or folder.
+///
+/// # Invariants
+///
+/// `0` is a file that we hold a reference on.
+struct Reference(NonNull<bindings::file>);
+
+// SAFETY: A reference on an open file may be used and given back by any task.
+unsafe impl Send for Reference {}
+
+impl Drop for Reference {
+    /// Gives the file back; it is closed when the task returns to user space, or soon after by a
+    /// worker. It keeps nothing of this module; but it does keep the mount, which is freed with the
+    /// last file.
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant the reference is ours to give back.
+        unsafe { bindings::fput(self.0.as_ptr()) };
+    }
+}
+
+/// A file that is open for reading. It does not keep what it shows: when that goes, reading fails.
+pub(crate) struct OpenFile(Reference);
+
+impl OpenFile {
+    /// Reads the file once, from its start, and returns what fits `page`: sysfs makes the whole
+    /// content anew for such a read, and shows all of it.
+    pub(crate) fn read<'b>(&self, page: &'b mut Page) -> Result<&'b [u8]> {
+        let buffer = &mut *page.0;
         let mut position = 0;
-        // SAFETY: `file` is open for reading, `buffer` is writable for its length, and `position`
-        // is ours for the call.
+        // SAFETY: The file is open for reading, `buffer` is writable for its length, and `position`
+        // is ours for the call. What else the file has, like its place, is locked by the call.
         let length = unsafe {
             bindings::kernel_read(
-                file.0.as_ptr(),
+                self.0 .0.as_ptr(),
                 buffer.as_mut_ptr().cast(),
                 buffer.len(),
                 &mut position,
@@ -71,12 +139,46 @@ impl Sysfs {
         };
         buffer.get(..length).ok_or(EIO)
     }
+}
 
-    /// Calls `each` with the name of every entry of the folder at `path`, until it fails.
+/// A folder that is open. It does not keep what it shows.
+pub(crate) struct OpenFolder(Reference);
+
+impl OpenFolder {
+    /// Opens a file below the folder.
+    pub(crate) fn open(&self, path: &CStr) -> Result<OpenFile> {
+        open_from(self.path(), path, bindings::O_RDONLY).map(OpenFile)
+    }
+
+    /// Opens a folder below the folder.
+    pub(crate) fn open_folder(&self, path: &CStr) -> Result<Self> {
+        let flags = bindings::O_RDONLY | bindings::O_DIRECTORY;
+        open_from(self.path(), path, flags).map(Self)
+    }
+
+    fn path(&self) -> &bindings::path {
+        // SAFETY: By the type invariant the file is there; its path is set when it is opened, and
+        // not changed as long as it is. Both members of the union are the same.
+        unsafe { &(*self.0 .0.as_ptr()).__bindgen_anon_1.f_path }
+    }
+
+    /// How many folders it holds, at this moment.
+    pub(crate) fn folders(&self) -> Result<u32> {
+        let mut stat = MaybeUninit::<bindings::kstat>::uninit();
+        // SAFETY: The path is valid; the call initialises `stat` if it succeeds.
+        to_result(unsafe {
+            bindings::vfs_getattr(self.path(), stat.as_mut_ptr(), bindings::STATX_NLINK, 0)
+        })?;
+        // SAFETY: The call has succeeded.
+        let stat = unsafe { stat.assume_init() };
+        // Itself, and its name in its parent (`kernfs_refresh_inode()`, `fs/kernfs/inode.c`).
+        stat.nlink.checked_sub(2).ok_or(EIO)
+    }
+
+    /// Calls `each` with the name of every entry, until it fails.
     ///
     /// kernfs can hold its lock meanwhile: `each` must not use sysfs.
-    pub(crate) fn list(&self, path: &CStr, each: &mut dyn FnMut(&[u8]) -> Result) -> Result {
-        let file = self.open(path, bindings::O_RDONLY | bindings::O_DIRECTORY)?;
+    pub(crate) fn list(&self, each: &mut dyn FnMut(&[u8]) -> Result) -> Result {
         let mut listing = Listing {
             context: bindings::dir_context {
                 actor: Some(Listing::entry),
@@ -86,50 +188,19 @@ impl Sysfs {
             each,
             result: Ok(()),
         };
-        // SAFETY: `file` is an open folder. `context` is only used during the call, and is the
+        // SAFETY: This is an open folder. `context` is only used during the call, and is the
         // member of a `Listing` that nothing else uses meanwhile, as `Listing::entry` requires.
-        to_result(unsafe { bindings::iterate_dir(file.0.as_ptr(), &raw mut listing.context) })?;
+        to_result(unsafe { bindings::iterate_dir(self.0 .0.as_ptr(), &raw mut listing.context) })?;
         listing.result
     }
-
-    fn open(&self, path: &CStr, flags: u32) -> Result<OpenFile> {
-        // SAFETY: By the type invariant the mount is alive, and so is its root.
-        let root = unsafe { self.0.as_ref() }.mnt_root;
-        let root = bindings::path {
-            mnt: self.0.as_ptr(),
-            dentry: root,
-        };
-        // SAFETY: `root` is a valid path for the call, which takes its own references, and `path`
-        // is a valid C string. No file is created, so the mode does not matter.
-        let file = from_err_ptr(unsafe {
-            bindings::file_open_root(&root, path.as_char_ptr(), flags as c_int, 0)
-        })?;
-        // INVARIANT: `file_open_root()` returns a reference of ours.
-        NonNull::new(file).map(OpenFile).ok_or(ENOENT)
-    }
 }
 
-impl Drop for Sysfs {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariant this is a mount of `kern_mount()`, given back only here.
-        unsafe { bindings::kern_unmount(self.0.as_ptr()) };
-    }
-}
+/// Room for the longest file.
+pub(crate) struct Page(KBox<[u8; MAX_FILE_BYTES]>);
 
-/// An open file.
-///
-/// # Invariants
-///
-/// `0` is a file that we hold a reference on.
-struct OpenFile(NonNull<bindings::file>);
-
-impl Drop for OpenFile {
-    /// Gives the file back; it is closed when the task returns to user space, or soon after by a
-    /// worker. A scan opens some files for each node, so few are waiting, and they keep nothing of
-    /// this module.
-    fn drop(&mut self) {
-        // SAFETY: By the type invariant the reference is ours to give back.
-        unsafe { bindings::fput(self.0.as_ptr()) };
+impl Page {
+    pub(crate) fn new() -> Result<Self> {
+        KBox::init(pin_init::init_zeroed(), GFP_KERNEL).map(Self)
     }
 }
 

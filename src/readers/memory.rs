@@ -10,13 +10,10 @@ use kernel::{
     rbtree::RBTree, //
 };
 
-use crate::facts::{
-    map::{
-        Map,
-        Maps,
-        OutOfMemory, //
-    },
-    topology::MAX_FILE_BYTES, //
+use crate::facts::map::{
+    Map,
+    Maps,
+    OutOfMemory, //
 };
 
 /// Maps in kernel memory.
@@ -32,6 +29,13 @@ pub(crate) struct Tree<K, V>(RBTree<K, V>);
 impl<K, V> Default for Tree<K, V> {
     fn default() -> Self {
         Self(RBTree::new())
+    }
+}
+
+impl<K, V> Tree<K, V> {
+    /// Whether it holds nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -66,12 +70,4 @@ impl<K: Ord, V> Map<K, V> for Tree<K, V> {
     {
         self.0.values_mut()
     }
-}
-
-/// Room for the longest file.
-pub(super) type FileBuffer = KBox<[u8; MAX_FILE_BYTES]>;
-
-/// Makes room for the longest file.
-pub(super) fn file_buffer() -> Result<FileBuffer, OutOfMemory> {
-    KBox::init(pin_init::init_zeroed(), GFP_KERNEL).map_err(|_: Error| OutOfMemory)
 }

@@ -5,6 +5,7 @@
 mod kfd;
 mod memory;
 mod pci;
+mod text;
 
 pub(crate) use self::{
     kfd::KfdTopology,
@@ -15,5 +16,6 @@ pub(crate) use self::{
     pci::{
         id,
         KernelPciBus, //
-    }, //
+    },
+    text::Text, //
 };

@@ -11,7 +11,8 @@ use kernel::{
         PCI_EXP_LNKSTA, //
     },
     pci,
-    prelude::*, //
+    prelude::*,
+    sync::Arc, //
 };
 
 use crate::{
@@ -29,6 +30,7 @@ use crate::{
         },
         pci::{
             Address,
+            Depth,
             Driver,
             ExpressLink,
             Function,
@@ -41,12 +43,16 @@ use crate::{
         topology::ReadError,
         value::Value, //
     },
+    kept::Look,
     raw::{
         pci::{
             name,
             BusLock, //
         },
-        sysfs::Sysfs, //
+        sysfs::{
+            Page,
+            Sysfs, //
+        }, //
     }, //
 };
 
@@ -55,35 +61,28 @@ use super::{
         path,
         reason, //
     },
-    memory::{
-        file_buffer,
-        FileBuffer, //
-    }, //
+    memory::Kernel, //
 };
 
 /// The PCI bus of the running kernel.
-pub(crate) struct KernelPciBus<'a> {
-    sysfs: &'a Sysfs,
-    buffer: FileBuffer,
-}
+pub(crate) struct KernelPciBus(Arc<Sysfs>);
 
-impl<'a> KernelPciBus<'a> {
-    pub(crate) fn new(sysfs: &'a Sysfs) -> Result<Self, OutOfMemory> {
-        Ok(Self {
-            sysfs,
-            buffer: file_buffer()?,
-        })
+impl KernelPciBus {
+    pub(crate) fn new(sysfs: &Arc<Sysfs>) -> Self {
+        Self(sysfs.clone())
     }
 
     /// The driver that is bound to a function, from its `uevent` file: the driver core makes that
     /// text under its own lock, so that a driver may go meanwhile.
-    fn driver(&mut self, address: Address) -> Result<Driver, OutOfMemory> {
+    fn driver(&self, address: Address) -> Result<Driver, OutOfMemory> {
         let path = match path(format_args!("bus/pci/devices/{address}/uevent")) {
             Ok(path) => path,
             Err(ReadError::OutOfMemory) => return Err(OutOfMemory),
             Err(_) => return Ok(Driver::Unknown),
         };
-        let text = match self.sysfs.read(&path, &mut *self.buffer).map_err(reason) {
+        let mut page = Page::new().map_err(|_| OutOfMemory)?;
+        let file = self.0.open(&path);
+        let text = match file.and_then(|file| file.read(&mut page)).map_err(reason) {
             Ok(text) => text,
             Err(ReadError::OutOfMemory) => return Err(OutOfMemory),
             Err(_) => return Ok(Driver::Unknown),
@@ -101,42 +100,23 @@ impl<'a> KernelPciBus<'a> {
     /// registers its DRM device at the end (`amdgpu_pci_probe()`, `amdgpu_drv.c`).
     fn has_drm(&self, address: Address) -> Result<bool, OutOfMemory> {
         let there = path(format_args!("bus/pci/devices/{address}/drm"))
-            .and_then(|path| self.sysfs.list(&path, &mut |_| Ok(())).map_err(reason));
+            .and_then(|path| self.0.open_folder(&path).map_err(reason));
         match there {
-            Ok(()) => Ok(true),
+            Ok(_) => Ok(true),
             Err(ReadError::OutOfMemory) => Err(OutOfMemory),
             Err(_) => Ok(false),
         }
     }
 }
 
-impl PciBus for KernelPciBus<'_> {
+impl PciBus for KernelPciBus {
     fn cards<M: Maps>(&mut self, cards: &mut M::Map<Address, Function>) -> Result<(), OutOfMemory> {
-        let bus = BusLock::new();
-        for device in bus.functions(Id::NAVI10.vendor, Id::NAVI10.device) {
-            let Some(address) = address(&device) else {
-                continue;
-            };
-            let function = Function {
-                address,
-                id: id(&device),
-                subsystem: Some(Id {
-                    vendor: device.subsystem_vendor_id(),
-                    device: device.subsystem_device_id(),
-                }),
-                revision: Value::Known(device.revision_id().into()),
-                bar0_bytes: device
-                    .resource_len(0)
-                    .map_or(Value::Unreadable, Value::Known),
-                driver: Driver::Unknown,
-                driver_is_ready: false,
-                link: ExpressLink::of_register(word(&bus, &device, PCI_EXP_LNKSTA)),
-                link_at_most: ExpressLink::of_register(dword(&bus, &device, PCI_EXP_LNKCAP)),
-                atomics: path_atomics(&bus, &device, address),
-            };
-            cards.insert(address, function)?;
-        }
-        drop(bus);
+        let mut result = Ok(());
+        self.look_at(Depth::Everything, &mut |function| {
+            result = cards.insert(function.address, *function);
+            result.is_ok()
+        });
+        result?;
         for function in cards.values_mut() {
             function.driver = self.driver(function.address)?;
             function.driver_is_ready = self.has_drm(function.address)?;
@@ -148,6 +128,67 @@ impl PciBus for KernelPciBus<'_> {
         BusLock::new()
             .function_at(address.domain, address.bus(), address.devfn())
             .map_or(Occupant::Nobody, |device| Occupant::Function(id(&device)))
+    }
+}
+
+impl Look for KernelPciBus {
+    fn look(
+        &mut self,
+        depth: Depth,
+        each: &mut dyn FnMut(&Function) -> bool,
+    ) -> Result<(), OutOfMemory> {
+        if depth == Depth::Identity {
+            self.look_at(depth, each);
+            return Ok(());
+        }
+        let mut cards: <Kernel as Maps>::Map<Address, Function> = Default::default();
+        let mut result = Ok(());
+        self.look_at(depth, &mut |function| {
+            result = cards.insert(function.address, *function);
+            result.is_ok()
+        });
+        result?;
+        for function in cards.values_mut() {
+            function.driver = self.driver(function.address)?;
+            if !each(function) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl KernelPciBus {
+    /// Calls `each` with every card, without its driver, until it says no.
+    fn look_at(&self, depth: Depth, each: &mut dyn FnMut(&Function) -> bool) {
+        let bus = BusLock::new();
+        for device in bus.functions(Id::NAVI10.vendor, Id::NAVI10.device) {
+            let Some(address) = address(&device) else {
+                continue;
+            };
+            let mut function = Function {
+                address,
+                id: id(&device),
+                subsystem: Some(Id {
+                    vendor: device.subsystem_vendor_id(),
+                    device: device.subsystem_device_id(),
+                }),
+                revision: Value::Known(device.revision_id().into()),
+                bar0_bytes: device
+                    .resource_len(0)
+                    .map_or(Value::Unreadable, Value::Known),
+                ..Function::default()
+            };
+            if depth == Depth::Everything {
+                function.link = ExpressLink::of_register(word(&bus, &device, PCI_EXP_LNKSTA));
+                function.link_at_most =
+                    ExpressLink::of_register(dword(&bus, &device, PCI_EXP_LNKCAP));
+                function.atomics = path_atomics(&bus, &device, address);
+            }
+            if !each(&function) {
+                break;
+            }
+        }
     }
 }
 

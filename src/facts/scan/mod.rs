@@ -107,6 +107,7 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
                 kfd: Presence::Present,
                 unreadable_nodes: false,
                 cards: Default::default(),
+                places: Default::default(),
                 banks: Default::default(),
             },
             next_card: 0,
@@ -181,14 +182,15 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
             (None, Some(address), Some(bus)) => bus.occupant(address),
             _ => Occupant::Unknown,
         };
-        let key = match function.map(|function| self.card_at(function)) {
-            Some(Some((key, false))) => key,
+        let on_the_bus = function.and_then(|function| self.snapshot.card_at(function.address));
+        let key = match on_the_bus {
+            Some((key, card)) if card.node.is_none() => key,
             // KFD gives a card one node: what a second one at its place is, is not known.
-            Some(Some((_, true))) => {
+            Some(_) => {
                 settled = false;
                 self.card(None, occupant)?
             }
-            _ => self.card(None, occupant)?,
+            None => self.card(None, occupant)?,
         };
         settled &= self.banks(key, &mut node)?;
         let (links, complete) = self.own_links(number, &properties)?;
@@ -203,17 +205,6 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
         Ok(())
     }
 
-    /// The card on the PCI bus that is `function`, and whether a node stands for it already.
-    fn card_at(&self, function: &Function) -> Option<(u32, bool)> {
-        let mut cards = self.snapshot.cards();
-        cards.find_map(|(key, card)| {
-            let same = card
-                .function
-                .is_some_and(|own| own.address == function.address);
-            same.then_some((key, card.node.is_some()))
-        })
-    }
-
     /// Adds a card that has no node yet; returns its key.
     fn card(&mut self, function: Option<Function>, occupant: Occupant) -> Result<u32, OutOfMemory> {
         let key = self.next_card;
@@ -226,6 +217,9 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
             settled: true,
         };
         self.snapshot.cards.insert(key, card)?;
+        if let Some(function) = function {
+            self.snapshot.places.insert(function.address, key)?;
+        }
         Ok(key)
     }
 
@@ -266,7 +260,9 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
             number,
             properties,
         };
-        self.snapshot.banks.insert((card, number), bank)
+        let earlier = count(self.snapshot.banks_of(card));
+        let earlier = u32::try_from(earlier).unwrap_or(u32::MAX);
+        self.snapshot.banks.insert((card, earlier), bank)
     }
 
     /// Decides what the walk as a whole means for each card.
