@@ -41,8 +41,8 @@ pub trait Keep: Topology {
     /// A folder, and what it held.
     type Folder;
 
-    /// As [`Topology::read`], and what is needed to ask again.
-    fn read_to_keep(&mut self, file: File) -> Result<(&[u8], Self::File), ReadError>;
+    /// As [`Topology::read`], and what is needed to ask again, if that can be had.
+    fn read_to_keep(&mut self, file: File) -> Result<(&[u8], Option<Self::File>), ReadError>;
 
     /// As [`Topology::list`], and what is needed to ask again.
     fn list_to_keep<N: Map<u32, ()>>(
@@ -131,12 +131,14 @@ impl<M: Maps, T: Keep> Topology for Keeping<'_, M, T> {
         // Set again below: whatever fails here is not worth it.
         self.worth_it = false;
         let (text, kept) = self.topology.read_to_keep(file)?;
-        if is_generation {
-            self.generation = Some(kept);
-        } else {
-            self.files.insert(number, kept)?;
+        if let Some(kept) = kept {
+            if is_generation {
+                self.generation = Some(kept);
+            } else {
+                self.files.insert(number, kept)?;
+            }
+            self.worth_it = true;
         }
-        self.worth_it = true;
         Ok(text)
     }
 

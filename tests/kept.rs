@@ -54,9 +54,9 @@ impl Keep for Tree {
     type File = (File, Vec<u8>);
     type Folder = (Folder, usize);
 
-    fn read_to_keep(&mut self, file: File) -> Result<(&[u8], Self::File), ReadError> {
+    fn read_to_keep(&mut self, file: File) -> Result<(&[u8], Option<Self::File>), ReadError> {
         let text = self.read(file)?;
-        Ok((text, (file, text.to_vec())))
+        Ok((text, Some((file, text.to_vec()))))
     }
 
     fn list_to_keep<N: Map<u32, ()>>(

@@ -42,7 +42,7 @@ use crate::{
 
 /// Where KFD's device keeps its topology; `/sys/class/kfd/kfd` leads there
 /// (`kfd_chardev_init()`, `kfd_chardev.c`).
-const TOPOLOGY: &CStr = c"devices/virtual/kfd/kfd/topology";
+const TOPOLOGY: &str = "devices/virtual/kfd/kfd/topology";
 
 /// How many files are kept open: those of a machine with a card or two. Each holds a page and some
 /// more; beyond that, files are opened again to be read again.
@@ -52,8 +52,8 @@ const MOST_OPEN: u32 = 16;
 pub(crate) struct KfdTopology {
     sysfs: Arc<Sysfs>,
     page: Page,
-    /// The topology's folder, from which paths are shorter. It can have gone, and another have come.
-    folder: Option<OpenFolder>,
+    /// The folder of all nodes, from which paths are shorter. It can have gone, and another have come.
+    nodes: Option<OpenFolder>,
     open: u32,
 }
 
@@ -76,36 +76,42 @@ impl KfdTopology {
         Ok(Self {
             sysfs: sysfs.clone(),
             page: Page::new().map_err(|_| OutOfMemory)?,
-            folder: None,
+            nodes: None,
             open: 0,
         })
     }
 
     /// Forgets what it keeps open for itself.
     pub(crate) fn forget(&mut self) {
-        self.folder = None;
+        self.nodes = None;
         self.open = 0;
     }
 
-    /// The topology's folder.
-    fn folder(&mut self) -> Result<&OpenFolder, ReadError> {
-        match &mut self.folder {
-            Some(folder) => Ok(folder),
+    fn nodes(&mut self) -> Result<&OpenFolder, ReadError> {
+        match &mut self.nodes {
+            Some(nodes) => Ok(nodes),
             none => {
-                let folder = self.sysfs.open_folder(TOPOLOGY).map_err(reason)?;
-                Ok(none.insert(folder))
+                let path = Path::new(format_args!("{TOPOLOGY}/{}", Folder::Nodes))?;
+                let nodes = self.sysfs.open_folder(path.whole()?).map_err(reason)?;
+                Ok(none.insert(nodes))
             }
         }
     }
 
     fn open(&mut self, file: File) -> Result<OpenFile, ReadError> {
-        let path = path(format_args!("{file}"))?;
-        self.folder()?.open(&path).map_err(reason)
+        if file == File::GenerationId {
+            let path = Path::new(format_args!("{TOPOLOGY}/{file}"))?;
+            return self.sysfs.open(path.whole()?).map_err(reason);
+        }
+        let path = Path::new(format_args!("{file}"))?;
+        self.nodes()?.open(path.below_nodes()?).map_err(reason)
     }
 
     fn open_folder(&mut self, folder: Folder) -> Result<OpenFolder, ReadError> {
-        let path = path(format_args!("{folder}"))?;
-        self.folder()?.open_folder(&path).map_err(reason)
+        let path = Path::new(format_args!("{folder}"))?;
+        self.nodes()?
+            .open_folder(path.below_nodes()?)
+            .map_err(reason)
     }
 
     fn may_stay_open(&mut self) -> bool {
@@ -122,6 +128,11 @@ impl Topology for KfdTopology {
     }
 
     fn list<N: Map<u32, ()>>(&mut self, folder: Folder, numbers: &mut N) -> Result<(), ReadError> {
+        if folder == Folder::Nodes {
+            // Opened anew: the last one has been listed.
+            self.nodes = None;
+            return list(self.nodes()?, numbers);
+        }
         let open = self.open_folder(folder)?;
         list(&open, numbers)
     }
@@ -138,16 +149,18 @@ impl Keep for KfdTopology {
     type File = KfdFile;
     type Folder = KfdFolder;
 
-    fn read_to_keep(&mut self, file: File) -> Result<(&[u8], KfdFile), ReadError> {
+    fn read_to_keep(&mut self, file: File) -> Result<(&[u8], Option<KfdFile>), ReadError> {
         let open = self.open(file)?;
         let stays_open = self.may_stay_open();
         let text = whole(&open, &mut self.page)?;
-        // No text of KFD's is anything but ASCII.
-        let kept = core::str::from_utf8(text).map_err(|_| ReadError::Other)?;
-        let kept = KfdFile {
-            file,
-            text: CString::try_from_fmt(fmt!("{kept}")).map_err(reason)?,
-            open: stays_open.then_some(open),
+        let kept = match core::str::from_utf8(text) {
+            Ok(text) if !text.contains('\0') => Some(KfdFile {
+                file,
+                text: CString::try_from_fmt(fmt!("{text}")).map_err(reason)?,
+                open: stays_open.then_some(open),
+            }),
+            // No text of KFD's; let the walk say what it makes of it.
+            _ => None,
         };
         Ok((text, kept))
     }
@@ -157,14 +170,18 @@ impl Keep for KfdTopology {
         folder: Folder,
         numbers: &mut N,
     ) -> Result<KfdFolder, ReadError> {
-        let open = self.open_folder(folder)?;
-        list(&open, numbers)?;
-        let entries = u32::try_from(count(numbers.values())).unwrap_or(u32::MAX);
-        let stays_open = self.may_stay_open();
+        let open = if folder == Folder::Nodes {
+            self.list(folder, numbers)?;
+            None
+        } else {
+            let open = self.open_folder(folder)?;
+            list(&open, numbers)?;
+            self.may_stay_open().then_some(open)
+        };
         Ok(KfdFolder {
             folder,
-            open: stays_open.then_some(open),
-            entries,
+            open,
+            entries: u32::try_from(count(numbers.values())).unwrap_or(u32::MAX),
         })
     }
 
@@ -181,6 +198,7 @@ impl Keep for KfdTopology {
     fn holds_the_same(&mut self, kept: &KfdFolder) -> Result<bool, ReadError> {
         let folders = match &kept.open {
             Some(open) => open.folders(),
+            None if kept.folder == Folder::Nodes => self.nodes()?.folders(),
             None => self.open_folder(kept.folder)?.folders(),
         };
         Ok(folders.map_err(reason)? == kept.entries)
@@ -213,9 +231,54 @@ fn list<N: Map<u32, ()>>(folder: &OpenFolder, numbers: &mut N) -> Result<(), Rea
     folder.list(&mut each).map_err(reason)
 }
 
-/// A path in sysfs.
-pub(super) fn path(path: fmt::Arguments<'_>) -> Result<CString, ReadError> {
-    CString::try_from_fmt(path).map_err(reason)
+/// A path in sysfs. Made without allocating: paths are made often.
+pub(super) struct Path {
+    bytes: [u8; Self::CAPACITY],
+    length: usize,
+}
+
+impl Path {
+    /// More than any path has that is made here, and a NUL.
+    const CAPACITY: usize = 128;
+
+    pub(super) fn new(path: fmt::Arguments<'_>) -> Result<Self, ReadError> {
+        let mut new = Self {
+            bytes: [0; Self::CAPACITY],
+            length: 0,
+        };
+        fmt::Write::write_fmt(&mut new, path).map_err(|_| ReadError::Other)?;
+        Ok(new)
+    }
+
+    pub(super) fn whole(&self) -> Result<&CStr, ReadError> {
+        self.after(0)
+    }
+
+    /// What follows the name of the folder of all nodes.
+    fn below_nodes(&self) -> Result<&CStr, ReadError> {
+        self.after("nodes/".len())
+    }
+
+    fn after(&self, start: usize) -> Result<&CStr, ReadError> {
+        let bytes = self.bytes.get(start..).unwrap_or_default();
+        CStr::from_bytes_until_nul(bytes).map_err(|_| ReadError::Other)
+    }
+}
+
+impl fmt::Write for Path {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.length.saturating_add(text.len());
+        // The last byte stays NUL.
+        if end >= Self::CAPACITY {
+            return Err(fmt::Error);
+        }
+        let room = self.bytes.get_mut(self.length..).unwrap_or_default();
+        for (place, &byte) in room.iter_mut().zip(text.as_bytes()) {
+            *place = byte;
+        }
+        self.length = end;
+        Ok(())
+    }
 }
 
 /// What an errno of the VFS means for a fact.

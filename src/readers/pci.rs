@@ -58,8 +58,8 @@ use crate::{
 
 use super::{
     kfd::{
-        path,
-        reason, //
+        reason,
+        Path, //
     },
     memory::Kernel, //
 };
@@ -75,14 +75,13 @@ impl KernelPciBus {
     /// The driver that is bound to a function, from its `uevent` file: the driver core makes that
     /// text under its own lock, so that a driver may go meanwhile.
     fn driver(&self, address: Address) -> Result<Driver, OutOfMemory> {
-        let path = match path(format_args!("bus/pci/devices/{address}/uevent")) {
-            Ok(path) => path,
-            Err(ReadError::OutOfMemory) => return Err(OutOfMemory),
-            Err(_) => return Ok(Driver::Unknown),
-        };
         let mut page = Page::new().map_err(|_| OutOfMemory)?;
-        let file = self.0.open(&path);
-        let text = match file.and_then(|file| file.read(&mut page)).map_err(reason) {
+        let path = Path::new(format_args!("bus/pci/devices/{address}/uevent"));
+        let read = path.and_then(|path| {
+            let file = self.0.open(path.whole()?).map_err(reason)?;
+            file.read(&mut page).map_err(reason)
+        });
+        let text = match read {
             Ok(text) => text,
             Err(ReadError::OutOfMemory) => return Err(OutOfMemory),
             Err(_) => return Ok(Driver::Unknown),
@@ -99,8 +98,8 @@ impl KernelPciBus {
     /// its probe (`really_probe()`, `drivers/base/dd.c`); amdgpu brings up KFD during that, and
     /// registers its DRM device at the end (`amdgpu_pci_probe()`, `amdgpu_drv.c`).
     fn has_drm(&self, address: Address) -> Result<bool, OutOfMemory> {
-        let there = path(format_args!("bus/pci/devices/{address}/drm"))
-            .and_then(|path| self.0.open_folder(&path).map_err(reason));
+        let path = Path::new(format_args!("bus/pci/devices/{address}/drm"));
+        let there = path.and_then(|path| self.0.open_folder(path.whole()?).map_err(reason));
         match there {
             Ok(_) => Ok(true),
             Err(ReadError::OutOfMemory) => Err(OutOfMemory),

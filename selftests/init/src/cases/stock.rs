@@ -12,7 +12,7 @@ use nix::errno::Errno;
 
 use super::lifecycle::expect_refused;
 use super::readers::{expect_both_met, while_reading};
-use super::{cards, libhsakmt, libhsakmt_limits, lies, paths, trouble, Case};
+use super::{cards, kept, libhsakmt, libhsakmt_limits, lies, paths, trouble, Case};
 use crate::ctx::Ctx;
 use crate::fixture::{Card, STOCK, TREE};
 use crate::guard;
@@ -50,6 +50,7 @@ pub const CASES: &[Case] = &[
     Case::new("fixture-holds-no-card", fixture_holds_no_card),
     Case::new("probed-by-amdgpu-in-vain", probed_in_vain),
     Case::new("vanishing-node", vanishing_node),
+    Case::new("amdgpu-goes-beside-kept-files", kept::amdgpu_goes),
     Case::new("amdgpu-removed-under-the-module", amdgpu_removed),
 ];
 
