@@ -6,7 +6,6 @@
 //! without polling, and nothing has to be created that others could mistake for hardware.
 
 use kernel::{
-    fmt,
     prelude::*,
     str::CString, //
 };
@@ -30,8 +29,7 @@ use crate::{
     },
     rules::{
         card_verdict,
-        write_names,
-        Finding,
+        RuleNames,
         Verdict, //
     },
 };
@@ -102,34 +100,22 @@ impl Announced {
 
 /// Sends the event, and a line to the log.
 pub(super) fn send(snapshot: &Snapshot<Kernel>, key: u32, card: &Card, address: Address) -> Result {
-    let rules = Lies {
+    let names = RuleNames {
         snapshot,
         key,
         card,
+        bank: None,
+        wanted: |finding| finding.judgement.verdict == Verdict::Lie,
     };
     let place = Place(Some(address));
     pr_warn!(
         "{}: 0x731f, what KFD says of it is a lie ({}): see rdna1/checks in debugfs\n",
         place,
-        rules
+        format_args!("{names}")
     );
     uevent::change(&[
         CString::try_from_fmt(fmt!("RDNA1_GPU={}", place))?,
         CString::try_from_fmt(fmt!("RDNA1_VERDICT=lie"))?,
-        CString::try_from_fmt(fmt!("RDNA1_RULES={}", rules))?,
+        CString::try_from_fmt(fmt!("RDNA1_RULES={}", format_args!("{names}")))?,
     ])
-}
-
-/// The rules by which a card lies, by comma.
-struct Lies<'a> {
-    snapshot: &'a Snapshot<Kernel>,
-    key: u32,
-    card: &'a Card,
-}
-
-impl fmt::Display for Lies<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lies = |finding: &Finding<'_>| finding.judgement.verdict == Verdict::Lie;
-        write_names(self.snapshot, self.key, self.card, lies, f)
-    }
 }

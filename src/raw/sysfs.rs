@@ -156,6 +156,13 @@ impl OpenFolder {
         open_from(self.path(), path, flags).map(Self)
     }
 
+    /// How many folders the folder at `path` below this one holds, at this moment.
+    pub(crate) fn folders_below(&self, path: &CStr) -> Result<u32> {
+        // As little of it as can be opened.
+        let flags = bindings::O_PATH | bindings::O_DIRECTORY;
+        open_from(self.path(), path, flags).map(Self)?.folders()
+    }
+
     fn path(&self) -> &bindings::path {
         // SAFETY: By the type invariant the file is there; its path is set when it is opened, and
         // not changed as long as it is. Both members of the union are the same.

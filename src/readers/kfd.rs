@@ -199,7 +199,10 @@ impl Keep for KfdTopology {
         let folders = match &kept.open {
             Some(open) => open.folders(),
             None if kept.folder == Folder::Nodes => self.nodes()?.folders(),
-            None => self.open_folder(kept.folder)?.folders(),
+            None => {
+                let path = Path::new(format_args!("{}", kept.folder))?;
+                self.nodes()?.folders_below(path.below_nodes()?)
+            }
         };
         Ok(folders.map_err(reason)? == kept.entries)
     }

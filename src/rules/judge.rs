@@ -7,7 +7,6 @@ use core::fmt;
 use crate::facts::{
     map::Maps,
     node::{
-        BankProperties,
         Links,
         Node,
         NodeProperties, //
@@ -101,62 +100,58 @@ fn unreadable_node() -> Node {
     }
 }
 
-/// Calls `each` with what every rule says of the card with that key.
+/// Calls `each` with what every rule says of the card with that key, until it fails.
 ///
 /// A card that is absent from KFD has nothing to judge.
-pub fn findings<'a, M: Maps, E>(
+#[inline(never)] // Once is enough, for all that ask.
+pub fn findings<'a, M: Maps>(
     snapshot: &'a Snapshot<M>,
     key: u32,
     card: &Card,
-    mut each: impl FnMut(Finding<'a>) -> Result<(), E>,
-) -> Result<(), E> {
+    each: &mut dyn FnMut(Finding<'a>) -> fmt::Result,
+) -> fmt::Result {
     if card.presence == Presence::Absent {
         return Ok(());
     }
     let node = card.node.unwrap_or_else(unreadable_node);
-    for rule in RULES {
-        let mut apply = |bank: Option<&'a Bank>, properties: &BankProperties| {
-            let evidence = Evidence {
-                card,
-                node: &node,
-                bank: properties,
-            };
-            let Some(mut judgement) = (rule.judge)(&evidence) else {
-                return Ok(());
-            };
-            if rule.needs_pci && !snapshot.pci_known {
-                judgement.verdict = Verdict::Unjudged;
-            } else if !card.settled {
-                judgement.verdict = Verdict::Unknown;
-            }
-            each(Finding {
-                rule,
-                bank,
-                judgement,
-            })
+    let mut apply = |rule: &'static Rule, bank: Option<&'a Bank>| {
+        let evidence = Evidence {
+            card,
+            node: &node,
+            bank: &bank.map(|bank| bank.properties).unwrap_or_default(),
         };
+        let Some(mut judgement) = (rule.judge)(&evidence) else {
+            return Ok(());
+        };
+        if rule.needs_pci && !snapshot.pci_known {
+            judgement.verdict = Verdict::Unjudged;
+        } else if !card.settled {
+            judgement.verdict = Verdict::Unknown;
+        }
+        each(Finding {
+            rule,
+            bank,
+            judgement,
+        })
+    };
+    for rule in RULES {
         match rule.scope {
-            Scope::Card => apply(None, &BankProperties::default())?,
-            Scope::Bank => {
-                for bank in snapshot.banks_of(key) {
-                    apply(Some(bank), &bank.properties)?;
-                }
-            }
+            Scope::Card => apply(rule, None)?,
+            Scope::Bank => snapshot
+                .banks_of(key)
+                .try_for_each(|bank| apply(rule, Some(bank)))?,
         }
     }
     Ok(())
 }
 
-/// The verdict over all that was found of a card for which `concerns` says yes.
-fn over<M: Maps>(
-    snapshot: &Snapshot<M>,
-    key: u32,
-    card: &Card,
-    concerns: impl Fn(&Finding<'_>) -> bool,
-) -> Verdict {
+/// The verdict over all that was found of a card, or over what concerns one of its banks.
+#[inline(never)] // Once is enough.
+fn over<M: Maps>(snapshot: &Snapshot<M>, key: u32, card: &Card, bank: Option<&Bank>) -> Verdict {
     let mut verdict = None;
-    let _: Result<(), core::convert::Infallible> = findings(snapshot, key, card, |finding| {
-        if concerns(&finding) {
+    // Nothing fails in it.
+    let _ = findings(snapshot, key, card, &mut |finding| {
+        if bank.is_none_or(|bank| finding.concerns(bank)) {
             let found = finding.judgement.verdict;
             verdict = Some(verdict.map_or(found, |verdict: Verdict| verdict.and(found)));
         }
@@ -167,7 +162,7 @@ fn over<M: Maps>(
 
 /// The verdict over a card: over all its rules; unknown for one that is absent from KFD.
 pub fn card_verdict<M: Maps>(snapshot: &Snapshot<M>, key: u32, card: &Card) -> Verdict {
-    over(snapshot, key, card, |_| true)
+    over(snapshot, key, card, None)
 }
 
 /// The verdict over a bank: over its own rules, and those of its card as a whole.
@@ -177,30 +172,40 @@ pub fn heap_verdict<M: Maps>(
     card: &Card,
     bank: &Bank,
 ) -> Verdict {
-    over(snapshot, key, card, |finding| finding.concerns(bank))
+    over(snapshot, key, card, Some(bank))
 }
 
-/// Writes the names of the rules whose findings are `wanted`, by comma; `-` for none.
-pub fn write_names<M: Maps>(
-    snapshot: &Snapshot<M>,
-    key: u32,
-    card: &Card,
-    wanted: impl Fn(&Finding<'_>) -> bool,
-    out: &mut impl fmt::Write,
-) -> fmt::Result {
-    let mut separator = "";
-    findings(snapshot, key, card, |finding| {
-        if wanted(&finding) {
-            out.write_str(separator)?;
-            out.write_str(finding.rule.name)?;
-            separator = ",";
+/// The names of the rules whose findings are `wanted`, by comma; `-` for none.
+pub struct RuleNames<'a, M: Maps> {
+    /// Where the card is.
+    pub snapshot: &'a Snapshot<M>,
+    /// Its key.
+    pub key: u32,
+    /// The card.
+    pub card: &'a Card,
+    /// Only what concerns this bank, if there is one.
+    pub bank: Option<&'a Bank>,
+    /// Which findings.
+    pub wanted: fn(&Finding<'_>) -> bool,
+}
+
+impl<M: Maps> fmt::Display for RuleNames<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        findings(self.snapshot, self.key, self.card, &mut |finding| {
+            let concerns = self.bank.is_none_or(|bank| finding.concerns(bank));
+            if concerns && (self.wanted)(&finding) {
+                f.write_str(separator)?;
+                f.write_str(finding.rule.name)?;
+                separator = ",";
+            }
+            Ok(())
+        })?;
+        if separator.is_empty() {
+            f.write_str("-")?;
         }
         Ok(())
-    })?;
-    if separator.is_empty() {
-        out.write_char('-')?;
     }
-    Ok(())
 }
 
 impl Finding<'_> {

@@ -31,8 +31,8 @@ pub use self::{
         card_verdict,
         findings,
         heap_verdict,
-        write_names,
         Finding,
+        RuleNames,
         Verdict, //
     }, //
 };

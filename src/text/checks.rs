@@ -4,6 +4,7 @@
 
 use core::fmt::{
     self,
+    Display,
     Write, //
 };
 
@@ -18,26 +19,29 @@ use crate::{
 use super::record::{
     heading,
     node_number,
+    record,
     Known,
-    Record, //
+    Pair, //
 };
 
 /// Writes `checks`. A rule about the card as a whole has `bank=-`.
-pub fn checks<M: Maps>(snapshot: &Snapshot<M>, out: &mut impl Write) -> fmt::Result {
+pub fn checks<M: Maps>(snapshot: &Snapshot<M>, out: &mut dyn Write) -> fmt::Result {
     heading(out, "checks")?;
     for (key, card) in snapshot.cards() {
-        findings(snapshot, key, card, |finding| {
-            let record = Record::of_card(out, card)?.pair("node", node_number(card))?;
-            let record = match finding.bank {
-                Some(bank) => record.pair("bank", Known(bank.number))?,
-                None => record.pair("bank", '-')?,
+        findings(snapshot, key, card, &mut |finding| {
+            let bank: &dyn Display = match finding.bank {
+                Some(bank) => &Known(bank.number),
+                None => &'-',
             };
-            record
-                .pair("rule", finding.rule.name)?
-                .pair("expected", finding.judgement.expected)?
-                .pair("observed", finding.judgement.observed)?
-                .pair("verdict", finding.judgement.verdict)?
-                .end()
+            let pairs: [Pair<'_>; 6] = [
+                ("node", &node_number(card)),
+                ("bank", bank),
+                ("rule", &finding.rule.name),
+                ("expected", &finding.judgement.expected),
+                ("observed", &finding.judgement.observed),
+                ("verdict", &finding.judgement.verdict),
+            ];
+            record(out, card, &pairs)
         })?;
     }
     Ok(())

@@ -12,7 +12,7 @@ use super::record::heading;
 /// Writes `counters`: a line `name value` for each.
 pub fn counters<'a>(
     counters: impl IntoIterator<Item = (&'a str, u64)>,
-    out: &mut impl Write,
+    out: &mut dyn Write,
 ) -> fmt::Result {
     heading(out, "counters")?;
     for (name, value) in counters {

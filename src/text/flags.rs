@@ -25,12 +25,13 @@ use super::record::{
     flag,
     heading,
     node_number,
+    record,
     Known,
-    Record, //
+    Pair, //
 };
 
 /// Writes `flags`.
-pub fn flags<M: Maps>(snapshot: &Snapshot<M>, out: &mut impl Write) -> fmt::Result {
+pub fn flags<M: Maps>(snapshot: &Snapshot<M>, out: &mut dyn Write) -> fmt::Result {
     heading(out, "flags")?;
     for (key, card) in snapshot.cards() {
         let truth = snapshot.is_navi10(card);
@@ -40,20 +41,21 @@ pub fn flags<M: Maps>(snapshot: &Snapshot<M>, out: &mut impl Write) -> fmt::Resu
                 .flags
                 .has(uapi::HSA_MEM_FLAGS_HOT_PLUGGABLE.into())
         }));
-        Record::of_card(out, card)?
-            .pair("node", node_number(card))?
-            .pair("coarse_grained_only", flag(truth.then_some(true)))?
-            .pair("fine_grained_vram", flag(truth.then_some(false)))?
-            .pair("hot_pluggable_vram", flag(truth.then_some(false)))?
-            .pair("xgmi", flag(truth.then_some(false)))?
-            .pair("host_coherent", flag(truth.then_some(false)))?
-            .pair("gfx", Known(truth.then_some(GFX1010)))?
-            .pair("claimed_hot_pluggable", flag(hot_pluggable))?
-            .pair("claimed_xgmi", flag(claims.xgmi))?
-            .pair("claimed_host_coherent", flag(claims.host_coherent))?
-            .pair("claimed_gfx", claims.gfx)?
-            .pair("verdict", card_verdict(snapshot, key, card))?
-            .end()?;
+        let pairs: [Pair<'_>; 12] = [
+            ("node", &node_number(card)),
+            ("coarse_grained_only", &flag(truth.then_some(true))),
+            ("fine_grained_vram", &flag(truth.then_some(false))),
+            ("hot_pluggable_vram", &flag(truth.then_some(false))),
+            ("xgmi", &flag(truth.then_some(false))),
+            ("host_coherent", &flag(truth.then_some(false))),
+            ("gfx", &Known(truth.then_some(GFX1010))),
+            ("claimed_hot_pluggable", &flag(hot_pluggable)),
+            ("claimed_xgmi", &flag(claims.xgmi)),
+            ("claimed_host_coherent", &flag(claims.host_coherent)),
+            ("claimed_gfx", &claims.gfx),
+            ("verdict", &card_verdict(snapshot, key, card)),
+        ];
+        record(out, card, &pairs)?;
     }
     Ok(())
 }

@@ -34,8 +34,9 @@ use super::{
         flag,
         heading,
         node_number,
+        record,
         Known,
-        Record, //
+        Pair, //
     }, //
 };
 
@@ -45,7 +46,7 @@ const SMALL_BAR_BYTES: u64 = 256 << 20;
 /// Writes `gpus`.
 ///
 /// Where the PCI core can't be asked, there is a record for each card that KFD knows.
-pub fn gpus<M: Maps>(snapshot: &Snapshot<M>, out: &mut impl Write) -> fmt::Result {
+pub fn gpus<M: Maps>(snapshot: &Snapshot<M>, out: &mut dyn Write) -> fmt::Result {
     heading(out, "gpus")?;
     for (key, card) in snapshot.cards() {
         if snapshot.pci_known && card.function.is_none() {
@@ -55,39 +56,34 @@ pub fn gpus<M: Maps>(snapshot: &Snapshot<M>, out: &mut impl Write) -> fmt::Resul
         let function = card.function.unwrap_or_default();
         let properties = card.node.map(|node| node.properties).unwrap_or_default();
         let vram = largest_bank(snapshot, key);
-        Record::of_card(out, card)?
-            .pair(
-                "device",
-                Known(card.function.map(|function| HexId(function.id.device))),
-            )?
-            .pair("revision", function.revision.hex())?
-            .pair("subsystem", Known(function.subsystem))?
-            .pair("board", Known(function.revision.known().and_then(board)))?
-            .pair("driver", DriverName(function.driver))?
-            .pair("node", node_number(card))?
-            .pair(
-                "gpu_id",
-                card.node.map_or(Value::Absent, |node| node.gpu_id).hex(),
-            )?
-            .pair("gfx", properties.gfx_target_version)?
-            .pair("bar0_bytes", function.bar0_bytes)?
-            .pair("bar", Known(bar(function.bar0_bytes.known(), vram)))?
-            .pair("link_gts", Speed(function.link))?
-            .pair("link_width", function.link.width)?
-            .pair("atomics", atomics(function.atomics))?
-            .pair("kfd", kfd(card.presence))?
-            .pair("reason", reason(snapshot.kfd, card.presence, &function))?
-            .pair(
-                "coarse_grained_only",
-                flag(snapshot.is_navi10(card).then_some(true)),
-            )?
-            .pair("verdict", card_verdict(snapshot, key, card))?
-            .pair("atomics_hop", AtomicsHop(function.atomics))?
-            .pair("atomics_kfd", atomics_in_kfd(card))?
-            .pair("mec_fw", properties.fw_version)?
-            .pair("link_gts_max", Speed(function.link_at_most))?
-            .pair("link_width_max", function.link_at_most.width)?
-            .end()?;
+        let device = card.function.map(|function| HexId(function.id.device));
+        let gpu_id = card.node.map_or(Value::Absent, |node| node.gpu_id);
+        let truth = snapshot.is_navi10(card).then_some(true);
+        let pairs: [Pair<'_>; 22] = [
+            ("device", &Known(device)),
+            ("revision", &function.revision.hex()),
+            ("subsystem", &Known(function.subsystem)),
+            ("board", &Known(function.revision.known().and_then(board))),
+            ("driver", &DriverName(function.driver)),
+            ("node", &node_number(card)),
+            ("gpu_id", &gpu_id.hex()),
+            ("gfx", &properties.gfx_target_version),
+            ("bar0_bytes", &function.bar0_bytes),
+            ("bar", &Known(bar(function.bar0_bytes.known(), vram))),
+            ("link_gts", &Speed(function.link)),
+            ("link_width", &function.link.width),
+            ("atomics", &atomics(function.atomics)),
+            ("kfd", &kfd(card.presence)),
+            ("reason", &reason(snapshot.kfd, card.presence, &function)),
+            ("coarse_grained_only", &flag(truth)),
+            ("verdict", &card_verdict(snapshot, key, card)),
+            ("atomics_hop", &AtomicsHop(function.atomics)),
+            ("atomics_kfd", &atomics_in_kfd(card)),
+            ("mec_fw", &properties.fw_version),
+            ("link_gts_max", &Speed(function.link_at_most)),
+            ("link_width_max", &function.link_at_most.width),
+        ];
+        record(out, card, &pairs)?;
     }
     Ok(())
 }

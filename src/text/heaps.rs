@@ -10,17 +10,12 @@ use core::fmt::{
 use crate::{
     facts::{
         map::Maps,
-        snapshot::{
-            Bank,
-            Card,
-            Snapshot, //
-        },
+        snapshot::Snapshot,
         value::Value, //
     },
     rules::{
         heap_verdict,
-        write_names,
-        Finding, //
+        RuleNames, //
     },
     uapi, //
 };
@@ -29,45 +24,44 @@ use super::record::{
     flag,
     heading,
     node_number,
+    record,
     Known,
-    Record, //
+    Pair, //
 };
 
 /// Writes `heaps`.
-pub fn heaps<M: Maps>(snapshot: &Snapshot<M>, out: &mut impl Write) -> fmt::Result {
+pub fn heaps<M: Maps>(snapshot: &Snapshot<M>, out: &mut dyn Write) -> fmt::Result {
     heading(out, "heaps")?;
     for (key, card) in snapshot.cards() {
         for bank in snapshot.banks_of(key) {
-            heap(snapshot, key, card, bank, out)?;
+            let properties = &bank.properties;
+            let truth = snapshot.is_navi10(card);
+            let pairs: [Pair<'_>; 11] = [
+                ("node", &node_number(card)),
+                ("bank", &Known(bank.number)),
+                ("heap", &heap_name(properties.heap_type)),
+                ("size_bytes", &properties.size_in_bytes),
+                ("width_bits", &properties.width),
+                ("mem_clk_max_mhz", &properties.mem_clk_max),
+                ("flags", &properties.flags.hex()),
+                ("coarse_grained_only", &flag(truth.then_some(true))),
+                ("fine_grained", &flag(truth.then_some(false))),
+                ("verdict", &heap_verdict(snapshot, key, card, bank)),
+                (
+                    "rules",
+                    &RuleNames {
+                        snapshot,
+                        key,
+                        card,
+                        wanted: |finding| finding.fails(),
+                        bank: Some(bank),
+                    },
+                ),
+            ];
+            record(out, card, &pairs)?;
         }
     }
     Ok(())
-}
-
-fn heap<M: Maps>(
-    snapshot: &Snapshot<M>,
-    key: u32,
-    card: &Card,
-    bank: &Bank,
-    out: &mut impl Write,
-) -> fmt::Result {
-    let properties = &bank.properties;
-    let truth = snapshot.is_navi10(card);
-    let mut record = Record::of_card(out, card)?
-        .pair("node", node_number(card))?
-        .pair("bank", Known(bank.number))?
-        .pair("heap", heap_name(properties.heap_type))?
-        .pair("size_bytes", properties.size_in_bytes)?
-        .pair("width_bits", properties.width)?
-        .pair("mem_clk_max_mhz", properties.mem_clk_max)?
-        .pair("flags", properties.flags.hex())?
-        .pair("coarse_grained_only", flag(truth.then_some(true)))?
-        .pair("fine_grained", flag(truth.then_some(false)))?
-        .pair("verdict", heap_verdict(snapshot, key, card, bank))?
-        .open("rules")?;
-    let fails = |finding: &Finding<'_>| finding.concerns(bank) && finding.fails();
-    write_names(snapshot, key, card, fails, record.out())?;
-    record.end()
 }
 
 /// The name of a heap type, `other(N)` for one that `kfd_sysfs.h` does not know.

@@ -11,50 +11,21 @@ use core::fmt::{
 use crate::facts::snapshot::Card;
 
 /// Writes the first line of a file.
-pub(super) fn heading(out: &mut impl Write, file: &str) -> fmt::Result {
+pub(super) fn heading(out: &mut dyn Write, file: &str) -> fmt::Result {
     writeln!(out, "# rdna1 {file} v1")
 }
 
-/// A record that is being written.
-pub(super) struct Record<'a, W: Write> {
-    out: &'a mut W,
-    empty: bool,
-}
+/// A key and its value, which must not print a blank or a quote.
+pub(super) type Pair<'a> = (&'static str, &'a dyn Display);
 
-impl<'a, W: Write> Record<'a, W> {
-    /// Starts a record on a new line.
-    pub(super) fn new(out: &'a mut W) -> Self {
-        Self { out, empty: true }
+/// Writes a record about a card.
+#[inline(never)] // All records are made here: what is left of each is a table.
+pub(super) fn record(out: &mut dyn Write, card: &Card, pairs: &[Pair<'_>]) -> fmt::Result {
+    write!(out, "gpu={}", Known(card.address()))?;
+    for (key, value) in pairs {
+        write!(out, " {key}={value}")?;
     }
-
-    /// Starts a record with the keys that say which card it is about.
-    pub(super) fn of_card(out: &'a mut W, card: &Card) -> Result<Self, fmt::Error> {
-        Self::new(out).pair("gpu", Known(card.address()))
-    }
-
-    /// Adds a pair. `value` must not print a blank or a quote.
-    pub(super) fn pair(mut self, key: &str, value: impl Display) -> Result<Self, fmt::Error> {
-        if !core::mem::replace(&mut self.empty, false) {
-            self.out.write_char(' ')?;
-        }
-        write!(self.out, "{key}={value}")?;
-        Ok(self)
-    }
-
-    /// Adds a pair without a value, for one that [`Self::out`] writes.
-    pub(super) fn open(self, key: &str) -> Result<Self, fmt::Error> {
-        self.pair(key, "")
-    }
-
-    /// Where the record is written.
-    pub(super) fn out(&mut self) -> &mut W {
-        self.out
-    }
-
-    /// Ends the record.
-    pub(super) fn end(self) -> fmt::Result {
-        self.out.write_char('\n')
-    }
+    out.write_char('\n')
 }
 
 /// A value that may not be known: `?` then.

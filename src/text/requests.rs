@@ -64,7 +64,7 @@ pub fn requests<M: Maps>(
     snapshot: &Snapshot<M>,
     probes: &[Probe; PROBES.len()],
     log: &Log<u64>,
-    out: &mut impl Write,
+    out: &mut dyn Write,
 ) -> fmt::Result {
     heading(out, "requests")?;
     let cards = snapshot.cards().filter_map(|(_, card)| gpu_id_of(card));
@@ -94,7 +94,7 @@ pub fn gpu_id_of(card: &Card) -> Option<u64> {
 fn write_probes(
     probes: &[Probe; PROBES.len()],
     log: &Log<u64>,
-    out: &mut impl Write,
+    out: &mut dyn Write,
 ) -> fmt::Result {
     for ((probe, (name, function)), hits) in probes.iter().zip(PROBES).zip(hits(log)) {
         let (errno, by) = match probe.state {
@@ -174,14 +174,14 @@ const ATTRIBUTES: [Sum; 3] = [
 
 /// Ends a record with sums.
 #[inline(never)] // Else it is made anew for each list.
-fn write_sums(out: &mut impl Write, counts: &[u64], sums: &[Sum]) -> fmt::Result {
+fn write_sums(out: &mut dyn Write, counts: &[u64], sums: &[Sum]) -> fmt::Result {
     for (key, mask, bits) in sums {
         write!(out, " {key}={}", sum(counts, *mask, *bits))?;
     }
     out.write_char('\n')
 }
 
-fn write_cells(place: &Place<'_>, cells: &Cells<u64>, out: &mut impl Write) -> fmt::Result {
+fn write_cells(place: &Place<'_>, cells: &Cells<u64>, out: &mut dyn Write) -> fmt::Result {
     let heaps = cells.allocations.chunks_exact(GRAINS as usize);
     for (name, heap) in HEAPS.iter().zip(heaps) {
         write!(out, "record=alloc {place} heap={name}")?;
@@ -196,7 +196,7 @@ fn write_cells(place: &Place<'_>, cells: &Cells<u64>, out: &mut impl Write) -> f
     out.write_char('\n')
 }
 
-fn write_svm(svm: &Svm<u64>, out: &mut impl Write) -> fmt::Result {
+fn write_svm(svm: &Svm<u64>, out: &mut dyn Write) -> fmt::Result {
     for (name, count) in SVM_OPERATIONS.iter().zip(&svm.operations) {
         writeln!(out, "record=svm op={name} requests={count}")?;
     }
@@ -213,7 +213,7 @@ fn write_svm(svm: &Svm<u64>, out: &mut impl Write) -> fmt::Result {
     )
 }
 
-fn write_ring(ring: &Ring<u64>, out: &mut impl Write) -> fmt::Result {
+fn write_ring(ring: &Ring<u64>, out: &mut dyn Write) -> fmt::Result {
     writeln!(
         out,
         "record=fine requests={} kept={ENTRIES} left_out={}",
