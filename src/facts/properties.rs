@@ -7,13 +7,16 @@
 
 use super::value::Value;
 
-/// A set of named numbers that can be filled from text.
-pub trait Properties: Default {
-    /// All numbers unreadable, for a file that could not be read.
-    fn unreadable() -> Self;
-
+/// Places for named numbers.
+pub trait Places {
     /// The place of the number named `key`, if this set has it.
     fn place(&mut self, key: &[u8]) -> Option<&mut Value>;
+}
+
+/// A set of named numbers that can be filled from text.
+pub trait Properties: Places + Default {
+    /// All numbers unreadable, for a file that could not be read.
+    fn unreadable() -> Self;
 
     /// Reads `text`; returns the set and how many lines were malformed.
     ///
@@ -23,22 +26,29 @@ pub trait Properties: Default {
     /// numbers is unreadable. Keys that the set does not have are passed over.
     fn parse(text: &[u8]) -> (Self, u64) {
         let mut set = Self::default();
-        let mut malformed = 0u64;
-        for line in text.split_inclusive(|&byte| byte == b'\n') {
-            let (key, value) = split_line(line);
-            if value == Value::Unreadable {
-                malformed = malformed.saturating_add(1);
-            }
-            if let Some(place) = set.place(key) {
-                *place = match *place {
-                    Value::Absent => value,
-                    earlier if earlier == value => value,
-                    _ => Value::Unreadable,
-                };
-            }
-        }
+        let malformed = fill(text, &mut set);
         (set, malformed)
     }
+}
+
+/// Reads `text` into `set`, as [`Properties::parse`] says; returns how many lines were malformed.
+#[inline(never)] // Once for all sets.
+fn fill(text: &[u8], set: &mut dyn Places) -> u64 {
+    let mut malformed = 0u64;
+    for line in text.split_inclusive(|&byte| byte == b'\n') {
+        let (key, value) = split_line(line);
+        if value == Value::Unreadable {
+            malformed = malformed.saturating_add(1);
+        }
+        if let Some(place) = set.place(key) {
+            *place = match *place {
+                Value::Absent => value,
+                earlier if earlier == value => value,
+                _ => Value::Unreadable,
+            };
+        }
+    }
+    malformed
 }
 
 /// Splits one line into its key and its number.
@@ -102,7 +112,9 @@ macro_rules! properties {
             fn unreadable() -> Self {
                 Self { $( $key: $crate::facts::value::Value::Unreadable, )+ }
             }
+        }
 
+        impl $crate::facts::properties::Places for $name {
             fn place(&mut self, key: &[u8]) -> Option<&mut $crate::facts::value::Value> {
                 $( if key == $crate::facts::properties::spelling!($key $($spelt)?).as_bytes() {
                     return Some(&mut self.$key);

@@ -44,9 +44,9 @@ use crate::{
 /// (`kfd_chardev_init()`, `kfd_chardev.c`).
 const TOPOLOGY: &str = "devices/virtual/kfd/kfd/topology";
 
-/// How many files are kept open: those of a machine with a card or two. Each holds a page and some
-/// more; beyond that, files are opened again to be read again.
-const MOST_OPEN: u32 = 16;
+/// How many files and folders are kept open: those of a machine with two cards and two CPUs. Each
+/// file holds a page and some more. Beyond that, they are opened again to be asked again.
+const MOST_OPEN: u32 = 24;
 
 /// KFD's topology, as sysfs shows it.
 pub(crate) struct KfdTopology {
