@@ -25,12 +25,28 @@ pub const CASES: &[Case] = &[
     Case::new("reads", reads),
     Case::new("programs", programs),
     Case::new("load", load),
-    Case::new("requests-unwatched", requests_unwatched),
-    Case::new("requests-by-tracefs", requests_by_tracefs),
-    Case::new("requests-by-bpftrace", requests_by_bpftrace),
-    Case::new("requests-by-the-module", requests_by_the_module),
-    Case::new("tracefs-as-documented", tracefs_as_documented),
-    Case::new("bpftrace-as-documented", bpftrace_as_documented),
+    Case::new("requests-unwatched", |ctx| {
+        let gpu_id = one_card(ctx)?;
+        requests::unwatched(ctx, gpu_id)
+    }),
+    Case::new("requests-by-tracefs", |ctx| {
+        let gpu_id = one_card(ctx)?;
+        requests::by_tracefs(ctx, gpu_id)
+    }),
+    Case::new("requests-by-bpftrace", |ctx| {
+        let gpu_id = one_card(ctx)?;
+        requests::by_bpftrace(ctx, gpu_id)
+    }),
+    Case::new("requests-by-the-module", |ctx| {
+        let gpu_id = one_card(ctx)?;
+        requests::by_module(ctx, gpu_id)
+    }),
+    Case::new("tracefs-as-documented", |ctx| {
+        document::tracefs(one_card(ctx)?)
+    }),
+    Case::new("bpftrace-as-documented", |ctx| {
+        document::bpftrace(one_card(ctx)?)
+    }),
     Case::new("cards", cards),
 ];
 
@@ -71,34 +87,6 @@ fn load(ctx: &mut Ctx) -> Result<()> {
     load::ours(ctx, &counter, "no-card")?;
     STOCK.load(&ctx.modules, "slot=0")?;
     load::ours(ctx, &counter, "one-card")
-}
-
-fn requests_unwatched(ctx: &mut Ctx) -> Result<()> {
-    let gpu_id = one_card(ctx)?;
-    requests::unwatched(ctx, gpu_id)
-}
-
-fn requests_by_tracefs(ctx: &mut Ctx) -> Result<()> {
-    let gpu_id = one_card(ctx)?;
-    requests::by_tracefs(ctx, gpu_id)
-}
-
-fn requests_by_bpftrace(ctx: &mut Ctx) -> Result<()> {
-    let gpu_id = one_card(ctx)?;
-    requests::by_bpftrace(ctx, gpu_id)
-}
-
-fn requests_by_the_module(ctx: &mut Ctx) -> Result<()> {
-    let gpu_id = one_card(ctx)?;
-    requests::by_module(ctx, gpu_id)
-}
-
-fn tracefs_as_documented(ctx: &mut Ctx) -> Result<()> {
-    document::tracefs(one_card(ctx)?)
-}
-
-fn bpftrace_as_documented(ctx: &mut Ctx) -> Result<()> {
-    document::bpftrace(one_card(ctx)?)
 }
 
 fn cards(ctx: &mut Ctx) -> Result<()> {
