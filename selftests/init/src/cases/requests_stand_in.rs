@@ -150,6 +150,8 @@ fn every_allocation_fails(ctx: &mut Ctx) -> Result<()> {
         "{tries} loads, {failed} failed, {unavailable} probes were unavailable"
     ));
     ensure!(failed > 0, "no load failed");
+    // The kernel says so of probes that it dropped, too.
+    ensure!(unavailable > 0, "every probe was armed");
     stand_in.unload()
 }
 
