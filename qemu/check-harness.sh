@@ -87,7 +87,8 @@ interrupted() {
 	shift 2
 	setsid $dying "$harness" --repo "$repo" test --filter "$case" "$@" > "$work/out" 2>&1 &
 	pid=$!
-	until_true 600 any_file "$work/kernels/*/warm-*.partial/tree/console.log"
+	# Built first is what is to boot.
+	until_true 3000 any_file "$work/kernels/*/warm-*.partial/tree/console.log"
 	! nobody_left || fail "expected a QEMU that works in $work"
 	kill -s INT -- "$target$pid"
 	status=0
