@@ -176,7 +176,7 @@ fn exact(ctx: &mut Ctx) -> Result<()> {
 }
 
 fn exact_by_eight_threads(ctx: &mut Ctx) -> Result<()> {
-    exact_by(ctx, 8, 5)
+    exact_by(ctx, 8, 3)
 }
 
 /// Every kind of request is made by so many threads so many times, for the card, for ids that no

@@ -135,7 +135,7 @@ pub fn of_anybody(ctx: &mut Ctx) -> Result<()> {
 
 /// Threads that ask for things which belong together, and a reader that only ever sees those.
 pub fn whole(ctx: &mut Ctx) -> Result<()> {
-    const READS: usize = 200;
+    const READS: usize = 60;
     let (_, id) = load(ctx)?;
     let mut askers = Vec::new();
     for number in 1..=4u32 {

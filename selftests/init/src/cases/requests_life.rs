@@ -93,7 +93,7 @@ pub fn over_reload(ctx: &mut Ctx) -> Result<()> {
 
 /// The module comes and goes while eight threads ask without end.
 pub fn unload_in_a_storm(ctx: &mut Ctx) -> Result<()> {
-    const ROUNDS: usize = 20;
+    const ROUNDS: usize = 6;
     let (_, id) = load(ctx)?;
     guard::unload()?;
     let mut asker = Asker::start()?;

@@ -77,7 +77,7 @@ fn expect_counted() -> Result<()> {
 /// It comes and goes, again and again, and is never held.
 fn coming_and_going(ctx: &mut Ctx) -> Result<()> {
     guard::load_counting(&ctx.modules)?;
-    for _ in 0..ctx.share_of(50) {
+    for _ in 0..ctx.share_of(20) {
         requests::read()?.expect_probes(NOT_THERE)?;
         let stand_in = StandIn::load(&ctx.modules)?;
         requests::read()?.expect_probes(ARMED)?;
@@ -94,7 +94,7 @@ fn unload_in_a_storm(ctx: &mut Ctx) -> Result<()> {
     let mut asker = Asker::start()?;
     let held = refcount(STAND_IN)?;
     asker.begin_storm(&alloc(0xbeef, 1 | 1 << 26), 8)?;
-    for _ in 0..ctx.share_of(6) {
+    for _ in 0..ctx.share_of(4) {
         guard::load_counting(&ctx.modules)?;
         ensure!(refcount(STAND_IN)? == held, "amdgpu is held");
         wait_for("a request to be counted", || {
