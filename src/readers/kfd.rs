@@ -81,12 +81,6 @@ impl KfdTopology {
         })
     }
 
-    /// Forgets what it keeps open for itself.
-    pub(crate) fn forget(&mut self) {
-        self.nodes = None;
-        self.open = 0;
-    }
-
     fn nodes(&mut self) -> Result<&OpenFolder, ReadError> {
         match &mut self.nodes {
             Some(nodes) => Ok(nodes),
@@ -138,7 +132,9 @@ impl Topology for KfdTopology {
     }
 
     fn wait(&mut self, attempt: u32) {
-        self.forget();
+        // What is kept open goes with the walk that is given up.
+        self.nodes = None;
+        self.open = 0;
         // 1, 2, 4, 8, 16 ms.
         let milliseconds = 1i64.checked_shl(attempt.saturating_sub(1)).unwrap_or(1);
         fsleep(Delta::from_millis(milliseconds));

@@ -110,14 +110,8 @@ impl KernelPciBus {
 
 impl PciBus for KernelPciBus {
     fn cards<M: Maps>(&mut self, cards: &mut M::Map<Address, Function>) -> Result<(), OutOfMemory> {
-        let mut result = Ok(());
-        self.look_at(Depth::Everything, &mut |function| {
-            result = cards.insert(function.address, *function);
-            result.is_ok()
-        });
-        result?;
+        self.gather(cards)?;
         for function in cards.values_mut() {
-            function.driver = self.driver(function.address)?;
             function.driver_is_ready = self.has_drm(function.address)?;
         }
         Ok(())
@@ -141,14 +135,8 @@ impl Look for KernelPciBus {
             return Ok(());
         }
         let mut cards: <Kernel as Maps>::Map<Address, Function> = Default::default();
-        let mut result = Ok(());
-        self.look_at(depth, &mut |function| {
-            result = cards.insert(function.address, *function);
-            result.is_ok()
-        });
-        result?;
-        for function in cards.values_mut() {
-            function.driver = self.driver(function.address)?;
+        self.gather(&mut cards)?;
+        for function in cards.values() {
             if !each(function) {
                 break;
             }
@@ -158,6 +146,20 @@ impl Look for KernelPciBus {
 }
 
 impl KernelPciBus {
+    /// Adds every card, with its driver: that is asked for when nothing is locked any more.
+    fn gather(&self, cards: &mut impl Map<Address, Function>) -> Result<(), OutOfMemory> {
+        let mut result = Ok(());
+        self.look_at(Depth::Everything, &mut |function| {
+            result = cards.insert(function.address, *function);
+            result.is_ok()
+        });
+        result?;
+        for function in cards.values_mut() {
+            function.driver = self.driver(function.address)?;
+        }
+        Ok(())
+    }
+
     /// Calls `each` with every card, without its driver, until it says no.
     fn look_at(&self, depth: Depth, each: &mut dyn FnMut(&Function) -> bool) {
         let bus = BusLock::new();

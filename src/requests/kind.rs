@@ -98,8 +98,6 @@ pub fn queue(queue_type: u32) -> usize {
     queue_type.min(5) as usize
 }
 
-/// Memory policies: of the default aperture, and of the alternate one.
-pub const POLICIES: [&str; 3] = ["coherent", "noncoherent", "other"];
 const _: () = assert!(
     uapi::KFD_IOC_CACHE_POLICY_COHERENT == 0 && uapi::KFD_IOC_CACHE_POLICY_NONCOHERENT == 1
 );
@@ -107,8 +105,8 @@ const _: () = assert!(
 /// How many pairs of policies there are.
 pub const POLICY_PAIRS: usize = 16;
 
-/// The number of a pair of policies: that of the default one in [`POLICIES`] times four, and that of
-/// the alternate one.
+/// The number of a pair of policies: that of the default aperture times four, and that of the
+/// alternate one; 2 for what is neither coherent nor noncoherent.
 #[inline]
 pub fn policies(default: u32, alternate: u32) -> usize {
     (default.min(2) << 2 | alternate.min(2)) as usize
