@@ -165,7 +165,7 @@ impl<W: Word> Counts<W> {
 
     /// The counters to use for an id that the topology has not shown. There is one place for each, so
     /// that a program that makes up many does not pay for it; who comes second is one of the others.
-    #[inline(never)]
+    #[inline(always)] // [`Self::search`] alone calls it.
     fn stranger(&self, id: u64) -> &Cells<W> {
         let Some(row) = self.strangers.get(id as usize % STRANGERS) else {
             return &self.other;
