@@ -80,9 +80,9 @@ proptest! {
         let text = format!("heap_type 1\nsize_in_bytes {size}\nflags {flags}\n");
         let (bank, malformed) = BankProperties::parse(text.as_bytes());
         prop_assert_eq!(malformed, 0);
-        prop_assert_eq!(bank.flags, Value::Known(flags.into()));
-        prop_assert_eq!(bank.size_in_bytes, Value::Known(size));
-        prop_assert_eq!(bank.width, Value::Absent);
+        prop_assert_eq!(bank.flags(), Value::Known(flags.into()));
+        prop_assert_eq!(bank.size_in_bytes(), Value::Known(size));
+        prop_assert_eq!(bank.width(), Value::Absent);
     }
 
     #[test]
@@ -91,10 +91,10 @@ proptest! {
         let (all, _) = BankProperties::parse(whole);
         let (some, _) = BankProperties::parse(&whole[..cut.min(whole.len())]);
         for (all, some) in [
-            (all.heap_type, some.heap_type),
-            (all.size_in_bytes, some.size_in_bytes),
-            (all.flags, some.flags),
-            (all.width, some.width),
+            (all.heap_type(), some.heap_type()),
+            (all.size_in_bytes(), some.size_in_bytes()),
+            (all.flags(), some.flags()),
+            (all.width(), some.width()),
         ] {
             prop_assert!(some == all || some.known().is_none());
         }

@@ -105,11 +105,11 @@ pub struct Links {
 impl Node {
     /// Where the node says its card sits on the PCI bus, if it says so.
     pub fn address(&self) -> Option<Address> {
-        let domain = match self.properties.domain {
+        let domain = match self.properties.domain() {
             Value::Absent => 0,
             domain => domain.known()?,
         };
-        let location = self.properties.location_id.known()?;
+        let location = self.properties.location_id().known()?;
         Some(Address {
             domain: u32::try_from(domain).ok()?,
             location: u16::try_from(location).ok()?,
@@ -118,14 +118,14 @@ impl Node {
 
     /// Whether the node says that it is this PCI device.
     pub fn claims(&self, vendor: u16, device: u16) -> bool {
-        self.properties.vendor_id == Value::Known(vendor.into())
-            && self.properties.device_id == Value::Known(device.into())
+        self.properties.vendor_id() == Value::Known(vendor.into())
+            && self.properties.device_id() == Value::Known(device.into())
     }
 
     /// Whether it is a CPU node, or an APU's.
     pub fn has_cpu(&self) -> bool {
         self.properties
-            .cpu_cores_count
+            .cpu_cores_count()
             .known()
             .is_some_and(|cores| cores != 0)
     }
@@ -133,7 +133,7 @@ impl Node {
     /// Whether KFD has still to say which device the node is.
     pub fn is_unidentified(&self) -> bool {
         !self.has_cpu()
-            && (self.properties.vendor_id.is_zero() || self.properties.device_id.is_zero())
+            && (self.properties.vendor_id().is_zero() || self.properties.device_id().is_zero())
     }
 
     /// Whether the node may be a card for all that can be read of it.
@@ -142,9 +142,9 @@ impl Node {
     pub fn may_be_anything(&self) -> bool {
         let properties = &self.properties;
         let identity = [
-            properties.vendor_id,
-            properties.device_id,
-            properties.location_id,
+            properties.vendor_id(),
+            properties.device_id(),
+            properties.location_id(),
         ];
         !self.has_cpu() && identity.iter().any(|value| value.known().is_none())
     }
@@ -157,17 +157,17 @@ impl Node {
     /// be 0, and is told from one that is not filled in by `num_cp_queues`, which is filled in later.
     pub fn is_half_filled(&self) -> bool {
         let properties = &self.properties;
-        let filled_in_later = properties.num_cp_queues.known().is_some_and(|n| n != 0);
+        let filled_in_later = properties.num_cp_queues().known().is_some_and(|n| n != 0);
         self.is_unidentified()
             || [
                 self.gpu_id,
-                properties.gfx_target_version,
-                properties.num_cp_queues,
-                properties.cwsr_size,
+                properties.gfx_target_version(),
+                properties.num_cp_queues(),
+                properties.cwsr_size(),
             ]
             .iter()
             .any(|value| value.is_zero())
-            || (properties.location_id.is_zero() && !filled_in_later)
+            || (properties.location_id().is_zero() && !filled_in_later)
     }
 
     /// Whether KFD is taking the node away.
@@ -175,6 +175,6 @@ impl Node {
     /// `kfd_remove_sysfs_node_entry()` removes the banks one by one while the node still says how
     /// many it has.
     pub fn is_half_gone(&self) -> bool {
-        self.banks_found.is_zero() && !self.properties.mem_banks_count.is_zero()
+        self.banks_found.is_zero() && !self.properties.mem_banks_count().is_zero()
     }
 }

@@ -7,14 +7,8 @@
 
 use super::value::Value;
 
-/// Places for named numbers.
-pub trait Places {
-    /// The place of the number named `key`, if this set has it.
-    fn place(&mut self, key: &[u8]) -> Option<&mut Value>;
-}
-
 /// A set of named numbers that can be filled from text.
-pub trait Properties: Places + Default {
+pub trait Properties: Default {
     /// All numbers unreadable, for a file that could not be read.
     fn unreadable() -> Self;
 
@@ -24,23 +18,23 @@ pub trait Properties: Places + Default {
     /// number that fits 64 bits, and a line feed. The last line must have its line feed too: a
     /// number that is cut off reads like a smaller one. A key that comes twice with different
     /// numbers is unreadable. Keys that the set does not have are passed over.
-    fn parse(text: &[u8]) -> (Self, u64) {
-        let mut set = Self::default();
-        let malformed = fill(text, &mut set);
-        (set, malformed)
-    }
+    fn parse(text: &[u8]) -> (Self, u64);
 }
 
-/// Reads `text` into `set`, as [`Properties::parse`] says; returns how many lines were malformed.
+/// Reads `text` into `values`, as [`Properties::parse`] says; returns how many lines were malformed.
+///
+/// `keys` names the values, in their order, each name followed by a blank.
 #[inline(never)] // Once for all sets.
-fn fill(text: &[u8], set: &mut dyn Places) -> u64 {
+pub(super) fn fill(text: &[u8], keys: &str, values: &mut [Value]) -> u64 {
     let mut malformed = 0u64;
     for line in text.split_inclusive(|&byte| byte == b'\n') {
         let (key, value) = split_line(line);
         if value == Value::Unreadable {
             malformed = malformed.saturating_add(1);
         }
-        if let Some(place) = set.place(key) {
+        let keys = keys.as_bytes().split(|&byte| byte == b' ');
+        let mut places = keys.zip(values.iter_mut());
+        if let Some((_, place)) = places.find(|(name, _)| *name == key) {
             *place = match *place {
                 Value::Absent => value,
                 earlier if earlier == value => value,
@@ -98,28 +92,54 @@ fn number(digits: &[u8], base: u32) -> Option<u64> {
     })
 }
 
-/// Declares a struct of [`Value`]s, one for each key that is read.
+/// Declares a set of [`Value`]s, with a method for each key that is read.
 macro_rules! properties {
     (
         $(#[$meta:meta])*
         pub struct $name:ident { $( $(#[$doc:meta])* $key:ident $(= $spelt:literal)?, )+ }
     ) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct $name { $( $(#[$doc])* pub $key: $crate::facts::value::Value, )+ }
+        // One array, so that the code that copies, compares and fills it is a loop.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $name([$crate::facts::value::Value; $name::COUNT]);
 
-        impl $crate::facts::properties::Properties for $name {
-            fn unreadable() -> Self {
-                Self { $( $key: $crate::facts::value::Value::Unreadable, )+ }
+        impl $name {
+            /// How many keys are read.
+            const COUNT: usize = [$( stringify!($key) ),+].len();
+        }
+
+        const _: () = {
+            #[allow(non_camel_case_types)]
+            enum Place { $( $key ),+ }
+
+            impl $name {
+                $(
+                    $(#[$doc])*
+                    pub fn $key(&self) -> $crate::facts::value::Value {
+                        self.0.get(Place::$key as usize).copied().unwrap_or_default()
+                    }
+                )+
+            }
+        };
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self([$crate::facts::value::Value::Absent; Self::COUNT])
             }
         }
 
-        impl $crate::facts::properties::Places for $name {
-            fn place(&mut self, key: &[u8]) -> Option<&mut $crate::facts::value::Value> {
-                $( if key == $crate::facts::properties::spelling!($key $($spelt)?).as_bytes() {
-                    return Some(&mut self.$key);
-                } )+
-                None
+        impl $crate::facts::properties::Properties for $name {
+            fn unreadable() -> Self {
+                Self([$crate::facts::value::Value::Unreadable; Self::COUNT])
+            }
+
+            fn parse(text: &[u8]) -> (Self, u64) {
+                const KEYS: &str = concat!(
+                    $( $crate::facts::properties::spelling!($key $($spelt)?), " " ),+
+                );
+                let mut set = Self::default();
+                let malformed = $crate::facts::properties::fill(text, KEYS, &mut set.0);
+                (set, malformed)
             }
         }
     };

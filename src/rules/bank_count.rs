@@ -17,7 +17,7 @@ pub(super) const RULE: Rule = Rule {
     scope: Scope::Card,
     needs_pci: false,
     judge: |evidence| {
-        let listed = evidence.node.properties.mem_banks_count;
+        let listed = evidence.node.properties.mem_banks_count();
         let found = evidence.node.banks_found;
         let verdict = match (listed.known(), found.known()) {
             (Some(1), Some(1)) => Verdict::Truth,

@@ -20,7 +20,7 @@ pub(super) const RULE: Rule = Rule {
     judge: |evidence| {
         Some(Judgement::of(
             Shown::hex(0),
-            evidence.bank.flags,
+            evidence.bank.flags(),
             Shown::Hex,
             |flags| flags == 0,
         ))

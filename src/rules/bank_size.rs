@@ -23,7 +23,7 @@ pub(super) const RULE: Rule = Rule {
     judge: |evidence| {
         Some(Judgement::of(
             Shown::AtMost(LARGEST_BOARD_BYTES),
-            evidence.bank.size_in_bytes,
+            evidence.bank.size_in_bytes(),
             Shown::Number,
             |bytes| (1..=LARGEST_BOARD_BYTES).contains(&bytes),
         ))

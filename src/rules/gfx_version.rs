@@ -24,7 +24,7 @@ pub(super) const RULE: Rule = Rule {
     judge: |evidence| {
         Some(Judgement::of(
             Shown::number(GFX1010),
-            evidence.node.properties.gfx_target_version,
+            evidence.node.properties.gfx_target_version(),
             Shown::Number,
             |version| version == GFX1010,
         ))

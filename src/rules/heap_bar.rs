@@ -27,8 +27,8 @@ pub(super) const RULE: Rule = Rule {
             .map_or(crate::facts::value::Value::Unreadable, |function| {
                 function.bar0_bytes
             });
-        let size = evidence.bank.size_in_bytes;
-        let verdict = match evidence.bank.heap_type.known() {
+        let size = evidence.bank.size_in_bytes();
+        let verdict = match evidence.bank.heap_type().known() {
             None => Verdict::Unknown,
             Some(heap) if heap != u64::from(uapi::HSA_MEM_HEAP_TYPE_FB_PUBLIC) => Verdict::Truth,
             Some(_) => match (bar0.known(), size.known()) {
@@ -38,7 +38,7 @@ pub(super) const RULE: Rule = Rule {
         };
         Some(Judgement {
             expected: Shown::Reach(bar0),
-            observed: Shown::HeapOf(evidence.bank.heap_type, size),
+            observed: Shown::HeapOf(evidence.bank.heap_type(), size),
             verdict,
         })
     },

@@ -22,7 +22,7 @@ pub(super) const RULE: Rule = Rule {
     judge: |evidence| {
         Some(Judgement::of(
             Shown::Words("fb_public|fb_private"),
-            evidence.bank.heap_type,
+            evidence.bank.heap_type(),
             Shown::Heap,
             |heap| {
                 heap == u64::from(uapi::HSA_MEM_HEAP_TYPE_FB_PUBLIC)

@@ -19,7 +19,7 @@ pub(super) const RULE: Rule = Rule {
     judge: |evidence| {
         Some(Judgement::of(
             Shown::hex(0),
-            evidence.node.properties.hive_id,
+            evidence.node.properties.hive_id(),
             Shown::Hex,
             |hive| hive == 0,
         ))

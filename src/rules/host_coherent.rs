@@ -21,7 +21,7 @@ pub(super) const RULE: Rule = Rule {
     judge: |evidence| {
         Some(Judgement::of(
             Shown::Words("no-COHERENTHOSTACCESS"),
-            evidence.node.properties.capability,
+            evidence.node.properties.capability(),
             Shown::Hex,
             |capability| capability & u64::from(uapi::HSA_CAP_FLAGS_COHERENTHOSTACCESS) == 0,
         ))

@@ -35,7 +35,7 @@ pub(super) const RULE: Rule = Rule {
             }
             // Older kernels mark links ENABLED and no more. Those that print this line, from 5.19
             // on, mark them in full.
-            Value::Known(_) if evidence.node.properties.p2p_links_count == Value::Absent => {
+            Value::Known(_) if evidence.node.properties.p2p_links_count() == Value::Absent => {
                 Verdict::Unknown
             }
             Value::Known(_) => Verdict::Lie,

@@ -24,7 +24,7 @@ pub(super) const RULE: Rule = Rule {
     needs_pci: true,
     judge: |evidence| {
         let properties = &evidence.node.properties;
-        let (vendor, device) = (properties.vendor_id, properties.device_id);
+        let (vendor, device) = (properties.vendor_id(), properties.device_id());
         let (expected, verdict) = match evidence.card.occupant {
             Occupant::Function(id) => (
                 Shown::id(id),

@@ -19,7 +19,7 @@ pub(super) const RULE: Rule = Rule {
     scope: Scope::Card,
     needs_pci: false,
     judge: |evidence| {
-        let engines = evidence.node.properties.num_sdma_xgmi_engines;
+        let engines = evidence.node.properties.num_sdma_xgmi_engines();
         let links = evidence.node.links.xgmi;
         let verdict = if [engines, links]
             .iter()

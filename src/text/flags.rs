@@ -38,7 +38,7 @@ pub fn flags<M: Maps>(snapshot: &Snapshot<M>, out: &mut dyn Write) -> fmt::Resul
         let claims = card.node.as_ref().map(Claims::of).unwrap_or_default();
         let hot_pluggable = any(snapshot.banks_of(key).map(|bank| {
             bank.properties
-                .flags
+                .flags()
                 .has(uapi::HSA_MEM_FLAGS_HOT_PLUGGABLE.into())
         }));
         let pairs: [Pair<'_>; 12] = [
@@ -74,14 +74,14 @@ impl Claims {
         Self {
             // A hive, an engine or a link: each is a claim of XGMI.
             xgmi: any([
-                properties.hive_id.has(u64::MAX),
-                properties.num_sdma_xgmi_engines.has(u64::MAX),
+                properties.hive_id().has(u64::MAX),
+                properties.num_sdma_xgmi_engines().has(u64::MAX),
                 node.links.xgmi.has(u64::MAX),
             ]),
             host_coherent: properties
-                .capability
+                .capability()
                 .has(uapi::HSA_CAP_FLAGS_COHERENTHOSTACCESS.into()),
-            gfx: properties.gfx_target_version,
+            gfx: properties.gfx_target_version(),
         }
     }
 }

@@ -67,7 +67,7 @@ pub fn gpus<M: Maps>(snapshot: &Snapshot<M>, out: &mut dyn Write) -> fmt::Result
             ("driver", &DriverName(function.driver)),
             ("node", &node_number(card)),
             ("gpu_id", &gpu_id.hex()),
-            ("gfx", &properties.gfx_target_version),
+            ("gfx", &properties.gfx_target_version()),
             ("bar0_bytes", &function.bar0_bytes),
             ("bar", &Known(bar(function.bar0_bytes.known(), vram))),
             ("link_gts", &Speed(function.link)),
@@ -79,7 +79,7 @@ pub fn gpus<M: Maps>(snapshot: &Snapshot<M>, out: &mut dyn Write) -> fmt::Result
             ("verdict", &card_verdict(snapshot, key, card)),
             ("atomics_hop", &AtomicsHop(function.atomics)),
             ("atomics_kfd", &atomics_in_kfd(card)),
-            ("mec_fw", &properties.fw_version),
+            ("mec_fw", &properties.fw_version()),
             ("link_gts_max", &Speed(function.link_at_most)),
             ("link_width_max", &function.link_at_most.width),
         ];
@@ -91,7 +91,7 @@ pub fn gpus<M: Maps>(snapshot: &Snapshot<M>, out: &mut dyn Write) -> fmt::Result
 fn largest_bank<M: Maps>(snapshot: &Snapshot<M>, key: u32) -> Option<u64> {
     snapshot
         .banks_of(key)
-        .filter_map(|bank| bank.properties.size_in_bytes.known())
+        .filter_map(|bank| bank.properties.size_in_bytes().known())
         .max()
 }
 

@@ -49,19 +49,19 @@ impl<M: Maps, T: Topology> Walk<'_, M, T> {
         let mut xgmi = 0u64;
         let mut to_cpu = Value::Absent;
         let mut each = |link: LinkProperties| {
-            let kind = link.kind.known();
+            let kind = link.kind().known();
             if kind == Some(uapi::HSA_IOLINK_TYPE_XGMI.into()) {
                 bump(&mut xgmi);
             } else if kind == Some(uapi::HSA_IOLINK_TYPE_PCIEXPRESS.into())
                 && to_cpu == Value::Absent
             {
-                to_cpu = link.flags;
+                to_cpu = link.flags();
             }
         };
-        let direct = self.links(LinkFolder::Io(node), properties.io_links_count, &mut each)?;
+        let direct = self.links(LinkFolder::Io(node), properties.io_links_count(), &mut each)?;
         let indirect = self.links(
             LinkFolder::PeerToPeer(node),
-            properties.p2p_links_count,
+            properties.p2p_links_count(),
             &mut each,
         )?;
         let links = Links {
@@ -84,17 +84,17 @@ impl<M: Maps, T: Topology> Walk<'_, M, T> {
         let cpu_nodes = core::mem::take(&mut self.cpu_nodes);
         for (&cpu, properties) in cpu_nodes.iter() {
             for (folder, announced) in [
-                (LinkFolder::Io(cpu), properties.io_links_count),
+                (LinkFolder::Io(cpu), properties.io_links_count()),
                 // With several sockets, the CPUs that the card is not at reach it by these.
-                (LinkFolder::PeerToPeer(cpu), properties.p2p_links_count),
+                (LinkFolder::PeerToPeer(cpu), properties.p2p_links_count()),
             ] {
                 let mut found: M::Map<u64, Value> = Default::default();
                 let mut result = Ok(());
                 let read = self.links(folder, announced, &mut |link| {
-                    if let (Some(to), Ok(())) = (link.node_to.known(), result) {
+                    if let (Some(to), Ok(())) = (link.node_to().known(), result) {
                         let flags = found
                             .get(&to)
-                            .map_or(link.flags, |&flags| worse(flags, link.flags));
+                            .map_or(link.flags(), |&flags| worse(flags, link.flags()));
                         result = found.insert(to, flags);
                     }
                 })?;
@@ -151,7 +151,7 @@ impl<M: Maps, T: Topology> Walk<'_, M, T> {
             let link = self
                 .properties(File::Link(folder, link))?
                 .unwrap_or_else(|_| LinkProperties::unreadable());
-            read.unreadable |= link.kind.known().is_none() || link.node_to.known().is_none();
+            read.unreadable |= link.kind().known().is_none() || link.node_to().known().is_none();
             each(link);
         }
         Ok(read)

@@ -34,7 +34,7 @@ impl<M: Maps, T: Topology> Walk<'_, M, T> {
                 continue;
             };
             match card.node {
-                Some(node) if node.properties.domain == Value::Absent => {
+                Some(node) if node.properties.domain() == Value::Absent => {
                     self.doubt_place(key, &card, &node);
                 }
                 None if self.may_be_a_placeless_node(&card) => {
@@ -80,7 +80,7 @@ impl<M: Maps, T: Topology> Walk<'_, M, T> {
         let mut cards = self.snapshot.cards.values();
         cards.any(|other| {
             other.node.is_some_and(|node| {
-                node.properties.domain == Value::Absent
+                node.properties.domain() == Value::Absent
                     && node.claims(Id::NAVI10.vendor, Id::NAVI10.device)
                     && same_location(card, &node)
             })
@@ -91,6 +91,6 @@ impl<M: Maps, T: Topology> Walk<'_, M, T> {
 /// Whether a card on the bus has the location that a node prints, whatever the domain.
 fn same_location(card: &Card, node: &Node) -> bool {
     card.function.is_some_and(|function| {
-        node.properties.location_id == Value::Known(function.address.location.into())
+        node.properties.location_id() == Value::Known(function.address.location.into())
     })
 }
