@@ -39,7 +39,8 @@ use super::log::Place;
 /// The cards that lie, as far as has been announced.
 #[derive(Default)]
 pub(super) struct Announced {
-    liars: Tree<Address, ()>,
+    /// Each with its key; maps of that kind there are already.
+    liars: Tree<Address, u32>,
     /// Of the observation that it is from.
     stamp: u64,
 }
@@ -78,7 +79,7 @@ impl Announced {
                 Verdict::Truth | Verdict::Unjudged => false,
             };
             if is {
-                liars.insert(address, ())?;
+                liars.insert(address, key)?;
             }
         }
         // From here on nothing fails: what is announced now must not be announced again.

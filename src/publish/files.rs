@@ -27,10 +27,7 @@ use crate::{
 };
 
 use super::{
-    requests::{
-        self,
-        Reading, //
-    },
+    requests::Requests,
     state::State, //
 };
 
@@ -39,52 +36,41 @@ const FOLDER: &CStr = c"rdna1";
 
 /// Our files, removed when dropped.
 pub(super) struct Files {
-    _facts: [File<Facts>; 4],
-    _counters: File<Counters>,
-    _requests: Option<File<Requests>>,
+    _always: [File<Page>; 5],
+    _requests: Option<File<Page>>,
 }
 
 impl Files {
     /// Makes the files.
     pub(super) fn new(state: &Arc<State>) -> Result<Self> {
         let folder = Folder::new(FOLDER).inspect_err(|&error| why_not(error))?;
-        let facts = |number, name, depth, write| {
-            let content = Facts {
-                number,
-                depth,
-                write,
-                state: state.clone(),
-            };
-            File::new(&folder, name, content).inspect_err(|&error| why_not(error))
+        let file = |name, shows| {
+            let state = state.clone();
+            File::new(&folder, name, Page { shows, state }).inspect_err(|&error| why_not(error))
         };
+        let facts = |number, depth, write| Shows::Facts(number, depth, write);
+        let requests = state.requests.clone().map(Shows::Requests);
         Ok(Self {
-            _facts: [
-                facts(0, c"gpus", Depth::Everything, |facts, f| {
-                    text::gpus(facts, f)
-                })?,
-                facts(1, c"heaps", Depth::Identity, |facts, f| {
-                    text::heaps(facts, f)
-                })?,
-                facts(2, c"flags", Depth::Identity, |facts, f| {
-                    text::flags(facts, f)
-                })?,
-                facts(3, c"checks", Depth::Identity, |facts, f| {
-                    text::checks(facts, f)
-                })?,
+            _always: [
+                file(
+                    c"gpus",
+                    facts(0, Depth::Everything, |facts, out| text::gpus(facts, out)),
+                )?,
+                file(
+                    c"heaps",
+                    facts(1, Depth::Identity, |facts, out| text::heaps(facts, out)),
+                )?,
+                file(
+                    c"flags",
+                    facts(2, Depth::Identity, |facts, out| text::flags(facts, out)),
+                )?,
+                file(
+                    c"checks",
+                    facts(3, Depth::Identity, |facts, out| text::checks(facts, out)),
+                )?,
+                file(c"counters", Shows::Counters)?,
             ],
-            _counters: File::new(&folder, c"counters", Counters(state.clone()))
-                .inspect_err(|&error| why_not(error))?,
-            _requests: match &state.requests {
-                Some(requests) => {
-                    let content = Requests {
-                        state: state.clone(),
-                        requests: requests.clone(),
-                    };
-                    let file = File::new(&folder, c"requests", content);
-                    Some(file.inspect_err(|&error| why_not(error))?)
-                }
-                None => None,
-            },
+            _requests: requests.map(|shows| file(c"requests", shows)).transpose()?,
         })
     }
 }
@@ -104,64 +90,47 @@ fn why_not(error: Error) {
     }
 }
 
-/// A file of facts.
-struct Facts {
-    number: usize,
-    depth: Depth,
-    write: fn(&Snapshot<Kernel>, &mut Text) -> fmt::Result,
+/// A file.
+struct Page {
+    shows: Shows,
     state: Arc<State>,
 }
 
-impl Content for Facts {
+/// What a file shows.
+enum Shows {
+    /// What is written of the facts, known that deep; and its place among [`Seen`]'s texts.
+    ///
+    /// [`Seen`]: super::state::Seen
+    Facts(
+        usize,
+        Depth,
+        fn(&Snapshot<Kernel>, &mut Text) -> fmt::Result,
+    ),
+    Counters,
+    Requests(Arc<Requests>),
+}
+
+impl Content for Page {
     type Reading = Arc<Text>;
 
-    fn take(&self) -> Result<Self::Reading> {
+    fn take(&self) -> Result<Arc<Text>> {
+        let state = &*self.state;
         let tally = Tally {
             reads: 1,
             ..Tally::default()
         };
-        let seen = self.state.observe(self.depth, tally).map_err(|_| ENOMEM)?;
-        seen.text(self.number, self.write)
-    }
-
-    fn write(&self, text: &Self::Reading, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        text.write(f)
-    }
-}
-
-/// The file of counters.
-struct Counters(Arc<State>);
-
-impl Content for Counters {
-    type Reading = [u64; Tally::COUNT];
-
-    fn take(&self) -> Result<Self::Reading> {
-        self.0.counters.add(&Tally {
-            reads: 1,
-            ..Tally::default()
-        });
-        Ok(self.0.counters.now())
-    }
-
-    fn write(&self, reading: &Self::Reading, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        text::counters(Tally::NAMES.into_iter().zip(reading.iter().copied()), f)
-    }
-}
-
-/// The file of requests.
-struct Requests {
-    state: Arc<State>,
-    requests: Arc<requests::Requests>,
-}
-
-impl Content for Requests {
-    type Reading = Reading;
-
-    fn take(&self) -> Result<Self::Reading> {
-        self.state.read_requests(&self.requests)
-    }
-
-    fn write(&self, reading: &Self::Reading, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        reading.write(f)
+        match &self.shows {
+            &Shows::Facts(number, depth, write) => {
+                let seen = state.observe(depth, tally).map_err(|_| ENOMEM)?;
+                seen.text(number, write)
+            }
+            Shows::Counters => {
+                state.counters.add(&tally);
+                let values = state.counters.now();
+                let counters = Tally::NAMES.into_iter().zip(values);
+                Text::written(|out| text::counters(counters, out))
+            }
+            Shows::Requests(requests) => state.read_requests(requests, tally),
+        }
     }
 }

@@ -3,7 +3,6 @@
 //! Counts what user space asks of KFD, if that is wanted.
 
 use kernel::{
-    fmt,
     new_mutex,
     prelude::*,
     sync::{
@@ -57,8 +56,6 @@ use crate::{
     },
     text, //
 };
-
-use super::state::Seen;
 
 /// The most attributes of one `AMDKFD_IOC_SVM` that are looked at; libhsakmt gives some few.
 const MOST_ATTRIBUTES: u32 = 64;
@@ -207,18 +204,5 @@ impl Requests {
         copy.counts.settle();
         copy.ring.set_times(|ticks| self.clock.milliseconds(ticks));
         Ok(copy)
-    }
-}
-
-/// What one reading of the file shows.
-pub(super) struct Reading {
-    pub(super) seen: Arc<Seen>,
-    pub(super) probes: [Probe; PROBES.len()],
-    pub(super) log: KVBox<Log<u64>>,
-}
-
-impl Reading {
-    pub(super) fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        text::requests(&self.seen.snapshot, &self.probes, &self.log, f)
     }
 }

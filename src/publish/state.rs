@@ -47,6 +47,7 @@ use crate::{
         findings,
         Verdict, //
     },
+    text,
 };
 
 use super::{
@@ -55,10 +56,7 @@ use super::{
         Announced, //
     },
     counters::Counters,
-    requests::{
-        Reading,
-        Requests, //
-    }, //
+    requests::Requests, //
 };
 
 /// What all files share. No facts: those are read anew each time.
@@ -95,10 +93,7 @@ impl Seen {
         if let Some(text) = place.and_then(SetOnce::as_ref) {
             return Ok(text.clone());
         }
-        let mut text = Text::new()?;
-        // Nothing else can fail here.
-        write(&self.snapshot, &mut text).map_err(|_| ENOMEM)?;
-        let text = Arc::new(text, GFP_KERNEL)?;
+        let text = Text::written(|out| write(&self.snapshot, out))?;
         let cards = count(self.snapshot.cards());
         if let (true, Some(place)) = (text.bytes() <= cards.saturating_mul(KEPT_TEXT), place) {
             place.populate(text.clone());
@@ -182,20 +177,14 @@ impl State {
         Ok(seen)
     }
 
-    /// All that the file of requests shows.
-    pub(super) fn read_requests(&self, requests: &Requests) -> Result<Reading> {
-        let tally = Tally {
-            reads: 1,
-            ..Tally::default()
-        };
+    /// The text of the file of requests.
+    pub(super) fn read_requests(&self, requests: &Requests, tally: Tally) -> Result<Arc<Text>> {
         // First, so that cards that have come are known when the counts are copied.
         let seen = self.observe(Depth::Identity, tally).map_err(|_| ENOMEM)?;
         let mut topology = KfdTopology::new(&self.sysfs).map_err(|_| ENOMEM)?;
-        Ok(Reading {
-            seen,
-            probes: requests.probes(&mut topology),
-            log: requests.copy()?,
-        })
+        let probes = requests.probes(&mut topology);
+        let log = requests.copy()?;
+        Text::written(|out| text::requests(&seen.snapshot, &probes, &log, out))
     }
 
     fn announce(

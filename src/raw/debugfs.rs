@@ -36,14 +36,11 @@ const MODE: bindings::umode_t = 0o400;
 
 /// What a file shows.
 pub(crate) trait Content: Send + Sync + 'static {
-    /// All that one reading shows.
-    type Reading: Send + Unpin + 'static;
+    /// All that one reading shows. Can be written several times.
+    type Reading: fmt::Display + Send + Unpin + 'static;
 
     /// Takes a reading. Called whenever the file is read from its start.
     fn take(&self) -> Result<Self::Reading>;
-
-    /// Writes a reading as text. Can be called several times for one reading.
-    fn write(&self, reading: &Self::Reading, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
 
 /// An entry of debugfs, removed with all below it when dropped.
@@ -274,7 +271,7 @@ impl<C: Content> Opened<C> {
 impl<C: Content> fmt::Display for Opened<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.reading.lock() {
-            Some(reading) => self.content().write(reading, f),
+            Some(reading) => reading.fmt(f),
             None => Ok(()),
         }
     }

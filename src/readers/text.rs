@@ -7,7 +7,8 @@ use kernel::{
         self,
         Write, //
     },
-    prelude::*, //
+    prelude::*,
+    sync::Arc, //
 };
 
 use crate::facts::map::Map;
@@ -60,12 +61,15 @@ impl Chunk {
 }
 
 impl Text {
-    pub(crate) fn new() -> Result<Self> {
-        Ok(Self {
+    /// The text that `write` writes, in which nothing but memory can fail.
+    pub(crate) fn written(write: impl FnOnce(&mut Self) -> fmt::Result) -> Result<Arc<Self>> {
+        let mut text = Self {
             chunks: Tree::default(),
             next: 0,
             last: Chunk::new()?,
-        })
+        };
+        write(&mut text).map_err(|_| ENOMEM)?;
+        Ok(Arc::new(text, GFP_KERNEL)?)
     }
 
     /// How much is allocated for it, in bytes.
@@ -73,8 +77,10 @@ impl Text {
         let chunks = u64::from(self.next).saturating_add(1);
         chunks.saturating_mul(CHUNK_BYTES as u64)
     }
+}
 
-    pub(crate) fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.chunks.values() {
             chunk.write(f)?;
         }
