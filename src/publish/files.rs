@@ -52,22 +52,10 @@ impl Files {
         let requests = state.requests.clone().map(Shows::Requests);
         Ok(Self {
             _always: [
-                file(
-                    c"gpus",
-                    facts(0, Depth::Everything, |facts, out| text::gpus(facts, out)),
-                )?,
-                file(
-                    c"heaps",
-                    facts(1, Depth::Identity, |facts, out| text::heaps(facts, out)),
-                )?,
-                file(
-                    c"flags",
-                    facts(2, Depth::Identity, |facts, out| text::flags(facts, out)),
-                )?,
-                file(
-                    c"checks",
-                    facts(3, Depth::Identity, |facts, out| text::checks(facts, out)),
-                )?,
+                file(c"gpus", facts(0, Depth::Everything, text::gpus))?,
+                file(c"heaps", facts(1, Depth::Identity, text::heaps))?,
+                file(c"flags", facts(2, Depth::Identity, text::flags))?,
+                file(c"checks", facts(3, Depth::Identity, text::checks))?,
                 file(c"counters", Shows::Counters)?,
             ],
             _requests: requests.map(|shows| file(c"requests", shows)).transpose()?,
@@ -104,7 +92,7 @@ enum Shows {
     Facts(
         usize,
         Depth,
-        fn(&Snapshot<Kernel>, &mut Text) -> fmt::Result,
+        fn(&Snapshot<Kernel>, &mut dyn fmt::Write) -> fmt::Result,
     ),
     Counters,
     Requests(Arc<Requests>),

@@ -87,7 +87,7 @@ impl Seen {
     pub(super) fn text(
         &self,
         file: usize,
-        write: impl FnOnce(&Snapshot<Kernel>, &mut Text) -> fmt::Result,
+        write: fn(&Snapshot<Kernel>, &mut dyn fmt::Write) -> fmt::Result,
     ) -> Result<Arc<Text>> {
         let place = self.texts.get(file);
         if let Some(text) = place.and_then(SetOnce::as_ref) {

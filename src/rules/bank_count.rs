@@ -6,6 +6,7 @@
 
 use super::{
     judge::Verdict,
+    Evidence,
     Judgement,
     Rule,
     Scope,
@@ -16,18 +17,20 @@ pub(super) const RULE: Rule = Rule {
     name: "bank-count",
     scope: Scope::Card,
     needs_pci: false,
-    judge: |evidence| {
-        let listed = evidence.node.properties.mem_banks_count();
-        let found = evidence.node.banks_found;
-        let verdict = match (listed.known(), found.known()) {
-            (Some(1), Some(1)) => Verdict::Truth,
-            (Some(1), None) | (None, Some(1)) | (None, None) => Verdict::Unknown,
-            _ => Verdict::Lie,
-        };
-        Some(Judgement {
-            expected: Shown::number(1),
-            observed: Shown::Counts(listed, found),
-            verdict,
-        })
-    },
+    judge,
 };
+
+fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
+    let listed = evidence.node.properties.mem_banks_count();
+    let found = evidence.node.banks_found;
+    let verdict = match (listed.known(), found.known()) {
+        (Some(1), Some(1)) => Verdict::Truth,
+        (Some(1), None) | (None, Some(1)) | (None, None) => Verdict::Unknown,
+        _ => Verdict::Lie,
+    };
+    Some(Judgement {
+        expected: Shown::number(1),
+        observed: Shown::Counts(listed, found),
+        verdict,
+    })
+}

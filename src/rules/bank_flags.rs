@@ -7,6 +7,7 @@
 //! memory that the card does not have.
 
 use super::{
+    Evidence,
     Judgement,
     Rule,
     Scope,
@@ -17,12 +18,14 @@ pub(super) const RULE: Rule = Rule {
     name: "bank-flags",
     scope: Scope::Bank,
     needs_pci: false,
-    judge: |evidence| {
-        Some(Judgement::of(
-            Shown::hex(0),
-            evidence.bank.flags(),
-            Shown::Hex,
-            |flags| flags == 0,
-        ))
-    },
+    judge,
 };
+
+fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
+    Some(Judgement::of(
+        Shown::hex(0),
+        evidence.bank.flags(),
+        Shown::Hex,
+        |flags| flags == 0,
+    ))
+}

@@ -6,6 +6,7 @@
 //! (`amdgpu_amdkfd_get_local_mem_info()`).
 
 use super::{
+    Evidence,
     Judgement,
     Rule,
     Scope,
@@ -20,12 +21,14 @@ pub(super) const RULE: Rule = Rule {
     name: "bank-size",
     scope: Scope::Bank,
     needs_pci: false,
-    judge: |evidence| {
-        Some(Judgement::of(
-            Shown::AtMost(LARGEST_BOARD_BYTES),
-            evidence.bank.size_in_bytes(),
-            Shown::Number,
-            |bytes| (1..=LARGEST_BOARD_BYTES).contains(&bytes),
-        ))
-    },
+    judge,
 };
+
+fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
+    Some(Judgement::of(
+        Shown::AtMost(LARGEST_BOARD_BYTES),
+        evidence.bank.size_in_bytes(),
+        Shown::Number,
+        |bytes| (1..=LARGEST_BOARD_BYTES).contains(&bytes),
+    ))
+}

@@ -8,6 +8,7 @@
 //! changes it, so another number is a patched kernel's.
 
 use super::{
+    Evidence,
     Judgement,
     Rule,
     Scope,
@@ -21,12 +22,14 @@ pub(super) const RULE: Rule = Rule {
     name: "gfx-version",
     scope: Scope::Card,
     needs_pci: false,
-    judge: |evidence| {
-        Some(Judgement::of(
-            Shown::number(GFX1010),
-            evidence.node.properties.gfx_target_version(),
-            Shown::Number,
-            |version| version == GFX1010,
-        ))
-    },
+    judge,
 };
+
+fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
+    Some(Judgement::of(
+        Shown::number(GFX1010),
+        evidence.node.properties.gfx_target_version(),
+        Shown::Number,
+        |version| version == GFX1010,
+    ))
+}

@@ -6,10 +6,14 @@
 //! (`kfd_create_vcrat_image_gpu()`, `kfd_crat.c`). `fb_private` behind a large BAR is no lie:
 //! amdgpu's `vis_vramlimit` does that, and claims less than there is, not more.
 
-use crate::uapi;
+use crate::{
+    facts::value::Value,
+    uapi, //
+};
 
 use super::{
     judge::Verdict,
+    Evidence,
     Judgement,
     Rule,
     Scope,
@@ -20,26 +24,24 @@ pub(super) const RULE: Rule = Rule {
     name: "heap-bar",
     scope: Scope::Bank,
     needs_pci: true,
-    judge: |evidence| {
-        let bar0 = evidence
-            .card
-            .function
-            .map_or(crate::facts::value::Value::Unreadable, |function| {
-                function.bar0_bytes
-            });
-        let size = evidence.bank.size_in_bytes();
-        let verdict = match evidence.bank.heap_type().known() {
-            None => Verdict::Unknown,
-            Some(heap) if heap != u64::from(uapi::HSA_MEM_HEAP_TYPE_FB_PUBLIC) => Verdict::Truth,
-            Some(_) => match (bar0.known(), size.known()) {
-                (Some(bar0), Some(size)) => Verdict::truth_if(bar0 >= size),
-                _ => Verdict::Unknown,
-            },
-        };
-        Some(Judgement {
-            expected: Shown::Reach(bar0),
-            observed: Shown::HeapOf(evidence.bank.heap_type(), size),
-            verdict,
-        })
-    },
+    judge,
 };
+
+fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
+    let function = evidence.card.function;
+    let bar0 = function.map_or(Value::Unreadable, |function| function.bar0_bytes);
+    let size = evidence.bank.size_in_bytes();
+    let verdict = match evidence.bank.heap_type().known() {
+        None => Verdict::Unknown,
+        Some(heap) if heap != u64::from(uapi::HSA_MEM_HEAP_TYPE_FB_PUBLIC) => Verdict::Truth,
+        Some(_) => match (bar0.known(), size.known()) {
+            (Some(bar0), Some(size)) => Verdict::truth_if(bar0 >= size),
+            _ => Verdict::Unknown,
+        },
+    };
+    Some(Judgement {
+        expected: Shown::Reach(bar0),
+        observed: Shown::HeapOf(evidence.bank.heap_type(), size),
+        verdict,
+    })
+}

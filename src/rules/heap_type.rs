@@ -9,6 +9,7 @@
 use crate::uapi;
 
 use super::{
+    Evidence,
     Judgement,
     Rule,
     Scope,
@@ -19,15 +20,17 @@ pub(super) const RULE: Rule = Rule {
     name: "heap-type",
     scope: Scope::Bank,
     needs_pci: false,
-    judge: |evidence| {
-        Some(Judgement::of(
-            Shown::Words("fb_public|fb_private"),
-            evidence.bank.heap_type(),
-            Shown::Heap,
-            |heap| {
-                heap == u64::from(uapi::HSA_MEM_HEAP_TYPE_FB_PUBLIC)
-                    || heap == u64::from(uapi::HSA_MEM_HEAP_TYPE_FB_PRIVATE)
-            },
-        ))
-    },
+    judge,
 };
+
+fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
+    Some(Judgement::of(
+        Shown::Words("fb_public|fb_private"),
+        evidence.bank.heap_type(),
+        Shown::Heap,
+        |heap| {
+            heap == u64::from(uapi::HSA_MEM_HEAP_TYPE_FB_PUBLIC)
+                || heap == u64::from(uapi::HSA_MEM_HEAP_TYPE_FB_PRIVATE)
+        },
+    ))
+}

@@ -6,6 +6,7 @@
 //! (`GpuAgent::InitRegionList()`, `amd_gpu_agent.cpp` of ROCR-Runtime).
 
 use super::{
+    Evidence,
     Judgement,
     Rule,
     Scope,
@@ -16,12 +17,14 @@ pub(super) const RULE: Rule = Rule {
     name: "hive-id",
     scope: Scope::Card,
     needs_pci: false,
-    judge: |evidence| {
-        Some(Judgement::of(
-            Shown::hex(0),
-            evidence.node.properties.hive_id(),
-            Shown::Hex,
-            |hive| hive == 0,
-        ))
-    },
+    judge,
 };
+
+fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
+    Some(Judgement::of(
+        Shown::hex(0),
+        evidence.node.properties.hive_id(),
+        Shown::Hex,
+        |hive| hive == 0,
+    ))
+}

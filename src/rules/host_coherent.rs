@@ -8,6 +8,7 @@
 use crate::uapi;
 
 use super::{
+    Evidence,
     Judgement,
     Rule,
     Scope,
@@ -18,12 +19,14 @@ pub(super) const RULE: Rule = Rule {
     name: "host-coherent",
     scope: Scope::Card,
     needs_pci: false,
-    judge: |evidence| {
-        Some(Judgement::of(
-            Shown::Words("no-COHERENTHOSTACCESS"),
-            evidence.node.properties.capability(),
-            Shown::Hex,
-            |capability| capability & u64::from(uapi::HSA_CAP_FLAGS_COHERENTHOSTACCESS) == 0,
-        ))
-    },
+    judge,
 };
+
+fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
+    Some(Judgement::of(
+        Shown::Words("no-COHERENTHOSTACCESS"),
+        evidence.node.properties.capability(),
+        Shown::Hex,
+        |capability| capability & u64::from(uapi::HSA_CAP_FLAGS_COHERENTHOSTACCESS) == 0,
+    ))
+}

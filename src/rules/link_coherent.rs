@@ -13,6 +13,7 @@ use crate::{
 
 use super::{
     judge::Verdict,
+    Evidence,
     Judgement,
     Rule,
     Scope,
@@ -23,27 +24,29 @@ pub(super) const RULE: Rule = Rule {
     name: "link-coherent",
     scope: Scope::Card,
     needs_pci: false,
-    judge: |evidence| {
-        let flags = evidence.node.links.from_cpu;
-        let verdict = match flags {
-            Value::Absent => return None,
-            // An old kernel, which leaves all link flags 0, or a link that is not filled in yet:
-            // a link that KFD has filled in is ENABLED.
-            Value::Unreadable | Value::Known(0) => Verdict::Unknown,
-            Value::Known(flags) if flags & u64::from(uapi::HSA_IOLINK_FLAGS_NON_COHERENT) != 0 => {
-                Verdict::Truth
-            }
-            // Older kernels mark links ENABLED and no more. Those that print this line, from 5.19
-            // on, mark them in full.
-            Value::Known(_) if evidence.node.properties.p2p_links_count() == Value::Absent => {
-                Verdict::Unknown
-            }
-            Value::Known(_) => Verdict::Lie,
-        };
-        Some(Judgement {
-            expected: Shown::Words("NON_COHERENT"),
-            observed: Shown::Hex(flags),
-            verdict,
-        })
-    },
+    judge,
 };
+
+fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
+    let flags = evidence.node.links.from_cpu;
+    let verdict = match flags {
+        Value::Absent => return None,
+        // An old kernel, which leaves all link flags 0, or a link that is not filled in yet:
+        // a link that KFD has filled in is ENABLED.
+        Value::Unreadable | Value::Known(0) => Verdict::Unknown,
+        Value::Known(flags) if flags & u64::from(uapi::HSA_IOLINK_FLAGS_NON_COHERENT) != 0 => {
+            Verdict::Truth
+        }
+        // Older kernels mark links ENABLED and no more. Those that print this line, from 5.19
+        // on, mark them in full.
+        Value::Known(_) if evidence.node.properties.p2p_links_count() == Value::Absent => {
+            Verdict::Unknown
+        }
+        Value::Known(_) => Verdict::Lie,
+    };
+    Some(Judgement {
+        expected: Shown::Words("NON_COHERENT"),
+        observed: Shown::Hex(flags),
+        verdict,
+    })
+}

@@ -8,6 +8,7 @@ use crate::facts::value::Value;
 
 use super::{
     judge::Verdict,
+    Evidence,
     Judgement,
     Rule,
     Scope,
@@ -18,23 +19,25 @@ pub(super) const RULE: Rule = Rule {
     name: "xgmi",
     scope: Scope::Card,
     needs_pci: false,
-    judge: |evidence| {
-        let engines = evidence.node.properties.num_sdma_xgmi_engines();
-        let links = evidence.node.links.xgmi;
-        let verdict = if [engines, links]
-            .iter()
-            .any(|count| count.known().is_some_and(|count| count != 0))
-        {
-            Verdict::Lie
-        } else if engines == Value::Known(0) && links == Value::Known(0) {
-            Verdict::Truth
-        } else {
-            Verdict::Unknown
-        };
-        Some(Judgement {
-            expected: Shown::Engines(Value::Known(0), Value::Known(0)),
-            observed: Shown::Engines(engines, links),
-            verdict,
-        })
-    },
+    judge,
 };
+
+fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
+    let engines = evidence.node.properties.num_sdma_xgmi_engines();
+    let links = evidence.node.links.xgmi;
+    let verdict = if [engines, links]
+        .iter()
+        .any(|count| count.known().is_some_and(|count| count != 0))
+    {
+        Verdict::Lie
+    } else if engines == Value::Known(0) && links == Value::Known(0) {
+        Verdict::Truth
+    } else {
+        Verdict::Unknown
+    };
+    Some(Judgement {
+        expected: Shown::Engines(Value::Known(0), Value::Known(0)),
+        observed: Shown::Engines(engines, links),
+        verdict,
+    })
+}
