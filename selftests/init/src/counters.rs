@@ -4,9 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{bail, ensure, Context, Result};
-
-use crate::report::body;
+use anyhow::{bail, ensure, Result};
 
 /// What the file held at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,25 +13,13 @@ pub struct Counters(BTreeMap<String, u64>);
 impl Counters {
     /// Parses the file's text.
     pub fn parse(text: &str) -> Result<Self> {
-        let mut values = BTreeMap::new();
-        for line in body("counters", text)?.lines() {
-            let Some((name, value)) = line.split_once(' ') else {
-                bail!("counters: {line:?} is no line of a name and a value");
-            };
-            let value = value
-                .parse()
-                .with_context(|| format!("counters: {line:?} has no number"))?;
-            ensure!(!name.is_empty(), "counters: {line:?} has no name");
-            ensure!(
-                values.insert(name.to_owned(), value).is_none(),
-                "counters: {name} is there twice"
-            );
-        }
-        ensure!(
-            !values.is_empty(),
-            "counters: expected counter lines, seen none"
-        );
-        Ok(Self(values))
+        let values = rdna1_records::Counters::parse(text)?;
+        Ok(Self(
+            values
+                .values()
+                .map(|(name, v)| (name.to_owned(), v))
+                .collect(),
+        ))
     }
 
     /// Demands that every counter is still there and none has fallen.
@@ -101,19 +87,5 @@ mod tests {
         before.expect_rise(&after, &["reads"], 2).unwrap();
         assert!(before.expect_rise(&after, &["reads"], 3).is_err());
         assert!(before.expect_rise(&after, &["writes"], 1).is_err());
-    }
-
-    #[test]
-    fn malformed() {
-        for lines in [
-            "",
-            "reads\n",
-            "reads x\n",
-            "reads -1\n",
-            "reads 1\nreads 2\n",
-            " 1\n",
-        ] {
-            assert!(counters(lines).is_err(), "{lines:?}");
-        }
     }
 }

@@ -2,7 +2,9 @@
 
 //! Reading the module's files: strict about their form, exact about their records.
 
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{bail, ensure, Result};
+
+pub use rdna1_records::Record;
 
 /// The keys of each file, in order. Version 1 may add keys, at the end only.
 const KEYS: &[(&str, &[&str])] = &[
@@ -73,81 +75,6 @@ const KEYS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// One line of `key=value` pairs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
-    line: String,
-    pairs: Vec<(String, String)>,
-}
-
-impl Record {
-    /// Takes a line apart; the form is checked, the keys are not.
-    pub fn parse(line: &str) -> Result<Self> {
-        let mut pairs: Vec<(String, String)> = Vec::new();
-        for word in line.split(' ') {
-            let Some((key, value)) = word.split_once('=') else {
-                bail!("{word:?} is no key=value in line {line:?}");
-            };
-            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-            ensure!(
-                !key.is_empty() && key.chars().all(plain),
-                "odd key {key:?} in line {line:?}"
-            );
-            let printable = |c: char| c.is_ascii_graphic() && c != '"' && c != '\'';
-            ensure!(
-                !value.is_empty() && value.chars().all(printable),
-                "odd value {value:?} of {key} in line {line:?}"
-            );
-            ensure!(
-                pairs.iter().all(|(k, _)| k != key),
-                "{key} twice in line {line:?}"
-            );
-            pairs.push((key.to_owned(), value.to_owned()));
-        }
-        Ok(Self {
-            line: line.to_owned(),
-            pairs,
-        })
-    }
-
-    /// All keys and values, in order.
-    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.pairs.iter().map(|(k, v)| (k.as_str(), v.as_str()))
-    }
-
-    /// The value of a key that has to be there.
-    pub fn get(&self, key: &str) -> Result<&str> {
-        let pair = self.pairs.iter().find(|(k, _)| k == key);
-        let (_, value) = pair.with_context(|| format!("no {key}= in record: {}", self.line))?;
-        Ok(value)
-    }
-
-    /// Whether the record has all these values.
-    pub fn has(&self, wanted: &[(&str, &str)]) -> bool {
-        wanted
-            .iter()
-            .all(|(key, value)| self.get(key).is_ok_and(|seen| seen == *value))
-    }
-
-    /// Demands all these values, and tells of every one that differs.
-    pub fn expect(&self, wanted: &[(&str, &str)]) -> Result<()> {
-        let mut wrong = Vec::new();
-        for (key, expected) in wanted {
-            let seen = self.get(key).unwrap_or("nothing");
-            if seen != *expected {
-                wrong.push(format!("{key}: expected {expected}, seen {seen}"));
-            }
-        }
-        ensure!(
-            wrong.is_empty(),
-            "{}\nin record: {}",
-            wrong.join("\n"),
-            self.line
-        );
-        Ok(())
-    }
-}
-
 /// One of the module's record files, as read at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
@@ -161,22 +88,18 @@ pub struct Report {
 impl Report {
     /// Parses the text of `file`: header, line form and the keys that version 1 promises.
     pub fn parse(file: &str, text: &str) -> Result<Self> {
-        let body = body(file, text)?;
         let Some((_, keys)) = KEYS.iter().find(|(name, _)| *name == file) else {
             bail!("{file} is no file of records");
         };
-        let mut records = Vec::new();
-        for line in body.lines() {
-            let record =
-                Record::parse(line).with_context(|| format!("{file}: malformed record"))?;
-            let seen: Vec<&str> = record.pairs.iter().map(|(key, _)| key.as_str()).collect();
+        let records = rdna1_records::records(file, text)?;
+        for record in &records {
+            let seen: Vec<&str> = record.pairs().map(|(key, _)| key).collect();
             ensure!(
                 seen.starts_with(keys),
                 "{file}: expected the keys {}\nseen the keys {}",
                 keys.join(" "),
                 seen.join(" ")
             );
-            records.push(record);
         }
         Ok(Self {
             file: file.to_owned(),
@@ -232,23 +155,6 @@ impl Report {
         );
         Ok(())
     }
-}
-
-/// What follows the header line, which has to be this file's, version 1.
-pub fn body<'a>(file: &str, text: &'a str) -> Result<&'a str> {
-    let header = format!("# rdna1 {file} v1\n");
-    let Some(body) = text.strip_prefix(header.as_str()) else {
-        let seen = text.lines().next().unwrap_or("an empty file");
-        bail!(
-            "{file}: expected the first line {:?}, seen {seen:?}",
-            header.trim_end()
-        );
-    };
-    ensure!(
-        body.is_empty() || body.ends_with('\n'),
-        "{file}: the last line is cut off:\n{text}"
-    );
-    Ok(body)
 }
 
 fn pairs(wanted: &[(&str, &str)]) -> String {

@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::{bail, ensure, Context, Result};
+use rdna1_records::{body, Record};
 
 use crate::ask::Request;
 use crate::guard;
-use crate::report::{body, Record};
 
 /// The probes, in the order of the file.
 pub const PROBES: [&str; 5] = [

@@ -19,23 +19,6 @@ fn a_good_file() {
 }
 
 #[test]
-fn what_differs_is_told_all_of_it() {
-    let report = Report::parse("checks", CHECKS).unwrap();
-    let record = report.one(&[("rule", "bank-flags")]).unwrap();
-    let wanted = [
-        ("verdict", "truth"),
-        ("observed", "0x0"),
-        ("node", "1"),
-        ("nil", "0"),
-    ];
-    let why = record.expect(&wanted).unwrap_err().to_string();
-    assert!(why.contains("verdict: expected truth, seen lie"), "{why}");
-    assert!(why.contains("observed: expected 0x0, seen 0x1"), "{why}");
-    assert!(why.contains("nil: expected 0, seen nothing"), "{why}");
-    assert!(!why.contains("node: "), "{why}");
-}
-
-#[test]
 fn counts_are_exact() {
     let report = Report::parse("checks", CHECKS).unwrap();
     assert!(report.one(&[("node", "1")]).is_err());
@@ -61,14 +44,4 @@ fn a_malformed_file_is_refused() {
         .unwrap()
         .records
         .is_empty());
-}
-
-#[test]
-fn a_malformed_record_is_refused() {
-    for line in [
-        "", "a", "a=", "=b", "a=1  b=2", "a=1 b=2 ", "a=1 a=2", "a=\"x\"", "A=1", "a=\u{e9}",
-    ] {
-        assert!(Record::parse(line).is_err(), "{line:?}");
-    }
-    assert_eq!(Record::parse("a=b=c d=?").unwrap().get("a").unwrap(), "b=c");
 }
