@@ -49,10 +49,15 @@ impl Capture {
                 folder.display()
             );
         };
-        Ok(Self {
+        Ok(Self::at(root))
+    }
+
+    /// The topology that `root` is, if there is one.
+    pub(super) fn at(root: PathBuf) -> Self {
+        Self {
             root,
             text: Vec::new(),
-        })
+        }
     }
 }
 
@@ -95,8 +100,11 @@ impl Topology for Capture {
 }
 
 fn reason(error: io::Error) -> ReadError {
+    /// kernfs answers ENODEV when an entry goes while it is open.
+    const ENODEV: i32 = 19;
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ReadError::Absent,
+        _ if error.raw_os_error() == Some(ENODEV) => ReadError::Absent,
         io::ErrorKind::PermissionDenied => ReadError::Denied,
         _ => ReadError::Other,
     }

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What only the host has: readers of captures, in the place of the kernel's.
+//! What only the host has: readers of captures and of a running system's sysfs, in the place of the
+//! kernel's.
 
 mod capture;
+mod live;
+mod live_pci;
 mod pci_file;
 
 use std::collections::BTreeMap;
 
 pub use self::{
     capture::Capture,
+    live::LiveTopology,
+    live_pci::LivePci,
     pci_file::PciFile, //
 };
 

@@ -137,7 +137,7 @@ fn number(text: &str) -> Option<u64> {
 }
 
 /// Reads an address as the PCI core writes it.
-fn address(text: &str) -> Option<Address> {
+pub(super) fn address(text: &str) -> Option<Address> {
     let (domain, rest) = text.split_once(':')?;
     let (bus, rest) = rest.split_once(':')?;
     let (device, function) = rest.split_once('.')?;

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Reads what the PCI core says in sysfs, where the module can't be asked.
+//!
+//! The names and forms of the files are those of `Documentation/ABI/testing/sysfs-bus-pci`. Of
+//! configuration space others than root see the first 64 bytes alone (`pci_read_config()`,
+//! `drivers/pci/pci-sysfs.c`): how far AtomicOps get is unknown to them.
+
+use std::{
+    fs,
+    io::Read as _,
+    iter,
+    path::{
+        Path,
+        PathBuf, //
+    },
+};
+
+use crate::facts::{
+    atomics::{
+        atomics,
+        Atomics,
+        Hop,
+        PortType, //
+    },
+    map::{
+        Map,
+        Maps,
+        OutOfMemory, //
+    },
+    pci::{
+        Address,
+        Driver,
+        ExpressLink,
+        Function,
+        Id,
+        Name,
+        Occupant,
+        PciBus, //
+    },
+    properties::{
+        decimal,
+        hexadecimal, //
+    },
+    value::Value, //
+};
+
+use super::pci_file::address;
+
+/// The functions below `/sys`.
+const DEVICES: &str = "sys/bus/pci/devices";
+
+/// The longest file that is read, in bytes: one page, and all of configuration space.
+const MAX_BYTES: u64 = 4096;
+
+/// `PCI_STATUS`, `PCI_STATUS_CAP_LIST`, `PCI_CAPABILITY_LIST`, `PCI_CAP_ID_EXP`, `PCI_EXP_FLAGS`,
+/// `PCI_EXP_DEVCAP2`, `PCI_EXP_DEVCTL2` (`include/uapi/linux/pci_regs.h`).
+const STATUS: usize = 0x06;
+const HAS_CAPABILITIES: u64 = 0x10;
+const FIRST_CAPABILITY: usize = 0x34;
+const EXPRESS: u64 = 0x10;
+const FLAGS: usize = 0x02;
+const CAPABILITIES_2: usize = 0x24;
+const CONTROL_2: usize = 0x28;
+
+/// The PCI bus of a running system.
+pub struct LivePci(PathBuf);
+
+impl LivePci {
+    /// The bus of the system whose root folder is `root`, if it has one.
+    pub fn open(root: &Path) -> Option<Self> {
+        let devices = root.join(DEVICES);
+        devices.is_dir().then_some(Self(devices))
+    }
+
+    fn folder(&self, address: Address) -> PathBuf {
+        self.0.join(address.to_string())
+    }
+}
+
+impl PciBus for LivePci {
+    fn cards<M: Maps>(&mut self, cards: &mut M::Map<Address, Function>) -> Result<(), OutOfMemory> {
+        let Ok(entries) = fs::read_dir(&self.0) else {
+            return Ok(());
+        };
+        let addresses = entries.filter_map(|entry| address(entry.ok()?.file_name().to_str()?));
+        for address in addresses {
+            let folder = self.folder(address);
+            if id(&folder, "vendor", "device") == Some(Id::NAVI10) {
+                cards.insert(address, function(&folder, address))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn occupant(&mut self, address: Address) -> Occupant {
+        let folder = self.folder(address);
+        match id(&folder, "vendor", "device") {
+            Some(id) => Occupant::Function(id),
+            None if folder.exists() => Occupant::Unknown,
+            None => Occupant::Nobody,
+        }
+    }
+}
+
+fn function(folder: &Path, address: Address) -> Function {
+    Function {
+        address,
+        id: Id::NAVI10,
+        subsystem: id(folder, "subsystem_vendor", "subsystem_device"),
+        revision: number(folder, "revision").map_or(Value::Unreadable, Value::Known),
+        bar0_bytes: bar0(folder).map_or(Value::Unreadable, Value::Known),
+        driver: driver(folder),
+        driver_is_ready: folder.join("drm").is_dir(),
+        link: link(folder, "current_link_speed", "current_link_width"),
+        link_at_most: link(folder, "max_link_speed", "max_link_width"),
+        atomics: path_atomics(folder, address),
+    }
+}
+
+fn bytes(path: &Path) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).ok()?;
+    file.take(MAX_BYTES).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+fn text(folder: &Path, file: &str) -> Option<String> {
+    let text = String::from_utf8(bytes(&folder.join(file))?).ok()?;
+    Some(text.trim_end().to_owned())
+}
+
+fn number(folder: &Path, file: &str) -> Option<u64> {
+    hexadecimal(text(folder, file)?.strip_prefix("0x")?.as_bytes())
+}
+
+fn id(folder: &Path, vendor: &str, device: &str) -> Option<Id> {
+    Some(Id {
+        vendor: number(folder, vendor)?.try_into().ok()?,
+        device: number(folder, device)?.try_into().ok()?,
+    })
+}
+
+/// The size of BAR0: the first line of `resource` has its start, its end and its flags.
+fn bar0(folder: &Path) -> Option<u64> {
+    let text = text(folder, "resource")?;
+    let mut words = text.lines().next()?.split(' ');
+    let mut word = || hexadecimal(words.next()?.strip_prefix("0x")?.as_bytes());
+    let (start, end) = (word()?, word()?);
+    if end == 0 {
+        return Some(0);
+    }
+    end.checked_sub(start)?.checked_add(1)
+}
+
+fn driver(folder: &Path) -> Driver {
+    let Some(text) = text(folder, "uevent") else {
+        return Driver::Unknown;
+    };
+    let name = text.lines().find_map(|line| line.strip_prefix("DRIVER="));
+    name.map_or(Driver::None, |name| {
+        Name::new(name.as_bytes()).map_or(Driver::Unknown, Driver::Named)
+    })
+}
+
+/// A link, as `16.0 GT/s PCIe` and `16`.
+fn link(folder: &Path, speed: &str, width: &str) -> ExpressLink {
+    let code = text(folder, speed).and_then(|text| match text.split(' ').next()? {
+        "2.5" => Some(1),
+        "5.0" => Some(2),
+        "8.0" => Some(3),
+        "16.0" => Some(4),
+        "32.0" => Some(5),
+        "64.0" => Some(6),
+        _ => None,
+    });
+    let width = text(folder, width).and_then(|text| decimal(text.as_bytes()));
+    ExpressLink {
+        speed_code: code.map_or(Value::Unreadable, Value::Known),
+        width: width.map_or(Value::Unreadable, Value::Known),
+    }
+}
+
+/// How far AtomicOps get from the card. Its place in `/sys/devices` is below the bridges it hangs on.
+fn path_atomics(folder: &Path, own: Address) -> Atomics {
+    let Ok(place) = fs::canonicalize(folder) else {
+        return Atomics::Unknown;
+    };
+    let bridges = iter::successors(place.parent(), |folder| folder.parent());
+    let bridges = bridges.map_while(|folder| {
+        let address = address(folder.file_name()?.to_str()?)?;
+        Some(hop(folder, address))
+    });
+    atomics(&hop(&place, own), bridges)
+}
+
+fn hop(folder: &Path, address: Address) -> Hop {
+    let space = bytes(&folder.join("config")).unwrap_or_default();
+    let express = express(&space);
+    // Where the function has no such capability, the registers read as 0, as the PCI core has it.
+    let register = |offset: usize, size: usize| match express {
+        None => None,
+        Some(None) => Some(0),
+        Some(Some(start)) => little_endian(&space, start.checked_add(offset)?, size),
+    };
+    let value = |offset, size| register(offset, size).map_or(Value::Unreadable, Value::Known);
+    Hop {
+        address,
+        port: register(FLAGS, 2).map(PortType::of_flags),
+        capabilities: value(CAPABILITIES_2, 4),
+        control: value(CONTROL_2, 2),
+    }
+}
+
+/// Where the PCI Express capability begins, if there is one; `None` if that can't be seen.
+fn express(space: &[u8]) -> Option<Option<usize>> {
+    if little_endian(space, STATUS, 2)? & HAS_CAPABILITIES == 0 {
+        return Some(None);
+    }
+    let mut next = little_endian(space, FIRST_CAPABILITY, 1)?;
+    // No list is longer than the space has room for.
+    for _ in 0..48 {
+        let place = usize::try_from(next & 0xfc).ok()?;
+        if place < 0x40 {
+            return Some(None);
+        }
+        if little_endian(space, place, 1)? == EXPRESS {
+            return Some(Some(place));
+        }
+        next = little_endian(space, place.checked_add(1)?, 1)?;
+    }
+    None
+}
+
+fn little_endian(space: &[u8], start: usize, size: usize) -> Option<u64> {
+    let bytes = space.get(start..start.checked_add(size)?)?;
+    Some(
+        bytes
+            .iter()
+            .rev()
+            .fold(0, |number, &byte| number << 8 | u64::from(byte)),
+    )
+}
