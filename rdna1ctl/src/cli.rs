@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Say what is going on with a Radeon RX 5600 XT, 5700 or 5700 XT, and what to do about it.
+///
+/// Reads the files of the kernel module rdna1_kfd_guard; without the module, or without root, it
+/// reads KFD's sysfs with the module's own code, and says so. It changes nothing.
+///
+/// Exit status of status, heaps, checks and gpus: 0 all truth, or no such card; 1 a lie; 3 no lie,
+/// but an unknown. Of doctor: 0 no trouble, 1 trouble. Of env: 0, or 1 if it refuses. Of run: the
+/// command's. Of all: 2 wrong arguments, or something could not be read.
+#[derive(Debug, Parser)]
+#[command(name = "rdna1ctl", version, propagate_version = true)]
+pub struct Arguments {
+    /// Look at the system whose root folder this is.
+    #[arg(
+        long,
+        global = true,
+        hide = true,
+        value_name = "FOLDER",
+        default_value = "/"
+    )]
+    pub root: PathBuf,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// A command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say how the card is doing: verdict, driver, KFD, memory, path
+    Status(Json),
+    /// Show each memory bank: size, flags, verdict
+    Heaps(Json),
+    /// Show each rule: expected, observed, verdict
+    Checks(Json),
+    /// Show all that is known of each card on the PCI bus
+    Gpus(Json),
+    /// Show what the module has counted
+    Counters(Json),
+    /// Show what programs have asked of KFD
+    Requests(Json),
+    /// Look for troubles, and say what to do about each
+    Doctor(Json),
+    /// Print the variables that fit this card and this ROCm, each with its reason
+    ///
+    /// The lines are for a shell: eval "$(rdna1ctl env)". Refuses if KFD says something false.
+    Env(Json),
+    /// Run a command with the variables of `env`, and say what it asked of KFD
+    ///
+    /// Afterwards, what the requests counters gained and what the kernel log said is printed on
+    /// stderr, also if the command crashed or did not end. The exit status is the command's;
+    /// 128 + N if signal N ended it; 124 if it was ended by --timeout; 125 if nothing was run; 126
+    /// or 127 if it could not be started.
+    Run(Run),
+    /// Show the status, and then each change of it
+    Watch(Watch),
+    /// Print metrics in Prometheus' text format
+    Metrics(Metrics),
+    /// Collect what a bug report needs in one archive
+    ///
+    /// What is in it can be judged elsewhere: `classify --pci FOLDER/pci FOLDER`.
+    Report(Report),
+    /// Write the manual pages, the completions and the schemas of --json into a folder
+    #[command(hide = true)]
+    Generate(Generate),
+}
+
+/// One of the module's files that has a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum File {
+    /// `heaps`
+    Heaps,
+    /// `checks`
+    Checks,
+    /// `gpus`
+    Gpus,
+    /// `counters`
+    Counters,
+    /// `requests`
+    Requests,
+}
+
+/// How a command prints.
+#[derive(Debug, Args)]
+pub struct Json {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// End the command after that many seconds: by SIGTERM, and by SIGKILL 10 seconds later
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub timeout: Option<Duration>,
+
+    /// Leave the environment as it is; then it also runs if KFD says something false
+    #[arg(long)]
+    pub no_env: bool,
+
+    /// The command, and what it is given
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "COMMAND"
+    )]
+    pub command: Vec<OsString>,
+}
+
+/// `watch`.
+#[derive(Debug, Args)]
+pub struct Watch {
+    /// Look again every so many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
+    pub interval: Duration,
+
+    /// End after so many looks
+    #[arg(long, value_name = "NUMBER")]
+    pub count: Option<u64>,
+}
+
+/// `metrics`.
+#[derive(Debug, Args)]
+pub struct Metrics {
+    /// Write to that file, whole or not at all: for node_exporter's textfile collector
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// `report`.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// The archive; default: rdna1-report.tar.gz
+    #[arg(value_name = "FILE", default_value = "rdna1-report.tar.gz")]
+    pub file: PathBuf,
+
+    /// Leave nothing out: serial numbers, names and ids of programs, their variables, the whole
+    /// kernel log and command line
+    #[arg(long)]
+    pub private: bool,
+}
+
+/// `generate`.
+#[derive(Debug, Args)]
+pub struct Generate {
+    /// The folder
+    pub folder: PathBuf,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| format!("{text} is no number"))?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err(format!("{text} is no time to wait")),
+    }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `env`.
+
+use anyhow::Result;
+
+use crate::documents::{self, EnvDocument, FORM};
+use crate::findings::variables::settings;
+use crate::root::Root;
+use crate::sources::Facts;
+use crate::words;
+use crate::words::paper::Paper;
+
+use super::{print, BAD, WELL};
+
+pub(super) fn env(root: &Root, json: bool) -> Result<u8> {
+    let facts = Facts::read(root)?;
+    let found = settings(&facts);
+    let status = if found.is_ok() { WELL } else { BAD };
+    if json {
+        let refused = found.as_ref().err().map(ToString::to_string);
+        print(&documents::json(&EnvDocument {
+            form: FORM,
+            origin: facts.pages.origin,
+            refused,
+            settings: found.unwrap_or_default(),
+        })?)?;
+        return Ok(status);
+    }
+    match found {
+        Ok(settings) => {
+            let mut paper = Paper::new();
+            if facts.pages.verdict() == Some("unknown") {
+                paper.comment(
+                    "some rules could not be judged (rdna1ctl doctor): what follows is for an honest \
+                     KFD",
+                );
+            }
+            words::settings::settings(&mut paper, &settings);
+            print(paper.text())?;
+        }
+        // Nothing on stdout: that is for a shell.
+        Err(refusal) => anstream::eprintln!("rdna1ctl: {refusal}"),
+    }
+    Ok(status)
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `run`: a program, and what it asked of KFD.
+
+use std::io::ErrorKind;
+
+use anyhow::Result;
+use rdna1_records::Record;
+
+use crate::cli::Run;
+use crate::findings::variables::{settings, Setting};
+use crate::gain::gains;
+use crate::root::Root;
+use crate::sources::log::{Line, Log};
+use crate::sources::module::Module;
+use crate::sources::pages::Pages;
+use crate::sources::Facts;
+use crate::words::paper::{bold, red, Paper};
+use crate::words::{requests, safe};
+
+use super::supervise::{supervise, End, NotStarted};
+
+/// The program's time was over, as timeout(1) has it.
+const TIMED_OUT: u8 = 124;
+/// Nothing was run.
+const REFUSED: u8 = 125;
+/// There is such a program, and it could not be started.
+const NOT_STARTED: u8 = 126;
+/// There is no such program.
+const NOT_FOUND: u8 = 127;
+
+/// How many lines of the kernel's log are shown.
+const LINES: usize = 40;
+
+pub(super) fn run(root: &Root, how: &Run) -> Result<u8> {
+    let facts = Facts::read(root)?;
+    let settings = if how.no_env {
+        Vec::new()
+    } else {
+        match settings(&facts) {
+            Ok(settings) => settings,
+            Err(refusal) => {
+                anstream::eprintln!("rdna1ctl: {refusal}");
+                anstream::eprintln!("rdna1ctl: nothing was run; --no-env runs it all the same");
+                return Ok(REFUSED);
+            }
+        }
+    };
+    announce(&settings);
+    let before = facts.pages.requests;
+    let last = facts.log.last();
+    let end = match supervise(&how.command, &settings, how.timeout)? {
+        Ok(end) => end,
+        Err(NotStarted(error)) => {
+            let name = how.command.first().map(|word| word.to_string_lossy());
+            anstream::eprintln!("rdna1ctl: cannot run {}: {error}", name.unwrap_or_default());
+            return Ok(match error.kind() {
+                ErrorKind::NotFound => NOT_FOUND,
+                _ => NOT_STARTED,
+            });
+        }
+    };
+    let mut paper = Paper::new();
+    paper.gap();
+    ended(&mut paper, end);
+    asked(root, &mut paper, before.as_deref());
+    logged(&mut paper, Log::read(root), last);
+    anstream::eprint!("{}", paper.text());
+    Ok(status(end))
+}
+
+fn announce(settings: &[Setting]) {
+    for setting in settings {
+        match &setting.value {
+            Some(value) => anstream::eprintln!("rdna1ctl: {}={value}", setting.variable),
+            None => anstream::eprintln!("rdna1ctl: {} is unset", setting.variable),
+        }
+    }
+}
+
+fn status(end: End) -> u8 {
+    match end {
+        End::Exited(status) => u8::try_from(status).unwrap_or(u8::MAX),
+        End::Killed(signal) => u8::try_from(128 + signal as i32).unwrap_or(u8::MAX),
+        End::TimedOut { .. } | End::Stuck(_) => TIMED_OUT,
+    }
+}
+
+fn ended(paper: &mut Paper, end: End) {
+    let words = match end {
+        End::Exited(0) => "The command ended well (status 0).".to_owned(),
+        End::Exited(status) => format!("The command ended with status {status}."),
+        End::Killed(signal) => red(&format!("The command was ended by {signal}.")),
+        End::TimedOut { killed: false } => {
+            red("The command's time was over: it was ended by SIGTERM.")
+        }
+        End::TimedOut { killed: true } => red(
+            "The command's time was over, and it did not heed SIGTERM: it was ended by SIGKILL.",
+        ),
+        End::Stuck(pid) => red(&format!(
+            "The command's time was over, and not even SIGKILL ends process {pid}: it waits in the \
+             kernel. sudo cat /proc/{pid}/stack says where; the kernel log may, too."
+        )),
+    };
+    paper.paragraph("", &words);
+}
+
+fn asked(root: &Root, paper: &mut Paper, before: Option<&[Record]>) {
+    paper.gap();
+    paper.line(&bold("What was asked of KFD meanwhile, by all programs:"));
+    let module = Module::read(root);
+    let after = Pages::read(root, &module).map(|pages| pages.requests);
+    match (before, after) {
+        (Some(before), Ok(Some(after))) => requests::gains(paper, &gains(before, &after)),
+        (_, Ok(_)) => requests::none(paper, module.loaded, module.counts_requests),
+        (_, Err(error)) => paper.paragraph("", &safe(&format!("{error:#}"))),
+    }
+}
+
+fn logged(paper: &mut Paper, log: Log, last: Option<u64>) {
+    paper.gap();
+    paper.line(&bold("What the kernel log said meanwhile:"));
+    if let Some(why) = &log.unreadable {
+        paper.paragraph(
+            "",
+            &format!("It could not be read ({why}); root may read it."),
+        );
+        return;
+    }
+    let about = |line: &Line| line.is_about_the_card() || line.is_about_a_crash();
+    let lines: Vec<_> = log.after(last).filter(about).collect();
+    if lines.is_empty() {
+        paper.line("Nothing about the card or a crash.");
+    }
+    let left_out = lines.len().saturating_sub(LINES);
+    if left_out != 0 {
+        paper.line(&format!("({left_out} earlier lines are left out)"));
+    }
+    for line in lines.iter().skip(left_out) {
+        let seconds = line.microseconds / 1_000_000;
+        let rest = line.microseconds % 1_000_000;
+        paper.line(&format!("[{seconds:5}.{rest:06}] {}", safe(&line.text)));
+    }
+}

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Runs a program until it ends, or until its time is over.
+//!
+//! The program gets a process group of its own, so that all it starts can be ended with it, and the
+//! terminal, if there is one, as a shell would give it. What is waited for (its end, its stop, our
+//! own signals, the time) is waited for in one place: `signalfd` under `poll`.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use nix::errno::Errno;
+use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
+use nix::sys::signal::{killpg, raise, SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{waitpid, WaitPidFlag, WaitStatus};
+use nix::unistd::{getpgrp, tcgetpgrp, tcsetpgrp, Pid};
+
+use crate::findings::variables::Setting;
+
+/// How long a program has to end by itself after SIGTERM.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How long the kernel has to end a program after SIGKILL.
+const AFTER_KILL: Duration = Duration::from_secs(5);
+
+/// How a program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// With that status.
+    Exited(i32),
+    /// By a signal.
+    Killed(Signal),
+    /// Its time was over; whether SIGKILL was needed.
+    TimedOut {
+        /// Whether it did not heed SIGTERM.
+        killed: bool,
+    },
+    /// Its time was over, and even SIGKILL does not end it: it waits in the kernel.
+    Stuck(u32),
+}
+
+/// Why a program was not started.
+#[derive(Debug)]
+pub struct NotStarted(pub io::Error);
+
+/// Runs it, with those settings.
+pub fn supervise(
+    words: &[OsString],
+    settings: &[Setting],
+    timeout: Option<Duration>,
+) -> Result<Result<End, NotStarted>> {
+    let (program, arguments) = words.split_first().context("no command")?;
+    // SIGTTOU would stop us when we take the terminal back.
+    let mut signals = SigSet::empty();
+    for signal in [
+        Signal::SIGCHLD,
+        Signal::SIGINT,
+        Signal::SIGTERM,
+        Signal::SIGHUP,
+        Signal::SIGQUIT,
+        Signal::SIGTTOU,
+    ] {
+        signals.add(signal);
+    }
+    signals.thread_block().context("cannot hold signals back")?;
+    let told = SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+        .context("cannot wait for signals")?;
+
+    let mut command = Command::new(program);
+    command.args(arguments).process_group(0);
+    for setting in settings {
+        match &setting.value {
+            Some(value) => command.env(&setting.variable, value),
+            None => command.env_remove(&setting.variable),
+        };
+    }
+    let child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => return Ok(Err(NotStarted(error))),
+    };
+    let child = Pid::from_raw(i32::try_from(child.id()).context("an odd process id")?);
+    let terminal = Terminal::give(child);
+    let end = Program {
+        child,
+        told,
+        terminal,
+    }
+    .wait(timeout);
+    end.map(Ok)
+}
+
+struct Program {
+    child: Pid,
+    told: SignalFd,
+    terminal: Option<Terminal>,
+}
+
+/// What was done to end the program so far.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Not,
+    Terminated,
+    Killed,
+}
+
+impl Program {
+    fn wait(mut self, timeout: Option<Duration>) -> Result<End> {
+        let mut deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut ending = Ending::Not;
+        loop {
+            if let Some(end) = self.look()? {
+                if ending == Ending::Not {
+                    return Ok(end);
+                }
+                // What it started is to end, too.
+                self.send(Signal::SIGKILL);
+                return Ok(End::TimedOut {
+                    killed: ending == Ending::Killed,
+                });
+            }
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                let (signal, next, time) = match ending {
+                    Ending::Not => (Signal::SIGTERM, Ending::Terminated, GRACE),
+                    Ending::Terminated => (Signal::SIGKILL, Ending::Killed, AFTER_KILL),
+                    Ending::Killed => return Ok(End::Stuck(self.child.as_raw().unsigned_abs())),
+                };
+                self.send(signal);
+                // One that is stopped heeds nothing but SIGKILL.
+                self.send(Signal::SIGCONT);
+                ending = next;
+                deadline = Instant::now().checked_add(time);
+            }
+            self.pause(deadline)?;
+        }
+    }
+
+    /// Waits for a signal, or for the deadline. Signals that are for the program are passed on.
+    fn pause(&self, deadline: Option<Instant>) -> Result<()> {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        // Rounded up: a poll that ends too early would only be done again.
+        let left = left.map(|left| left.saturating_add(Duration::from_millis(1)));
+        let left = match left {
+            None => PollTimeout::NONE,
+            Some(left) => PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX),
+        };
+        let mut waited = [PollFd::new(self.told.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut waited, left) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error).context("cannot wait for the command"),
+        }
+        while let Ok(Some(signal)) = self.told.read_signal() {
+            let signal = i32::try_from(signal.ssi_signo).ok();
+            let signal = signal.and_then(|signal| Signal::try_from(signal).ok());
+            match signal {
+                Some(Signal::SIGCHLD | Signal::SIGTTOU) | None => {}
+                Some(signal) => self.send(signal),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the program has ended. If it was stopped from the terminal, so are we.
+    fn look(&mut self) -> Result<Option<End>> {
+        let flags = WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED;
+        match waitpid(self.child, Some(flags)).context("cannot ask how the command is")? {
+            WaitStatus::Exited(_, status) => Ok(Some(End::Exited(status))),
+            WaitStatus::Signaled(_, signal, _) => Ok(Some(End::Killed(signal))),
+            WaitStatus::Stopped(..) if self.terminal.is_some() => {
+                self.terminal = None;
+                raise(Signal::SIGSTOP).context("cannot stop with the command")?;
+                self.terminal = Terminal::give(self.child);
+                self.send(Signal::SIGCONT);
+                Ok(None)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// To the program and all that it started. It may just have ended: then there is no such group.
+    fn send(&self, signal: Signal) {
+        let _ = killpg(self.child, signal);
+    }
+}
+
+/// The terminal, as long as the program has it.
+struct Terminal;
+
+impl Terminal {
+    /// Gives the terminal to the program, if we have it.
+    fn give(child: Pid) -> Option<Self> {
+        let stdin = stdin();
+        if tcgetpgrp(stdin) != Ok(getpgrp()) {
+            return None;
+        }
+        tcsetpgrp(stdin, child).ok()?;
+        // It may have asked for the terminal before it had it, and have been stopped for that.
+        let _ = killpg(child, Signal::SIGCONT);
+        Some(Self)
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = tcsetpgrp(stdin(), getpgrp());
+    }
+}
+
+fn stdin() -> BorrowedFd<'static> {
+    // Kept open for as long as the program runs: nobody closes it here.
+    static STDIN: std::sync::OnceLock<io::Stdin> = std::sync::OnceLock::new();
+    STDIN.get_or_init(io::stdin).as_fd()
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `watch`: the status, then each change of it.
+
+use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Result;
+
+use crate::cli::Watch;
+use crate::documents::StatusDocument;
+use crate::root::Root;
+use crate::sources::Facts;
+use crate::words::paper::{green, red, Paper};
+use crate::words::status;
+
+use super::{of_verdict, print};
+
+pub(super) fn watch(root: &Root, how: &Watch) -> Result<u8> {
+    let mut shown: Option<String> = None;
+    let mut looks = 0u64;
+    loop {
+        let facts = Facts::read(root)?;
+        let mut paper = Paper::new();
+        status::status(&mut paper, &StatusDocument::of(&facts));
+        match &shown {
+            None => print(paper.text())?,
+            Some(before) if before != paper.text() => print(&changes(before, paper.text()))?,
+            Some(_) => {}
+        }
+        shown = Some(paper.text().to_owned());
+        looks = looks.saturating_add(1);
+        if how.count.is_some_and(|count| looks >= count) {
+            return Ok(of_verdict(facts.pages.verdict()));
+        }
+        thread::sleep(how.interval);
+    }
+}
+
+/// The lines that went, and those that came.
+fn changes(before: &str, after: &str) -> String {
+    let only = |one: &str, other: &str| -> Vec<String> {
+        let others: Vec<_> = other.lines().collect();
+        let lines = one.lines().filter(|line| !line.trim().is_empty());
+        lines
+            .filter(|line| !others.contains(line))
+            .map(str::to_owned)
+            .collect()
+    };
+    let mut text = format!("\nchange at {}\n", now());
+    for line in only(before, after) {
+        text.push_str(&format!("{} {line}\n", red("-")));
+    }
+    for line in only(after, before) {
+        text.push_str(&format!("{} {line}\n", green("+")));
+    }
+    text
+}
+
+/// The time of day, UTC.
+fn now() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let seconds = since.map(|since| since.as_secs()).unwrap_or_default();
+    let time = i64::try_from(seconds)
+        .ok()
+        .and_then(|seconds| chrono::DateTime::from_timestamp(seconds, 0));
+    time.map_or_else(
+        || "an unknown time".to_owned(),
+        |time| time.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
+    )
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The driver: which one, whether as it came, and its firmware.
+
+use crate::sources::packages::Checked;
+use crate::sources::Facts;
+
+use super::{Finding, TRUTH};
+
+/// How many files of a package are named one by one.
+const NAMED: usize = 5;
+
+pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
+    let mut found = Vec::new();
+    found.extend(traces(facts));
+    let mut whole = Vec::new();
+    for checked in &facts.amdgpu.packages {
+        if checked.changed.is_empty() {
+            whole.push(checked);
+        } else {
+            found.push(changed(facts, checked));
+        }
+    }
+    for checked in whole {
+        found.push(
+            Finding::good(
+                "amdgpu-package",
+                format!(
+                    "the files of {} are as the package has them",
+                    checked.package
+                ),
+            )
+            .seen(
+                format!("/var/lib/dpkg/info/{}.md5sums", checked.package),
+                format!("{} files compared", checked.files),
+            ),
+        );
+    }
+    if facts.amdgpu.packages.is_empty() && facts.amdgpu.loaded {
+        found.push(
+            Finding::unseen(
+                "amdgpu-package",
+                "whether amdgpu is as its package has it could not be compared",
+            )
+            .seen("/var/lib/dpkg/info", "no sums of its files")
+            .advise("Fedora: rpm -V $(rpm -qf $(modinfo -n amdgpu)); Arch: pacman -Qkk $(pacman -Qqo $(modinfo -n amdgpu))"),
+        );
+    }
+    found.extend(origin(facts));
+    found.extend(firmware(facts));
+    found
+}
+
+fn traces(facts: &Facts) -> Option<Finding> {
+    let traces = &facts.amdgpu.traces;
+    if traces.is_empty() {
+        return None;
+    }
+    let found = Finding::trouble(
+        "amdgpu-patched",
+        "amdgpu carries the known patch that makes KFD claim what the card does not have",
+    );
+    let found = traces
+        .iter()
+        .take(NAMED)
+        .fold(found, |found, trace| found.seen(&trace.file, &trace.what));
+    Some(
+        found
+            .advise("sudo apt-get install --reinstall amdgpu-dkms takes the package's files back and builds anew")
+            .advise("sudo update-initramfs -u -k all, then reboot: a copy of the old driver may be in the initramfs")
+            .advise(format!("{TRUTH} section 3 goes through it, also for a machine that does not boot")),
+    )
+}
+
+fn changed(facts: &Facts, checked: &Checked) -> Finding {
+    let package = &checked.package;
+    let count = checked.changed.len();
+    let files = if count == 1 {
+        "1 file is".to_owned()
+    } else {
+        format!("{count} files are")
+    };
+    let found = Finding::trouble(
+        "amdgpu-changed",
+        format!("{files} not as the package {package} has them"),
+    );
+    let found = checked
+        .changed
+        .iter()
+        .take(NAMED)
+        .fold(found, |found, one| {
+            found.seen(&one.file, if one.gone { "is gone" } else { "differs" })
+        });
+    let found = found.advise(format!("sudo apt-get install --reinstall {package}"));
+    let found = match facts.amdgpu.is_dkms() {
+        true => found.advise(
+            "dkms status must then say installed, without a warning, for each kernel you boot",
+        ),
+        false => found,
+    };
+    found.advise("sudo update-initramfs -u -k all, then reboot")
+}
+
+fn origin(facts: &Facts) -> Option<Finding> {
+    let amdgpu = &facts.amdgpu;
+    let place = format!("/lib/modules/{}", facts.kernel.release);
+    if amdgpu.is_dkms() || amdgpu.out_of_tree {
+        let file = amdgpu.file.as_deref().unwrap_or("?");
+        return Some(
+            Finding::note(
+                "amdgpu-out-of-tree",
+                "amdgpu is not the kernel's own: it is AMD's package, or was built by hand",
+            )
+            .seen(place, file)
+            .advise("that is nothing wrong; the rules hold for it, too"),
+        );
+    }
+    let file = amdgpu.file.as_deref()?;
+    Some(Finding::good("amdgpu-origin", "amdgpu is the kernel's own").seen(place, file))
+}
+
+fn firmware(facts: &Facts) -> Option<Finding> {
+    let lines = facts.log.lines.iter().filter(|line| {
+        line.text.contains("firmware")
+            && line.text.contains("navi10_")
+            && line.text.contains("fail")
+    });
+    let lines: Vec<_> = lines.collect();
+    let missing = facts.amdgpu.missing_firmware.as_deref();
+    let in_use = facts
+        .pages
+        .gpus
+        .iter()
+        .find_map(|gpu| gpu.find("mec_fw").filter(|version| *version != "?"));
+    if let Some(version) = in_use {
+        return Some(
+            Finding::good("firmware", "the card's firmware is loaded")
+                .seen("gpus", format!("mec_fw={version}")),
+        );
+    }
+    if facts.pages.gpus.is_empty() {
+        return None;
+    }
+    let advice =
+        "install the firmware (linux-firmware; on Debian firmware-amd-graphics), then sudo \
+                  update-initramfs -u -k all, reboot";
+    match missing {
+        _ if !lines.is_empty() => {
+            let found = Finding::trouble("firmware-missing", "amdgpu did not find its firmware");
+            let found = lines
+                .iter()
+                .fold(found, |found, line| found.seen("kernel log", &line.text));
+            Some(found.advise(advice))
+        }
+        None => Some(
+            Finding::trouble("firmware-missing", "there is no firmware for amdgpu")
+                .seen("/lib/firmware/amdgpu", "is not there")
+                .advise(advice),
+        ),
+        Some([]) => Some(
+            Finding::good("firmware", "the card's firmware files are there")
+                .seen("/lib/firmware/amdgpu", "navi10_*.bin"),
+        ),
+        Some(names) => Some(
+            Finding::trouble(
+                "firmware-missing",
+                "some firmware files of a Navi10 are not there",
+            )
+            .seen("/lib/firmware/amdgpu", names.join(" "))
+            .advise(advice),
+        ),
+    }
+}

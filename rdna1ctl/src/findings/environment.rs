@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the environment of running programs, and of the next one, tells libraries.
+
+use crate::sources::processes::Variable;
+use crate::sources::Facts;
+
+use super::{Finding, TRUTH};
+
+pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut unread = Vec::new();
+    for process in &facts.processes.list {
+        let whose = format!("process {} ({})", process.pid, process.command);
+        match &process.environment {
+            Some(variables) => found.extend(of(
+                &whose,
+                &format!("/proc/{}/environ", process.pid),
+                variables,
+            )),
+            None => unread.push(whose),
+        }
+    }
+    found.extend(of("your shell", "/proc/self/environ", &facts.processes.own));
+    if let Some(text) = &facts.processes.preloaded_in_all {
+        found.push(
+            Finding::note(
+                "preload-all",
+                "a library is loaded into every program before all others",
+            )
+            .seen("/etc/ld.so.preload", text)
+            .advise("if it is the shim of the patch, remove its line: it crashed programs"),
+        );
+    }
+    if found.is_empty() {
+        let count = facts.processes.list.len() - unread.len();
+        found.push(
+            Finding::good(
+                "environment",
+                "no override in the environment of any program that was seen",
+            )
+            .seen("/proc/*/environ", format!("{count} programs use KFD")),
+        );
+    }
+    if !unread.is_empty() || facts.processes.may_be_more {
+        found.push(
+            Finding::unseen(
+                "environment-unread",
+                "the environment of other users' programs is for root alone to see",
+            )
+            .seen(
+                "/proc/*/environ",
+                if unread.is_empty() {
+                    "some programs".to_owned()
+                } else {
+                    unread.join(", ")
+                },
+            )
+            .advise("sudo rdna1ctl doctor"),
+        );
+    }
+    found
+}
+
+/// What is to be said of one environment.
+fn of(whose: &str, from: &str, variables: &[Variable]) -> Vec<Finding> {
+    let judged = variables.iter().filter_map(|(name, value)| {
+        let found = judge(whose, name, value)?;
+        Some(found.seen(from, format!("{name}={value}")))
+    });
+    judged.collect()
+}
+
+/// What one variable means for a 0x731f, if anything.
+fn judge(whose: &str, name: &str, value: &str) -> Option<Finding> {
+    match name {
+        "HSA_OVERRIDE_GFX_VERSION" => Some(overridden(whose, name, value)),
+        "HSA_FORCE_FINE_GRAIN_PCIE" if value == "1" => Some(
+            Finding::trouble(
+                "fine-grain-forced",
+                format!("{whose} has ROCr offer fine-grained VRAM, which the card does not have"),
+            )
+            .advise(format!("unset {name}, and start the program again"))
+            .advise(format!("{TRUTH} section 5")),
+        ),
+        "LD_PRELOAD" if !value.is_empty() => Some(
+            Finding::note(
+                "preload",
+                format!("{whose} loads a library before all others"),
+            )
+            .advise("if it is the shim of the patch, unset LD_PRELOAD: it crashed programs"),
+        ),
+        "MIOPEN_FIND_ENFORCE" if !matches!(value, "" | "1" | "NONE") => Some(
+            Finding::trouble(
+                "miopen-search-forced",
+                format!("{whose} forces MIOpen to search or to write its database: the first run may take far longer"),
+            )
+            .advise("unset MIOPEN_FIND_ENFORCE: 3 is SEARCH, no value means \"database only\"")
+            .advise(format!("{TRUTH} section 6")),
+        ),
+        _ if name.starts_with("HSA_OVERRIDE_GFX_VERSION_") => Some(overridden(whose, name, value)),
+        _ => None,
+    }
+}
+
+/// The version that libhsakmt would take, if it takes one: `%u.%u.%u`, major up to 63, minor and
+/// stepping up to 255 (`libhsakmt/src/topology.c`).
+pub fn version(text: &str) -> Option<[u32; 3]> {
+    let mut numbers = text.split('.').map(|word| word.parse::<u32>());
+    let mut next = || numbers.next()?.ok();
+    let version = [next()?, next()?, next()?];
+    let [major, minor, step] = version;
+    (major <= 63 && minor <= 255 && step <= 255).then_some(version)
+}
+
+fn overridden(whose: &str, name: &str, value: &str) -> Finding {
+    let for_node = name
+        .strip_prefix("HSA_OVERRIDE_GFX_VERSION_")
+        .map(|node| format!(" of node {node}"))
+        .unwrap_or_default();
+    match version(value) {
+        Some([10, 1, 0]) => Finding::note(
+            "override-idle",
+            format!("{whose} overrides the ISA{for_node} with what the card has anyway (gfx1010)"),
+        )
+        .advise(format!("unset {name}: it changes nothing here, and misleads on another card")),
+        Some([major, minor, step]) => Finding::trouble(
+            "override",
+            format!(
+                "{whose} makes libraries take the card{for_node} for a gfx{major}{minor:x}{step:x}; it is a gfx1010, \
+                 and cannot run that code"
+            ),
+        )
+        .advise(format!("unset {name}, and start the program again"))
+        .advise("use libraries built for gfx1010: rocBLAS from ROCm 6.2 on, or Debian's packages")
+        .advise(format!("{TRUTH} section 6")),
+        None => Finding::note(
+            "override-malformed",
+            format!("{whose} overrides the ISA{for_node} with something that is no version"),
+        )
+        .advise(format!("unset {name}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_as_libhsakmt_does() {
+        assert_eq!(version("10.3.0"), Some([10, 3, 0]));
+        for text in ["", "10", "10.3", "gfx1030", "64.0.0", "10.256.0", "10.-3.0"] {
+            assert_eq!(version(text), None, "{text}");
+        }
+    }
+}

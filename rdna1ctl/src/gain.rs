@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the requests counters gained between two readings.
+
+use rdna1_records::Record;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// Keys that say whose number it is, whatever their values look like. All other keys with a decimal
+/// value are numbers that may rise.
+const NAMING: [&str; 12] = [
+    "record",
+    "gpu",
+    "node",
+    "gpu_id",
+    "heap",
+    "op",
+    "attribute",
+    "name",
+    "function",
+    "bank",
+    "rule",
+    "kind",
+];
+
+/// Keys of a record that is one event, not a counter: such records come and go as a whole.
+const EVENT: &str = "number";
+
+/// By how much a number rose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Gain {
+    /// Whose number it is, as `record=alloc gpu=… heap=vram`.
+    pub of: String,
+    /// The number's key.
+    pub key: String,
+    /// By how much it rose.
+    pub by: u64,
+}
+
+/// What two readings differ by.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Gains {
+    /// The numbers that rose.
+    pub counters: Vec<Gain>,
+    /// The events that came, as the file has them.
+    pub events: Vec<String>,
+    /// Numbers that fell: the module was loaded anew meanwhile, and what it counted before is lost.
+    pub fell: bool,
+}
+
+/// Compares two readings of `requests`.
+pub fn gains(before: &[Record], after: &[Record]) -> Gains {
+    let mut gains = Gains::default();
+    for record in after {
+        if record.find(EVENT).is_some() {
+            if !before.iter().any(|old| old.line() == record.line()) {
+                gains.events.push(record.line().to_owned());
+            }
+            continue;
+        }
+        let of = naming(record);
+        let old = before.iter().find(|old| naming(old) == of);
+        for (key, now) in numbers(record) {
+            let then = old
+                .and_then(|old| old.find(key)?.parse().ok())
+                .unwrap_or(0u64);
+            match now.checked_sub(then) {
+                Some(0) => {}
+                Some(by) => gains.counters.push(Gain {
+                    of: of.clone(),
+                    key: key.to_owned(),
+                    by,
+                }),
+                // An errno that went is none.
+                None => gains.fell |= key != "errno",
+            }
+        }
+    }
+    gains
+}
+
+/// What names the record among the others: whose it is.
+pub fn naming(record: &Record) -> String {
+    let pairs = record.pairs().filter(|(key, _)| NAMING.contains(key));
+    let words: Vec<_> = pairs.map(|(key, value)| format!("{key}={value}")).collect();
+    words.join(" ")
+}
+
+/// Whether a key says whose number it is.
+pub fn is_naming(key: &str) -> bool {
+    NAMING.contains(&key)
+}
+
+/// The numbers of a record that may rise.
+pub fn numbers(record: &Record) -> impl Iterator<Item = (&str, u64)> {
+    record.pairs().filter_map(|(key, value)| {
+        if NAMING.contains(&key) || !value.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        Some((key, value.parse().ok()?))
+    })
+}
+
+/// Whether the record is an event, not a counter.
+pub fn is_event(record: &Record) -> bool {
+    record.find(EVENT).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records(lines: &[&str]) -> Vec<Record> {
+        lines
+            .iter()
+            .map(|line| Record::parse(line).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn numbers_rise_and_events_come() {
+        let before = records(&[
+            "record=probe name=svm state=armed errno=0 hits=4 missed=0",
+            "record=alloc gpu=0000:03:00.0 node=1 gpu_id=0x3039 heap=vram requests=2 coherent=0",
+            "record=last number=7 pid=9 flags=0x1",
+        ]);
+        let after = records(&[
+            "record=probe name=svm state=armed errno=0 hits=5 missed=0",
+            "record=alloc gpu=0000:03:00.0 node=1 gpu_id=0x3039 heap=vram requests=5 coherent=3",
+            "record=alloc gpu=0000:09:00.0 node=2 gpu_id=0x303a heap=vram requests=1 coherent=0",
+            "record=last number=7 pid=9 flags=0x1",
+            "record=last number=8 pid=9 flags=0x2",
+        ]);
+        let gains = gains(&before, &after);
+        let seen: Vec<_> = gains
+            .counters
+            .iter()
+            .map(|gain| (gain.key.as_str(), gain.by))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("hits", 1),
+                ("requests", 3),
+                ("coherent", 3),
+                ("requests", 1)
+            ]
+        );
+        assert_eq!(gains.events, ["record=last number=8 pid=9 flags=0x2"]);
+        assert!(!gains.fell);
+    }
+
+    #[test]
+    fn a_fall_is_told() {
+        let before = records(&["record=svm op=set requests=9"]);
+        let after = records(&["record=svm op=set requests=2"]);
+        let gains = gains(&before, &after);
+        assert!(gains.fell && gains.counters.is_empty());
+    }
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The driver amdgpu: which one it is, and whether it is as it came.
+
+use crate::root::Root;
+
+use super::module::is_module;
+use super::packages::{self, Checked};
+
+/// A trace of the patch that made KFD claim what the card does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trace {
+    /// Where it is.
+    pub file: String,
+    /// What stands there.
+    pub what: String,
+}
+
+/// The driver.
+pub struct Amdgpu {
+    /// Whether it is loaded.
+    pub loaded: bool,
+    /// Whether the loaded one came from outside of the kernel's tree.
+    pub out_of_tree: bool,
+    /// Which file modprobe would load, below `/lib/modules/RELEASE`.
+    pub file: Option<String>,
+    /// What the packages that it is from say of their files.
+    pub packages: Vec<Checked>,
+    /// Traces of the patch in the sources and in the loaded driver.
+    pub traces: Vec<Trace>,
+    /// The firmware files of a Navi10 that are not there; `None` where there is no firmware at all.
+    pub missing_firmware: Option<Vec<String>>,
+}
+
+/// What a Navi10's blocks are loaded from (`MODULE_FIRMWARE` lines of `gfx_v10_0.c`, `psp_v11_0.c`,
+/// `sdma_v5_0.c`, `smu_v11_0.c` and `amdgpu_vcn.c`, `drivers/gpu/drm/amd`), but for those that are
+/// optional.
+const FIRMWARE: [&str; 12] = [
+    "asd", "ce", "me", "mec", "mec2", "pfp", "rlc", "sdma", "sdma1", "smc", "sos", "vcn",
+];
+
+impl Amdgpu {
+    /// Looks at it.
+    pub fn read(root: &Root, release: &str) -> Self {
+        let taint = root.text("/sys/module/amdgpu/taint").unwrap_or_default();
+        let list = root.text(format!("/lib/modules/{release}/modules.dep"));
+        let file = list.unwrap_or_default().lines().find_map(|line| {
+            let path = line.split(':').next()?;
+            is_module(path, "amdgpu.ko").then(|| path.to_owned())
+        });
+        Self {
+            loaded: root.has("/sys/module/amdgpu"),
+            out_of_tree: taint.contains('O'),
+            packages: checked(root, release, file.as_deref()),
+            traces: traces(root),
+            missing_firmware: missing_firmware(root),
+            file,
+        }
+    }
+
+    /// Whether it is AMD's package, built by DKMS, that modprobe would load.
+    pub fn is_dkms(&self) -> bool {
+        let file = self.file.as_deref().unwrap_or_default();
+        file.starts_with("updates/") || file.starts_with("extra/") || file.contains("dkms")
+    }
+}
+
+/// The packages of the sources and of the file that is loaded.
+fn checked(root: &Root, release: &str, file: Option<&str>) -> Vec<Checked> {
+    let mut checked: Vec<_> = packages::check(root, "amdgpu-dkms", |_| true)
+        .into_iter()
+        .collect();
+    let Some(file) = file else { return checked };
+    let end = format!("lib/modules/{release}/{file}");
+    let of_kernel = packages::named(root, "linux-")
+        .into_iter()
+        .filter(|name| name.contains(release));
+    let found = of_kernel.filter_map(|name| packages::check(root, &name, |p| p.ends_with(&end)));
+    checked.extend(found.filter(|one| one.files != 0 || !one.changed.is_empty()));
+    checked
+}
+
+/// The word that the historic patch has in its comment and in its message.
+const WORD: &str = "RDNA1";
+
+fn traces(root: &Root) -> Vec<Trace> {
+    let mut traces = Vec::new();
+    let sources = root.names("/usr/src").into_iter();
+    for source in sources.filter(|name| name.starts_with("amdgpu-")) {
+        let folder = format!("/usr/src/{source}/amd/amdkfd");
+        for name in root.names(&folder) {
+            let file = format!("{folder}/{name}");
+            if name.ends_with(".patched") {
+                traces.push(Trace {
+                    file,
+                    what: "a copy that the report of the patch tells to make".to_owned(),
+                });
+            } else if name.ends_with(".c") || name.ends_with(".h") {
+                let text = root.text(&file).unwrap_or_default();
+                traces.extend(lines_with(WORD, &file, &text));
+            }
+        }
+    }
+    let control = "/sys/kernel/debug/dynamic_debug/control";
+    let of_amdgpu = root.text(control).unwrap_or_default();
+    let of_amdgpu = of_amdgpu.lines().filter(|line| line.contains("amdgpu"));
+    let of_amdgpu = of_amdgpu.filter(|line| line.contains(WORD));
+    traces.extend(of_amdgpu.map(|line| Trace {
+        file: control.to_owned(),
+        what: line.to_owned(),
+    }));
+    traces
+}
+
+fn lines_with(word: &str, file: &str, text: &str) -> Vec<Trace> {
+    let numbered = (1..).zip(text.lines());
+    let found = numbered.filter(|(_, line)| line.contains(word));
+    let traces = found.map(|(number, line)| Trace {
+        file: format!("{file}:{number}"),
+        what: line.trim().to_owned(),
+    });
+    traces.collect()
+}
+
+fn missing_firmware(root: &Root) -> Option<Vec<String>> {
+    let folders = [
+        "/lib/firmware/updates/amdgpu",
+        "/lib/firmware/amdgpu",
+        "/usr/lib/firmware/amdgpu",
+    ];
+    if !folders.iter().any(|folder| root.has(folder)) {
+        return None;
+    }
+    let is_there = |name: &str| {
+        folders.iter().any(|folder| {
+            ["", ".xz", ".zst"]
+                .iter()
+                .any(|packed| root.has(format!("{folder}/{name}{packed}")))
+        })
+    };
+    let names = FIRMWARE.iter().map(|block| format!("navi10_{block}.bin"));
+    Some(names.filter(|name| !is_there(name)).collect())
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The running kernel.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+
+use crate::root::Root;
+
+/// The running kernel.
+pub struct Kernel {
+    /// As `uname -r` prints it.
+    pub release: String,
+    /// What it was booted with.
+    pub command_line: Vec<String>,
+    /// Its options, and which file they were read from, where that is to be had.
+    pub config: Option<(String, BTreeMap<String, String>)>,
+    /// Its build folder, if it is there: what modules are built against.
+    pub headers: Option<String>,
+    /// How it is locked down: none, integrity or confidentiality; `None` where it does not say.
+    pub lockdown: Option<String>,
+}
+
+impl Kernel {
+    /// Reads what there is of it.
+    pub fn read(root: &Root) -> Self {
+        let release = root
+            .text("/proc/sys/kernel/osrelease")
+            .unwrap_or_else(|| "?".to_owned());
+        let command_line = root.text("/proc/cmdline").unwrap_or_default();
+        let build = format!("/lib/modules/{release}/build");
+        Self {
+            command_line: command_line.split_whitespace().map(str::to_owned).collect(),
+            config: config(root, &release),
+            headers: root.has(format!("{build}/Makefile")).then_some(build),
+            lockdown: root.text("/sys/kernel/security/lockdown").and_then(chosen),
+            release,
+        }
+    }
+
+    /// Its version as two numbers, if it has such.
+    pub fn version(&self) -> Option<(u32, u32)> {
+        let mut numbers = self.release.split(|c: char| !c.is_ascii_digit());
+        Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+    }
+
+    /// Whether an option is on; `None` where its configuration is not to be had.
+    pub fn has(&self, option: &str) -> Option<bool> {
+        let (_, options) = self.config.as_ref()?;
+        Some(matches!(
+            options.get(option).map(String::as_str),
+            Some("y" | "m")
+        ))
+    }
+
+    /// What the command line gives a parameter, the last word counting.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.command_line.iter().rev().find_map(|word| {
+            let (key, value) = word.split_once('=')?;
+            (key == name).then_some(value)
+        })
+    }
+}
+
+/// The one in brackets of `none [integrity] confidentiality`.
+fn chosen(text: String) -> Option<String> {
+    let (_, rest) = text.split_once('[')?;
+    let (word, _) = rest.split_once(']')?;
+    Some(word.to_owned())
+}
+
+fn config(root: &Root, release: &str) -> Option<(String, BTreeMap<String, String>)> {
+    let places = [
+        format!("/boot/config-{release}"),
+        format!("/lib/modules/{release}/config"),
+        format!("/lib/modules/{release}/build/.config"),
+        format!("/lib/modules/{release}/build/include/config/auto.conf"),
+    ];
+    let plain = |path: &String| Some((path.clone(), root.text(path)?));
+    let (path, text) = places.iter().find_map(plain).or_else(|| {
+        let path = "/proc/config.gz".to_owned();
+        let packed = root.bytes(&path).ok()?;
+        let mut text = String::new();
+        // No configuration is a tenth of that.
+        let mut reader = flate2::read::GzDecoder::new(packed.as_slice()).take(8 << 20);
+        reader.read_to_string(&mut text).ok()?;
+        Some((path, text))
+    })?;
+    let options = text.lines().filter_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        Some((name.strip_prefix("CONFIG_")?.to_owned(), value.to_owned()))
+    });
+    Some((path, options.collect()))
+}

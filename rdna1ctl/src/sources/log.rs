@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The kernel's log, by `/dev/kmsg` (`Documentation/ABI/testing/dev-kmsg`).
+
+use std::fs::OpenOptions;
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+
+use nix::fcntl::OFlag;
+
+use crate::root::Root;
+
+/// The kernel's log.
+const KMSG: &str = "/dev/kmsg";
+
+/// The most bytes that are read: no kernel's buffer is larger by default.
+const MAX_BYTES: usize = 32 << 20;
+
+/// A message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Counts all messages since boot.
+    pub number: u64,
+    /// Microseconds since boot.
+    pub microseconds: u64,
+    /// What it says.
+    pub text: String,
+}
+
+impl Line {
+    /// Whether it is about the card, its driver or this module.
+    pub fn is_about_the_card(&self) -> bool {
+        ["amdgpu", "kfd", "[drm", "rdna1", "navi10"]
+            .iter()
+            .any(|word| self.text.contains(word))
+    }
+
+    /// Whether it is about a program that the kernel ended, or that failed.
+    pub fn is_about_a_crash(&self) -> bool {
+        [
+            "segfault",
+            "traps:",
+            "general protection",
+            "Out of memory",
+            "oom-kill",
+            "blocked for more than",
+        ]
+        .iter()
+        .any(|word| self.text.contains(word))
+    }
+}
+
+/// What the log holds.
+pub struct Log {
+    /// The messages, oldest first.
+    pub lines: Vec<Line>,
+    /// Why it could not be read.
+    pub unreadable: Option<String>,
+}
+
+impl Log {
+    /// Reads all that is there, and waits for nothing.
+    pub fn read(root: &Root) -> Self {
+        match bytes(root) {
+            Ok(bytes) => Self {
+                lines: lines(&bytes),
+                unreadable: None,
+            },
+            Err(error) => Self {
+                lines: Vec::new(),
+                unreadable: Some(error.to_string()),
+            },
+        }
+    }
+
+    /// The number of the last message.
+    pub fn last(&self) -> Option<u64> {
+        self.lines.last().map(|line| line.number)
+    }
+
+    /// The messages after that one.
+    pub fn after(self, last: Option<u64>) -> impl Iterator<Item = Line> {
+        let lines = self.lines.into_iter();
+        lines.filter(move |line| last.is_none_or(|last| line.number > last))
+    }
+}
+
+fn bytes(root: &Root) -> io::Result<Vec<u8>> {
+    let mut file = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits())
+        .open(root.path(KMSG))?;
+    let mut all = Vec::new();
+    // One message a read; none is longer.
+    let mut buffer = vec![0; 16 << 10];
+    while all.len() < MAX_BYTES {
+        match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(size) => all.extend(buffer.iter().take(size)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // Messages were overwritten while we read: the next read goes on after them.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(all)
+}
+
+/// Takes messages apart: `priority,number,microseconds,flags[,…];text`. Lines that begin with a
+/// blank belong to the message before.
+pub fn lines(bytes: &[u8]) -> Vec<Line> {
+    let text = String::from_utf8_lossy(bytes);
+    let messages = text.lines().filter_map(|line| {
+        let (head, text) = line.split_once(';')?;
+        let mut words = head.split(',').skip(1);
+        Some(Line {
+            number: words.next()?.parse().ok()?,
+            microseconds: words.next()?.parse().ok()?,
+            text: text.to_owned(),
+        })
+    });
+    messages.collect()
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Sources: what was read of the system, and nothing else.
+
+pub mod access;
+pub mod amdgpu;
+pub mod kernel;
+pub mod log;
+pub mod module;
+pub mod packages;
+pub mod pages;
+pub mod pci;
+pub mod processes;
+pub mod rocm;
+
+use anyhow::Result;
+
+use crate::root::Root;
+
+/// All that was read.
+pub struct Facts {
+    /// Whether the reader is root.
+    pub is_root: bool,
+    /// The running kernel.
+    pub kernel: kernel::Kernel,
+    /// The module of this project.
+    pub module: module::Module,
+    /// What the module says, or the same code over KFD's sysfs.
+    pub pages: pages::Pages,
+    /// Graphics cards of AMD's on the PCI bus.
+    pub gpus: Vec<pci::Gpu>,
+    /// The driver.
+    pub amdgpu: amdgpu::Amdgpu,
+    /// What a program needs to open.
+    pub access: access::Access,
+    /// The kernel's log.
+    pub log: log::Log,
+    /// Programs that use KFD.
+    pub processes: processes::Processes,
+    /// User space's libraries.
+    pub rocm: rocm::Rocm,
+    /// KFD's nodes that are GPUs, by number.
+    pub gpu_nodes: Vec<u32>,
+}
+
+impl Facts {
+    /// Reads all.
+    pub fn read(root: &Root) -> Result<Self> {
+        let kernel = kernel::Kernel::read(root);
+        let module = module::Module::read(root);
+        let amdgpu = amdgpu::Amdgpu::read(root, &kernel.release);
+        Ok(Self {
+            is_root: is_root(root),
+            pages: pages::Pages::read(root, &module)?,
+            gpus: pci::gpus(root),
+            access: access::Access::read(root),
+            log: log::Log::read(root),
+            processes: processes::Processes::read(root),
+            rocm: rocm::Rocm::read(root),
+            gpu_nodes: gpu_nodes(root),
+            kernel,
+            module,
+            amdgpu,
+        })
+    }
+}
+
+/// Whether the reader is root: the effective user id of `/proc/self/status`.
+pub fn is_root(root: &Root) -> bool {
+    let status = root.text("/proc/self/status").unwrap_or_default();
+    let ids = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+    ids.and_then(|ids| ids.split_whitespace().nth(1)) == Some("0")
+}
+
+/// KFD gives an id to GPUs alone.
+fn gpu_nodes(root: &Root) -> Vec<u32> {
+    let folder = "/sys/class/kfd/kfd/topology/nodes";
+    let mut nodes = root.numbers(folder);
+    nodes.retain(|node| {
+        let id = root.text(format!("{folder}/{node}/gpu_id"));
+        id.is_some_and(|id| id != "0")
+    });
+    nodes
+}

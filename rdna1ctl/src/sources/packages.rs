@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What dpkg knows of packages: versions, and the sums of their files.
+
+use md5::{Digest as _, Md5};
+
+use crate::root::Root;
+
+/// A file that is not as its package has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// The package.
+    pub package: String,
+    /// The file.
+    pub file: String,
+    /// Whether it is gone altogether.
+    pub gone: bool,
+}
+
+/// What became of a package's files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// The package.
+    pub package: String,
+    /// How many files were compared.
+    pub files: usize,
+    /// Those that differ.
+    pub changed: Vec<Changed>,
+    /// Those that could not be read.
+    pub unreadable: usize,
+}
+
+/// dpkg's folder of lists.
+const INFO: &str = "/var/lib/dpkg/info";
+
+/// Compares those files of a package whose path `wanted` likes with the sums that it came with;
+/// `None` where there is no such package, or it came without sums.
+pub fn check(root: &Root, package: &str, wanted: impl Fn(&str) -> bool) -> Option<Checked> {
+    let list = [
+        format!("{INFO}/{package}.md5sums"),
+        format!("{INFO}/{package}:amd64.md5sums"),
+    ];
+    let list = list.iter().find_map(|path| root.text(path))?;
+    let mut checked = Checked {
+        package: package.to_owned(),
+        files: 0,
+        changed: Vec::new(),
+        unreadable: 0,
+    };
+    for (sum, path) in list.lines().filter_map(|line| line.split_once("  ")) {
+        if !wanted(path) {
+            continue;
+        }
+        let file = format!("/{path}");
+        let gone = match root.bytes(&file) {
+            Ok(bytes) if hex(&bytes) == sum => false,
+            Ok(_) => {
+                checked.changed.push(changed(package, file, false));
+                false
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                checked.changed.push(changed(package, file, true));
+                true
+            }
+            Err(_) => {
+                checked.unreadable += 1;
+                continue;
+            }
+        };
+        checked.files += usize::from(!gone);
+    }
+    Some(checked)
+}
+
+fn changed(package: &str, file: String, gone: bool) -> Changed {
+    Changed {
+        package: package.to_owned(),
+        file,
+        gone,
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let sum = Md5::digest(bytes);
+    sum.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The packages that came with sums and whose name begins like that.
+pub fn named(root: &Root, start: &str) -> Vec<String> {
+    let names = root.names(INFO).into_iter();
+    let names = names.filter_map(|name| {
+        let package = name.strip_suffix(".md5sums")?;
+        let package = package.split(':').next()?;
+        package.starts_with(start).then(|| package.to_owned())
+    });
+    names.collect()
+}
+
+/// The versions of the installed packages whose name begins like that.
+pub fn versions(root: &Root, start: &str) -> Vec<(String, String)> {
+    let status = root.text("/var/lib/dpkg/status").unwrap_or_default();
+    let packages = status.split("\n\n").filter_map(|paragraph| {
+        let field = |name: &str| {
+            let mut lines = paragraph.lines();
+            lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+        };
+        let name = field("Package").filter(|name| name.starts_with(start))?;
+        let installed = field("Status")?.ends_with(" installed");
+        installed.then(|| Some((name.to_owned(), field("Version")?.to_owned())))?
+    });
+    packages.collect()
+}

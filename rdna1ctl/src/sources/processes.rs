@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Programs that use KFD, and what their environment tells user space's libraries.
+
+use crate::root::Root;
+
+/// A variable of an environment: its name and its value.
+pub type Variable = (String, String);
+
+/// A program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its id.
+    pub pid: u32,
+    /// What it is called.
+    pub command: String,
+    /// The variables of its environment that libraries of ROCm or the linker heed; `None` where it
+    /// may not be read.
+    pub environment: Option<Vec<Variable>>,
+    /// How much VRAM KFD has given it, in bytes, by the id that KFD gave the card.
+    pub vram_bytes: Vec<(u64, u64)>,
+}
+
+/// Programs that use KFD.
+pub struct Processes {
+    /// Those that were found, by their ids.
+    pub list: Vec<Process>,
+    /// Whether there may be others: the files that programs have open are not to be read.
+    pub may_be_more: bool,
+    /// What this program's own environment has: what the next program would get.
+    pub own: Vec<Variable>,
+    /// Libraries that are loaded into every program.
+    pub preloaded_in_all: Option<String>,
+}
+
+/// KFD's own list (`kfd_process.c`, from Linux 5.9 on).
+const KFD_LIST: &str = "/sys/class/kfd/kfd/proc";
+
+impl Processes {
+    /// Looks for them.
+    pub fn read(root: &Root) -> Self {
+        let listed = root.numbers(KFD_LIST);
+        let mut may_be_more = false;
+        let mut list = Vec::new();
+        for pid in root.numbers("/proc") {
+            let uses = listed.contains(&pid)
+                || has_open(root, pid).unwrap_or_else(|| {
+                    may_be_more |= !root.has(KFD_LIST);
+                    false
+                });
+            if uses {
+                list.push(process(root, pid));
+            }
+        }
+        Self {
+            list,
+            may_be_more,
+            own: environment(root, "self").unwrap_or_default(),
+            preloaded_in_all: root
+                .text("/etc/ld.so.preload")
+                .filter(|text| !text.trim().is_empty()),
+        }
+    }
+}
+
+/// Whether a process has `/dev/kfd` open; `None` if that may not be seen.
+fn has_open(root: &Root, pid: u32) -> Option<bool> {
+    let folder = root.path(format!("/proc/{pid}/fd"));
+    let mut entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return None,
+        // It has ended meanwhile.
+        Err(_) => return Some(false),
+    };
+    Some(entries.any(|entry| {
+        let target = entry.and_then(|entry| std::fs::read_link(entry.path()));
+        target.is_ok_and(|target| target == std::path::Path::new("/dev/kfd"))
+    }))
+}
+
+fn process(root: &Root, pid: u32) -> Process {
+    let folder = format!("{KFD_LIST}/{pid}");
+    let names = root.names(&folder).into_iter();
+    let vram_bytes = names.filter_map(|name| {
+        let gpu = name.strip_prefix("vram_")?.parse().ok()?;
+        let bytes = root.text(format!("{folder}/{name}"))?.parse().ok()?;
+        Some((gpu, bytes))
+    });
+    Process {
+        pid,
+        command: root
+            .text(format!("/proc/{pid}/comm"))
+            .unwrap_or_else(|| "?".to_owned()),
+        environment: environment(root, &pid.to_string()),
+        vram_bytes: vram_bytes.collect(),
+    }
+}
+
+/// Beginnings of the names that matter.
+const HEEDED: [&str; 10] = [
+    "AMD_", "GPU_", "HIP_", "HSA_", "LD_", "MIOPEN_", "PYTORCH_", "ROC_", "ROCBLAS_", "ROCR_",
+];
+
+fn environment(root: &Root, pid: &str) -> Option<Vec<Variable>> {
+    Some(variables(&root.bytes(format!("/proc/{pid}/environ")).ok()?))
+}
+
+/// Takes an environment apart: `NAME=value`, each ended by a zero byte.
+pub fn variables(bytes: &[u8]) -> Vec<Variable> {
+    let words = bytes.split(|&byte| byte == 0).filter_map(|word| {
+        let word = String::from_utf8_lossy(word);
+        let (name, value) = word.split_once('=')?;
+        let heeded = HEEDED.iter().any(|start| name.starts_with(start));
+        heeded.then(|| (name.to_owned(), value.to_owned()))
+    });
+    words.collect()
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Words: what was found, for a human.
+
+pub mod doctor;
+pub mod pages;
+pub mod paper;
+pub mod requests;
+pub mod settings;
+pub mod status;
+mod table;
+
+/// A size in the unit that reads best; `?` stays what it is.
+pub fn gib(bytes: &str) -> String {
+    let Ok(bytes) = bytes.parse::<u64>() else {
+        return bytes.to_owned();
+    };
+    const GIB: u64 = 1 << 30;
+    const MIB: u64 = 1 << 20;
+    if bytes >= GIB {
+        let tenths = bytes / (GIB / 10);
+        format!("{}.{} GiB", tenths / 10, tenths % 10)
+    } else {
+        format!("{} MiB", bytes / MIB)
+    }
+}
+
+/// Text of somebody else's, safe to print: no control characters, so no escape sequences either.
+pub fn safe(text: &str) -> String {
+    let safe = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    text.chars().map(safe).collect()
+}

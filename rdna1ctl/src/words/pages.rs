@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The module's files as tables.
+
+use rdna1_records::{Counters, Record};
+
+use crate::sources::pages::{Origin, Source};
+
+use super::gib;
+use super::paper::Paper;
+
+/// Who said it, and why it was not the module.
+pub fn origin(paper: &mut Paper, origin: &Origin) {
+    match (origin.source, &origin.why) {
+        (Source::Module, _) => paper.paragraph("", "Read from the module rdna1_kfd_guard."),
+        (Source::KfdSysfs, why) => {
+            let why = why.as_deref().unwrap_or("the module was not asked");
+            paper.paragraph(
+                "",
+                &format!("Read from KFD's sysfs, by the module's own code, because {why}."),
+            );
+        }
+    }
+    for note in &origin.notes {
+        paper.paragraph("- ", note);
+    }
+}
+
+fn cell(record: &Record, key: &str) -> String {
+    record.find(key).unwrap_or("").to_owned()
+}
+
+fn no_card(paper: &mut Paper) {
+    paper.line("There is no 0x731f card here.");
+}
+
+/// `heaps`.
+pub fn heaps(paper: &mut Paper, heaps: &[Record]) {
+    if heaps.is_empty() {
+        paper.paragraph("", "KFD has no memory bank of a 0x731f card.");
+        return;
+    }
+    let rows: Vec<_> = heaps
+        .iter()
+        .map(|heap| {
+            vec![
+                cell(heap, "gpu"),
+                cell(heap, "node"),
+                cell(heap, "bank"),
+                cell(heap, "heap"),
+                gib(heap.find("size_bytes").unwrap_or("?")),
+                cell(heap, "width_bits"),
+                cell(heap, "flags"),
+                cell(heap, "verdict"),
+                cell(heap, "rules"),
+            ]
+        })
+        .collect();
+    paper.table(
+        &[
+            "GPU", "NODE", "BANK", "HEAP", "SIZE", "BITS", "FLAGS", "VERDICT", "RULES",
+        ],
+        &rows,
+    );
+    paper.gap();
+    if heaps
+        .iter()
+        .any(|heap| heap.find("coarse_grained_only") == Some("1"))
+    {
+        paper.paragraph(
+            "",
+            "What is true of this VRAM, whatever KFD says: coarse-grained only, never fine-grained.",
+        );
+    }
+}
+
+/// `checks`.
+pub fn checks(paper: &mut Paper, checks: &[Record]) {
+    if checks.is_empty() {
+        paper.paragraph(
+            "",
+            "KFD has no node for a 0x731f card: there is nothing to check.",
+        );
+        return;
+    }
+    let keys = ["gpu", "bank", "rule", "expected", "observed", "verdict"];
+    let rows: Vec<_> = checks
+        .iter()
+        .map(|check| keys.map(|key| cell(check, key)))
+        .collect();
+    paper.table(
+        &["GPU", "BANK", "RULE", "EXPECTED", "OBSERVED", "VERDICT"],
+        &rows,
+    );
+}
+
+/// `gpus`: a column for each card, as there is more to say of a card than a line holds.
+pub fn gpus(paper: &mut Paper, gpus: &[Record]) {
+    let Some(first) = gpus.first() else {
+        return no_card(paper);
+    };
+    let rows: Vec<_> = first
+        .pairs()
+        .map(|(key, _)| {
+            let values = gpus.iter().map(|gpu| cell(gpu, key));
+            [key.to_owned()]
+                .into_iter()
+                .chain(values)
+                .collect::<Vec<_>>()
+        })
+        .skip(1)
+        .collect();
+    let mut heads = vec!["GPU"];
+    heads.extend(gpus.iter().map(|gpu| gpu.find("gpu").unwrap_or("?")));
+    paper.table(&heads, &rows);
+}
+
+/// `counters`.
+pub fn counters(paper: &mut Paper, counters: &Counters) {
+    let rows: Vec<_> = counters
+        .values()
+        .map(|(name, value)| [name.to_owned(), value.to_string()])
+        .collect();
+    paper.table(&["COUNTER", "VALUE"], &rows);
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What words are put on: a width, colours, paragraphs and tables.
+//!
+//! Colours are always written; who prints them takes them out again where they are not wanted
+//! (`anstream` knows: no terminal, `NO_COLOR`, `TERM=dumb`).
+
+use anstyle::{AnsiColor, Style};
+
+use super::table;
+
+/// Where a line must end, where no terminal says so.
+const WIDTH: usize = 80;
+
+/// Text in the making.
+pub struct Paper {
+    width: usize,
+    text: String,
+}
+
+impl Paper {
+    /// As wide as the terminal, or as `COLUMNS` says.
+    pub fn new() -> Self {
+        let terminal = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+        let named = std::env::var("COLUMNS")
+            .ok()
+            .and_then(|text| text.parse().ok());
+        let width = terminal.or(named).unwrap_or(WIDTH);
+        Self::of_width(width)
+    }
+
+    /// So wide, within reason.
+    pub fn of_width(width: usize) -> Self {
+        Self {
+            width: width.clamp(40, 200),
+            text: String::new(),
+        }
+    }
+
+    /// The text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// A line as it is.
+    pub fn line(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    /// An empty line, unless there is one, or nothing yet.
+    pub fn gap(&mut self) {
+        if !self.text.is_empty() && !self.text.ends_with("\n\n") {
+            self.text.push('\n');
+        }
+    }
+
+    /// A paragraph: its first line begins with `first`, the others with as many blanks.
+    pub fn paragraph(&mut self, first: &str, words: &str) {
+        let blanks = " ".repeat(textwrap::core::display_width(first));
+        self.lines(first, &blanks, words);
+    }
+
+    /// A comment as shells have it.
+    pub fn comment(&mut self, words: &str) {
+        self.lines("# ", "# ", words);
+    }
+
+    fn lines(&mut self, first: &str, others: &str, words: &str) {
+        let options = textwrap::Options::new(self.width)
+            .initial_indent(first)
+            .subsequent_indent(others)
+            // An address or a path is found again only if it is whole.
+            .break_words(false)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation);
+        for line in textwrap::wrap(words, options) {
+            self.line(&line);
+        }
+    }
+
+    /// A table. Verdicts are coloured.
+    pub fn table<R: AsRef<[String]>>(&mut self, heads: &[&str], rows: &[R]) {
+        for line in table::lines(self.width, heads, rows) {
+            self.line(&line);
+        }
+    }
+}
+
+impl Default for Paper {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Bold.
+pub fn bold(text: &str) -> String {
+    styled(Style::new().bold(), text)
+}
+
+/// Something is wrong.
+pub fn red(text: &str) -> String {
+    styled(AnsiColor::Red.on_default(), text)
+}
+
+/// All is well.
+pub fn green(text: &str) -> String {
+    styled(AnsiColor::Green.on_default(), text)
+}
+
+/// It is not known.
+pub fn yellow(text: &str) -> String {
+    styled(AnsiColor::Yellow.on_default(), text)
+}
+
+/// A verdict in its colour.
+pub fn verdict(word: &str) -> String {
+    match word {
+        "lie" => red(word),
+        "truth" => green(word),
+        "unknown" => yellow(word),
+        other => other.to_owned(),
+    }
+}
+
+fn styled(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `requests` as tables: one for each kind of record, and one line where a kind has one alone.
+
+use rdna1_records::Record;
+
+use crate::gain::{is_event, is_naming, numbers, Gains};
+
+use super::paper::{bold, yellow, Paper};
+use super::safe;
+
+/// `requests`. Records with nothing but zeroes are left out, and said to be.
+pub fn requests(paper: &mut Paper, requests: &[Record]) {
+    let mut kinds: Vec<&str> = requests
+        .iter()
+        .filter_map(|one| one.find("record"))
+        .collect();
+    kinds.dedup();
+    let mut left_out = 0;
+    for kind in kinds {
+        let of_kind = requests
+            .iter()
+            .filter(|one| one.find("record") == Some(kind));
+        let (shown, idle): (Vec<&Record>, Vec<_>) = of_kind.partition(|one| is_telling(kind, one));
+        left_out += idle.len();
+        if !shown.is_empty() {
+            paper.gap();
+            paper.line(&bold(kind));
+            group(paper, &shown);
+        }
+    }
+    if left_out != 0 {
+        paper.gap();
+        paper.line(&format!(
+            "{left_out} records with nothing but zeroes are left out here."
+        ));
+    }
+}
+
+/// Whether a record says more than that nothing was asked.
+fn is_telling(kind: &str, record: &Record) -> bool {
+    kind == "probe"
+        || is_event(record)
+        || numbers(record).next().is_none()
+        || numbers(record).any(|(_, value)| value != 0)
+}
+
+/// What all have in common is said once; the rest is a table.
+fn group(paper: &mut Paper, records: &[&Record]) {
+    let Some(first) = records.first() else { return };
+    let keys: Vec<&str> = first.pairs().map(|(key, _)| key).skip(1).collect();
+    let is_common = |key: &&str| {
+        records
+            .iter()
+            .all(|record| record.find(key) == first.find(key))
+    };
+    let zero = |key: &str| first.find(key) == Some("0");
+    let (common, differing): (Vec<_>, Vec<_>) = keys.into_iter().partition(is_common);
+    let said: Vec<_> = common
+        .iter()
+        .filter(|key| is_naming(key) || !zero(key))
+        .map(|key| format!("{key}={}", first.find(key).unwrap_or("?")))
+        .collect();
+    if !said.is_empty() {
+        paper.paragraph("  ", &said.join(" "));
+    }
+    if differing.is_empty() {
+        return;
+    }
+    let heads: Vec<String> = differing.iter().map(|key| key.to_uppercase()).collect();
+    let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
+    let rows: Vec<Vec<String>> = records
+        .iter()
+        .map(|record| {
+            let values = differing.iter().map(|key| record.find(key).unwrap_or(""));
+            values.map(str::to_owned).collect()
+        })
+        .collect();
+    paper.table(&heads, &rows);
+}
+
+/// Why there are none.
+pub fn none(paper: &mut Paper, loaded: bool, counting: Option<bool>) {
+    let why = match (loaded, counting) {
+        (false, _) => "Requests are counted by the module alone, and it is not loaded.",
+        (true, Some(true)) => {
+            "Requests are counted, but this reader may not see them: ask as root."
+        }
+        (true, _) => "The module was not told to count requests.",
+    };
+    paper.paragraph("", why);
+    let again = match (loaded, counting) {
+        (true, Some(true)) => return,
+        (true, _) => "sudo modprobe -r rdna1_kfd_guard; ",
+        (false, _) => "",
+    };
+    paper.paragraph(
+        "To count them: ",
+        &format!("{again}sudo modprobe rdna1_kfd_guard requests=1"),
+    );
+}
+
+/// What was gained.
+pub fn gains(paper: &mut Paper, gains: &Gains) {
+    if gains.fell {
+        paper.paragraph(
+            "",
+            &yellow("Counters fell: the module was loaded anew meanwhile, and what it had counted is lost."),
+        );
+    }
+    // The probes' own count says nothing that the others do not.
+    let told: Vec<_> = gains
+        .counters
+        .iter()
+        .filter(|gain| !gain.of.starts_with("record=probe") && !gain.of.starts_with("record=fine"))
+        .collect();
+    if told.is_empty() && gains.events.is_empty() {
+        paper.line("Nothing was asked of KFD.");
+        return;
+    }
+    let rows: Vec<_> = told
+        .iter()
+        .map(|gain| {
+            let of = gain.of.trim_start_matches("record=");
+            [format!("+{}", gain.by), gain.key.clone(), of.to_owned()]
+        })
+        .collect();
+    paper.table(&["GAINED", "COUNTER", "OF"], &rows);
+    if !gains.events.is_empty() {
+        paper.gap();
+        paper.line("The last fine-grained requests:");
+        for event in &gains.events {
+            paper.paragraph("  ", &safe(event.trim_start_matches("record=last ")));
+        }
+    }
+}

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Made-up systems: a root folder with as much of `/sys`, `/proc`, `/dev` and `/var` as is read.
+
+// Each test binary uses a part of this.
+#![allow(dead_code)]
+
+mod pci;
+
+use std::fs;
+use std::os::unix::fs::{symlink, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use rdna1_kfd_guard::facts::snapshot::Snapshot;
+use rdna1_kfd_guard::facts::tally::Tally;
+use rdna1_kfd_guard::host::{Host, LivePci, LiveTopology};
+use rdna1_kfd_guard::observe::observe;
+use rdna1_kfd_guard::text;
+use tempfile::TempDir;
+
+pub use pci::Atomics;
+
+/// The kernel of all made-up systems.
+pub const RELEASE: &str = "7.2.12+deb13-amd64";
+
+/// What the module writes to `requests`, shortened.
+pub const REQUESTS: &str = "# rdna1 requests v1\n\
+    record=about counts=requests-at-entry failed=included pids=of-initial-namespace\n\
+    record=probe name=alloc_memory function=kfd_ioctl_alloc_memory_of_gpu state=armed errno=0 by=ftrace hits=6 missed=0\n\
+    record=probe name=svm function=kfd_ioctl_svm state=armed errno=0 by=ftrace hits=0 missed=0\n\
+    record=alloc gpu=0000:03:00.0 node=1 gpu_id=0x3039 heap=vram requests=5 coarse=4 coherent=1 uncached=0 ext_coherent=0 queue=0\n\
+    record=alloc gpu=0000:03:00.0 node=1 gpu_id=0x3039 heap=gtt requests=1 coarse=0 coherent=1 uncached=0 ext_coherent=0 queue=0\n\
+    record=alloc gpu=other node=- gpu_id=- heap=vram requests=0 coarse=0 coherent=0 uncached=0 ext_coherent=0 queue=0\n\
+    record=queue gpu=0000:03:00.0 node=1 gpu_id=0x3039 requests=2 compute=2 sdma=0\n\
+    record=svm op=set requests=0\n\
+    record=fine requests=2 kept=64 left_out=0\n\
+    record=last number=1 time_ms=5001 pid=77 tid=77 command=python3 ioctl=alloc_memory gpu_id=0x3039 flags=0x4000001 size_bytes=4096\n";
+
+/// A made-up system.
+pub struct Machine {
+    folder: TempDir,
+}
+
+/// The folder of captures.
+pub fn captures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../selftests/captures")
+}
+
+impl Machine {
+    /// A machine without a card: a kernel, its command line, root as the reader.
+    pub fn bare() -> Self {
+        let machine = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        // Another user may have to look into it.
+        let open = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(machine.folder.path(), open).unwrap();
+        machine.put("/proc/sys/kernel/osrelease", RELEASE);
+        machine.put(
+            "/proc/cmdline",
+            "BOOT_IMAGE=/boot/vmlinuz root=UUID=1234-5678 ro quiet",
+        );
+        machine.put("/proc/self/status", "Name:\trdna1ctl\nUid:\t0\t0\t0\t0\n");
+        machine.put("/proc/self/environ", "HOME=/root\0LANG=C\0");
+        machine.put("/proc/self/mounts", "proc /proc proc rw 0 0\n");
+        machine.put(
+            "/proc/filesystems",
+            "nodev\tsysfs\nnodev\tdebugfs\n\text4\n",
+        );
+        machine.put(
+            "/dev/kmsg",
+            "6,1,100,-;Linux version 7.2.12\n6,900,5860681,-;amdgpu: Virtual CRAT table created for GPU\n\
+             6,901,7083426,-;kfd kfd: amdgpu: added device 1002:731f\n",
+        );
+        machine.put(
+            "/sys/kernel/security/lockdown",
+            "[none] integrity confidentiality\n",
+        );
+        machine.put(
+            &format!("/boot/config-{RELEASE}"),
+            "CONFIG_RUST=y\nCONFIG_DEBUG_FS=y\nCONFIG_HSA_AMD=y\n# CONFIG_X is not set\n",
+        );
+        machine.put(&format!("/lib/modules/{RELEASE}/build/Makefile"), "");
+        machine.put(
+            &format!("/lib/modules/{RELEASE}/modules.dep"),
+            "kernel/drivers/gpu/drm/amd/amdgpu/amdgpu.ko.xz: kernel/lib/crc16.ko.xz\n\
+             updates/rdna1_kfd_guard.ko.xz:\n",
+        );
+        fs::create_dir_all(machine.path("/sys/bus/pci/devices")).unwrap();
+        machine
+    }
+
+    /// An honest 5700 XT with a large BAR: amdgpu, KFD, firmware, and the module with its files.
+    pub fn healthy() -> Self {
+        let machine = Self::without_module("reconstructed/0x731f-5700xt-largebar");
+        machine.load_module();
+        machine
+    }
+
+    /// The machine of a capture with its card on the bus, amdgpu loaded, and no module.
+    pub fn without_module(capture: &str) -> Self {
+        let machine = Self::bare();
+        let from = captures().join(capture);
+        copy(
+            &from.join("topology"),
+            &machine.path("/sys/class/kfd/kfd/topology"),
+        );
+        machine.put("/sys/class/kfd/kfd/topology/generation_id", "2\n");
+        machine.put("/sys/module/amdgpu/refcnt", "1\n");
+        machine.put("/sys/module/amdgpu/taint", "\n");
+        for device in ["/dev/kfd", "/dev/dri/renderD128"] {
+            machine.put(device, "");
+        }
+        machine.put("/etc/group", "root:x:0:\nrender:x:105:\n");
+        machine.add_card(
+            &fs::read_to_string(from.join("pci")).unwrap(),
+            Atomics::Completer,
+        );
+        machine
+    }
+
+    /// Where a file of it is.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path.trim_start_matches('/'))
+    }
+
+    /// The root folder.
+    pub fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Makes a file.
+    pub fn put(&self, path: &str, text: impl AsRef<[u8]>) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// Changes a file.
+    pub fn edit(&self, path: &str, from: &str, to: &str) {
+        let text = fs::read_to_string(self.path(path)).unwrap();
+        assert!(text.contains(from), "{from} is not in {path}: {text}");
+        self.put(path, text.replace(from, to));
+    }
+
+    /// Removes a file or a folder.
+    pub fn remove(&self, path: &str) {
+        let path = self.path(path);
+        if path.is_dir() {
+            fs::remove_dir_all(path).unwrap();
+        } else {
+            fs::remove_file(path).unwrap();
+        }
+    }
+
+    /// Makes a link.
+    pub fn link(&self, path: &str, target: &str) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        symlink(target, path).unwrap();
+    }
+
+    /// Loads the module, as far as is seen of it, with the files that it would write now.
+    pub fn load_module(&self) {
+        self.put("/sys/module/rdna1_kfd_guard/parameters/requests", "1\n");
+        self.put(
+            "/proc/self/mounts",
+            "proc /proc proc rw 0 0\nnone /sys/kernel/debug debugfs rw 0 0\n",
+        );
+        self.write_files();
+        self.put("/sys/kernel/debug/rdna1/requests", REQUESTS);
+    }
+
+    /// The module's files anew, for the system as it is: by the code that the module is made of.
+    pub fn write_files(&self) {
+        let mut tally = Tally::default();
+        let mut topology = LiveTopology::new(self.root());
+        let mut bus = LivePci::open(self.root());
+        let snapshot: Snapshot<Host> = observe(&mut topology, bus.as_mut(), &mut tally)
+            .ok()
+            .unwrap();
+        let write = |name: &str, write: &dyn Fn(&mut String)| {
+            let mut page = String::new();
+            write(&mut page);
+            self.put(&format!("/sys/kernel/debug/rdna1/{name}"), page);
+        };
+        write("gpus", &|page| text::gpus(&snapshot, page).unwrap());
+        write("heaps", &|page| text::heaps(&snapshot, page).unwrap());
+        write("flags", &|page| text::flags(&snapshot, page).unwrap());
+        write("checks", &|page| text::checks(&snapshot, page).unwrap());
+        let counted = Tally::NAMES.into_iter().zip(tally.values());
+        write("counters", &|page| {
+            text::counters(counted.clone(), page).unwrap()
+        });
+    }
+
+    /// A program that uses KFD.
+    pub fn add_program(&self, pid: u32, environment: &str) {
+        self.put(&format!("/proc/{pid}/comm"), "python3\n");
+        self.put(&format!("/proc/{pid}/environ"), environment);
+        self.link(&format!("/proc/{pid}/fd/5"), "/dev/kfd");
+        self.put(
+            &format!("/sys/class/kfd/kfd/proc/{pid}/vram_12345"),
+            "1073741824\n",
+        );
+    }
+
+    /// The command, looking at this machine, 80 columns wide.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rdna1ctl"));
+        command
+            .arg("--root")
+            .arg(self.root())
+            .args(arguments)
+            .env("COLUMNS", "80")
+            .env_remove("NO_COLOR")
+            .env_remove("CLICOLOR_FORCE");
+        command
+    }
+
+    /// What the command does on this machine.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// What it prints on stdout; its status must be that one.
+    pub fn says(&self, arguments: &[&str], status: i32) -> String {
+        let output = self.run(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(status),
+            "{arguments:?}: {stdout}\n{stderr}"
+        );
+        stdout
+    }
+
+    /// The JSON that it prints; its status must be that one.
+    pub fn json(&self, command: &str, status: i32) -> serde_json::Value {
+        serde_json::from_str(&self.says(&[command, "--json"], status)).unwrap()
+    }
+
+    /// The findings of `doctor`, good ones left out: name, state and all that is said.
+    pub fn findings(&self) -> Vec<(String, String, String)> {
+        let output = self.run(&["doctor", "--json"]);
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {output:?}"));
+        let findings = document["findings"].as_array().unwrap().clone();
+        let troubled = findings.iter().any(|finding| finding["state"] == "trouble");
+        assert_eq!(output.status.code(), Some(i32::from(troubled)));
+        let findings = findings
+            .into_iter()
+            .filter(|finding| finding["state"] != "good");
+        let findings = findings.map(|finding| {
+            let word = |key: &str| finding[key].as_str().unwrap().to_owned();
+            (word("id"), word("state"), finding.to_string())
+        });
+        findings.collect()
+    }
+}
+
+/// Copies a folder.
+pub fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
