@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use schemars::{schema_for, JsonSchema, Schema};
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
 use crate::findings::variables::Setting;
@@ -30,9 +31,11 @@ macro_rules! documents {
             }
         )+
 
-        /// The schema of each command's document, by the command's name.
+        /// The schema of each command's document, by the command's name. It is that of what is
+        /// written: all keys are there, always.
         pub fn schemas() -> Vec<(&'static str, Schema)> {
-            vec![$( ($file, schema_for!($name)) ),+]
+            let new = || SchemaSettings::draft2020_12().for_serialize().into_generator();
+            vec![$( ($file, new().into_root_schema_for::<$name>()) ),+]
         }
     };
 }

@@ -215,7 +215,9 @@ fn bar(gpu: &Record) -> Finding {
         )),
         "small" => evidence(Finding::note(
             "bar-small",
-            format!("the CPU reaches {size} of VRAM alone: the BAR was not resized. No error, only slower copies"),
+            format!(
+                "the CPU reaches {size} of VRAM alone: the BAR was not resized. That is no error"
+            ),
         ))
         .advise(how),
         "partial" => evidence(Finding::note(
@@ -223,7 +225,10 @@ fn bar(gpu: &Record) -> Finding {
             format!("the CPU reaches {size} of VRAM, not all of it"),
         ))
         .advise(how),
-        _ => evidence(Finding::unseen("bar-unknown", "how much of VRAM the CPU reaches is not to be seen")),
+        _ => evidence(Finding::unseen(
+            "bar-unknown",
+            "how much of VRAM the CPU reaches is not to be seen",
+        )),
     }
 }
 

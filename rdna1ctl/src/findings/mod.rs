@@ -108,12 +108,13 @@ impl Finding {
 /// The page that explains the rules.
 const TRUTH: &str = "docs/truth.md";
 
-/// All that is found, in the order in which it is best read: from the module to the programs.
+/// All that is found, in the order in which it is best read: what KFD says first, then from the
+/// module to the programs.
 pub fn all(facts: &Facts) -> Vec<Finding> {
     let parts = [
+        verdicts::findings(facts),
         module::findings(facts),
         card::findings(facts),
-        verdicts::findings(facts),
         driver::findings(facts),
         userspace::findings(facts),
         environment::findings(facts),

@@ -90,7 +90,7 @@ fn lie(facts: &Facts, check: &Record) -> Finding {
         )
     } else {
         found.advise(
-            "the kernel's amdgpu was changed: reinstall the package that owns it (dpkg -S \
+            "take the distribution's own amdgpu back: reinstall the package that owns it (dpkg -S \
              '*/amdgpu.ko*'), make the initramfs anew, reboot",
         )
     };

@@ -88,11 +88,20 @@ fn process(root: &Root, pid: u32) -> Process {
     });
     Process {
         pid,
-        command: root
-            .text(format!("/proc/{pid}/comm"))
-            .unwrap_or_else(|| "?".to_owned()),
+        command: command(root, pid),
         environment: environment(root, &pid.to_string()),
         vram_bytes: vram_bytes.collect(),
+    }
+}
+
+/// What a program is called: no more than the kernel keeps of it (`TASK_COMM_LEN`), in one line.
+fn command(root: &Root, pid: u32) -> String {
+    let text = root.text(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let name: String = text.chars().take_while(|c| *c != '\n').take(64).collect();
+    if name.is_empty() {
+        "?".to_owned()
+    } else {
+        name
     }
 }
 

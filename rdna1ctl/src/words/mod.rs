@@ -25,8 +25,16 @@ pub fn gib(bytes: &str) -> String {
     }
 }
 
-/// Text of somebody else's, safe to print: no control characters, so no escape sequences either.
+/// The most characters of somebody else's text that are shown.
+const LONGEST: usize = 400;
+
+/// Text of somebody else's, safe to print: no control characters, so no escape sequences either, and
+/// not without end.
 pub fn safe(text: &str) -> String {
     let safe = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    text.chars().map(safe).collect()
+    let mut shown: String = text.chars().take(LONGEST).map(safe).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push_str("[...]");
+    }
+    shown
 }

@@ -37,6 +37,21 @@ pub const REQUESTS: &str = "# rdna1 requests v1\n\
     record=fine requests=2 kept=64 left_out=0\n\
     record=last number=1 time_ms=5001 pid=77 tid=77 command=python3 ioctl=alloc_memory gpu_id=0x3039 flags=0x4000001 size_bytes=4096\n";
 
+/// The commands that print JSON, too.
+pub const COMMANDS: [&str; 8] = [
+    "status", "heaps", "checks", "gpus", "counters", "requests", "doctor", "env",
+];
+
+/// The machines whose pages are kept, and with which statuses they are shown.
+pub fn machines() -> [(&'static str, Machine, i32); 3] {
+    let lie = Machine::without_module("reconstructed/lie-hive-id");
+    [
+        ("healthy", Machine::healthy(), 0),
+        ("lie", lie, 1),
+        ("bare", Machine::bare(), 0),
+    ]
+}
+
 /// A made-up system.
 pub struct Machine {
     folder: TempDir,
@@ -226,15 +241,9 @@ impl Machine {
 
     /// What it prints on stdout; its status must be that one.
     pub fn says(&self, arguments: &[&str], status: i32) -> String {
-        let output = self.run(arguments);
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        let stdout = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(
-            output.status.code(),
-            Some(status),
-            "{arguments:?}: {stdout}\n{stderr}"
-        );
-        stdout
+        let ran = assert_cmd::Command::from_std(self.command(arguments)).assert();
+        let ran = ran.code(status);
+        String::from_utf8(ran.get_output().stdout.clone()).unwrap()
     }
 
     /// The JSON that it prints; its status must be that one.

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The card: on the bus, its driver, in KFD, its path, its BAR and its firmware.
+
+use crate::machine::{Atomics, Machine, RELEASE};
+use crate::{contains, expect, CARD, NODE, NO_PACKAGE};
+
+#[test]
+fn no_card_and_another_card() {
+    let machine = Machine::bare();
+    let wanted = [("module-not-loaded", "trouble"), ("no-card", "trouble")];
+    contains(
+        &expect(&machine, &wanted),
+        &["no display controller of AMD's"],
+    );
+    for (name, text) in [
+        ("vendor", "0x1002\n"),
+        ("device", "0x7340\n"),
+        ("class", "0x030000\n"),
+    ] {
+        machine.put(&format!("/sys/bus/pci/devices/0000:0a:00.0/{name}"), text);
+    }
+    contains(&expect(&machine, &wanted), &["0000:0a:00.0", "1002:7340"]);
+}
+
+#[test]
+fn no_driver() {
+    let machine = Machine::healthy();
+    machine.put(&format!("{CARD}/uevent"), "PCI_ID=1002:731F\n");
+    machine.remove("/sys/module/amdgpu");
+    machine.remove("/sys/class/kfd");
+    machine.write_files();
+    let wanted = [
+        ("driver-none", "trouble"),
+        ("kfd-absent", "trouble"),
+        ("bar-unknown", "unseen"),
+    ];
+    // The firmware is not looked for as long as nothing asks for it.
+    machine.put("/lib/firmware/amdgpu/navi10_mec.bin.xz", "");
+    let findings = machine.findings();
+    let troubles: Vec<_> = findings
+        .iter()
+        .map(|(id, state, _)| (id.as_str(), state.as_str()))
+        .collect();
+    for one in wanted {
+        assert!(troubles.contains(&one), "{findings:#?}");
+    }
+    let said: String = findings.iter().map(|(_, _, said)| said.as_str()).collect();
+    contains(&said, &["sudo modprobe amdgpu", "reason=no-driver"]);
+
+    machine.put("/proc/cmdline", "ro modprobe.blacklist=nouveau,amdgpu");
+    let said: String = machine
+        .findings()
+        .into_iter()
+        .map(|(_, _, said)| said)
+        .collect();
+    contains(&said, &["boot without modprobe.blacklist=nouveau,amdgpu"]);
+}
+
+#[test]
+fn another_driver() {
+    let machine = Machine::healthy();
+    machine.put(
+        &format!("{CARD}/uevent"),
+        "DRIVER=vfio-pci\nPCI_ID=1002:731F\n",
+    );
+    machine.remove(NODE);
+    machine.write_files();
+    let said: String = machine
+        .findings()
+        .into_iter()
+        .map(|(_, _, said)| said)
+        .collect();
+    contains(
+        &said,
+        &[
+            "driver-other",
+            "vfio-pci has the card",
+            "kfd-absent",
+            "reason=not-amdgpu",
+        ],
+    );
+}
+
+#[test]
+fn absent_from_kfd() {
+    let machine = Machine::healthy();
+    machine.remove(NODE);
+    machine.write_files();
+    add_firmware(&machine, 12);
+    let wanted = [
+        ("kfd-absent", "trouble"),
+        ("bar-unknown", "unseen"),
+        NO_PACKAGE,
+    ];
+    contains(
+        &expect(&machine, &wanted),
+        &["reason=unknown", "why is not to be seen"],
+    );
+    // Without KFD at all.
+    machine.remove("/sys/class/kfd");
+    machine.edit(
+        &format!("/boot/config-{RELEASE}"),
+        "CONFIG_HSA_AMD=y",
+        "# CONFIG_HSA_AMD is not set",
+    );
+    machine.write_files();
+    contains(
+        &expect(&machine, &wanted),
+        &["reason=no-kfd", "CONFIG_HSA_AMD is not set"],
+    );
+}
+
+fn add_firmware(machine: &Machine, count: usize) {
+    let blocks = [
+        "asd", "ce", "me", "mec", "mec2", "pfp", "rlc", "sdma", "sdma1", "smc", "sos", "vcn",
+    ];
+    for block in blocks.into_iter().take(count) {
+        machine.put(&format!("/lib/firmware/amdgpu/navi10_{block}.bin.xz"), "");
+    }
+}
+
+#[test]
+fn skipped_for_want_of_atomics() {
+    let machine = Machine::healthy();
+    machine.remove(NODE);
+    machine.set_atomics("0000:03:00.0", Atomics::None);
+    add_firmware(&machine, 12);
+    machine.put(
+        "/dev/kmsg",
+        "6,901,7083426,-;kfd kfd: amdgpu: skipped device 1002:731f, PCI rejects atomics 120<145\n",
+    );
+    machine.write_files();
+    let wanted = [
+        ("kfd-absent", "trouble"),
+        ("atomics-none", "note"),
+        ("bar-unknown", "unseen"),
+        NO_PACKAGE,
+    ];
+    let said = expect(&machine, &wanted);
+    contains(
+        &said,
+        &[
+            "reason=atomics",
+            "PCI rejects atomics 120<145",
+            "0000:00:01.0",
+            "update the firmware",
+        ],
+    );
+}
+
+#[test]
+fn no_atomics_and_a_firmware_that_does_without() {
+    let machine = Machine::healthy();
+    machine.set_atomics("0000:03:00.0", Atomics::None);
+    machine.edit(
+        &format!("{NODE}/io_links/0/properties"),
+        "flags 1",
+        "flags 13",
+    );
+    machine.write_files();
+    let said = expect(&machine, &[("atomics-none", "note"), NO_PACKAGE]);
+    contains(
+        &said,
+        &[
+            "atomics_hop=0000:00:01.0",
+            "atomics_kfd=tolerated",
+            "took the card all the same",
+        ],
+    );
+}
+
+#[test]
+fn missing_firmware() {
+    let machine = Machine::healthy();
+    machine.remove(NODE);
+    machine.write_files();
+    let base = [
+        ("kfd-absent", "trouble"),
+        ("firmware-missing", "trouble"),
+        ("bar-unknown", "unseen"),
+        NO_PACKAGE,
+    ];
+    contains(
+        &expect(&machine, &base),
+        &["there is no firmware for amdgpu"],
+    );
+    add_firmware(&machine, 10);
+    contains(&expect(&machine, &base), &["navi10_sos.bin navi10_vcn.bin"]);
+    add_firmware(&machine, 12);
+    machine.put(
+        "/dev/kmsg",
+        "3,901,7083426,-;amdgpu 0000:03:00.0: Direct firmware load for amdgpu/navi10_sos.bin failed with error -2\n",
+    );
+    contains(&expect(&machine, &base), &["failed with error -2"]);
+}
+
+#[test]
+fn a_small_and_a_partial_bar() {
+    let machine = Machine::without_module("reconstructed/0x731f-5600xt-smallbar");
+    machine.load_module();
+    let said = expect(&machine, &[("bar-small", "note"), NO_PACKAGE]);
+    contains(&said, &["256 MiB", "Resizable BAR"]);
+    let place = "/sys/devices/pci0000:00/0000:00:01.0/0000:09:00.0/resource";
+    machine.put(place, "0x0000002000000000 0x000000203fffffff 0x14220c\n");
+    machine.write_files();
+    contains(
+        &expect(&machine, &[("bar-partial", "note"), NO_PACKAGE]),
+        &["1.0 GiB"],
+    );
+}
+
+#[test]
+fn a_narrow_link_but_not_a_slow_one() {
+    let machine = Machine::healthy();
+    machine.put(&format!("{CARD}/current_link_speed"), "2.5 GT/s PCIe\n");
+    machine.write_files();
+    // The module reads registers, we the files: both say the same.
+    expect(&machine, &[NO_PACKAGE]);
+    machine.put(&format!("{CARD}/current_link_width"), "4\n");
+    machine.write_files();
+    contains(
+        &expect(&machine, &[("link-narrow", "note"), NO_PACKAGE]),
+        &["4 lanes of 16"],
+    );
+}

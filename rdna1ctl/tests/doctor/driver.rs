@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The driver, its package and its sources.
+
+use crate::machine::{Machine, RELEASE};
+use crate::{contains, expect, NO_PACKAGE};
+
+#[test]
+fn a_package_that_is_as_it_was() {
+    let machine = Machine::healthy();
+    add_package(&machine);
+    expect(&machine, &[]);
+}
+
+/// amdgpu.ko in a package, with its sum.
+fn add_package(machine: &Machine) -> String {
+    let file = format!("usr/lib/modules/{RELEASE}/kernel/drivers/gpu/drm/amd/amdgpu/amdgpu.ko.xz");
+    machine.put(&format!("/{file}"), "a module");
+    machine.put(
+        &format!("/var/lib/dpkg/info/linux-modules-{RELEASE}.md5sums"),
+        format!(
+            "17c8b9b6c8c4ed1b3bd8f2ae6a7a4a52  usr/share/doc/other\n{}  {file}\n",
+            sum("a module")
+        ),
+    );
+    file
+}
+
+fn sum(text: &str) -> String {
+    use md5::Digest as _;
+    let sum = md5::Md5::digest(text);
+    sum.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn a_changed_driver() {
+    let machine = Machine::healthy();
+    let file = add_package(&machine);
+    machine.put(&format!("/{file}"), "another module");
+    let said = expect(&machine, &[("amdgpu-changed", "trouble")]);
+    contains(&said, &[&file, "differs", "--reinstall linux-modules-"]);
+}
+
+#[test]
+fn a_changed_dkms_source() {
+    let machine = Machine::healthy();
+    add_package(&machine);
+    let file = "usr/src/amdgpu-6.16.6/amd/amdkfd/kfd_crat.c";
+    machine.put(
+        "/var/lib/dpkg/info/amdgpu-dkms.md5sums",
+        format!("{}  {file}\n", sum("as it came")),
+    );
+    machine.put(&format!("/{file}"), "as it came");
+    expect(&machine, &[]);
+    machine.put(
+        &format!("/{file}"),
+        "int x;\n/* RDNA1 FIX for device 0x731F */\n",
+    );
+    machine.put(&format!("/{file}.patched"), "");
+    let said = expect(
+        &machine,
+        &[("amdgpu-patched", "trouble"), ("amdgpu-changed", "trouble")],
+    );
+    contains(
+        &said,
+        &[
+            "kfd_crat.c:2",
+            "RDNA1 FIX",
+            "kfd_crat.c.patched",
+            "--reinstall amdgpu-dkms",
+        ],
+    );
+}
+
+#[test]
+fn a_patched_driver_in_memory() {
+    let machine = Machine::healthy();
+    add_package(&machine);
+    machine.put(
+        "/sys/kernel/debug/dynamic_debug/control",
+        "kfd_crat.c:1127 [amdgpu]kfd_parse_subtype_mem =_ \"KFD: Enabling fine-grained for RDNA1 0x%x\\n\"\n",
+    );
+    let said = expect(&machine, &[("amdgpu-patched", "trouble")]);
+    contains(&said, &["dynamic_debug/control", "kfd_parse_subtype_mem"]);
+}
+
+#[test]
+fn a_driver_from_outside_is_named_and_no_trouble() {
+    let machine = Machine::healthy();
+    machine.edit(
+        &format!("/lib/modules/{RELEASE}/modules.dep"),
+        "kernel/drivers/gpu/drm/amd/amdgpu/amdgpu.ko.xz",
+        "updates/dkms/amdgpu.ko.zst",
+    );
+    let said = expect(&machine, &[("amdgpu-out-of-tree", "note"), NO_PACKAGE]);
+    contains(&said, &["updates/dkms/amdgpu.ko.zst"]);
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Each trouble one by one, and a healthy machine as the control.
+
+mod card;
+mod driver;
+#[path = "../machine/mod.rs"]
+mod machine;
+mod module;
+mod verdicts;
+
+use machine::Machine;
+
+const CARD: &str = "/sys/devices/pci0000:00/0000:00:01.0/0000:03:00.0";
+const NODE: &str = "/sys/class/kfd/kfd/topology/nodes/1";
+
+/// Demands that these are all findings that are not good; gives what is said in them.
+fn expect(machine: &Machine, wanted: &[(&str, &str)]) -> String {
+    let findings = machine.findings();
+    let seen: Vec<_> = findings
+        .iter()
+        .map(|(id, state, _)| (id.as_str(), state.as_str()))
+        .collect();
+    assert_eq!(seen, wanted, "{findings:#?}");
+    findings.into_iter().map(|(_, _, said)| said).collect()
+}
+
+fn contains(said: &str, words: &[&str]) {
+    for word in words {
+        assert!(said.contains(word), "{word:?} is not in {said}");
+    }
+}
+
+/// Nobody knows whether amdgpu is as its package has it where no package has it.
+const NO_PACKAGE: (&str, &str) = ("amdgpu-package", "unseen");
+
+#[test]
+fn a_healthy_machine_has_no_trouble() {
+    expect(&Machine::healthy(), &[NO_PACKAGE]);
+}

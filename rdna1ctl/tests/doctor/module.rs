@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The module, its files, and the kernel that it is for.
+
+use crate::machine::{Machine, RELEASE};
+use crate::{contains, expect, NO_PACKAGE};
+
+#[test]
+fn no_module() {
+    let machine = Machine::without_module("reconstructed/0x731f-5700xt-largebar");
+    machine.edit(
+        &format!("/lib/modules/{RELEASE}/modules.dep"),
+        "updates/rdna1_kfd_guard.ko.xz:\n",
+        "",
+    );
+    let said = expect(&machine, &[("module-not-installed", "note"), NO_PACKAGE]);
+    contains(&said, &["KFD's sysfs"]);
+}
+
+#[test]
+fn a_module_that_is_not_loaded() {
+    let machine = Machine::without_module("reconstructed/0x731f-5700xt-largebar");
+    let said = expect(&machine, &[("module-not-loaded", "trouble"), NO_PACKAGE]);
+    contains(&said, &["modprobe rdna1_kfd_guard"]);
+    assert!(!said.contains("locked down"));
+    machine.put(
+        "/sys/kernel/security/lockdown",
+        "none [integrity] confidentiality\n",
+    );
+    let said = expect(&machine, &[("module-not-loaded", "trouble"), NO_PACKAGE]);
+    contains(&said, &["locked down (integrity)", "Sign the module"]);
+}
+
+#[test]
+fn a_module_for_another_kernel() {
+    let machine = Machine::without_module("reconstructed/0x731f-5700xt-largebar");
+    machine.edit(
+        &format!("/lib/modules/{RELEASE}/modules.dep"),
+        "updates/rdna1_kfd_guard.ko.xz:\n",
+        "",
+    );
+    machine.put(
+        "/lib/modules/7.1.9+deb13-amd64/modules.dep",
+        "updates/dkms/rdna1_kfd_guard.ko.xz:\n",
+    );
+    let said = expect(&machine, &[("module-other-kernel", "trouble"), NO_PACKAGE]);
+    contains(&said, &["7.1.9+deb13-amd64", RELEASE, "sudo make install"]);
+    machine.put("/var/lib/dkms/rdna1_kfd_guard/0.1.0/source", "");
+    let said = expect(&machine, &[("module-other-kernel", "trouble"), NO_PACKAGE]);
+    contains(&said, &[&format!("sudo dkms autoinstall -k {RELEASE}")]);
+}
+
+#[test]
+fn an_unfit_kernel() {
+    let machine = Machine::without_module("reconstructed/0x731f-5700xt-largebar");
+    machine.edit(
+        &format!("/lib/modules/{RELEASE}/modules.dep"),
+        "updates/rdna1_kfd_guard.ko.xz:\n",
+        "",
+    );
+    machine.edit(&format!("/boot/config-{RELEASE}"), "CONFIG_RUST=y\n", "");
+    machine.remove(&format!("/lib/modules/{RELEASE}/build"));
+    let wanted = [
+        ("kernel-unfit", "trouble"),
+        ("module-not-installed", "note"),
+        ("headers-missing", "note"),
+        NO_PACKAGE,
+    ];
+    let said = expect(&machine, &wanted);
+    contains(
+        &said,
+        &[
+            "CONFIG_RUST is not set",
+            &format!("linux-headers-{RELEASE}"),
+        ],
+    );
+}
+
+#[test]
+fn debugfs_not_mounted_and_off() {
+    let machine = Machine::healthy();
+    machine.put("/proc/self/mounts", "proc /proc proc rw 0 0\n");
+    let said = expect(&machine, &[("debugfs-not-mounted", "trouble"), NO_PACKAGE]);
+    contains(&said, &["sudo mount -t debugfs"]);
+    machine.put("/proc/cmdline", "ro debugfs=off quiet");
+    let said = expect(&machine, &[("debugfs-off", "trouble"), NO_PACKAGE]);
+    contains(&said, &["debugfs=off on the kernel's command line"]);
+    machine.put("/proc/cmdline", "ro quiet");
+    machine.put("/proc/filesystems", "nodev\tsysfs\n");
+    expect(&machine, &[("debugfs-off", "trouble"), NO_PACKAGE]);
+}
+
+#[test]
+fn files_that_are_not_there() {
+    let machine = Machine::healthy();
+    machine.remove("/sys/kernel/debug/rdna1");
+    let said = expect(&machine, &[("module-files", "trouble"), NO_PACKAGE]);
+    contains(&said, &["modprobe -r"]);
+}
+
+#[test]
+fn requests_that_are_not_counted() {
+    let machine = Machine::healthy();
+    machine.edit(
+        "/sys/kernel/debug/rdna1/requests",
+        "name=svm function=kfd_ioctl_svm state=armed",
+        "name=svm function=kfd_ioctl_svm state=blind",
+    );
+    let said = expect(&machine, &[("requests-not-counted", "trouble"), NO_PACKAGE]);
+    contains(&said, &["name=svm", "state=blind", "ftrace_enabled"]);
+}

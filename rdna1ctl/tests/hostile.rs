@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Files as nobody would write them: truncated, huge, no text at all. Nothing brings the command
+//! down, and nothing that could steer a terminal gets through.
+
+mod machine;
+
+use machine::Machine;
+use proptest::prelude::*;
+use rdna1ctl::root::Root;
+use rdna1ctl::sources::log::lines;
+use rdna1ctl::sources::processes::variables;
+use rdna1ctl::sources::Facts;
+use rdna1ctl::{documents, findings};
+
+/// Files that are read of every machine.
+const FILES: [&str; 14] = [
+    "/sys/kernel/debug/rdna1/gpus",
+    "/sys/kernel/debug/rdna1/counters",
+    "/sys/kernel/debug/rdna1/requests",
+    "/sys/class/kfd/kfd/topology/nodes/1/properties",
+    "/sys/devices/pci0000:00/0000:00:01.0/0000:03:00.0/config",
+    "/sys/devices/pci0000:00/0000:00:01.0/0000:03:00.0/resource",
+    "/sys/devices/pci0000:00/0000:00:01.0/0000:03:00.0/uevent",
+    "/proc/4242/environ",
+    "/proc/4242/comm",
+    "/proc/self/mounts",
+    "/proc/cmdline",
+    "/dev/kmsg",
+    "/var/lib/dpkg/status",
+    "/lib/modules/7.2.12+deb13-amd64/modules.dep",
+];
+
+fn machine() -> Machine {
+    let machine = Machine::healthy();
+    machine.add_program(4242, "HSA_OVERRIDE_GFX_VERSION=10.3.0\0");
+    machine
+}
+
+/// All that is told of a machine; an error is a way to say it.
+fn tell(machine: &Machine) -> Option<String> {
+    let facts = Facts::read(&Root::new(machine.root())).ok()?;
+    let mut paper = rdna1ctl::words::paper::Paper::of_width(80);
+    let status = documents::StatusDocument::of(&facts);
+    rdna1ctl::words::status::status(&mut paper, &status);
+    rdna1ctl::words::doctor::doctor(&mut paper, &findings::all(&facts));
+    rdna1ctl::words::pages::gpus(&mut paper, &facts.pages.gpus);
+    let _ = findings::variables::settings(&facts);
+    Some(anstream::adapter::strip_str(paper.text()).to_string())
+}
+
+fn is_plain(text: &str) -> bool {
+    text.chars().all(|c| c == '\n' || !c.is_control())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn any_bytes_in_any_file(which in 0..FILES.len(), bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let machine = machine();
+        machine.put(FILES[which], bytes);
+        if let Some(text) = tell(&machine) {
+            prop_assert!(is_plain(&text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn any_file_cut_off(which in 0..FILES.len(), keep in 0.0..1.0f64) {
+        let machine = machine();
+        let mut bytes = std::fs::read(machine.path(FILES[which])).unwrap_or_default();
+        bytes.truncate((bytes.len() as f64 * keep) as usize);
+        machine.put(FILES[which], bytes);
+        if let Some(text) = tell(&machine) {
+            prop_assert!(is_plain(&text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn any_log(bytes in proptest::collection::vec(any::<u8>(), 0..500)) {
+        let _ = lines(&bytes);
+    }
+
+    #[test]
+    fn a_log_is_read_as_written(texts in proptest::collection::vec("[ -~]{0,40}", 0..20)) {
+        let log: String = (0u64..).zip(&texts).map(|(n, text)| format!("6,{n},{},-;{text}\n SUBSYSTEM=pci\n", n * 7)).collect();
+        let seen = lines(log.as_bytes());
+        prop_assert!(seen.iter().map(|line| &line.text).eq(&texts));
+        prop_assert!(seen.iter().all(|line| line.microseconds == line.number * 7));
+    }
+
+    #[test]
+    fn any_environment(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let _ = variables(&bytes);
+    }
+
+    #[test]
+    fn an_environment_is_read_as_written(values in proptest::collection::btree_map("HSA_[A-Z_]{1,9}", "[ -~]{0,20}", 0..9)) {
+        let bytes: String = values.iter().map(|(name, value)| format!("{name}={value}\0OTHER=x\0")).collect();
+        prop_assert!(variables(bytes.as_bytes()).into_iter().eq(values));
+    }
+}
+
+/// Huge files are cut off or refused, not swallowed whole.
+#[test]
+fn huge_files() {
+    for file in FILES {
+        let machine = machine();
+        // More than is read of any file, and more than the module's files may hold.
+        let size = if file == "/dev/kmsg" {
+            9 << 20
+        } else {
+            2 << 20
+        };
+        machine.put(file, vec![b'x'; size]);
+        if let Some(text) = tell(&machine) {
+            assert!(is_plain(&text));
+            // Named, maybe, but not repeated.
+            assert!(text.len() < 100_000, "{file}: {} bytes", text.len());
+        }
+    }
+}
+
+/// A pipe in the place of a file must not make us wait.
+#[test]
+fn pipes() {
+    for file in FILES {
+        let machine = machine();
+        if machine.path(file).exists() {
+            machine.remove(file);
+        }
+        let path = machine.path(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mode = nix::sys::stat::Mode::from_bits_truncate(0o600);
+        nix::unistd::mkfifo(&path, mode).unwrap();
+        let _ = tell(&machine);
+    }
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `metrics`, read by a client's parser.
+
+mod machine;
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
+
+use machine::Machine;
+use prometheus_parse::{Sample, Scrape, Value};
+
+fn scrape(text: &str) -> Vec<Sample> {
+    let lines = text.lines().map(|line| Ok(line.to_owned()));
+    Scrape::parse(lines).unwrap().samples
+}
+
+/// The value of the one sample of that name with those labels.
+fn value(samples: &[Sample], name: &str, labels: &[(&str, &str)]) -> f64 {
+    let found: Vec<_> = samples
+        .iter()
+        .filter(|sample| sample.metric == name)
+        .filter(|sample| {
+            labels
+                .iter()
+                .all(|(key, value)| sample.labels.get(key) == Some(value))
+        })
+        .collect();
+    let [sample] = found.as_slice() else {
+        panic!("{name} {labels:?}: {found:?}");
+    };
+    match sample.value {
+        Value::Counter(value) | Value::Gauge(value) => value,
+        ref other => panic!("{name}: {other:?}"),
+    }
+}
+
+#[test]
+fn a_healthy_machine() {
+    let text = Machine::healthy().says(&["metrics"], 0);
+    let samples = scrape(&text);
+    let gpu = ("gpu", "0000:03:00.0");
+    for (name, labels, wanted) in [
+        ("rdna1ctl_info", &[("source", "module")][..], 1.0),
+        ("rdna1_module_loaded", &[], 1.0),
+        ("rdna1_cards", &[], 1.0),
+        ("rdna1_card_verdict", &[gpu, ("verdict", "truth")], 1.0),
+        ("rdna1_card_verdict", &[gpu, ("verdict", "lie")], 0.0),
+        ("rdna1_card_in_kfd", &[gpu], 1.0),
+        ("rdna1_card_atomics", &[gpu], 1.0),
+        ("rdna1_card_bar0_bytes", &[gpu], 8_589_934_592.0),
+        (
+            "rdna1_heap_size_bytes",
+            &[gpu, ("bank", "0"), ("heap", "fb_public")],
+            8_573_157_376.0,
+        ),
+        (
+            "rdna1_rule_verdict",
+            &[gpu, ("rule", "hive-id"), ("verdict", "truth")],
+            1.0,
+        ),
+        ("rdna1_banks_total", &[], 1.0),
+        (
+            "rdna1_requests_alloc_total",
+            &[gpu, ("heap", "vram"), ("count", "coarse")],
+            4.0,
+        ),
+        (
+            "rdna1_requests_probe_total",
+            &[("name", "alloc_memory"), ("count", "hits")],
+            6.0,
+        ),
+        (
+            "rdna1_requests_queue_total",
+            &[gpu, ("count", "compute")],
+            2.0,
+        ),
+    ] {
+        assert_eq!(value(&samples, name, labels), wanted, "{name} {labels:?}");
+    }
+    // What is an event, or no count, is not there.
+    for word in ["pid", "number", "errno", "kept"] {
+        assert!(
+            !text.contains(&format!("count=\"{word}\"")),
+            "{word} in {text}"
+        );
+    }
+}
+
+/// As promtool's `check metrics` has it: each family once, with help and type, a counter ends in
+/// `_total` and nothing else does, and no sample comes twice.
+#[test]
+fn the_text_is_well_formed() {
+    for machine in [
+        Machine::healthy(),
+        Machine::bare(),
+        Machine::without_module("reconstructed/lie-hive-id"),
+    ] {
+        let text = machine.says(&["metrics"], 0);
+        let mut types = BTreeMap::new();
+        for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+            let (name, kind) = line.split_once(' ').unwrap();
+            assert_eq!(types.insert(name, kind), None, "{name} has two types");
+            assert!(
+                text.contains(&format!("# HELP {name} ")),
+                "{name} has no help"
+            );
+            assert_eq!(kind == "counter", name.ends_with("_total"), "{name} {kind}");
+        }
+        let samples = scrape(&text);
+        let lines = text.lines().filter(|line| !line.starts_with('#')).count();
+        assert_eq!(samples.len(), lines, "{text}");
+        let mut seen = BTreeMap::new();
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let (sample, _) = line.rsplit_once(' ').unwrap();
+            assert_eq!(seen.insert(sample, ()), None, "{sample} is there twice");
+            let name = sample.split('{').next().unwrap();
+            assert!(types.contains_key(name), "{name} has no type");
+        }
+    }
+}
+
+#[test]
+fn a_lie_and_no_module() {
+    let samples =
+        scrape(&Machine::without_module("reconstructed/lie-hive-id").says(&["metrics"], 0));
+    assert_eq!(
+        value(&samples, "rdna1_card_verdict", &[("verdict", "lie")]),
+        1.0
+    );
+    assert_eq!(
+        value(
+            &samples,
+            "rdna1_rule_verdict",
+            &[("rule", "hive-id"), ("verdict", "lie")]
+        ),
+        1.0
+    );
+    assert_eq!(value(&samples, "rdna1_module_loaded", &[]), 0.0);
+    assert!(!samples
+        .iter()
+        .any(|sample| sample.metric.contains("requests")));
+}
+
+/// The file is put in its place whole, for any reader, and nothing is left beside it.
+#[test]
+fn for_the_textfile_collector() {
+    let machine = Machine::healthy();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rdna1.prom");
+    std::fs::write(&file, "old").unwrap();
+    let arguments = ["metrics", "--output", file.to_str().unwrap()];
+    assert_eq!(machine.says(&arguments, 0), "");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(text, machine.says(&["metrics"], 0));
+    assert_eq!(std::fs::metadata(&file).unwrap().mode() & 0o777, 0o644);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    let output = machine.run(&["metrics", "--output", "/no/such/folder/x.prom"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot write /no/such/folder/x.prom"));
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `report`: what is in the archive, what is not, and that it can be judged elsewhere.
+
+mod machine;
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::Path;
+
+use machine::Machine;
+use rdna1_kfd_guard::facts::snapshot::Snapshot;
+use rdna1_kfd_guard::facts::tally::Tally;
+use rdna1_kfd_guard::host::{Capture, Host, PciFile};
+use rdna1_kfd_guard::observe::observe;
+use rdna1_kfd_guard::text;
+
+/// A machine whose every private word is one that is found again.
+fn private_machine() -> Machine {
+    let machine = Machine::healthy();
+    let node = "/sys/class/kfd/kfd/topology/nodes/1/properties";
+    machine.edit(node, "unique_id 0", "unique_id 1234567890123");
+    machine.put(
+        "/proc/cmdline",
+        "root=UUID=secret-disk amdgpu.debug_mask=2 ip=secret-host",
+    );
+    machine.put("/proc/sys/kernel/hostname", "secret-host\n");
+    machine.add_program(
+        4242,
+        "HSA_OVERRIDE_GFX_VERSION=10.3.0\0LD_PRELOAD=/home/secret-user/shim.so\0PASSWORD=secret-word\0",
+    );
+    machine.put("/proc/4242/comm", "secret-name\n");
+    machine.edit(
+        "/sys/kernel/debug/rdna1/requests",
+        "pid=77 tid=77 command=python3",
+        "pid=4242 tid=4243 command=secret-name",
+    );
+    let log = std::fs::read_to_string(machine.path("/dev/kmsg")).unwrap();
+    machine.put(
+        "/dev/kmsg",
+        format!("{log}6,902,8000000,-;wlan0: associated with secret-network\n"),
+    );
+    machine
+}
+
+fn report(machine: &Machine, options: &[&str]) -> (tempfile::TempDir, BTreeMap<String, String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.tar.gz");
+    let mut arguments = vec!["report", file.to_str().unwrap()];
+    arguments.extend(options);
+    machine.says(&arguments, 0);
+    let packed = std::fs::File::open(&file).unwrap();
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(packed));
+    let mut files = BTreeMap::new();
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let name = entry.path().unwrap().to_str().unwrap().to_owned();
+        let mut text = String::new();
+        entry.read_to_string(&mut text).unwrap();
+        let place = folder.path().join(&name);
+        std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+        std::fs::write(place, &text).unwrap();
+        files.insert(name.strip_prefix("rdna1-report/").unwrap().to_owned(), text);
+    }
+    (folder, files)
+}
+
+/// What `classify --pci FOLDER/pci FOLDER` prints.
+fn classify(folder: &Path) -> String {
+    let mut topology = Capture::open(folder).unwrap();
+    let mut pci = PciFile::open(&folder.join("pci")).unwrap();
+    let mut tally = Tally::default();
+    let snapshot: Snapshot<Host> = observe(&mut topology, Some(&mut pci), &mut tally)
+        .ok()
+        .unwrap();
+    let mut page = String::new();
+    text::heaps(&snapshot, &mut page).unwrap();
+    text::checks(&snapshot, &mut page).unwrap();
+    page
+}
+
+#[test]
+fn it_is_judged_elsewhere_as_it_was_here() {
+    for capture in ["lie-hive-id", "lie-hotplug-flag", "0x731f-5700xt-largebar"] {
+        let machine = Machine::without_module(&format!("reconstructed/{capture}"));
+        let (folder, files) = report(&machine, &[]);
+        let here = format!("{}{}", files["files/heaps"], files["files/checks"]);
+        assert_eq!(
+            classify(&folder.path().join("rdna1-report")),
+            here,
+            "{capture}"
+        );
+    }
+}
+
+#[test]
+fn nothing_private_is_in_it() {
+    let (_folder, files) = report(&private_machine(), &[]);
+    for (name, text) in &files {
+        for word in ["secret", "1234567890123", "4242", "4243"] {
+            assert!(!text.contains(word), "{word} in {name}: {text}");
+        }
+    }
+    // And what is needed is.
+    for (name, word) in [
+        ("about.txt", "amdgpu.debug_mask=2"),
+        ("about.txt", "7.2.12+deb13-amd64"),
+        ("files/requests", "pid=? tid=? command=? ioctl=alloc_memory"),
+        ("files/counters", "# rdna1 counters v1"),
+        ("topology/nodes/1/properties", "unique_id 0\n"),
+        ("topology/nodes/1/properties", "hive_id 0\n"),
+        ("pci", "bar0_bytes=8589934592"),
+        ("kernel-log.txt", "added device 1002:731f"),
+        ("doctor.json", "HSA_OVERRIDE_GFX_VERSION=10.3.0"),
+        (
+            "doctor.json",
+            "a program makes libraries take the card for a gfx1030",
+        ),
+        ("status.json", "\"verdict\": \"truth\""),
+    ] {
+        assert!(
+            files[name].contains(word),
+            "{word} is not in {name}: {}",
+            files[name]
+        );
+    }
+}
+
+#[test]
+fn all_of_it_if_that_is_wanted() {
+    let (_folder, files) = report(&private_machine(), &["--private"]);
+    for (name, word) in [
+        ("about.txt", "root=UUID=secret-disk"),
+        ("files/requests", "command=secret-name"),
+        ("topology/nodes/1/properties", "unique_id 1234567890123"),
+        ("kernel-log.txt", "secret-network"),
+        ("doctor.json", "/home/secret-user/shim.so"),
+        ("status.json", "secret-name"),
+    ] {
+        assert!(
+            files[name].contains(word),
+            "{word} is not in {name}: {}",
+            files[name]
+        );
+    }
+    // What no library of ROCm heeds is not even read.
+    assert!(!files.values().any(|text| text.contains("secret-word")));
+}
+
+#[test]
+fn no_file_is_written_over() {
+    let machine = Machine::healthy();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mine");
+    std::fs::write(&file, "mine").unwrap();
+    let output = machine.run(&["report", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("name another file"));
+    assert_eq!(std::fs::read(&file).unwrap(), b"mine");
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `run`: a program that ends, one that asks for fine-grained memory, one that crashes, one that
+//! hangs.
+
+mod machine;
+
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use machine::{Machine, REQUESTS};
+use nix::sys::signal::{kill, Signal};
+use nix::unistd::Pid;
+
+/// Runs `sh -c script` on that machine; the script finds the machine's root in `$ROOT`.
+fn run(machine: &Machine, options: &[&str], script: &str) -> Output {
+    command(machine, options, script).output().unwrap()
+}
+
+fn command(machine: &Machine, options: &[&str], script: &str) -> Command {
+    let mut command = machine.command(&["run"]);
+    command
+        .args(options)
+        .args(["--", "sh", "-c", script])
+        .env("ROOT", machine.root())
+        .stdin(Stdio::null());
+    command
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn the_status_and_the_output_are_the_commands() {
+    let machine = Machine::healthy();
+    for status in [0, 1, 42, 255] {
+        let output = run(&machine, &[], &format!("echo out; exit {status}"));
+        assert_eq!(output.status.code(), Some(status));
+        assert_eq!(output.stdout, b"out\n");
+    }
+    let words = said(&run(&machine, &[], "exit 42"));
+    for word in [
+        "ended with status 42",
+        "Nothing was asked of KFD",
+        "Nothing about the card or a crash",
+    ] {
+        assert!(words.contains(word), "{word:?} is not in {words}");
+    }
+}
+
+#[test]
+fn the_environment_is_set() {
+    let machine = Machine::healthy();
+    machine.put("/proc/self/environ", "HSA_OVERRIDE_GFX_VERSION=10.3.0\0");
+    let mut ran = command(
+        &machine,
+        &[],
+        "echo $MIOPEN_FIND_MODE-$HSA_OVERRIDE_GFX_VERSION",
+    );
+    ran.env("HSA_OVERRIDE_GFX_VERSION", "10.3.0");
+    let output = ran.output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "2-\n");
+    let words = said(&output);
+    assert!(words.contains("MIOPEN_FIND_MODE=2\n"), "{words}");
+    assert!(
+        words.contains("HSA_OVERRIDE_GFX_VERSION is unset\n"),
+        "{words}"
+    );
+
+    let mut ran = command(
+        &machine,
+        &["--no-env"],
+        "echo $MIOPEN_FIND_MODE-$HSA_OVERRIDE_GFX_VERSION",
+    );
+    ran.env("HSA_OVERRIDE_GFX_VERSION", "10.3.0");
+    assert_eq!(
+        String::from_utf8_lossy(&ran.output().unwrap().stdout),
+        "-10.3.0\n"
+    );
+}
+
+/// What a program does to the machine when it asks KFD for fine-grained memory.
+const ASK: &str = r#"
+file=$ROOT/sys/kernel/debug/rdna1/requests
+sed -i 's/heap=gtt requests=1 coarse=0 coherent=1/heap=gtt requests=4 coarse=0 coherent=4/' $file
+echo 'record=last number=2 time_ms=9001 pid=99 tid=99 command=ask ioctl=alloc_memory gpu_id=0x3039 flags=0x4000002 size_bytes=8192' >> $file
+echo '4,902,9000000,-;amdgpu 0000:03:00.0: [gfxhub] page fault' >> $ROOT/dev/kmsg
+echo '6,903,9000001,-;usb 1-1: new device' >> $ROOT/dev/kmsg
+"#;
+
+/// What was gained, and what the log said, is told however the program ends.
+#[test]
+fn gains_and_log_are_told_however_it_ends() {
+    for (options, end, status, words) in [
+        (&[][..], "exit 0", 0, "ended well"),
+        (&[], "kill -SEGV $$", 139, "ended by SIGSEGV"),
+        (&[], "kill -ABRT $$", 134, "ended by SIGABRT"),
+        (
+            &["--timeout", "1"],
+            "exec sleep 1000",
+            124,
+            "time was over: it was ended by SIGTERM",
+        ),
+    ] {
+        let machine = Machine::healthy();
+        let output = run(&machine, options, &format!("{ASK}{end}"));
+        let seen = said(&output);
+        assert_eq!(output.status.code(), Some(status), "{end}: {seen}");
+        for word in [
+            words,
+            "+3      requests  alloc gpu=0000:03:00.0 node=1 gpu_id=0x3039 heap=gtt",
+            "+3      coherent  alloc",
+            "number=2",
+            "flags=0x4000002",
+            "[    9.000000] amdgpu 0000:03:00.0: [gfxhub] page fault",
+        ] {
+            assert!(seen.contains(word), "{end}: {word:?} is not in {seen}");
+        }
+        // Nothing that was there before, nothing that is no business of ours.
+        for word in ["number=1 ", "usb 1-1", "added device", "+1"] {
+            assert!(!seen.contains(word), "{end}: {word:?} is in {seen}");
+        }
+    }
+}
+
+/// One that heeds nothing is killed, and all that it started.
+#[test]
+fn a_hang_that_heeds_no_signal() {
+    let machine = Machine::healthy();
+    let script =
+        "trap '' TERM; (trap '' TERM; exec sleep 1000) & echo $!; while :; do sleep 1000; done";
+    let output = run(&machine, &["--timeout", "0.3"], script);
+    let stderr = said(&output);
+    assert_eq!(output.status.code(), Some(124), "{stderr}");
+    let words: Vec<_> = stderr.split_whitespace().collect();
+    assert!(words.join(" ").contains("ended by SIGKILL"), "{stderr}");
+    let started: i32 = String::from_utf8_lossy(&output.stdout)
+        .trim()
+        .parse()
+        .unwrap();
+    // It has no parent any more: whoever adopted it may not have buried it yet.
+    let gone = || {
+        let state = std::fs::read_to_string(format!("/proc/{started}/stat"));
+        state.map_or(true, |stat| stat.contains(") Z "))
+    };
+    for _ in 0..500 {
+        if gone() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("process {started} outlived the command");
+}
+
+/// A program that stops itself is ended, too.
+#[test]
+fn a_program_that_is_stopped() {
+    let machine = Machine::healthy();
+    let output = run(&machine, &["--timeout", "0.3"], "kill -STOP $$");
+    assert_eq!(output.status.code(), Some(124), "{}", said(&output));
+}
+
+/// A signal for us is for the program, and we tell of it afterwards.
+#[test]
+fn a_signal_is_passed_on() {
+    let machine = Machine::healthy();
+    let script = "trap 'echo heeded; exit 7' INT; echo ready; while :; do sleep 0.05; done";
+    let mut child = command(&machine, &[], script)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0; 6];
+    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut first).unwrap();
+    assert_eq!(&first, b"ready\n");
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(7), "{}", said(&output));
+    assert_eq!(output.stdout, b"heeded\n");
+    assert!(said(&output).contains("ended with status 7"));
+}
+
+#[test]
+fn what_cannot_be_started() {
+    let machine = Machine::healthy();
+    for (program, status) in [("/no/such/program", 127), ("/etc/passwd", 126)] {
+        let output = machine.run(&["run", "--", program]);
+        assert_eq!(output.status.code(), Some(status));
+        assert!(said(&output).contains(&format!("cannot run {program}")));
+    }
+}
+
+#[test]
+fn it_refuses_where_kfd_lies() {
+    let machine = Machine::without_module("reconstructed/lie-hive-id");
+    let output = run(&machine, &[], "echo ran");
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(125), 0));
+    assert!(said(&output).contains("nothing was run"));
+    let output = run(&machine, &["--no-env"], "echo ran");
+    assert_eq!(
+        (output.status.code(), &output.stdout[..]),
+        (Some(0), &b"ran\n"[..])
+    );
+    // Without the module nothing is counted, and that is said.
+    assert!(said(&output).contains("Requests are counted by the module alone"));
+}
+
+#[test]
+fn a_module_that_was_loaded_anew() {
+    let machine = Machine::healthy();
+    let less = REQUESTS.replace("requests=5 coarse=4", "requests=1 coarse=0");
+    machine.put("/less", less);
+    let output = run(
+        &machine,
+        &[],
+        "cp $ROOT/less $ROOT/sys/kernel/debug/rdna1/requests",
+    );
+    assert!(said(&output).contains("Counters fell"), "{}", said(&output));
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! JSON and its schemas, and all else that packages take from the program.
+
+mod machine;
+
+use std::fs;
+use std::path::Path;
+
+use machine::{machines, Machine, COMMANDS};
+
+fn schema(folder: &Path, command: &str) -> serde_json::Value {
+    let text = fs::read(folder.join(format!("{command}.json"))).unwrap();
+    serde_json::from_slice(&text).unwrap()
+}
+
+#[test]
+fn json_has_a_schema() {
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema");
+    let machines = machines();
+    for command in COMMANDS {
+        let schema = schema(&kept, command);
+        let judge = jsonschema::validator_for(&schema).unwrap();
+        for (name, machine, _) in &machines {
+            let output = machine.run(&[command, "--json"]);
+            let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+            let wrong: Vec<_> = judge
+                .iter_errors(&document)
+                .map(|error| error.to_string())
+                .collect();
+            assert!(wrong.is_empty(), "{name} {command}: {wrong:?}");
+            // It is no schema that takes anything.
+            for key in document.as_object().unwrap().keys() {
+                let mut less = document.clone();
+                less.as_object_mut().unwrap().remove(key);
+                assert!(!judge.is_valid(&less), "{command} without {key}");
+                let mut odd = document.clone();
+                odd[key] = serde_json::json!(-1.5);
+                assert!(!judge.is_valid(&odd), "{command} with an odd {key}");
+            }
+        }
+    }
+}
+
+/// The schemas that are kept are those that the program has; manuals and completions are made.
+#[test]
+fn what_packages_need_is_generated() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema");
+    Machine::bare().says(&["generate", folder.path().to_str().unwrap()], 0);
+    let names = |folder: &Path| {
+        let mut names: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    let made = folder.path().join("schema");
+    assert_eq!(
+        names(&kept),
+        names(&made),
+        "run: rdna1ctl generate, and copy schema/"
+    );
+    for command in COMMANDS {
+        assert_eq!(
+            schema(&kept, command),
+            schema(&made, command),
+            "{command}: copy schema/ anew"
+        );
+    }
+    let manuals = names(&folder.path().join("man"));
+    assert!(manuals.contains(&"rdna1ctl.1".to_owned()), "{manuals:?}");
+    assert!(
+        manuals.contains(&"rdna1ctl-doctor.1".to_owned()),
+        "{manuals:?}"
+    );
+    assert!(
+        !manuals.iter().any(|name| name.contains("generate")),
+        "{manuals:?}"
+    );
+    let page = fs::read_to_string(folder.path().join("man/rdna1ctl-run.1")).unwrap();
+    assert!(page.contains("\\-\\-timeout"), "{page}");
+    assert_eq!(
+        names(&folder.path().join("completions")),
+        ["_rdna1ctl", "rdna1ctl.bash", "rdna1ctl.fish"]
+    );
+}

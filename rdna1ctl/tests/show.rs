@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is printed: tables 80 columns wide, colours on a terminal alone, JSON as it is kept.
+
+mod machine;
+
+use std::fs;
+use std::io::Read as _;
+use std::process::{Command, Stdio};
+
+use machine::{machines, Machine, COMMANDS};
+use nix::pty::{openpty, Winsize};
+
+#[test]
+fn pages_are_as_read_by_a_human() {
+    for (name, machine, status) in machines() {
+        for command in ["status", "heaps", "checks", "gpus"] {
+            insta::assert_snapshot!(
+                format!("{name}-{command}"),
+                machine.says(&[command], status)
+            );
+        }
+        for command in ["counters", "requests"] {
+            insta::assert_snapshot!(format!("{name}-{command}"), machine.says(&[command], 0));
+        }
+    }
+    let lie = Machine::without_module("reconstructed/lie-hive-id");
+    insta::assert_snapshot!("lie-doctor", lie.says(&["doctor"], 1));
+    insta::assert_snapshot!("healthy-doctor", Machine::healthy().says(&["doctor"], 0));
+}
+
+#[test]
+fn json_is_as_kept() {
+    for (name, machine, status) in machines() {
+        for command in ["status", "heaps", "checks", "gpus"] {
+            insta::assert_snapshot!(
+                format!("{name}-{command}-json"),
+                machine.says(&[command, "--json"], status)
+            );
+        }
+    }
+    insta::assert_snapshot!(
+        "healthy-requests-json",
+        Machine::healthy().says(&["requests", "--json"], 0)
+    );
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal() {
+    for (name, machine, _) in machines() {
+        for command in COMMANDS {
+            let output = machine.run(&[command]);
+            for line in String::from_utf8(output.stdout).unwrap().lines() {
+                // A path or an address is kept whole.
+                let whole = line.split_whitespace().any(|word| word.len() > 60);
+                assert!(
+                    line.chars().count() <= 80 || whole,
+                    "{name} {command}: {line}"
+                );
+            }
+        }
+    }
+}
+
+/// What the command prints on a terminal of 80 columns.
+fn on_a_terminal(mut command: Command) -> String {
+    let size = Winsize {
+        ws_row: 24,
+        ws_col: 80,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    let terminal = openpty(&size, None).unwrap();
+    command
+        .env("TERM", "xterm")
+        .env_remove("COLUMNS")
+        .stdin(Stdio::null())
+        .stdout(terminal.slave);
+    let mut child = command.spawn().unwrap();
+    // The other end of the terminal is closed with it.
+    drop(command);
+    let mut shown = Vec::new();
+    let mut reader = fs::File::from(terminal.master);
+    let mut buffer = [0; 4096];
+    // EIO: the last writer has gone.
+    while let Ok(size @ 1..) = reader.read(&mut buffer) {
+        shown.extend_from_slice(&buffer[..size]);
+    }
+    child.wait().unwrap();
+    String::from_utf8(shown).unwrap()
+}
+
+#[test]
+fn colours_are_for_a_terminal_that_wants_them() {
+    let machine = Machine::healthy();
+    for command in ["status", "heaps", "checks", "doctor"] {
+        let shown = on_a_terminal(machine.command(&[command]));
+        assert!(shown.contains("\u{1b}["), "{shown:?}");
+        let mut plain = machine.command(&[command]);
+        plain.env("NO_COLOR", "1");
+        let plain = on_a_terminal(plain);
+        assert!(!plain.contains('\u{1b}'), "{plain:?}");
+        assert_eq!(anstream::adapter::strip_str(&shown).to_string(), plain);
+        let piped = machine.says(&[command], 0);
+        assert_eq!(piped, plain.replace("\r\n", "\n"));
+    }
+}
+
+#[test]
+fn a_reader_that_goes_is_no_failure() {
+    let machine = Machine::healthy();
+    let mut command = machine.command(&["checks"]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = command
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&status.stderr), "");
+    assert_eq!(status.status.code(), Some(0));
+}
+
+#[test]
+fn wrong_arguments_and_files_of_another_form() {
+    let machine = Machine::healthy();
+    for arguments in [
+        &["status", "--colour"][..],
+        &["run"],
+        &["watch", "--interval", "0"],
+        &[],
+    ] {
+        assert_eq!(
+            machine.run(arguments).status.code(),
+            Some(2),
+            "{arguments:?}"
+        );
+    }
+    machine.edit(
+        "/sys/kernel/debug/rdna1/heaps",
+        "# rdna1 heaps v1",
+        "# rdna1 heaps v2",
+    );
+    let output = machine.run(&["heaps"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("install the rdna1ctl that came with the module"),
+        "{said}"
+    );
+    assert!(said.contains("# rdna1 heaps v2"), "{said}");
+}
+
+/// A key that a newer module adds is shown in JSON, and disturbs no table.
+#[test]
+fn keys_of_a_newer_module() {
+    let machine = Machine::healthy();
+    let before = machine.says(&["heaps"], 0);
+    machine.edit(
+        "/sys/kernel/debug/rdna1/heaps",
+        "rules=-",
+        "rules=- colour=red",
+    );
+    assert_eq!(machine.says(&["heaps"], 0), before);
+    assert_eq!(
+        machine.json("heaps", 0)["records"][0]["more"]["colour"],
+        "red"
+    );
+}
+
+/// Another user than root reads KFD's sysfs, and is told what root would see.
+#[test]
+fn another_user_than_root() {
+    let machine = Machine::healthy();
+    machine.put(
+        "/proc/self/status",
+        "Name:\trdna1ctl\nUid:\t1000\t1000\t1000\t1000\n",
+    );
+    machine.set_atomics("0000:03:00.0", machine::Atomics::Unreadable);
+    // A file that this test may not read itself, be it root or not.
+    machine.remove("/sys/kernel/debug");
+    machine.put("/sys/kernel/debug", "");
+    let page = machine.says(&["status"], 0);
+    assert!(page.contains("Read from KFD's sysfs"), "{page}");
+    assert!(
+        page.contains("whether PCIe atomics get through can be read by root alone"),
+        "{page}"
+    );
+    let found: Vec<_> = machine
+        .findings()
+        .into_iter()
+        .map(|(id, state, _)| (id, state))
+        .collect();
+    let unseen = |id: &str| (id.to_owned(), "unseen".to_owned());
+    assert_eq!(
+        found,
+        [
+            unseen("module-files"),
+            unseen("atomics-unknown"),
+            unseen("amdgpu-package")
+        ]
+    );
+}
+
+#[test]
+fn programs_on_kfd_are_listed() {
+    let machine = Machine::healthy();
+    machine.add_program(77, "HSA_OVERRIDE_GFX_VERSION=10.3.0\0");
+    machine.add_program(78, "LANG=C\0");
+    let page = machine.says(&["status"], 0);
+    assert!(page.contains("77   python3         1.0 GiB  yes"), "{page}");
+    assert!(page.contains("78   python3         1.0 GiB  no"), "{page}");
+}
+
+#[test]
+fn watch_tells_of_changes() {
+    let machine = Machine::healthy();
+    let mut watch = machine.command(&["watch", "--interval", "0.05", "--count", "1000"]);
+    let mut child = watch.stdout(Stdio::piped()).spawn().unwrap();
+    let mut out = child.stdout.take().unwrap();
+    let mut seen = String::new();
+    let mut until = |word: &str| {
+        let mut buffer = [0; 4096];
+        while !seen.contains(word) {
+            let size = out.read(&mut buffer).unwrap();
+            assert_ne!(size, 0, "{seen}");
+            seen.push_str(std::str::from_utf8(&buffer[..size]).unwrap());
+        }
+    };
+    until("verdict    truth");
+    machine.edit(
+        "/sys/kernel/debug/rdna1/gpus",
+        "verdict=truth",
+        "verdict=lie",
+    );
+    until("+   verdict    lie");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(seen.contains("-   verdict    truth"), "{seen}");
+}
