@@ -59,7 +59,8 @@ pub fn gains(before: &[Record], after: &[Record]) -> Gains {
             continue;
         }
         let of = naming(record);
-        let old = before.iter().find(|old| naming(old) == of);
+        let who = identity(record);
+        let old = before.iter().find(|old| identity(old) == who);
         for (key, now) in numbers(record) {
             let then = old
                 .and_then(|old| old.find(key)?.parse().ok())
@@ -86,6 +87,31 @@ pub fn naming(record: &Record) -> String {
     words.join(" ")
 }
 
+/// What tells the record from others, also if its card leaves KFD meanwhile, as after a crash: it
+/// keeps its id then, and has no place any more.
+fn identity(record: &Record) -> String {
+    let has_id = record.find("gpu_id").is_some_and(|id| id.starts_with("0x"));
+    let words: Vec<_> = record
+        .pairs()
+        .filter(|(key, _)| NAMING.contains(key))
+        .filter(|(key, _)| !(has_id && matches!(*key, "gpu" | "node")))
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    words.join(" ")
+}
+
+/// The probes whose zeroes mean nothing, as `name (state)`.
+pub fn deaf(records: &[Record]) -> Vec<String> {
+    let probes = records
+        .iter()
+        .filter(|record| record.find("record") == Some("probe"));
+    let deaf = probes.filter_map(|probe| {
+        let (name, state) = (probe.find("name")?, probe.find("state")?);
+        (state != "armed").then(|| format!("{name} ({state})"))
+    });
+    deaf.collect()
+}
+
 /// Whether a key says whose number it is.
 pub fn is_naming(key: &str) -> bool {
     NAMING.contains(&key)
@@ -99,6 +125,17 @@ pub fn numbers(record: &Record) -> impl Iterator<Item = (&str, u64)> {
         }
         Some((key, value.parse().ok()?))
     })
+}
+
+/// The kinds of records, each once, in the order in which they come first.
+pub fn kinds(records: &[Record]) -> Vec<&str> {
+    let mut kinds = Vec::new();
+    for kind in records.iter().filter_map(|record| record.find("record")) {
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    kinds
 }
 
 /// Whether the record is an event, not a counter.
@@ -148,6 +185,15 @@ mod tests {
         );
         assert_eq!(gains.events, ["record=last number=8 pid=9 flags=0x2"]);
         assert!(!gains.fell);
+    }
+
+    #[test]
+    fn a_card_that_left_kfd_keeps_its_numbers() {
+        let before = records(&["record=queue gpu=0000:03:00.0 node=1 gpu_id=0x3039 requests=9"]);
+        let after = records(&["record=queue gpu=? node=? gpu_id=0x3039 requests=10"]);
+        let gains = gains(&before, &after);
+        let seen: Vec<_> = gains.counters.iter().map(|gain| gain.by).collect();
+        assert_eq!((seen.as_slice(), gains.fell), (&[1][..], false));
     }
 
     #[test]

@@ -25,11 +25,6 @@ impl Root {
         &self.0
     }
 
-    /// Whether it is the running system's own.
-    pub fn is_own(&self) -> bool {
-        self.0 == Path::new("/")
-    }
-
     /// Where a file of that system is for us. `path` is absolute there.
     pub fn path(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = path.as_ref();

@@ -54,7 +54,7 @@ fn is_plain(text: &str) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig { cases: 60, max_shrink_iters: 100, ..ProptestConfig::default() })]
 
     #[test]
     fn any_bytes_in_any_file(which in 0..FILES.len(), bytes in proptest::collection::vec(any::<u8>(), 0..300)) {

@@ -72,7 +72,7 @@ fn a_healthy_machine() {
         ),
         (
             "rdna1_requests_queue_total",
-            &[gpu, ("count", "compute")],
+            &[gpu, ("count", "compute_aql")],
             2.0,
         ),
     ] {

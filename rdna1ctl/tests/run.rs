@@ -218,3 +218,18 @@ fn a_module_that_was_loaded_anew() {
     );
     assert!(said(&output).contains("Counters fell"), "{}", said(&output));
 }
+
+/// A zero means nothing where a probe is blind.
+#[test]
+fn probes_that_see_nothing() {
+    let machine = Machine::healthy();
+    machine.edit(
+        "/sys/kernel/debug/rdna1/requests",
+        "function=kfd_ioctl_svm state=armed",
+        "function=kfd_ioctl_svm state=blind",
+    );
+    let seen = said(&run(&machine, &[], "true"));
+    assert!(seen.contains("svm (blind)"), "{seen}");
+    assert!(seen.contains("Nothing was counted"), "{seen}");
+    assert!(!seen.contains("Nothing was asked"), "{seen}");
+}

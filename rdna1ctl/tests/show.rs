@@ -151,6 +151,38 @@ fn wrong_arguments_and_files_of_another_form() {
     assert!(said.contains("# rdna1 heaps v2"), "{said}");
 }
 
+/// Counts of an unknown form are no reason to say nothing of the card.
+#[test]
+fn counts_of_another_form() {
+    let machine = Machine::healthy();
+    machine.edit(
+        "/sys/kernel/debug/rdna1/requests",
+        "# rdna1 requests v1",
+        "# rdna1 requests v2",
+    );
+    machine.edit("/sys/kernel/debug/rdna1/counters", "reads ", "reads? ");
+    let page = machine.says(&["status"], 0);
+    let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
+    for word in ["verdict truth", "# rdna1 requests v2", "reads?"] {
+        assert!(page.contains(word), "{word} is not in {page}");
+    }
+}
+
+/// What the module does not know is null, whatever its kind.
+#[test]
+fn an_unknown_value_is_null() {
+    let machine = Machine::healthy();
+    machine.remove("/sys/class/kfd");
+    machine.write_files();
+    let gpus = std::fs::read_to_string(machine.path("/sys/kernel/debug/rdna1/gpus")).unwrap();
+    let card = &machine.json("gpus", 3)["records"][0];
+    for key in ["node", "gpu_id", "gfx", "bar", "mec_fw"] {
+        assert!(gpus.contains(&format!(" {key}=? ")), "{gpus}");
+        assert!(card[key].is_null(), "{key}: {card}");
+    }
+    assert_eq!(card["reason"], "no-kfd");
+}
+
 /// A key that a newer module adds is shown in JSON, and disturbs no table.
 #[test]
 fn keys_of_a_newer_module() {

@@ -16,32 +16,9 @@ fn a_machine_without_rocm() {
     insta::assert_snapshot!(Machine::healthy().says(&["env"], 0));
 }
 
-/// Two GPUs, a MIOpen without the card's results, and an environment full of bad advice.
-fn crowded() -> Machine {
-    let machine = Machine::healthy();
-    machine.put(&format!("{NODES}/2/gpu_id"), "777\n");
-    machine.put(
-        &format!("{NODES}/2/properties"),
-        "vendor_id 4098\ndevice_id 5567\nlocation_id 1280\n",
-    );
-    machine.put("/opt/rocm/.info/version", "6.4.1\n");
-    machine.put(
-        "/opt/rocm/lib/rocblas/library/TensileLibrary_lazy_gfx1010.dat",
-        "",
-    );
-    machine.put("/opt/rocm/share/miopen/db/gfx1030_36.HIP.fdb.txt", "");
-    machine.put(
-        "/proc/self/environ",
-        "HSA_OVERRIDE_GFX_VERSION=10.3.0\0HSA_OVERRIDE_GFX_VERSION_1=10.3.0\0\
-         HSA_OVERRIDE_GFX_VERSION_$(reboot)=1\0HSA_FORCE_FINE_GRAIN_PCIE=1\0\
-         MIOPEN_FIND_ENFORCE=3\0MIOPEN_DEBUG_CONV_IMPLICIT_GEMM=0\0HOME=/root\0",
-    );
-    machine
-}
-
 #[test]
 fn a_crowded_machine() {
-    let page = crowded().says(&["env"], 0);
+    let page = Machine::crowded().says(&["env"], 0);
     insta::assert_snapshot!(page);
     assert!(!page.contains("reboot"), "{page}");
     for name in NEVER {
@@ -52,7 +29,7 @@ fn a_crowded_machine() {
 /// A shell takes what is printed.
 #[test]
 fn a_shell_evaluates_it() {
-    let page = crowded().says(&["env"], 0);
+    let page = Machine::crowded().says(&["env"], 0);
     let output = Command::new("sh")
         .args(["-euc", &format!("{page}\nenv")])
         .env_clear()

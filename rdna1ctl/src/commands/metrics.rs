@@ -11,7 +11,7 @@ use prometheus::{Encoder as _, IntCounterVec, IntGaugeVec, Opts, Registry, TextE
 use rdna1_records::Record;
 
 use crate::cli::Metrics;
-use crate::gain::{is_event, is_naming, numbers};
+use crate::gain::{is_event, is_naming, kinds, numbers};
 use crate::root::Root;
 use crate::sources::module::Module;
 use crate::sources::pages::{Pages, Source};
@@ -198,12 +198,7 @@ const NO_COUNTS: [&str; 2] = ["errno", "kept"];
 
 /// A family for each kind of record: the words are labels, and so is the name of the number.
 fn asked(registry: &Registry, requests: &[Record]) -> Result<()> {
-    let mut kinds: Vec<&str> = requests
-        .iter()
-        .filter_map(|one| one.find("record"))
-        .collect();
-    kinds.dedup();
-    for kind in kinds {
+    for kind in kinds(requests) {
         let records = requests
             .iter()
             .filter(|one| one.find("record") == Some(kind));

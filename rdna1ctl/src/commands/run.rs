@@ -111,7 +111,7 @@ fn asked(root: &Root, paper: &mut Paper, before: Option<&[Record]>) {
     let module = Module::read(root);
     let after = Pages::read(root, &module).map(|pages| pages.requests);
     match (before, after) {
-        (Some(before), Ok(Some(after))) => requests::gains(paper, &gains(before, &after)),
+        (Some(before), Ok(Some(after))) => requests::gains(paper, &gains(before, &after), &after),
         (_, Ok(_)) => requests::none(paper, module.loaded, module.counts_requests),
         (_, Err(error)) => paper.paragraph("", &safe(&format!("{error:#}"))),
     }

@@ -2,6 +2,8 @@
 
 //! The module, and the kernel that it is for.
 
+use rdna1_records::Record;
+
 use crate::sources::module::{Debugfs, NAME};
 use crate::sources::pages::Source;
 use crate::sources::Facts;
@@ -137,34 +139,65 @@ fn readable(facts: &Facts) -> Option<Finding> {
     })
 }
 
-fn requests(facts: &Facts) -> Option<Finding> {
-    let probes = facts.pages.requests.as_ref()?.iter();
-    let troubled: Vec<_> = probes
-        .filter(|record| record.find("record") == Some("probe"))
-        .filter(|record| !matches!(record.find("state"), Some("armed" | "unchecked")))
-        .collect();
-    if troubled.is_empty() {
-        return Some(
+fn requests(facts: &Facts) -> Vec<Finding> {
+    let Some(requests) = &facts.pages.requests else {
+        return Vec::new();
+    };
+    // Without amdgpu there is nothing to count, and that is said elsewhere.
+    if !facts.amdgpu.loaded {
+        return Vec::new();
+    }
+    let of = |state: &str| -> Vec<&Record> {
+        let probes = requests.iter();
+        let probes = probes.filter(|record| record.has(&[("record", "probe"), ("state", state)]));
+        probes.collect()
+    };
+    let seen = |found: Finding, probes: &[&Record]| {
+        probes.iter().fold(found, |found, probe| {
+            found.seen_in("requests", probe, &["name", "function", "state", "errno"])
+        })
+    };
+    let (blind, absent, unchecked) = (of("blind"), of("unavailable"), of("unchecked"));
+    let mut found = Vec::new();
+    if !blind.is_empty() {
+        let blind = seen(
+            Finding::trouble(
+                "requests-not-counted",
+                "requests are to be counted, but the kernel does not call the probes: a zero there \
+                 means nothing",
+            ),
+            &blind,
+        );
+        found.push(blind.advise(
+            "sudo sysctl kernel.ftrace_enabled=1; echo 1 | sudo tee /sys/kernel/debug/kprobes/enabled",
+        ));
+    }
+    if !absent.is_empty() {
+        let absent = seen(
+            Finding::note(
+                "requests-in-part",
+                "some requests are not counted with this kernel and amdgpu: a zero there means nothing",
+            ),
+            &absent,
+        );
+        found.push(absent.advise("docs/requests.md says what errno means"));
+    }
+    if !unchecked.is_empty() {
+        found.push(seen(
+            Finding::unseen(
+                "requests-unchecked",
+                "whether requests are counted could not be checked",
+            ),
+            &unchecked,
+        ));
+    }
+    if found.is_empty() {
+        found.push(
             Finding::good("requests", "requests of programs to KFD are counted")
                 .seen("requests", "all probes are armed"),
         );
     }
-    // Without amdgpu there is nothing to count, and that is said elsewhere.
-    if !facts.amdgpu.loaded {
-        return None;
-    }
-    let mut found = Finding::trouble(
-        "requests-not-counted",
-        "requests are to be counted, but some cannot be: a zero there means nothing",
-    );
-    for record in troubled {
-        found = found.seen_in("requests", record, &["name", "function", "state", "errno"]);
-    }
-    Some(
-        found
-            .advise("state=blind: sudo sysctl kernel.ftrace_enabled=1; echo 1 | sudo tee /sys/kernel/debug/kprobes/enabled")
-            .advise("state=unavailable: this amdgpu has no such function; errno says what the kernel answered"),
-    )
+    found
 }
 
 fn kernel(facts: &Facts) -> Finding {

@@ -133,22 +133,27 @@ impl Pages {
         Ok(pages)
     }
 
-    fn parse(origin: Origin, texts: Vec<(&'static str, String)>) -> Result<Self> {
+    fn parse(mut origin: Origin, texts: Vec<(&'static str, String)>) -> Result<Self> {
         let text = |name| {
             let found = texts.iter().find(|(other, _)| *other == name);
             found.map(|(_, text)| text.as_str())
         };
         let judged = |name| records(name, text(name).unwrap_or_default());
+        // What is counted is of no weight for the verdicts: without it the rest can be told.
+        let counters = text("counters").map(Counters::parse).transpose();
+        let requests = text("requests").map(|text| records("requests", text));
+        let requests = requests.transpose();
+        for error in [counters.as_ref().err(), requests.as_ref().err()] {
+            origin.notes.extend(error.map(|error| format!("{error:#}")));
+        }
         Ok(Self {
-            origin,
             gpus: judged("gpus")?,
             heaps: judged("heaps")?,
             flags: judged("flags")?,
             checks: judged("checks")?,
-            counters: text("counters").map(Counters::parse).transpose()?,
-            requests: text("requests")
-                .map(|text| records("requests", text))
-                .transpose()?,
+            counters: counters.ok().flatten(),
+            requests: requests.ok().flatten(),
+            origin,
             texts,
         })
     }

@@ -6,8 +6,8 @@ use rdna1_records::{Counters, Record};
 
 use crate::sources::pages::{Origin, Source};
 
-use super::gib;
 use super::paper::Paper;
+use super::{gib, safe};
 
 /// Who said it, and why it was not the module.
 pub fn origin(paper: &mut Paper, origin: &Origin) {
@@ -22,7 +22,7 @@ pub fn origin(paper: &mut Paper, origin: &Origin) {
         }
     }
     for note in &origin.notes {
-        paper.paragraph("- ", note);
+        paper.paragraph("- ", &safe(note));
     }
 }
 

@@ -4,20 +4,15 @@
 
 use rdna1_records::Record;
 
-use crate::gain::{is_event, is_naming, numbers, Gains};
+use crate::gain::{deaf, is_event, is_naming, kinds, numbers, Gains};
 
 use super::paper::{bold, yellow, Paper};
 use super::safe;
 
 /// `requests`. Records with nothing but zeroes are left out, and said to be.
 pub fn requests(paper: &mut Paper, requests: &[Record]) {
-    let mut kinds: Vec<&str> = requests
-        .iter()
-        .filter_map(|one| one.find("record"))
-        .collect();
-    kinds.dedup();
     let mut left_out = 0;
-    for kind in kinds {
+    for kind in kinds(requests) {
         let of_kind = requests
             .iter()
             .filter(|one| one.find("record") == Some(kind));
@@ -100,32 +95,38 @@ pub fn none(paper: &mut Paper, loaded: bool, counting: Option<bool>) {
     );
 }
 
-/// What was gained.
-pub fn gains(paper: &mut Paper, gains: &Gains) {
+/// What was gained, of what stands in `after`.
+pub fn gains(paper: &mut Paper, gains: &Gains, after: &[Record]) {
     if gains.fell {
         paper.paragraph(
             "",
             &yellow("Counters fell: the module was loaded anew meanwhile, and what it had counted is lost."),
         );
     }
-    // The probes' own count says nothing that the others do not.
-    let told: Vec<_> = gains
-        .counters
-        .iter()
-        .filter(|gain| !gain.of.starts_with("record=probe") && !gain.of.starts_with("record=fine"))
-        .collect();
-    if told.is_empty() && gains.events.is_empty() {
-        paper.line("Nothing was asked of KFD.");
-        return;
+    let deaf = deaf(after);
+    if !deaf.is_empty() {
+        let words = format!(
+            "Not counted everywhere, so that a zero means nothing there: {}. rdna1ctl doctor says more.",
+            deaf.join(", ")
+        );
+        paper.paragraph("", &yellow(&words));
     }
+    // What a probe was hit, and how many fine requests there were, the others say in more detail.
+    let told = gains.counters.iter().filter(|gain| {
+        let sums = gain.of.starts_with("record=probe") || gain.of.starts_with("record=fine");
+        !sums || matches!(gain.key.as_str(), "missed" | "left_out")
+    });
     let rows: Vec<_> = told
-        .iter()
         .map(|gain| {
             let of = gain.of.trim_start_matches("record=");
             [format!("+{}", gain.by), gain.key.clone(), of.to_owned()]
         })
         .collect();
-    paper.table(&["GAINED", "COUNTER", "OF"], &rows);
+    match (rows.is_empty(), deaf.is_empty()) {
+        (false, _) => paper.table(&["GAINED", "COUNTER", "OF"], &rows),
+        (true, true) if !gains.fell => paper.line("Nothing was asked of KFD."),
+        (true, _) => paper.line("Nothing was counted."),
+    }
     if !gains.events.is_empty() {
         paper.gap();
         paper.line("The last fine-grained requests:");

@@ -100,12 +100,28 @@ fn files_that_are_not_there() {
 
 #[test]
 fn requests_that_are_not_counted() {
-    let machine = Machine::healthy();
-    machine.edit(
-        "/sys/kernel/debug/rdna1/requests",
-        "name=svm function=kfd_ioctl_svm state=armed",
-        "name=svm function=kfd_ioctl_svm state=blind",
-    );
-    let said = expect(&machine, &[("requests-not-counted", "trouble"), NO_PACKAGE]);
-    contains(&said, &["name=svm", "state=blind", "ftrace_enabled"]);
+    for (state, id, kind, word) in [
+        ("blind", "requests-not-counted", "trouble", "ftrace_enabled"),
+        (
+            "unavailable",
+            "requests-in-part",
+            "note",
+            "docs/requests.md",
+        ),
+        (
+            "unchecked",
+            "requests-unchecked",
+            "unseen",
+            "could not be checked",
+        ),
+    ] {
+        let machine = Machine::healthy();
+        machine.edit(
+            "/sys/kernel/debug/rdna1/requests",
+            "function=kfd_ioctl_svm state=armed",
+            &format!("function=kfd_ioctl_svm state={state}"),
+        );
+        let said = expect(&machine, &[(id, kind), NO_PACKAGE]);
+        contains(&said, &["name=svm", &format!("state={state}"), word]);
+    }
 }

@@ -29,12 +29,20 @@ pub const REQUESTS: &str = "# rdna1 requests v1\n\
     record=about counts=requests-at-entry failed=included pids=of-initial-namespace\n\
     record=probe name=alloc_memory function=kfd_ioctl_alloc_memory_of_gpu state=armed errno=0 by=ftrace hits=6 missed=0\n\
     record=probe name=svm function=kfd_ioctl_svm state=armed errno=0 by=ftrace hits=0 missed=0\n\
+    record=probe name=self_check function=sysprops_show state=armed errno=0 by=ftrace hits=9 missed=0\n\
     record=alloc gpu=0000:03:00.0 node=1 gpu_id=0x3039 heap=vram requests=5 coarse=4 coherent=1 uncached=0 ext_coherent=0 queue=0\n\
     record=alloc gpu=0000:03:00.0 node=1 gpu_id=0x3039 heap=gtt requests=1 coarse=0 coherent=1 uncached=0 ext_coherent=0 queue=0\n\
+    record=policy gpu=0000:03:00.0 node=1 gpu_id=0x3039 requests=0 default_coherent=0 default_noncoherent=0 alternate_coherent=0 alternate_noncoherent=0\n\
+    record=queue gpu=0000:03:00.0 node=1 gpu_id=0x3039 requests=2 compute=0 sdma=0 compute_aql=2 sdma_xgmi=0 sdma_by_engine=0 other=0\n\
     record=alloc gpu=other node=- gpu_id=- heap=vram requests=0 coarse=0 coherent=0 uncached=0 ext_coherent=0 queue=0\n\
-    record=queue gpu=0000:03:00.0 node=1 gpu_id=0x3039 requests=2 compute=2 sdma=0\n\
+    record=alloc gpu=other node=- gpu_id=- heap=gtt requests=0 coarse=0 coherent=0 uncached=0 ext_coherent=0 queue=0\n\
+    record=policy gpu=other node=- gpu_id=- requests=0 default_coherent=0 default_noncoherent=0 alternate_coherent=0 alternate_noncoherent=0\n\
+    record=queue gpu=other node=- gpu_id=- requests=0 compute=0 sdma=0 compute_aql=0 sdma_xgmi=0 sdma_by_engine=0 other=0\n\
     record=svm op=set requests=0\n\
-    record=fine requests=2 kept=64 left_out=0\n\
+    record=svm op=get requests=0\n\
+    record=svm_attribute op=set attribute=set_flags attributes=0 coherent=0 ext_coherent=0\n\
+    record=svm_unread attributes=0\n\
+    record=fine requests=2 kept=32 left_out=0\n\
     record=last number=1 time_ms=5001 pid=77 tid=77 command=python3 ioctl=alloc_memory gpu_id=0x3039 flags=0x4000001 size_bytes=4096\n";
 
 /// The commands that print JSON, too.
@@ -131,6 +139,30 @@ impl Machine {
         machine.add_card(
             &fs::read_to_string(from.join("pci")).unwrap(),
             Atomics::Completer,
+        );
+        machine
+    }
+
+    /// Two GPUs, a MIOpen without the card's results, and an environment full of bad advice.
+    pub fn crowded() -> Self {
+        let nodes = "/sys/class/kfd/kfd/topology/nodes";
+        let machine = Self::healthy();
+        machine.put(&format!("{nodes}/2/gpu_id"), "777\n");
+        machine.put(
+            &format!("{nodes}/2/properties"),
+            "vendor_id 4098\ndevice_id 5567\nlocation_id 1280\n",
+        );
+        machine.put("/opt/rocm/.info/version", "6.4.1\n");
+        machine.put(
+            "/opt/rocm/lib/rocblas/library/TensileLibrary_lazy_gfx1010.dat",
+            "",
+        );
+        machine.put("/opt/rocm/share/miopen/db/gfx1030_36.HIP.fdb.txt", "");
+        machine.put(
+            "/proc/self/environ",
+            "HSA_OVERRIDE_GFX_VERSION=10.3.0\0HSA_OVERRIDE_GFX_VERSION_1=10.3.0\0\
+         HSA_OVERRIDE_GFX_VERSION_$(reboot)=1\0HSA_FORCE_FINE_GRAIN_PCIE=1\0\
+         MIOPEN_FIND_ENFORCE=3\0MIOPEN_DEBUG_CONV_IMPLICIT_GEMM=0\0HOME=/root\0",
         );
         machine
     }

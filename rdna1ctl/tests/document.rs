@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What docs/rdna1ctl.md shows is what the command prints.
+//!
+//! `<!-- on: NAME -->` names the machine of the next block; `UPDATE_DOCS=1` writes the blocks anew.
+
+mod machine;
+
+use std::path::Path;
+use std::process::Stdio;
+
+use machine::Machine;
+
+const FENCE: &str = "```";
+
+fn machine(name: &str) -> Machine {
+    match name {
+        "healthy" => Machine::healthy(),
+        "lie" => Machine::without_module("reconstructed/lie-hive-id"),
+        "crowded" => Machine::crowded(),
+        "troubled" => {
+            let machine = Machine::healthy();
+            machine.put("/proc/self/mounts", "proc /proc proc rw 0 0\n");
+            machine.set_atomics("0000:03:00.0", machine::Atomics::None);
+            let link = "/sys/class/kfd/kfd/topology/nodes/1/io_links/0/properties";
+            machine.edit(link, "flags 1", "flags 13");
+            machine.add_program(4242, "HSA_OVERRIDE_GFX_VERSION=10.3.0\0");
+            machine
+        }
+        other => panic!("there is no machine called {other}"),
+    }
+}
+
+/// What a shell shows of that line on that machine, both streams as they come.
+fn shown(machine: &Machine, line: &str) -> String {
+    let words = line.strip_prefix("$ rdna1ctl ").unwrap();
+    let program = machine.command(&[]);
+    let mut command = std::process::Command::new("sh");
+    let start: Vec<_> = [program.get_program()]
+        .into_iter()
+        .chain(program.get_args())
+        .map(|word| word.to_str().unwrap())
+        .collect();
+    let output = command
+        .args(["-c", &format!("{} {words} 2>&1", start.join(" "))])
+        .env("COLUMNS", "80")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The document with its blocks made anew, and how many lines were run.
+fn anew(text: &str) -> (String, usize) {
+    let mut made = String::new();
+    let mut on = None;
+    let mut ran = 0;
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        made.push_str(&format!("{line}\n"));
+        if let Some(name) = line
+            .strip_prefix("<!-- on: ")
+            .and_then(|rest| rest.strip_suffix(" -->"))
+        {
+            on = Some(machine(name));
+        }
+        if line != "```console" {
+            continue;
+        }
+        let machine = on.take().expect("a block without a machine");
+        for line in lines.by_ref().take_while(|line| *line != FENCE) {
+            if line.starts_with("$ ") {
+                ran += 1;
+                made.push_str(&format!("{line}\n{}", shown(&machine, line)));
+            }
+        }
+        made.push_str(&format!("{FENCE}\n"));
+    }
+    (made, ran)
+}
+
+#[test]
+fn every_output_is_as_shown() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/rdna1ctl.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (made, ran) = anew(&text);
+    assert!(ran >= 9, "{ran} lines were run");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, made).unwrap();
+        return;
+    }
+    for (number, (kept, now)) in (1..).zip(text.lines().zip(made.lines())) {
+        assert_eq!(kept, now, "line {number}: run this test with UPDATE_DOCS=1");
+    }
+    assert_eq!(text, made);
+}
