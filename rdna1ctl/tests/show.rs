@@ -110,7 +110,7 @@ fn colours_are_for_a_terminal_that_wants_them() {
 fn a_reader_that_goes_is_no_failure() {
     let machine = Machine::healthy();
     let mut command = machine.command(&["checks"]);
-    let (reader, writer) = std::io::pipe().unwrap();
+    let (reader, writer) = nix::unistd::pipe().unwrap();
     drop(reader);
     let status = command
         .stdout(writer)

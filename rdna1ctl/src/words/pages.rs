@@ -6,7 +6,7 @@ use rdna1_records::{Counters, Record};
 
 use crate::sources::pages::{Origin, Source};
 
-use super::paper::Paper;
+use super::paper::{bold, Paper};
 use super::{gib, safe};
 
 /// Who said it, and why it was not the module.
@@ -83,15 +83,21 @@ pub fn checks(paper: &mut Paper, checks: &[Record]) {
         );
         return;
     }
-    let keys = ["gpu", "bank", "rule", "expected", "observed", "verdict"];
-    let rows: Vec<_> = checks
+    let mut gpus: Vec<&str> = checks
         .iter()
-        .map(|check| keys.map(|key| cell(check, key)))
+        .filter_map(|check| check.find("gpu"))
         .collect();
-    paper.table(
-        &["GPU", "BANK", "RULE", "EXPECTED", "OBSERVED", "VERDICT"],
-        &rows,
-    );
+    gpus.dedup();
+    let keys = ["bank", "rule", "expected", "observed", "verdict"];
+    for gpu in gpus {
+        paper.gap();
+        paper.line(&bold(gpu));
+        let of_gpu = checks.iter().filter(|check| check.find("gpu") == Some(gpu));
+        let rows: Vec<_> = of_gpu
+            .map(|check| keys.map(|key| cell(check, key)))
+            .collect();
+        paper.table(&["BANK", "RULE", "EXPECTED", "OBSERVED", "VERDICT"], &rows);
+    }
 }
 
 /// `gpus`: a column for each card, as there is more to say of a card than a line holds.
