@@ -39,7 +39,7 @@ fn machine() -> Machine {
 
 /// All that is told of a machine; an error is a way to say it.
 fn tell(machine: &Machine) -> Option<String> {
-    let facts = Facts::read(&Root::new(machine.root())).ok()?;
+    let facts = Facts::read_closely(&Root::new(machine.root())).ok()?;
     let mut paper = rdna1ctl::words::paper::Paper::of_width(80);
     let status = documents::StatusDocument::of(&facts);
     rdna1ctl::words::status::status(&mut paper, &status);

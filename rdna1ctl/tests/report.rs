@@ -29,7 +29,7 @@ fn private_machine() -> Machine {
         4242,
         "HSA_OVERRIDE_GFX_VERSION=10.3.0\0LD_PRELOAD=/home/secret-user/shim.so\0PASSWORD=secret-word\0",
     );
-    machine.put("/proc/4242/comm", "secret-name\n");
+    machine.put("/proc/4242/comm", "secret-name) x\n");
     machine.edit(
         "/sys/kernel/debug/rdna1/requests",
         "pid=77 tid=77 command=python3",
@@ -38,7 +38,8 @@ fn private_machine() -> Machine {
     let log = std::fs::read_to_string(machine.path("/dev/kmsg")).unwrap();
     machine.put(
         "/dev/kmsg",
-        format!("{log}6,902,8000000,-;wlan0: associated with secret-network\n"),
+        format!("{log}6,902,8000000,-;wlan0: associated with secret-network\n\
+             4,903,8000001,-;amdgpu 0000:03:00.0: amdgpu:  for process secret-name) x pid 4242 thread secret-name:cs0 pid 4243\n"),
     );
     machine
 }
@@ -110,11 +111,15 @@ fn nothing_private_is_in_it() {
         ("topology/nodes/1/properties", "unique_id 0\n"),
         ("topology/nodes/1/properties", "hive_id 0\n"),
         ("pci", "bar0_bytes=8589934592"),
+        (
+            "kernel-log.txt",
+            "amdgpu:  for process ? pid ? thread ? pid ?",
+        ),
         ("kernel-log.txt", "added device 1002:731f"),
         ("doctor.json", "HSA_OVERRIDE_GFX_VERSION=10.3.0"),
         (
             "doctor.json",
-            "a program makes libraries take the card for a gfx1030",
+            "process 0 (left-out) makes libraries take the card for a gfx1030",
         ),
         ("status.json", "\"verdict\": \"truth\""),
     ] {

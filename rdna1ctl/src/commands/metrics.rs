@@ -16,7 +16,7 @@ use crate::root::Root;
 use crate::sources::module::Module;
 use crate::sources::pages::{Pages, Source};
 
-use super::{print, WELL};
+use super::{folder_of, print, WELL};
 
 /// What a verdict can be.
 const VERDICTS: [&str; 3] = ["truth", "lie", "unknown"];
@@ -34,12 +34,8 @@ pub(super) fn metrics(root: &Root, how: &Metrics) -> Result<u8> {
 
 /// Puts a file in its place whole: a collector may read it at any time.
 fn put(file: &Path, text: &str) -> Result<()> {
-    let folder = match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
     let whole = || -> Result<()> {
-        let mut new = tempfile::NamedTempFile::new_in(folder)?;
+        let mut new = tempfile::NamedTempFile::new_in(folder_of(file))?;
         new.write_all(text.as_bytes())?;
         // The collector is another user.
         let mode = std::fs::Permissions::from_mode(0o644);

@@ -5,6 +5,7 @@
 mod archive;
 mod environment;
 mod generate;
+mod hide;
 mod metrics;
 mod report;
 mod run;
@@ -13,6 +14,7 @@ mod supervise;
 mod watch;
 
 use std::io::Write as _;
+use std::path::Path;
 
 use anyhow::{Error, Result};
 
@@ -53,6 +55,14 @@ fn print(text: &str) -> Result<()> {
     let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
+}
+
+/// The folder that a file is to be in.
+fn folder_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
 }
 
 /// Whether the reader of our output has gone, as `head` does.

@@ -3,24 +3,26 @@
 //! `report`: one archive for a bug report.
 
 use std::fmt::Write as _;
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::fs::Permissions;
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::PermissionsExt as _;
 
-use anyhow::{Context, Result};
+use anyhow::{bail, Context, Result};
 use rdna1_kfd_guard::facts::map::Maps;
 use rdna1_kfd_guard::facts::pci::{Address, PciBus as _};
 use rdna1_kfd_guard::host::{Host, LivePci};
+use tempfile::NamedTempFile;
 
 use crate::cli::Report;
 use crate::documents::{self, DoctorDocument, StatusDocument, FORM};
 use crate::findings;
 use crate::root::Root;
-use crate::sources::log::Line;
 use crate::sources::Facts;
 use crate::words::safe;
 
 use super::archive::{Archive, FOLDER};
-use super::{print, WELL};
+use super::hide::{hide, serial_number};
+use super::{folder_of, print, WELL};
 
 /// KFD's topology.
 const TOPOLOGY: &str = "/sys/class/kfd/kfd/topology";
@@ -29,17 +31,12 @@ const TOPOLOGY: &str = "/sys/class/kfd/kfd/topology";
 const DEPTH: u32 = 5;
 
 pub(super) fn report(root: &Root, how: &Report) -> Result<u8> {
-    let facts = Facts::read(root)?;
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&how.file)
-        .with_context(|| format!("cannot make {}: name another file", how.file.display()))?;
-    let mut archive = Archive::new(std::io::BufWriter::new(file));
-    fill(&mut archive, root, &facts, how.private)
-        .with_context(|| format!("cannot write {}", how.file.display()))?;
-    let names = archive.names().len();
-    archive.end()?;
+    let mut facts = Facts::read_closely(root)?;
+    if !how.private {
+        hide(&mut facts)?;
+    }
+    let names =
+        write(root, &facts, how).with_context(|| format!("cannot write {}", how.file.display()))?;
     let name = how.file.display();
     print(&format!(
         "{name}: {names} files\n{}\nIt can be judged elsewhere: tar xzf {name}; \
@@ -54,35 +51,41 @@ pub(super) fn report(root: &Root, how: &Report) -> Result<u8> {
     Ok(WELL)
 }
 
+/// Puts the archive in its place whole; gives the number of files in it.
+fn write(root: &Root, facts: &Facts, how: &Report) -> Result<usize> {
+    if how.file.exists() {
+        bail!("it is there already: name another file");
+    }
+    let file = NamedTempFile::new_in(folder_of(&how.file))?;
+    let mut archive = Archive::new(BufWriter::new(file.as_file()));
+    fill(&mut archive, root, facts, how.private)?;
+    let names = archive.names().len();
+    archive.end()?;
+    // Made by root, it is for somebody else to send.
+    let mode = if how.private { 0o600 } else { 0o644 };
+    file.as_file()
+        .set_permissions(Permissions::from_mode(mode))?;
+    file.persist_noclobber(&how.file)?;
+    Ok(names)
+}
+
 fn fill<W: Write>(
     archive: &mut Archive<W>,
     root: &Root,
     facts: &Facts,
     private: bool,
 ) -> Result<()> {
-    let hide = Hide { private };
-    archive.add("about.txt", about(facts, &hide).as_bytes())?;
+    archive.add("about.txt", about(facts).as_bytes())?;
     for (name, text) in &facts.pages.texts {
-        let text = match *name {
-            "requests" => hide.requests(text),
-            _ => text.clone(),
-        };
         archive.add(&format!("files/{name}"), text.as_bytes())?;
     }
     if let Some(pci) = pci(root)? {
         archive.add("pci", pci.as_bytes())?;
     }
-    topology(archive, root, "", DEPTH, &hide)?;
-    archive.add("kernel-log.txt", log(facts, private).as_bytes())?;
-    let mut status = StatusDocument::of(facts);
-    let mut findings = findings::all(facts);
-    if !private {
-        for program in &mut status.programs {
-            program.pid = 0;
-            program.command = "left-out".to_owned();
-        }
-        hide.findings(&mut findings);
-    }
+    topology(archive, root, "", DEPTH, private)?;
+    archive.add("kernel-log.txt", log(facts).as_bytes())?;
+    let status = StatusDocument::of(facts);
+    let findings = findings::all(facts);
     archive.add("status.json", documents::json(&status)?.as_bytes())?;
     let doctor = DoctorDocument {
         form: FORM,
@@ -92,94 +95,14 @@ fn fill<W: Write>(
     archive.add("doctor.json", documents::json(&doctor)?.as_bytes())
 }
 
-/// What is private, and what stands in its place.
-struct Hide {
-    private: bool,
-}
-
-/// Parameters of the kernel's command line that matter here.
-const PARAMETERS: [&str; 12] = [
-    "amdgpu.",
-    "amd_iommu",
-    "debugfs",
-    "ftrace",
-    "intel_iommu",
-    "iommu",
-    "lockdown",
-    "modprobe.",
-    "module.",
-    "module_",
-    "nomodeset",
-    "pci",
-];
-
-impl Hide {
-    /// A card's `unique_id` is its serial number.
-    fn properties(&self, text: &str) -> String {
-        let lines = text.lines().map(|line| match line.split_once(' ') {
-            Some(("unique_id", _)) if !self.private => "unique_id 0\n".to_owned(),
-            _ => format!("{line}\n"),
-        });
-        lines.collect()
-    }
-
-    /// Programs' names and ids, in requests.
-    fn requests(&self, text: &str) -> String {
-        if self.private {
-            return text.to_owned();
-        }
-        let lines = text.lines().map(|line| {
-            let words = line.split(' ').map(|word| match word.split_once('=') {
-                Some((key @ ("pid" | "tid" | "command"), _)) => format!("{key}=?"),
-                _ => word.to_owned(),
-            });
-            words.collect::<Vec<_>>().join(" ") + "\n"
-        });
-        lines.collect()
-    }
-
-    fn command_line(&self, words: &[String]) -> String {
-        let shown = words
-            .iter()
-            .filter(|word| self.private || PARAMETERS.iter().any(|start| word.starts_with(start)));
-        shown.cloned().collect::<Vec<_>>().join(" ")
-    }
-
-    /// Whose environment it was, and the paths in it.
-    fn findings(&self, findings: &mut [findings::Finding]) {
-        for finding in findings {
-            let in_environment =
-                |from: &str| from.starts_with("/proc/") && from.ends_with("/environ");
-            if let Some((_, rest)) = finding.says.split_once(") ") {
-                if finding.says.starts_with("process ") {
-                    finding.says = format!("a program {rest}");
-                }
-            }
-            for evidence in &mut finding.evidence {
-                if in_environment(&evidence.from) {
-                    evidence.from = "/proc/PID/environ".to_owned();
-                    let kept =
-                        evidence.what.starts_with("HSA_") || evidence.what.starts_with("MIOPEN_");
-                    if !kept {
-                        evidence.what = "left out".to_owned();
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn about(facts: &Facts, hide: &Hide) -> String {
+fn about(facts: &Facts) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(text, "{name}: {}", safe(value));
     };
     line("rdna1ctl", env!("CARGO_PKG_VERSION"));
     line("kernel", &facts.kernel.release);
-    line(
-        "kernel command line",
-        &hide.command_line(&facts.kernel.command_line),
-    );
+    line("kernel command line", &facts.kernel.command_line.join(" "));
     line("lockdown", facts.kernel.lockdown.as_deref().unwrap_or("?"));
     line(
         "module loaded",
@@ -257,30 +180,33 @@ fn topology<W: Write>(
     root: &Root,
     below: &str,
     depth: u32,
-    hide: &Hide,
+    private: bool,
 ) -> Result<()> {
     for name in root.names(format!("{TOPOLOGY}{below}")) {
         let path = format!("{below}/{name}");
         let place = root.path(format!("{TOPOLOGY}{path}"));
         if place.is_dir() {
             if let Some(depth) = depth.checked_sub(1) {
-                topology(archive, root, &path, depth, hide)?;
+                topology(archive, root, &path, depth, private)?;
             }
         } else if let Ok(bytes) = root.bytes(format!("{TOPOLOGY}{path}")) {
-            let text = hide.properties(&String::from_utf8_lossy(&bytes));
+            let text = String::from_utf8_lossy(&bytes);
+            let text = if private {
+                text.into_owned()
+            } else {
+                serial_number(&text)
+            };
             archive.add(&format!("topology{path}"), text.as_bytes())?;
         }
     }
     Ok(())
 }
 
-fn log(facts: &Facts, private: bool) -> String {
+fn log(facts: &Facts) -> String {
     if let Some(why) = &facts.log.unreadable {
         return format!("could not be read: {why}\n");
     }
-    let wanted = |line: &&Line| private || line.is_about_the_card();
-    let lines = facts.log.lines.iter().filter(wanted);
-    let lines = lines.map(|line| {
+    let lines = facts.log.lines.iter().map(|line| {
         let (seconds, rest) = (line.microseconds / 1_000_000, line.microseconds % 1_000_000);
         format!("[{seconds:5}.{rest:06}] {}\n", safe(&line.text))
     });

@@ -63,7 +63,7 @@ pub(super) fn file(root: &Root, file: File, json: bool) -> Result<u8> {
 }
 
 pub(super) fn doctor(root: &Root, json: bool) -> Result<u8> {
-    let facts = Facts::read(root)?;
+    let facts = Facts::read_closely(root)?;
     let mut findings = findings::all(&facts);
     findings.sort_by_key(|finding| finding.state);
     let troubled = findings.iter().any(|one| one.state == State::Trouble);

@@ -24,9 +24,9 @@ pub struct Amdgpu {
     pub out_of_tree: bool,
     /// Which file modprobe would load, below `/lib/modules/RELEASE`.
     pub file: Option<String>,
-    /// What the packages that it is from say of their files.
+    /// What the packages that it is from say of their files; empty until it is inspected.
     pub packages: Vec<Checked>,
-    /// Traces of the patch in the sources and in the loaded driver.
+    /// Traces of the patch in the sources and in the loaded driver; empty until it is inspected.
     pub traces: Vec<Trace>,
     /// The firmware files of a Navi10 that are not there; `None` where there is no firmware at all.
     pub missing_firmware: Option<Vec<String>>,
@@ -51,11 +51,17 @@ impl Amdgpu {
         Self {
             loaded: root.has("/sys/module/amdgpu"),
             out_of_tree: taint.contains('O'),
-            packages: checked(root, release, file.as_deref()),
-            traces: traces(root),
+            packages: Vec::new(),
+            traces: Vec::new(),
             missing_firmware: missing_firmware(root),
             file,
         }
+    }
+
+    /// Looks whether it is as it came. That takes a moment: all files of a package are read.
+    pub fn inspect(&mut self, root: &Root, release: &str) {
+        self.packages = checked(root, release, self.file.as_deref());
+        self.traces = traces(root);
     }
 
     /// Whether it is AMD's package, built by DKMS, that modprobe would load.

@@ -44,7 +44,14 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Reads all.
+    /// Reads all, and inspects the driver.
+    pub fn read_closely(root: &Root) -> Result<Self> {
+        let mut facts = Self::read(root)?;
+        facts.amdgpu.inspect(root, &facts.kernel.release);
+        Ok(facts)
+    }
+
+    /// Reads all but what takes a moment.
     pub fn read(root: &Root) -> Result<Self> {
         let kernel = kernel::Kernel::read(root);
         let module = module::Module::read(root);
