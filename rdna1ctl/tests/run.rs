@@ -233,3 +233,11 @@ fn probes_that_see_nothing() {
     assert!(seen.contains("Nothing was counted"), "{seen}");
     assert!(!seen.contains("Nothing was asked"), "{seen}");
 }
+
+/// A program that is no shell, which would do so by itself, has no signal held back.
+#[test]
+fn no_signal_is_held_back() {
+    let machine = Machine::healthy();
+    let output = machine.run(&["run", "--", "grep", "SigBlk", "/proc/self/status"]);
+    assert_eq!(output.stdout, b"SigBlk:\t0000000000000000\n");
+}

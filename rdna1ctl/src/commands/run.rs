@@ -121,10 +121,11 @@ fn logged(paper: &mut Paper, log: Log, last: Option<u64>) {
     paper.gap();
     paper.line(&bold("What the kernel log said meanwhile:"));
     if let Some(why) = &log.unreadable {
-        paper.paragraph(
-            "",
-            &format!("It could not be read ({why}); root may read it."),
-        );
+        let root = match why.kind() {
+            ErrorKind::PermissionDenied => "; root may read it",
+            _ => "",
+        };
+        paper.paragraph("", &format!("It could not be read: {why}{root}."));
         return;
     }
     let about = |line: &Line| line.is_about_the_card() || line.is_about_a_crash();

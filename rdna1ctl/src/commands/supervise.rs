@@ -56,22 +56,6 @@ pub fn supervise(
     timeout: Option<Duration>,
 ) -> Result<Result<End, NotStarted>> {
     let (program, arguments) = words.split_first().context("no command")?;
-    // SIGTTOU would stop us when we take the terminal back.
-    let mut signals = SigSet::empty();
-    for signal in [
-        Signal::SIGCHLD,
-        Signal::SIGINT,
-        Signal::SIGTERM,
-        Signal::SIGHUP,
-        Signal::SIGQUIT,
-        Signal::SIGTTOU,
-    ] {
-        signals.add(signal);
-    }
-    signals.thread_block().context("cannot hold signals back")?;
-    let told = SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
-        .context("cannot wait for signals")?;
-
     let mut command = Command::new(program);
     command.args(arguments).process_group(0);
     for setting in settings {
@@ -85,6 +69,8 @@ pub fn supervise(
         Err(error) => return Ok(Err(NotStarted(error))),
     };
     let child = Pid::from_raw(i32::try_from(child.id()).context("an odd process id")?);
+    // Only now: a program is started with the signals held back that we hold back.
+    let told = hold_signals()?;
     let terminal = Terminal::give(child);
     let end = Program {
         child,
@@ -93,6 +79,25 @@ pub fn supervise(
     }
     .wait(timeout);
     end.map(Ok)
+}
+
+/// Holds back the signals that are waited for, and SIGTTOU, which would stop us when we take the
+/// terminal back. One that came before is not lost: the program's end is looked for first.
+fn hold_signals() -> Result<SignalFd> {
+    let mut signals = SigSet::empty();
+    for signal in [
+        Signal::SIGCHLD,
+        Signal::SIGINT,
+        Signal::SIGTERM,
+        Signal::SIGHUP,
+        Signal::SIGQUIT,
+        Signal::SIGTTOU,
+    ] {
+        signals.add(signal);
+    }
+    signals.thread_block().context("cannot hold signals back")?;
+    SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+        .context("cannot wait for signals")
 }
 
 struct Program {

@@ -55,7 +55,7 @@ pub struct Log {
     /// The messages, oldest first.
     pub lines: Vec<Line>,
     /// Why it could not be read.
-    pub unreadable: Option<String>,
+    pub unreadable: Option<io::Error>,
 }
 
 impl Log {
@@ -68,7 +68,7 @@ impl Log {
             },
             Err(error) => Self {
                 lines: Vec::new(),
-                unreadable: Some(error.to_string()),
+                unreadable: Some(error),
             },
         }
     }
