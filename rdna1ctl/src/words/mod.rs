@@ -38,3 +38,28 @@ pub fn safe(text: &str) -> String {
     }
     shown
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn somebody_elses_text_is_tame() {
+        assert_eq!(safe("a\u{1b}[2Jb\r\nc"), "a\u{fffd}[2Jb\u{fffd}\u{fffd}c");
+        let long = safe(&"x".repeat(LONGEST + 1));
+        assert_eq!(long, format!("{}[...]", "x".repeat(LONGEST)));
+        assert_eq!(safe(&"x".repeat(LONGEST)).len(), LONGEST);
+    }
+
+    #[test]
+    fn sizes_in_the_unit_that_reads_best() {
+        for (bytes, words) in [
+            ("268435456", "256 MiB"),
+            ("8573157376", "7.9 GiB"),
+            ("8589934592", "8.0 GiB"),
+            ("?", "?"),
+        ] {
+            assert_eq!(gib(bytes), words);
+        }
+    }
+}
