@@ -129,7 +129,7 @@ fn gains_and_log_are_told_however_it_ends() {
 fn a_hang_that_heeds_no_signal() {
     let machine = Machine::healthy();
     let script =
-        "trap '' TERM; (trap '' TERM; exec sleep 1000) > /dev/null 2>&1 & echo $!; while :; do sleep 1000; done";
+        "trap '' TERM; (trap '' TERM; exec sleep 1000) > /dev/null 2>&1 & echo $!; exec > /dev/null 2>&1; while :; do sleep 1000; done";
     let output = run(&machine, &["--timeout", "0.3"], script);
     let stderr = said(&output);
     assert_eq!(output.status.code(), Some(124), "{stderr}");
