@@ -1,10 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# debian-metadata.sh ABI FOLDER: makes FOLDER/ABI, a build folder for the stock
-# Debian kernel ABI (as uname -r prints it) with the Rust metadata that its
-# headers package lacks: from the source package of the very same version, with
-# the same compilers. What an interrupted run has done, the next one takes up.
+# debian-metadata.sh [--installed [--check]] ABI FOLDER: makes FOLDER/ABI, a build folder
+# for the stock Debian kernel ABI (as uname -r prints it) with the Rust metadata
+# that its headers package lacks: from the source package of the very same
+# version, with the same compilers. What an interrupted run has done, the next
+# one takes up.
+#
+# With --installed nothing is downloaded or installed, as befits a run from
+# within apt: all must be there, or it is said what is not.
 set -eu
 # shellcheck source-path=SCRIPTDIR source=kernel.sh
 . "${0%/*}/kernel.sh"
@@ -25,7 +29,10 @@ die() {
 	exit 1
 }
 
-[ $# -eq 2 ] || die "usage: $0 ABI FOLDER"
+installed='' only_check=''
+[ "${1-}" != --installed ] || { installed=yes && shift; }
+[ "${installed:+${1-}}" != --check ] || { only_check=yes && shift; }
+[ $# -eq 2 ] || die "usage: $0 [--installed [--check]] ABI FOLDER"
 abi=$1 folder=$2
 case $abi in
 '' | */* | *[[:space:]]*) die "'$abi' is no kernel release: name it as uname -r does" ;;
@@ -76,7 +83,12 @@ candidate_version() {
 
 # kernel_version: the version of the package that the kernel came in. The
 # running kernel says its own: the package may have been upgraded since.
+# Where packages are all that counts, so is the headers' own.
 kernel_version() {
+	if [ -n "$installed" ]; then
+		installed_version "linux-headers-$abi" | grep .
+		return
+	fi
 	if [ "$abi" = "$(uname -r)" ]; then
 		uname -v | sed -n 's/.* Debian \([^ ]*\) .*/\1/p' | grep . && return
 	fi
@@ -94,6 +106,10 @@ offered() {
 find_packages() {
 	version=$(kernel_version) || version=
 	source_package=$(echo "$version" | sed -n 's/^\([0-9]*\.[0-9]*\).*/linux-source-\1/p')
+	if [ -n "$installed" ]; then
+		[ -n "$version" ] || die "no linux-headers-$abi is installed, so this is no kernel of Debian's packages. Only for these can the Rust metadata be made."
+		return
+	fi
 	offered "linux-headers-$abi" && offered "$source_package"
 }
 
@@ -102,6 +118,20 @@ no_packages() {
 		die "no package list here names linux-headers-$abi. Is $abi a Debian kernel, and its suite (as trixie-backports) in /etc/apt/sources.list?"
 	fi
 	die "kernel $abi is of version $version, but the package lists have not both linux-headers-$abi and ${source_package} of it (newest source: $(candidate_version "$source_package" || echo none)). Upgrade the kernel, reboot into it, and try again."
+}
+
+# Says all that is not installed at once.
+check_installed() {
+	of_source=$(installed_version "$source_package")
+	if [ "$of_source" != "$version" ]; then
+		say "kernel $abi is of version $version; its source is needed to make the Rust metadata that Debian's headers lack, and $source_package is ${of_source:-not installed}."
+		if offered "$source_package"; then
+			die "Install it: sudo apt install $source_package=$version"
+		fi
+		die "The package lists have it not (sudo apt update?). A kernel with its source: sudo apt install linux-image-amd64/SUITE linux-headers-amd64/SUITE linux-source/SUITE, all of one SUITE, as trixie-backports."
+	fi
+	lacking=$(lacking_packages)
+	[ -z "$lacking" ] || die "these packages are needed: sudo apt install$lacking"
 }
 
 # fetch PACKAGE NAME: downloads our version of the package as NAME.
@@ -117,11 +147,17 @@ fetch() {
 # The stock kernel's configuration, exported symbols and type information (its
 # vmlinux holds nothing else).
 unpack_headers() {
-	fetch "linux-headers-$abi" headers.deb
 	mkdir -p "$work/stock"
-	dpkg-deb --fsys-tarfile "$work/headers.deb" |
-		tar -C "$work/stock" --strip-components=4 --wildcards \
-			-x './usr/src/*/.config' './usr/src/*/Module.symvers' './usr/src/*/vmlinux'
+	if [ -n "$installed" ]; then
+		for file in .config Module.symvers vmlinux; do
+			cp "/usr/src/linux-headers-$abi/$file" "$work/stock"
+		done
+	else
+		fetch "linux-headers-$abi" headers.deb
+		dpkg-deb --fsys-tarfile "$work/headers.deb" |
+			tar -C "$work/stock" --strip-components=4 --wildcards \
+				-x './usr/src/*/.config' './usr/src/*/Module.symvers' './usr/src/*/vmlinux'
+	fi
 	kdir=$work/stock config=$work/stock/.config
 	{ [ -s "$config" ] && [ -s "$work/stock/Module.symvers" ]; } ||
 		die "linux-headers-$abi $version holds no configuration or no Module.symvers"
@@ -133,14 +169,19 @@ unpack_headers() {
 
 unpack_source() {
 	[ ! -e "$work/build" ] || return 0
-	fetch "$source_package" source.deb
 	rm -rf "$work/unpacking"
 	mkdir "$work/unpacking"
-	# shellcheck disable=SC2016 # the inner shell expands
-	step "unpacking the source" sh -c 'dpkg-deb --fsys-tarfile "$1" |
-		tar -xO --wildcards "./usr/src/linux-source-*.tar.xz" |
-		tar -C "$2" --strip-components=1 --no-same-owner -xJ' sh \
-		"$work/source.deb" "$work/unpacking"
+	if [ -n "$installed" ]; then
+		step "unpacking the source" tar -C "$work/unpacking" --strip-components=1 \
+			--no-same-owner -xJf "/usr/src/$source_package.tar.xz"
+	else
+		fetch "$source_package" source.deb
+		# shellcheck disable=SC2016 # the inner shell expands
+		step "unpacking the source" sh -c 'dpkg-deb --fsys-tarfile "$1" |
+			tar -xO --wildcards "./usr/src/linux-source-*.tar.xz" |
+			tar -C "$2" --strip-components=1 --no-same-owner -xJ' sh \
+			"$work/source.deb" "$work/unpacking"
+	fi
 	mv "$work/unpacking" "$work/build"
 }
 
@@ -151,11 +192,18 @@ compiler_package() {
 	echo "gcc${named##*gcc}"
 }
 
-install_packages() {
-	lacking=
-	for package in $(compiler_package) $BUILD_PACKAGES; do
-		[ -n "$(installed_version "$package")" ] || lacking="$lacking $package"
+lacking_packages() {
+	for package in $BUILD_PACKAGES; do
+		[ -n "$(installed_version "$package")" ] || printf ' %s' "$package"
 	done
+}
+
+# With --installed these were looked for before.
+install_packages() {
+	[ -z "$installed" ] || return 0
+	lacking=$(lacking_packages)
+	compiler=$(compiler_package)
+	[ -n "$(installed_version "$compiler")" ] || lacking="$lacking $compiler"
 	[ -n "$lacking" ] || return 0
 	say "these packages are needed and will be installed:$lacking"
 	need_root "Install them as root, then try again."
@@ -164,10 +212,19 @@ install_packages() {
 		apt-get -q -o Dpkg::Use-Pty=0 install --yes --no-install-recommends $lacking
 }
 
+# other_rustc: says which rustc is wanted. Backports have a newer one than the
+# kernel's, which apt takes if it is told to take all from there.
+other_rustc() {
+	number=${wanted#rustc }
+	number=${number%% *}
+	offer=$(LC_ALL=C apt-cache madison rustc 2> /dev/null |
+		awk -v number="$number" '$1 == "rustc" && index($3, number "+") == 1 { print $3; exit }')
+	die "the kernel was built with \"$wanted\", and no rustc here calls itself so (the package rustc: $(installed_version rustc)). ${offer:+Install it: sudo apt install rustc=$offer rust-src=$offer rustfmt=$offer. }Is this system of the kernel's own Debian release?"
+}
+
 check_compilers() {
 	wanted=$(config RUSTC_VERSION_TEXT)
-	rustc=$(find_rustc "$wanted") ||
-		die "the kernel was built with \"$wanted\", and no rustc here calls itself so (the package rustc: $(installed_version rustc)). Is this system of the kernel's own Debian release?"
+	rustc=$(find_rustc "$wanted") || other_rustc
 	cc=$(compiler) || die "the kernel was built with $(config CC_VERSION_TEXT), which is not here"
 	found=$("${cc#CC=}" --version | head -n 1)
 	[ "$found" = "$(config CC_VERSION_TEXT)" ] ||
@@ -233,8 +290,14 @@ find_packages || {
 	find_packages || no_packages
 }
 if [ "$(cat "$final/.package-version" 2> /dev/null)" = "$version" ]; then
-	say "$final is there, made from $version"
+	[ -n "$only_check" ] || say "$final is there, made from $version"
 	exit 0
+fi
+if [ -n "$installed" ]; then
+	check_installed
+	use_kernel "/usr/src/linux-headers-$abi"
+	check_compilers
+	[ -z "$only_check" ] || exit 0
 fi
 # Of another version nothing can be taken up.
 [ "$(cat "$work/version" 2> /dev/null)" = "$version" ] || rm -rf "$work"
@@ -257,4 +320,6 @@ rm -rf "$final"
 mv "$work/build" "$final"
 rm -rf "$work"
 say "$equal"
-say "$final is ready ($(du -sh "$final" | cut -f 1)); now: make$([ "$abi" = "$(uname -r)" ] || echo " KERNEL=$abi")"
+ready="$final is ready ($(du -sh "$final" | cut -f 1))"
+[ -z "$installed" ] || { say "$ready" && exit 0; }
+say "$ready; now: make$([ "$abi" = "$(uname -r)" ] || echo " KERNEL=$abi")"
