@@ -20,7 +20,8 @@ endif
 # Debian's headers lack the Rust metadata. Where `make metadata` has made it
 # for this kernel, that folder is taken.
 METADATA := $(CACHE)/metadata/$(KERNEL)
-KDIR     ?= $(if $(and $(CACHE),$(wildcard $(METADATA)/Makefile)),$(METADATA),/lib/modules/$(KERNEL)/build)
+HEADERS  ?= /lib/modules/$(KERNEL)/build
+KDIR     ?= $(if $(and $(CACHE),$(wildcard $(METADATA)/Makefile)),$(METADATA),$(HEADERS))
 
 # The kernel's own compilers, unless the user names others on the command line.
 # The environment's are meant for other programs: the kernel ignores them, too.
