@@ -1,0 +1,71 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# What packages install, in one place for all of them.
+#
+# stage.sh version                what dkms.conf says
+# stage.sh dkms DESTDIR           the module's source, as DKMS wants it
+# stage.sh rdna1ctl PROGRAM DESTDIR
+#                                 the program PROGRAM, its manual and completions
+#
+# ZSH_COMPLETIONS names another folder for zsh's: distributions differ there.
+set -eu
+cd "${0%/*}/.."
+
+module=rdna1_kfd_guard
+
+# What the module is built from; all else in src is for the host.
+SOURCES='Kbuild Makefile dkms.conf rust-bindings/*.h rust-bindings/*.bindgen
+	src/*.rs src/facts src/publish src/raw src/readers src/requests src/rules src/text'
+SCRIPTS='debian-metadata.sh dkms-metadata.sh install.sh kernel.sh preflight.sh remedies.sh toolchain.sh'
+
+version() {
+	sed -n 's/^PACKAGE_VERSION="\(.*\)"$/\1/p' dkms.conf
+}
+
+dkms() {
+	folder=$1/usr/src/$module-$(version)
+	# shellcheck disable=SC2086 # patterns are meant
+	find $SOURCES -type f -name '[!.]*' ! -name '*.o' ! -name '*.ko' ! -name '*.mod*' ! -name lib.rs |
+		while read -r file; do
+			install -D -p -m 644 "$file" "$folder/$file"
+		done
+	for script in $SCRIPTS; do
+		mode=755
+		case $script in
+		kernel.sh | remedies.sh) mode=644 ;;
+		esac
+		install -D -p -m $mode "scripts/$script" "$folder/scripts/$script"
+	done
+	install -D -p -m 644 packaging/rdna1-kfd-guard.rules \
+		"$1/usr/lib/udev/rules.d/60-rdna1-kfd-guard.rules"
+}
+
+rdna1ctl() {
+	share=$2/usr/share
+	made=$(mktemp -d)
+	trap 'rm -rf "$made"' EXIT
+	"$1" generate "$made"
+	install -D -m 755 "$1" "$2/usr/bin/rdna1ctl"
+	for page in "$made"/man/*.1; do
+		install -D -m 644 "$page" "$share/man/man1/${page##*/}"
+	done
+	for schema in "$made"/schema/*.json; do
+		install -D -m 644 "$schema" "$share/rdna1ctl/schema/${schema##*/}"
+	done
+	install -D -m 644 "$made/completions/rdna1ctl.bash" "$share/bash-completion/completions/rdna1ctl"
+	install -D -m 644 "$made/completions/_rdna1ctl" \
+		"$2/${ZSH_COMPLETIONS:-/usr/share/zsh/site-functions}/_rdna1ctl"
+	install -D -m 644 "$made/completions/rdna1ctl.fish" \
+		"$share/fish/vendor_completions.d/rdna1ctl.fish"
+}
+
+case $#-${1-} in
+1-version) version ;;
+2-dkms) dkms "$2" ;;
+3-rdna1ctl) rdna1ctl "$2" "$3" ;;
+*)
+	echo "usage: $0 version | dkms DESTDIR | rdna1ctl PROGRAM DESTDIR" >&2
+	exit 2
+	;;
+esac
