@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The version is the same wherever it must stand; `scripts/set-version.sh` writes it there.
+
+use std::{
+    fs,
+    path::{
+        Path,
+        PathBuf, //
+    },
+    process::Command, //
+};
+
+/// Each file, and what stands before and after the version in the first line that has both.
+const PLACES: [(&str, &str, &str); 5] = [
+    ("dkms.conf", "PACKAGE_VERSION=\"", "\""),
+    ("src/rdna1_kfd_guard.rs", "*b\"version=", "\\0\";"),
+    ("debian/changelog", "rdna1-kfd-guard (", "-"),
+    ("packaging/rpm/rdna1-kfd-guard.spec", "Version:", "\n"),
+    ("packaging/arch/PKGBUILD", "pkgver=", "\n"),
+];
+
+/// Where the version differs from that of Cargo.toml.
+fn differing(folder: &Path, wanted: &str) -> Vec<String> {
+    let places = PLACES.iter().filter_map(|(file, before, after)| {
+        let text = fs::read_to_string(folder.join(file)).unwrap_or_default();
+        let found = text.split_once(before).and_then(|(_, rest)| {
+            let (version, _) = rest.split_once(after)?;
+            Some(version.trim().to_owned())
+        });
+        let found = found.unwrap_or_else(|| "none".to_owned());
+        (found != wanted).then(|| format!("{file} says {found}, Cargo.toml {wanted}"))
+    });
+    places.collect()
+}
+
+fn repo() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+#[test]
+fn the_version_is_the_same_everywhere() {
+    let differing = differing(&repo(), env!("CARGO_PKG_VERSION"));
+    assert!(
+        differing.is_empty(),
+        "{}\nscripts/set-version.sh writes it everywhere",
+        differing.join("\n")
+    );
+}
+
+/// On a copy, with a version of another length: the module's is an array.
+#[test]
+fn a_new_version_is_written_everywhere() {
+    let copy = tempfile::tempdir().expect("a folder");
+    let here = copy.path();
+    let others = ["Cargo.toml", "Cargo.lock", "debian/control"];
+    let scripts = ["scripts/set-version.sh", "scripts/stage.sh"];
+    let places = PLACES.iter().map(|(file, _, _)| *file);
+    for file in places.chain(others).chain(scripts) {
+        let target = here.join(file);
+        fs::create_dir_all(target.parent().expect("a folder")).expect("a folder");
+        fs::copy(repo().join(file), target).expect("a copy");
+    }
+    let said = Command::new(here.join("scripts/set-version.sh"))
+        .arg("0.12.345")
+        .output()
+        .expect("a shell");
+    assert!(said.status.success(), "{said:?}");
+    assert_eq!(differing(here, "0.12.345"), [""; 0]);
+    assert_eq!(differing(here, "0.1.0").len(), PLACES.len());
+    let read = |file| fs::read_to_string(here.join(file)).expect("a file");
+    assert!(read("src/rdna1_kfd_guard.rs").contains("[u8; 17] = *b\"version=0.12.345\\0\""));
+    assert!(read("Cargo.toml").contains("\nversion = \"0.12.345\"\n"));
+    // The workspace's own crates, and no other.
+    let lock = read("Cargo.lock");
+    let ours = lock
+        .split("\n\n")
+        .filter(|block| block.contains("version = \"0.12.345\""));
+    let ours: Vec<_> = ours.collect();
+    assert!(ours.iter().all(|block| !block.contains("source = ")));
+    assert!(ours.len() >= 5, "{ours:?}");
+}
