@@ -55,7 +55,7 @@ STAGE := $(DESTDIR)$(INSTALL_MOD_PATH)
 SUDO  ?= $(if $(STAGE),,$(if $(filter 0,$(shell id -u)),,sudo))
 
 .PHONY: module demo test torture list shell bench bench-start provision resolved prune metadata install \
-	uninstall clean clippy fuzz fuzz-coverage harness preflight help
+	packages test-packages uninstall clean clippy fuzz fuzz-coverage harness preflight help
 .DEFAULT_GOAL := module
 MAKEFLAGS += --no-builtin-rules
 
@@ -109,6 +109,12 @@ fuzz: harness
 
 fuzz-coverage: harness
 	@$(ALONE) scripts/fuzz-coverage.sh
+
+packages: harness
+	@$(RUN) packages '$(or $(TO),$(CACHE)/packages)'
+
+test-packages: harness
+	@$(RUN) test-packages $(GUESTS)
 
 provision resolved: harness
 	@$(RUN) $@
@@ -175,6 +181,9 @@ help:
 	@echo '                    KERNEL=abi     for another kernel than the running one'
 	@echo 'make install      install the module (DESTDIR, INSTALL_MOD_PATH are respected)'
 	@echo 'make uninstall    remove what install has installed'
+	@echo 'make packages     make the Debian packages, from the last commit'
+	@echo '                    TO=folder      put them there; default: packages in the cache'
+	@echo 'make test-packages   install them in a new root, upgrade, remove; boot what DKMS built'
 	@echo 'make clean        remove what building the module has made'
 	@echo 'make clippy       look over the Rust code on the host'
 	@echo

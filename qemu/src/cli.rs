@@ -167,6 +167,18 @@ pub enum Command {
         #[arg(long, value_name = "N", default_value = "5", value_parser = at_least_one)]
         runs: usize,
     },
+    /// Make the Debian packages
+    Packages {
+        /// Put them there
+        #[arg(value_name = "FOLDER")]
+        to: PathBuf,
+    },
+    /// Make the Debian packages, install them in a new root, upgrade and remove
+    /// them, and boot the module that DKMS built
+    TestPackages {
+        #[command(flatten)]
+        guests: Guests,
+    },
     /// Show what was resolved
     Resolved,
     /// Show what the cache holds; remove what kernels.toml no longer names

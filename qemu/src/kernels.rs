@@ -49,6 +49,9 @@ pub struct Root {
     packages: Vec<String>,
     /// Its package of libhsakmt, if the release has one.
     pub hsakmt: Option<String>,
+    /// What the release takes to make packages, if any are made there.
+    #[serde(default)]
+    pub packaging: Vec<String>,
     /// What of the release the guest of `make bench` has.
     pub tools: Option<Tools>,
 }

@@ -29,6 +29,7 @@ mod kernels;
 mod known;
 mod matrix;
 mod modules;
+mod packaging;
 mod plan;
 mod provision;
 mod prune;
@@ -120,6 +121,8 @@ fn run_command(cli: Cli) -> Result<ExitCode> {
             guests,
         } => return cost::run(&context, &guests, accept, filter.as_deref()),
         Command::BenchStart { case, runs } => bench::run(&context, &case, runs)?,
+        Command::Packages { to } => packaging::make(&context, &to)?,
+        Command::TestPackages { guests } => return packaging::test(&context, &guests),
         Command::Prune { yes } => prune::run(&context, yes)?,
         Command::Judge { folder } => return judge_again(&folder),
         Command::Resolved => {

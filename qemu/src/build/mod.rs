@@ -110,6 +110,15 @@ impl Guest {
         })
     }
 
+    /// Gives the guest another module in the place of ours of that name.
+    pub fn replace_module(&mut self, name: &str, data: Vec<u8>) {
+        self.more.push(Arc::new(GuestFile {
+            path: format!("{MODULES}/{name}"),
+            data,
+            is_program: false,
+        }));
+    }
+
     /// Gives the guest another program, too.
     pub fn add_program(&mut self, in_guest: &str, path: &Path) -> Result<()> {
         let program = GuestFile {
@@ -145,7 +154,8 @@ impl Guest {
     pub fn add_to(&self, archive: &mut Archive<impl Write>, suite: &Suite) -> Result<()> {
         let hsakmt = self.hsakmt.iter().filter(|_| suite.hsakmt);
         let more = self.more.iter().map(Arc::as_ref);
-        for file in self.files.iter().chain(hsakmt).chain(more) {
+        let stays = |file: &&GuestFile| !self.more.iter().any(|other| other.path == file.path);
+        for file in self.files.iter().filter(stays).chain(hsakmt).chain(more) {
             if file.is_program {
                 archive.program(&file.path, &file.data)?;
             } else {

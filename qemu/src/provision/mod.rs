@@ -12,7 +12,7 @@ mod own;
 mod packages;
 mod record;
 mod resolve;
-mod root;
+pub mod root;
 mod stock;
 pub mod symbols;
 pub mod tools;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The build root: a Debian release with the kernel's compilers.
+//! The build root: a Debian release with the kernel's compilers. And the roots
+//! that packages are made and tried in.
 
 use anyhow::{Context, Result};
 
@@ -27,16 +28,67 @@ pub fn ensure(provision: &Provision) -> Result<Built> {
         ],
     };
     stage.ensure(provision.ui, provision.privilege, |work| {
+        let release = &root.release;
         bootstrap(
             provision,
             work,
-            &root.release,
+            release,
             &packages,
             host_mirror.as_deref(),
+            &LEAN,
         )?;
-        Ok(format!("Debian {} made", root.release))
+        Ok(format!("Debian {release} made"))
     })
 }
+
+/// Makes a root for packages: with these of the release, or with nothing but
+/// apt; and with all files of its packages, as users have them.
+pub fn ensure_other(
+    provision: &Provision,
+    name: &str,
+    about: &str,
+    packages: &[String],
+) -> Result<Built> {
+    let root = provision.kernels.root_of(provision.kernel)?;
+    let packages = packages.join(",");
+    let host_mirror = mirror::from_apt_config("/etc/apt".as_ref());
+    let stage = Stage {
+        cache: provision.cache,
+        owner: Owner::Root(&root.name),
+        name,
+        about,
+        inputs: vec![
+            ("layout", "1".to_owned()),
+            ("release", root.release.clone()),
+            ("packages", packages.clone()),
+        ],
+    };
+    stage.ensure(provision.ui, provision.privilege, |work| {
+        let release = &root.release;
+        bootstrap(
+            provision,
+            work,
+            release,
+            &packages,
+            host_mirror.as_deref(),
+            &[],
+        )?;
+        Ok(format!("Debian {release} made"))
+    })
+}
+
+/// Which Debian mirror a root takes its packages from.
+pub fn mirror_of(root: &Built) -> Result<String> {
+    mirror::from_apt_config(&root.tree().join("etc/apt"))
+        .context("the root names no Debian mirror in its apt configuration")
+}
+
+/// Nobody reads in a build root.
+const LEAN: [&str; 3] = [
+    "--dpkgopt=path-exclude=/usr/share/doc/*",
+    "--dpkgopt=path-exclude=/usr/share/man/*",
+    "--dpkgopt=path-exclude=/usr/share/locale/*",
+];
 
 fn bootstrap(
     provision: &Provision,
@@ -44,6 +96,7 @@ fn bootstrap(
     release: &str,
     packages: &str,
     mirror: Option<&str>,
+    options: &[&str],
 ) -> Result<()> {
     let mut command = provision.privilege.contained(&work.busy)?;
     command.args([
@@ -53,11 +106,11 @@ fn bootstrap(
         "--format=directory",
         "--aptopt=Acquire::Languages \"none\"",
         "--dpkgopt=force-unsafe-io",
-        "--dpkgopt=path-exclude=/usr/share/doc/*",
-        "--dpkgopt=path-exclude=/usr/share/man/*",
-        "--dpkgopt=path-exclude=/usr/share/locale/*",
     ]);
-    command.arg(format!("--include={packages}"));
+    command.args(options);
+    if !packages.is_empty() {
+        command.arg(format!("--include={packages}"));
+    }
     if provision.allow_expired {
         command.arg("--aptopt=Acquire::Check-Valid-Until \"false\"");
     }

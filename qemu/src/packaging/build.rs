@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Making the Debian packages, from the last commit, in a root of the release.
+
+use std::process::Command;
+
+use anyhow::{bail, Context as _, Result};
+
+use crate::cache::{Built, Owner, Stage};
+use crate::provision::{root, Chroot, Provision};
+use crate::run;
+use crate::Context;
+
+/// The packages, in the stage's tree.
+pub const DEBS: &str = "debs";
+/// The same, of a higher version: what an upgrade takes.
+pub const HIGHER: &str = "higher";
+
+/// What lintian has a warning for is no package to hand out. Of the higher
+/// version, rdna1ctl is the same program: building it takes minutes.
+const MAKE: &str = r#"
+cd /mnt/made/source/rdna1-kfd-guard-*/
+version=$(scripts/stage.sh version)
+export DEB_BUILD_OPTIONS='nocheck noautodbgsym'
+dpkg-buildpackage -us -uc
+lintian --allow-root --fail-on error,warning --info --tag-display-limit 0 ../*.changes
+mkdir /mnt/made/debs /mnt/made/higher
+mv ../*.deb /mnt/made/debs
+scripts/set-version.sh "$version.1"
+dpkg-buildpackage -us -uc -A -b
+mv ../*.deb /mnt/made/higher
+unpacked=$(mktemp -d)
+dpkg-deb -R /mnt/made/debs/rdna1ctl_*.deb "$unpacked"
+sed -i "s/^Version: .*/Version: $version.1-1/" "$unpacked/DEBIAN/control"
+dpkg-deb --root-owner-group -b "$unpacked" /mnt/made/higher
+cd /mnt/made
+rm -r source/rdna1-kfd-guard-*/
+chmod -R a+rX .
+"#;
+
+/// Makes them, unless they were made from this commit.
+pub fn ensure(context: &Context, provision: &Provision) -> Result<Built> {
+    let description = provision.kernels.root_of(provision.kernel)?;
+    if description.packaging.is_empty() {
+        bail!(
+            "no packages are made in the root {}: qemu/kernels.toml names no `packaging` for it",
+            description.name
+        );
+    }
+    let about = "root that packages are made in";
+    let made_in = root::ensure_other(provision, "packaging", about, &description.packaging)?;
+    let git = |words: &[&str]| {
+        run::output(
+            Command::new("git")
+                .arg("-C")
+                .arg(provision.repo)
+                .args(words),
+        )
+        .context("packages are made from a commit")
+    };
+    if !git(&["status", "--porcelain"])?.is_empty() {
+        let note =
+            "note: packages are made from the last commit; what is not committed is left out";
+        context.ui.say(note);
+    }
+    let stage = Stage {
+        cache: provision.cache,
+        owner: Owner::Root(&description.name),
+        name: "debs",
+        about: "packages",
+        inputs: vec![
+            ("layout", "1".to_owned()),
+            ("root", made_in.id().to_owned()),
+            ("commit", git(&["rev-parse", "HEAD"])?),
+            ("script", MAKE.to_owned()),
+        ],
+    };
+    stage.ensure(provision.ui, provision.privilege, |work| {
+        let mut source = context.cargo.script("packaging/source.sh");
+        source.arg(work.tree.join("source"));
+        run::logged(&mut source, &work.log, Some(work.activity))?;
+        Chroot::new(provision.privilege, made_in.tree(), &work.busy)
+            .writable(&work.tree, "made")
+            .sh(MAKE, &work.log, Some(work.activity))?;
+        Ok("made; lintian has no error and no warning".to_owned())
+    })
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The Debian packages: made, installed, upgraded and removed in a new root with
+//! the stock kernel, and the module that DKMS built there booted in that kernel.
+
+mod build;
+mod trial;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+
+use crate::accel::Accelerator;
+use crate::cache::entries;
+use crate::config::Suites;
+use crate::filter::Filter;
+use crate::fleet::Fleet;
+use crate::report;
+use crate::tally::{State, Tally};
+use crate::{Context, Guests};
+
+/// The suite that the module is booted with.
+const SUITE: &str = "demo";
+
+/// Makes the packages, and puts them into a folder.
+pub fn make(context: &Context, to: &Path) -> Result<()> {
+    let provision = context.provisioning(context.kernel()?);
+    let made = build::ensure(context, &provision)?;
+    std::fs::create_dir_all(to)
+        .with_context(|| format!("cannot make the folder {}", to.display()))?;
+    for deb in entries(&made.tree().join(build::DEBS)) {
+        let target = to.join(deb.file_name().unwrap_or_default());
+        std::fs::copy(&deb, &target)
+            .with_context(|| format!("cannot write {}", target.display()))?;
+        println!("{}", target.display());
+    }
+    Ok(())
+}
+
+/// Tries them. The last line is the count.
+pub fn test(context: &Context, guests: &Guests) -> Result<ExitCode> {
+    let kernel = context.kernel()?;
+    let provision = context.provisioning(kernel);
+    let ready = context.provision(kernel)?;
+    let made = build::ensure(context, &provision)?;
+    let tried = trial::run(&provision, &ready, &made, guests.keep)?;
+    tried.outcome.print("packages");
+
+    let mut tally = Tally::default();
+    tally.add(tried.outcome.tally);
+    let mut guest = context.builder(&ready).build()?.guest;
+    guest.replace_module("rdna1_kfd_guard.ko", tried.module);
+    let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image)?;
+    let fleet = Fleet {
+        context,
+        guests,
+        ready: &ready,
+        guest: &guest,
+        accelerator: &accelerator,
+    };
+    let suites = Suites::load(&context.repo)?;
+    let suite = suites.find(SUITE)?.on(kernel);
+    fleet.boot_all(&[suite], &Filter::parse(None)?, &mut |_, outcome| {
+        outcome.print("DKMS's module, booted");
+        tally.add(outcome.tally);
+    })?;
+    println!("{tally}");
+    Ok(match tally.state() {
+        State::Passed => report::Outcome::Pass.into(),
+        State::Failed | State::Skipped => report::Outcome::Fail.into(),
+    })
+}
