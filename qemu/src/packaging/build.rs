@@ -27,7 +27,7 @@ lintian --allow-root --fail-on error,warning --info --tag-display-limit 0 ../*.c
 mkdir /mnt/made/debs /mnt/made/higher
 mv ../*.deb /mnt/made/debs
 scripts/set-version.sh "$version.1"
-dpkg-buildpackage -us -uc -A -b
+dpkg-buildpackage -us -uc -A
 mv ../*.deb /mnt/made/higher
 unpacked=$(mktemp -d)
 dpkg-deb -R /mnt/made/debs/rdna1ctl_*.deb "$unpacked"
