@@ -136,13 +136,14 @@ check "installed again, with the metadata that is there" \
 mv "$metadata" /kept
 dkms uninstall -m $module -v "$version" -k "$abi"
 dkms unbuild -m $module -v "$version" -k "$abi"
-dpkg --remove --force-depends linux-source "linux-source-$(echo "$abi" | cut -d . -f 1,2)"
+source_package=linux-source-$(echo "$abi" | cut -d . -f 1,2)
+dpkg --remove --force-depends linux-source "$source_package"
 check "without the source, DKMS fails" refuses "pre_build" dkms build -m $module -v "$version" -k "$abi"
 check "and its log says what to install" grep -q 'sudo apt install linux-source-[0-9.]*=[^ ]*$' \
 	"/var/lib/dkms/$module/$version/build/make.log"
 mv /kept "$metadata"
 # dpkg says to our package that something in /usr/src has changed.
-apt install "linux-source/$suite"
+apt install "linux-source/$suite" "$source_package/$suite"
 check "when the source is there, the module is built" \
 	status_is "$module/$version, $abi, x86_64: installed"
 
