@@ -9,6 +9,7 @@
 pub mod cli;
 pub mod commands;
 pub mod documents;
+pub mod exposition;
 pub mod findings;
 pub mod gain;
 pub mod root;

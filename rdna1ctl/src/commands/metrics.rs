@@ -7,10 +7,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use prometheus::{Encoder as _, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
-use rdna1_records::Record;
+use rdna1_records::{Counters, Record};
 
 use crate::cli::Metrics;
+use crate::exposition::{self, Family, Kind};
 use crate::gain::{is_event, is_naming, kinds, numbers};
 use crate::root::Root;
 use crate::sources::module::Module;
@@ -47,40 +47,31 @@ fn put(file: &Path, text: &str) -> Result<()> {
 }
 
 fn text(module: &Module, pages: &Pages) -> Result<String> {
-    let registry = Registry::new();
-    about(&registry, module, pages)?;
-    cards(&registry, pages)?;
-    rules(&registry, pages)?;
-    if let Some(counters) = &pages.counters {
-        for (name, value) in counters.values() {
-            let help = "Counted by the module since it was loaded; see docs/files.md.";
-            let counter = counter(&registry, &format!("rdna1_{name}_total"), help, &[])?;
-            counter.with_label_values::<&str>(&[]).inc_by(value);
-        }
+    let mut families = about(module, pages)?;
+    families.extend(cards(pages)?);
+    families.push(heaps(pages)?);
+    families.push(rules(pages)?);
+    for (name, value) in pages.counters.iter().flat_map(Counters::values) {
+        let help = "Counted by the module since it was loaded; see docs/files.md.";
+        let name = format!("rdna1_{name}_total");
+        families.push(single(Kind::Counter, &name, help, value)?);
     }
     if let Some(requests) = &pages.requests {
-        asked(&registry, requests)?;
+        families.extend(asked(requests)?);
     }
-    let mut text = Vec::new();
-    TextEncoder::new().encode(&registry.gather(), &mut text)?;
-    Ok(String::from_utf8(text)?)
+    exposition::text(&families)
 }
 
-fn gauge(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec> {
-    let gauge = IntGaugeVec::new(Opts::new(name, help), labels)?;
-    registry.register(Box::new(gauge.clone()))?;
-    Ok(gauge)
+/// A family of one number without labels.
+fn single(kind: Kind, name: &str, help: &'static str, number: u64) -> Result<Family> {
+    let mut family = Family::new(kind, name, help, &[])?;
+    family.add(&[], number)?;
+    Ok(family)
 }
 
-fn counter(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec> {
-    let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
-    registry.register(Box::new(counter.clone()))?;
-    Ok(counter)
-}
-
-fn about(registry: &Registry, module: &Module, pages: &Pages) -> Result<()> {
-    let info = gauge(
-        registry,
+fn about(module: &Module, pages: &Pages) -> Result<Vec<Family>> {
+    let mut info = Family::new(
+        Kind::Gauge,
         "rdna1ctl_info",
         "Who said what is here; always 1.",
         &["version", "source"],
@@ -89,103 +80,106 @@ fn about(registry: &Registry, module: &Module, pages: &Pages) -> Result<()> {
         Source::Module => "module",
         Source::KfdSysfs => "kfd-sysfs",
     };
-    info.with_label_values(&[env!("CARGO_PKG_VERSION"), source])
-        .set(1);
-    let loaded = gauge(
-        registry,
+    info.add(&[env!("CARGO_PKG_VERSION"), source], 1)?;
+    let loaded = single(
+        Kind::Gauge,
         "rdna1_module_loaded",
         "Whether the module is loaded.",
-        &[],
+        module.loaded.into(),
     )?;
-    loaded
-        .with_label_values::<&str>(&[])
-        .set(module.loaded.into());
-    let cards = gauge(registry, "rdna1_cards", "0x731f cards on the PCI bus.", &[])?;
-    cards
-        .with_label_values::<&str>(&[])
-        .set(i64::try_from(pages.gpus.len())?);
-    Ok(())
+    let cards = single(
+        Kind::Gauge,
+        "rdna1_cards",
+        "0x731f cards on the PCI bus.",
+        u64::try_from(pages.gpus.len())?,
+    )?;
+    Ok(vec![info, loaded, cards])
 }
 
-fn cards(registry: &Registry, pages: &Pages) -> Result<()> {
-    let verdict = gauge(
-        registry,
+fn cards(pages: &Pages) -> Result<[Family; 4]> {
+    let mut verdict = Family::new(
+        Kind::Gauge,
         "rdna1_card_verdict",
         "1 for the verdict of the card, 0 for the others.",
         &["gpu", "verdict"],
     )?;
-    let in_kfd = gauge(
-        registry,
+    let mut in_kfd = Family::new(
+        Kind::Gauge,
         "rdna1_card_in_kfd",
         "Whether KFD knows the card; absent where that is not known.",
         &["gpu"],
     )?;
-    let atomics = gauge(
-        registry,
+    let mut atomics = Family::new(
+        Kind::Gauge,
         "rdna1_card_atomics",
         "Whether PCIe atomics get through; absent where that is not known.",
         &["gpu"],
     )?;
-    let bar = gauge(registry, "rdna1_card_bar0_bytes", "Size of BAR0.", &["gpu"])?;
+    let mut bar = Family::new(
+        Kind::Gauge,
+        "rdna1_card_bar0_bytes",
+        "Size of BAR0.",
+        &["gpu"],
+    )?;
     for gpu in &pages.gpus {
         let name = gpu.get("gpu")?;
         for one in VERDICTS {
             let is = gpu.find("verdict") == Some(one);
-            verdict.with_label_values(&[name, one]).set(is.into());
+            verdict.add(&[name, one], is.into())?;
         }
         match gpu.find("kfd") {
-            Some("present") => in_kfd.with_label_values(&[name]).set(1),
-            Some("absent") => in_kfd.with_label_values(&[name]).set(0),
+            Some("present") => in_kfd.add(&[name], 1)?,
+            Some("absent") => in_kfd.add(&[name], 0)?,
             _ => {}
         }
         match gpu.find("atomics") {
-            Some("completer") => atomics.with_label_values(&[name]).set(1),
-            Some("none") => atomics.with_label_values(&[name]).set(0),
+            Some("completer") => atomics.add(&[name], 1)?,
+            Some("none") => atomics.add(&[name], 0)?,
             _ => {}
         }
         if let Some(bytes) = number(gpu, "bar0_bytes") {
-            bar.with_label_values(&[name]).set(bytes);
+            bar.add(&[name], bytes)?;
         }
     }
-    let size = gauge(
-        registry,
+    Ok([verdict, in_kfd, atomics, bar])
+}
+
+fn heaps(pages: &Pages) -> Result<Family> {
+    let mut size = Family::new(
+        Kind::Gauge,
         "rdna1_heap_size_bytes",
         "Size of a memory bank, as KFD prints it.",
         &["gpu", "bank", "heap"],
     )?;
     for heap in &pages.heaps {
         if let Some(bytes) = number(heap, "size_bytes") {
-            size.with_label_values(&[heap.get("gpu")?, heap.get("bank")?, heap.get("heap")?])
-                .set(bytes);
+            size.add(
+                &[heap.get("gpu")?, heap.get("bank")?, heap.get("heap")?],
+                bytes,
+            )?;
         }
     }
-    Ok(())
+    Ok(size)
 }
 
-fn rules(registry: &Registry, pages: &Pages) -> Result<()> {
-    let verdict = gauge(
-        registry,
+fn rules(pages: &Pages) -> Result<Family> {
+    let mut verdict = Family::new(
+        Kind::Gauge,
         "rdna1_rule_verdict",
         "1 for the verdict of the rule, 0 for the others.",
         &["gpu", "bank", "rule", "verdict"],
     )?;
     for check in &pages.checks {
+        let (gpu, bank, rule) = (check.get("gpu")?, check.get("bank")?, check.get("rule")?);
         for one in VERDICTS {
             let is = check.find("verdict") == Some(one);
-            verdict
-                .with_label_values(&[
-                    check.get("gpu")?,
-                    check.get("bank")?,
-                    check.get("rule")?,
-                    one,
-                ])
-                .set(is.into());
+            verdict.add(&[gpu, bank, rule, one], is.into())?;
         }
     }
-    Ok(())
+    Ok(verdict)
 }
 
-fn number(record: &Record, key: &str) -> Option<i64> {
+fn number(record: &Record, key: &str) -> Option<u64> {
     record.find(key)?.parse().ok()
 }
 
@@ -193,7 +187,8 @@ fn number(record: &Record, key: &str) -> Option<i64> {
 const NO_COUNTS: [&str; 2] = ["errno", "kept"];
 
 /// A family for each kind of record: the words are labels, and so is the name of the number.
-fn asked(registry: &Registry, requests: &[Record]) -> Result<()> {
+fn asked(requests: &[Record]) -> Result<Vec<Family>> {
+    let mut families = Vec::new();
     for kind in kinds(requests) {
         let records = requests
             .iter()
@@ -207,8 +202,8 @@ fn asked(registry: &Registry, requests: &[Record]) -> Result<()> {
             .filter(|key| is_naming(key) && *key != "record")
             .collect();
         let labels: Vec<_> = naming.iter().copied().chain(["count"]).collect();
-        let family = counter(
-            registry,
+        let mut family = Family::new(
+            Kind::Counter,
             &format!("rdna1_requests_{kind}_total"),
             "What programs asked of KFD, counted at entry, failed requests included; see docs/files.md.",
             &labels,
@@ -220,9 +215,10 @@ fn asked(registry: &Registry, requests: &[Record]) -> Result<()> {
                 .collect();
             for (key, value) in numbers(record).filter(|(key, _)| !NO_COUNTS.contains(key)) {
                 let values: Vec<_> = values.iter().copied().chain([key]).collect();
-                family.with_label_values(&values).inc_by(value);
+                family.add(&values, value)?;
             }
         }
+        families.push(family);
     }
-    Ok(())
+    Ok(families)
 }

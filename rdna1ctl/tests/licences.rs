@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is linked into the programs that packages bring must be under licences that go together
+//! with the GPL, version 2. The Apache licence 2.0 alone does not
+//! (<https://www.gnu.org/licenses/license-list.html#apache2>). What only tests and build scripts use
+//! is in no program.
+
+use std::process::Command;
+
+/// Licences that go with GPL-2.0-only, as far as the crates here come under them.
+const TAKEN: [&str; 9] = [
+    "0BSD",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "GPL-2.0-only",
+    "ISC",
+    "MIT",
+    "MIT-0",
+    "Unicode-3.0",
+    "Zlib",
+];
+
+/// Whether a choice that the expression (SPDX) leaves goes with the GPL. `AND` is taken to bind the
+/// weakest: where that is wrong, it asks for more than it need.
+fn goes_with_gpl(expression: &str) -> bool {
+    let plain = expression.replace(['(', ')'], "").replace('/', " OR ");
+    let mut parts = plain.split(" AND ");
+    parts.all(|part| {
+        part.split(" OR ")
+            .any(|licence| TAKEN.contains(&licence.trim()))
+    })
+}
+
+#[test]
+fn what_goes_and_what_does_not() {
+    for good in [
+        "MIT",
+        "Apache-2.0/MIT",
+        "Apache-2.0 OR MIT",
+        "(MIT OR Apache-2.0) AND Unicode-3.0",
+    ] {
+        assert!(goes_with_gpl(good), "{good}");
+    }
+    for bad in ["", "Apache-2.0", "MPL-2.0", "MIT AND Apache-2.0"] {
+        assert!(!goes_with_gpl(bad), "{bad}");
+    }
+}
+
+#[test]
+fn what_the_programs_are_made_of() {
+    let output = Command::new(env!("CARGO"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["tree", "--locked", "--offline", "--prefix", "none"])
+        .args(["--edges", "normal", "--format", "{p}|{l}"])
+        .args(["--package", "rdna1ctl", "--package", "rdna1_kfd_guard"])
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{words}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    // A blank line divides the packages; `(*)` marks what was there before.
+    let crates: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.trim_end_matches(" (*)").split_once('|'))
+        .collect();
+    for one in ["rdna1ctl v", "rdna1_kfd_guard v", "clap v"] {
+        assert!(
+            crates.iter().any(|(name, _)| name.starts_with(one)),
+            "{one}"
+        );
+    }
+    for (name, licence) in crates {
+        assert!(
+            goes_with_gpl(licence),
+            "{name} is under {licence:?}, which does not go with GPL-2.0-only"
+        );
+    }
+}
