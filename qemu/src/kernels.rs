@@ -54,6 +54,8 @@ pub struct Root {
     pub packaging: Vec<String>,
     /// What of the release the guest of `make bench` has.
     pub tools: Option<Tools>,
+    /// What of the release the host's tests run.
+    pub host_tools: Option<Tools>,
 }
 
 /// Programs of a release.

@@ -9,20 +9,24 @@ use std::time::Instant;
 use anyhow::{bail, Result};
 use clap::Args;
 
+use crate::cache::Built;
 use crate::checks::CHECKS;
 use crate::filter::Filter;
 use crate::host::Host;
 use crate::known;
 use crate::matrix::{self, Row};
 use crate::modules::Modules;
+use crate::provision::tools;
 use crate::report::{Recorder, Report};
 use crate::selfcheck;
 use crate::tally::Outcome;
 use crate::{Context, Guests};
 
+const HOST_TESTS: &str = "host-tests";
+
 /// The groups that are of no kernel.
 const ON_HOST: [(&str, &str); 5] = [
-    ("host-tests", "cargo test, the whole workspace"),
+    (HOST_TESTS, "cargo test, the whole workspace"),
     ("rustfmt", "cargo fmt --check"),
     ("clippy", "cargo clippy, warnings denied"),
     ("fuzz", "a short run of the fuzzer over the core"),
@@ -170,14 +174,21 @@ fn run_cargo(
     report: &mut impl FnMut(&str, &Outcome),
 ) -> Result<()> {
     let logs = context.run_folder()?.join("host");
+    let tools = match wanted.contains(&HOST_TESTS) {
+        true => host_tools(context)?,
+        false => None,
+    };
     let host = Host {
         cargo: &context.cargo,
         logs: &logs,
         ui: &context.ui,
+        promtool: tools
+            .as_ref()
+            .map(|tools| tools::on_host(tools, "/usr/bin/promtool")),
     };
     for group in wanted {
         let outcome = match *group {
-            "host-tests" => timed(|| host.tests())?,
+            HOST_TESTS => timed(|| host.tests())?,
             "rustfmt" => timed(|| host.format())?,
             "clippy" => timed(|| host.clippy())?,
             _ => timed(|| host.fuzz())?,
@@ -185,6 +196,17 @@ fn run_cargo(
         report(group, &outcome);
     }
     Ok(())
+}
+
+/// Programs that the host's tests run. They are kept as long as this is held.
+fn host_tools(context: &Context) -> Result<Option<Built>> {
+    let kernel = context.kernel()?;
+    let Some(wanted) = &context.kernels.root_of(kernel)?.host_tools else {
+        return Ok(None);
+    };
+    let ready = context.provision(kernel)?;
+    let provision = context.provisioning(kernel);
+    tools::ensure_on_host(&provision, &ready, wanted).map(Some)
 }
 
 /// Why a filter picks nothing.

@@ -5,7 +5,9 @@
 mod machine;
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
+use std::process::{Command, Stdio};
 
 use machine::Machine;
 use prometheus_parse::{Sample, Scrape, Value};
@@ -117,6 +119,62 @@ fn the_text_is_well_formed() {
             let name = sample.split('{').next().unwrap();
             assert!(types.contains_key(name), "{name} has no type");
         }
+    }
+}
+
+/// What promtool, of Prometheus itself, says of a text; nothing if it likes it.
+fn promtool_says(text: &str) -> String {
+    let words = std::env::var("PROMTOOL").unwrap_or_else(|_| "promtool".to_owned());
+    let mut words = words.split(' ');
+    let mut child = Command::new(words.next().unwrap())
+        .args(words)
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool: PROMTOOL= says how to start it");
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(text.as_bytes()).unwrap();
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8(said).unwrap();
+    assert_eq!(output.status.success(), said.is_empty(), "{said}");
+    said
+}
+
+/// `make test` fetches promtool, and runs this.
+#[test]
+#[ignore = "needs promtool"]
+fn promtool_takes_it() {
+    let odd = Machine::healthy();
+    odd.edit(
+        "/sys/kernel/debug/rdna1/requests",
+        "function=kfd_ioctl_svm",
+        "function=a\\b\"c",
+    );
+    for machine in [
+        Machine::healthy(),
+        Machine::bare(),
+        Machine::without_module("reconstructed/lie-hive-id"),
+        odd,
+    ] {
+        let text = machine.says(&["metrics"], 0);
+        assert_eq!(promtool_says(&text), "", "{text}");
+    }
+    let text = Machine::healthy().says(&["metrics"], 0);
+    for (from, to, complaint) in [
+        ("# HELP rdna1_cards", "# HELL rdna1_cards", "no help text"),
+        ("rdna1_banks_total", "rdna1_banks", "_total"),
+        (
+            "verdict=\"lie\"",
+            "verdict=\"l\"ie\"",
+            "error while linting",
+        ),
+    ] {
+        let said = promtool_says(&text.replace(from, to));
+        assert!(said.contains(complaint), "{from} as {to}: {said}");
     }
 }
 

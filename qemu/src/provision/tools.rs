@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Programs of Debian's for the guest of `make bench`: what a user would run
-//! instead of the module. No test needs them.
+//! Programs of Debian's that no root has: for the guest of `make bench`, what a
+//! user would run instead of the module, and for the host's tests.
+
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
 use super::{quote, root, Chroot, Provision, Ready};
 use crate::cache::{Built, Owner, Stage};
 use crate::kernels::Tools;
+
+/// Where the libraries are put.
+const LIBRARIES: &str = "/usr/lib/x86_64-linux-gnu";
+/// What loads them, where each program names it.
+const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 
 /// Fetches what the root lacks, and gathers the programs with their libraries,
 /// which go where the loader looks without a configuration.
@@ -20,7 +27,6 @@ $apt --yes --no-install-recommends --download-only install $packages
 unpacked=/mnt/tools/unpacked
 mkdir $unpacked
 for deb in /tmp/cache/archives/*.deb; do dpkg-deb -x \"$deb\" $unpacked; done
-libraries=/usr/lib/x86_64-linux-gnu
 own=$(find $unpacked -name '*.so.*' -printf '%h\\n' | sort -u | tr '\\n' ':')
 for program in $programs; do
     from=$unpacked$program
@@ -39,14 +45,44 @@ rm -r $unpacked
 chmod -R a+rX /mnt/tools
 ";
 
-/// Makes them ready: what is below `guest` in the tree belongs at the guest's
-/// root.
+/// Makes those of the guest ready: what is below `guest` in the tree belongs at
+/// the guest's root.
 pub fn ensure(provision: &Provision, ready: &Ready, tools: &Tools) -> Result<Built> {
+    gather(provision, ready, tools, "tools", "programs for the guest")
+}
+
+/// The same for the host, which has to start them as [`on_host`] says.
+pub fn ensure_on_host(provision: &Provision, ready: &Ready, tools: &Tools) -> Result<Built> {
+    let about = "programs for the host's tests";
+    gather(provision, ready, tools, "host-tools", about)
+}
+
+/// The words that run one of them, whatever libraries the host has.
+pub fn on_host(tools: &Built, program: &str) -> String {
+    let root = tools.tree().join("guest");
+    let below = |path: &str| root.join(path.trim_start_matches('/'));
+    let [loader, libraries, program] = [LOADER, LIBRARIES, program].map(below);
+    let shown = Path::display;
+    format!(
+        "{} --library-path {} {}",
+        shown(&loader),
+        shown(&libraries),
+        shown(&program)
+    )
+}
+
+fn gather(
+    provision: &Provision,
+    ready: &Ready,
+    tools: &Tools,
+    name: &str,
+    about: &str,
+) -> Result<Built> {
     let stage = Stage {
         cache: provision.cache,
         owner: Owner::Root(&provision.kernels.root_of(provision.kernel)?.name),
-        name: "tools",
-        about: "programs for the guest",
+        name,
+        about,
         inputs: vec![
             ("layout", "1".to_owned()),
             ("root", ready.root.id().to_owned()),
@@ -55,7 +91,7 @@ pub fn ensure(provision: &Provision, ready: &Ready, tools: &Tools) -> Result<Bui
         ],
     };
     let variables = format!(
-        "packages={}\nprograms={}\n",
+        "packages={}\nprograms={}\nlibraries={LIBRARIES}\n",
         quote(&tools.packages.join(" ")),
         quote(&tools.programs.join(" "))
     );
@@ -72,5 +108,5 @@ pub fn ensure(provision: &Provision, ready: &Ready, tools: &Tools) -> Result<Bui
                 .or_else(|error| root::explain(&work.log.text(), error))?;
             Ok(tools.packages.join(" "))
         })
-        .context("programs of Debian's for the guest")
+        .with_context(|| format!("{about}, of Debian's"))
 }
