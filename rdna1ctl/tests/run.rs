@@ -165,7 +165,8 @@ fn a_program_that_is_stopped() {
 #[test]
 fn a_signal_is_passed_on() {
     let machine = Machine::healthy();
-    let script = "trap 'echo heeded; exit 7' INT; echo ready; while :; do sleep 0.05; done";
+    let script = "trap 'echo heeded; exit 7' INT; echo ready; i=0; \
+                  while [ $i -lt 600 ]; do sleep 0.1; i=$((i + 1)); done";
     let mut child = command(&machine, &[], script)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -179,6 +180,18 @@ fn a_signal_is_passed_on() {
     assert_eq!(output.status.code(), Some(7), "{}", said(&output));
     assert_eq!(output.stdout, b"heeded\n");
     assert!(said(&output).contains("ended with status 7"));
+}
+
+/// However early it comes: the program itself sends it, as the first thing that it does.
+#[test]
+fn a_signal_that_comes_at_once() {
+    let machine = Machine::healthy();
+    let script = "trap 'exit 7' INT; kill -INT $PPID; i=0; \
+                  while [ $i -lt 600 ]; do sleep 0.1; i=$((i + 1)); done";
+    for _ in 0..10 {
+        let output = run(&machine, &[], script);
+        assert_eq!(output.status.code(), Some(7), "{}", said(&output));
+    }
 }
 
 #[test]

@@ -64,13 +64,16 @@ pub fn supervise(
             None => command.env_remove(&setting.variable),
         };
     }
+    // Before it is started: a signal that comes in between would end us, and leave it alone.
+    let (told, before) = hold_signals()?;
+    // SAFETY: Between fork and exec nothing is done but one call of pthread_sigmask(3), which is
+    // async-signal-safe (signal-safety(7)); `before` is a value of its own and allocates nothing.
+    unsafe { command.pre_exec(move || Ok(before.thread_set_mask()?)) };
     let child = match command.spawn() {
         Ok(child) => child,
         Err(error) => return Ok(Err(NotStarted(error))),
     };
     let child = Pid::from_raw(i32::try_from(child.id()).context("an odd process id")?);
-    // Only now: a program is started with the signals held back that we hold back.
-    let told = hold_signals()?;
     let terminal = Terminal::give(child);
     let end = Program {
         child,
@@ -82,8 +85,8 @@ pub fn supervise(
 }
 
 /// Holds back the signals that are waited for, and SIGTTOU, which would stop us when we take the
-/// terminal back. One that came before is not lost: the program's end is looked for first.
-fn hold_signals() -> Result<SignalFd> {
+/// terminal back. Gives what was held back before, too: that is how the program is to be started.
+fn hold_signals() -> Result<(SignalFd, SigSet)> {
     let mut signals = SigSet::empty();
     for signal in [
         Signal::SIGCHLD,
@@ -95,9 +98,11 @@ fn hold_signals() -> Result<SignalFd> {
     ] {
         signals.add(signal);
     }
+    let before = SigSet::thread_get_mask().context("cannot ask for the signals held back")?;
     signals.thread_block().context("cannot hold signals back")?;
-    SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
-        .context("cannot wait for signals")
+    let told = SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+        .context("cannot wait for signals")?;
+    Ok((told, before))
 }
 
 struct Program {
