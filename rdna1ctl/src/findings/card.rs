@@ -69,6 +69,14 @@ fn driver(facts: &Facts, gpu: &Record) -> Finding {
         "?" => {
             Finding::unseen("driver", "which driver has the card is not to be seen").seen(from, "?")
         }
+        // Only a driver makes KFD know a card: what is seen here does not fit together.
+        "-" if value(gpu, "kfd") == "present" => Finding::note(
+            "driver-unclear",
+            "KFD knows the card, and yet no driver has it: it may just be coming or going",
+        )
+        .seen(from, "none")
+        .seen_in("gpus", gpu, &["gpu", "kfd", "node"])
+        .advise("look again after a few seconds; if that stays so: sudo dmesg | grep -i amdgpu"),
         "-" => no_driver(facts, from),
         other => Finding::trouble(
             "driver-other",
@@ -105,10 +113,15 @@ fn no_driver(facts: &Facts, from: String) -> Finding {
         );
     }
     let found = found.seen("/sys/module/amdgpu", "is not there");
+    let list = format!("/lib/modules/{}/modules.dep", kernel.release);
     match &facts.amdgpu.file {
         Some(_) => found.advise("sudo modprobe amdgpu; sudo dmesg | grep -i amdgpu"),
+        None if !facts.kernel.has_modules => found
+            .seen(list, "is not there: which modules this kernel has is not known")
+            .advise("sudo modprobe amdgpu; sudo dmesg | grep -i amdgpu")
+            .advise("if there is no such module: reinstall this kernel's package, or boot another kernel"),
         None => found
-            .seen(format!("/lib/modules/{}/modules.dep", kernel.release), "no amdgpu.ko")
+            .seen(list, "no amdgpu.ko")
             .advise("this kernel came without amdgpu: boot the distribution's full kernel (on Debian linux-image-amd64, not -cloud-)"),
     }
 }

@@ -3,6 +3,7 @@
 //! Findings: what follows from what was read, each with its evidence and what to do.
 
 mod card;
+mod debugfs;
 mod driver;
 mod environment;
 mod module;

@@ -8,11 +8,12 @@ use crate::sources::module::{Debugfs, NAME};
 use crate::sources::pages::Source;
 use crate::sources::Facts;
 
-use super::Finding;
+use super::{debugfs, Finding};
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     let mut found = vec![loaded(facts)];
-    found.extend(debugfs(facts));
+    found.extend(refused(facts));
+    found.extend(debugfs::finding(facts));
     found.extend(readable(facts));
     found.extend(requests(facts));
     if !facts.module.loaded {
@@ -34,8 +35,11 @@ fn loaded(facts: &Facts) -> Finding {
             "module-not-loaded",
             format!("the module {NAME} is installed for this kernel, but not loaded"),
         )
-        .seen(format!("/sys/module/{NAME}"), "is not there")
-        .advise(format!("sudo modprobe {NAME}"));
+        .seen(format!("/sys/module/{NAME}"), "is not there");
+        if let Debugfs::Off(_) = module.debugfs {
+            return found.advise("see debugfs-off: without debugfs it cannot be loaded");
+        }
+        let found = found.advise(format!("sudo modprobe {NAME}"));
         return match facts.kernel.lockdown.as_deref() {
             None | Some("none") => found.advise("if that fails: sudo dmesg | tail says why"),
             Some(how) => found
@@ -47,6 +51,21 @@ fn loaded(facts: &Facts) -> Finding {
                 )),
         };
     }
+    if module.installed.is_empty() && !facts.kernel.has_modules {
+        return Finding::unseen(
+            "module-unknown",
+            format!(
+                "the module {NAME} is not loaded, and whether it is installed is not to be seen: \
+                 what is said here of the card is read from KFD's sysfs, by the same code"
+            ),
+        )
+        .seen(format!("/sys/module/{NAME}"), "is not there")
+        .seen(
+            format!("/lib/modules/{release}/modules.dep"),
+            "is not there",
+        )
+        .advise("from outside the container, if this is one; else sudo depmod");
+    }
     if module.installed.is_empty() {
         let found = Finding::note(
             "module-not-installed",
@@ -56,7 +75,7 @@ fn loaded(facts: &Facts) -> Finding {
             ),
         )
         .seen("/lib/modules/*/modules.dep", format!("no {NAME}.ko"))
-        .advise("README.md says how to build and install it");
+        .advise("docs/install.md says how to install it: as a package, or built by hand");
         return if module.in_dkms.is_empty() {
             found
         } else {
@@ -86,27 +105,39 @@ fn loaded(facts: &Facts) -> Finding {
     }
 }
 
-fn debugfs(facts: &Facts) -> Option<Finding> {
-    if !facts.module.loaded {
+/// What the kernel says of a module that was made for another one (`kernel/module/`).
+const NOT_FOR_THIS_KERNEL: [&str; 3] = [
+    "version magic",
+    "disagrees about version of symbol",
+    "Unknown symbol",
+];
+
+/// The kernel's log tells of an attempt to load a module that was made for another kernel.
+fn refused(facts: &Facts) -> Option<Finding> {
+    if facts.module.loaded {
         return None;
     }
-    Some(match &facts.module.debugfs {
-        Debugfs::Mounted(place) => {
-            Finding::good("debugfs", "debugfs is mounted").seen("/proc/self/mounts", place)
-        }
-        Debugfs::NotMounted => Finding::trouble(
-            "debugfs-not-mounted",
-            "debugfs is not mounted: the module's files are not to be reached",
-        )
-        .seen("/proc/self/mounts", "no debugfs")
-        .advise("sudo mount -t debugfs debugfs /sys/kernel/debug"),
-        Debugfs::Off(why) => Finding::trouble(
-            "debugfs-off",
-            "this kernel has debugfs turned off: the module is loaded, but has no files",
-        )
-        .seen("kernel", why)
-        .advise("boot without debugfs=off (/etc/default/grub, then sudo update-grub)")
-        .advise("until then rdna1ctl reads KFD's sysfs by itself; counters and requests are not to be had"),
+    let of_ours = |text: &str| text.starts_with(&format!("{NAME}: "));
+    let mut lines = facts.log.lines.iter().rev();
+    let line = lines.find(|line| {
+        of_ours(&line.text)
+            && NOT_FOR_THIS_KERNEL
+                .iter()
+                .any(|word| line.text.contains(word))
+    })?;
+    let release = &facts.kernel.release;
+    let found = Finding::trouble(
+        "module-refused",
+        format!("the kernel has refused the module {NAME}: it was built for another kernel"),
+    )
+    .seen("kernel log", &line.text)
+    .seen("/proc/sys/kernel/osrelease", release);
+    Some(if facts.module.in_dkms.is_empty() {
+        found.advise("build and install it for this kernel: make && sudo make install")
+    } else {
+        found.advise(format!(
+            "sudo dkms autoinstall -k {release}, then sudo modprobe {NAME}"
+        ))
     })
 }
 
@@ -214,10 +245,17 @@ fn kernel(facts: &Facts) -> Finding {
     let from = kernel.config.as_ref();
     let from = from.map_or("/proc/sys/kernel/osrelease", |(path, _)| path.as_str());
     if !wrong.is_empty() {
-        return Finding::trouble(
-            "kernel-unfit",
-            format!("the module cannot be built for this kernel: {}", wrong.join("; ")),
-        )
+        let says = format!(
+            "the module cannot be built for this kernel: {}",
+            wrong.join("; ")
+        );
+        // Who has not installed it may never want it.
+        let module = &facts.module;
+        let found = match module.installed.is_empty() && module.in_dkms.is_empty() {
+            true => Finding::note("kernel-unfit", says),
+            false => Finding::trouble("kernel-unfit", says),
+        };
+        return found
         .seen(from, &kernel.release)
         .advise("boot a kernel from 6.18 on with CONFIG_RUST=y: Debian's from 7.x on has it (trixie-backports, sid)")
         .advise("rdna1ctl works without the module meanwhile");

@@ -15,6 +15,8 @@ pub struct Kernel {
     pub command_line: Vec<String>,
     /// Its options, and which file they were read from, where that is to be had.
     pub config: Option<(String, BTreeMap<String, String>)>,
+    /// Whether there is a list of its modules.
+    pub has_modules: bool,
     /// Its build folder, if it is there: what modules are built against.
     pub headers: Option<String>,
     /// How it is locked down: none, integrity or confidentiality; `None` where it does not say.
@@ -32,6 +34,7 @@ impl Kernel {
         Self {
             command_line: command_line.split_whitespace().map(str::to_owned).collect(),
             config: config(root, &release),
+            has_modules: root.has(format!("/lib/modules/{release}/modules.dep")),
             headers: root.has(format!("{build}/Makefile")).then_some(build),
             lockdown: root.text("/sys/kernel/security/lockdown").and_then(chosen),
             release,

@@ -57,6 +57,38 @@ fn no_driver() {
     contains(&said, &["boot without modprobe.blacklist=nouveau,amdgpu"]);
 }
 
+/// Only a driver makes KFD know a card. Where none is seen, that is odd, and no reason to load one.
+#[test]
+fn in_kfd_without_a_driver() {
+    let machine = Machine::healthy();
+    machine.put(&format!("{CARD}/uevent"), "PCI_ID=1002:731F\n");
+    machine.write_files();
+    let said = expect(&machine, &[("driver-unclear", "note"), NO_PACKAGE]);
+    contains(&said, &["KFD knows the card", "node=1"]);
+}
+
+/// A kernel whose modules are not listed may have amdgpu, or not.
+#[test]
+fn no_driver_and_no_list_of_modules() {
+    let machine = Machine::bare();
+    machine.add_card(
+        &std::fs::read_to_string(
+            crate::machine::captures().join("reconstructed/0x731f-5700xt-largebar/pci"),
+        )
+        .unwrap(),
+        Atomics::Completer,
+    );
+    machine.put(&format!("{CARD}/uevent"), "PCI_ID=1002:731F\n");
+    machine.remove(&format!("/lib/modules/{RELEASE}/modules.dep"));
+    let findings = machine.findings();
+    let (_, _, said) = findings
+        .iter()
+        .find(|(id, ..)| id == "driver-none")
+        .unwrap();
+    contains(said, &["is not known", "sudo modprobe amdgpu"]);
+    assert!(!said.contains("came without amdgpu"), "{said}");
+}
+
 #[test]
 fn another_driver() {
     let machine = Machine::healthy();

@@ -61,8 +61,8 @@ fn an_unfit_kernel() {
     machine.edit(&format!("/boot/config-{RELEASE}"), "CONFIG_RUST=y\n", "");
     machine.remove(&format!("/lib/modules/{RELEASE}/build"));
     let wanted = [
-        ("kernel-unfit", "trouble"),
         ("module-not-installed", "note"),
+        ("kernel-unfit", "note"),
         ("headers-missing", "note"),
         NO_PACKAGE,
     ];
@@ -74,6 +74,15 @@ fn an_unfit_kernel() {
             &format!("linux-headers-{RELEASE}"),
         ],
     );
+    // Who has its source wants it.
+    machine.put("/var/lib/dkms/rdna1_kfd_guard/0.1.0/source", "");
+    let wanted = [
+        ("kernel-unfit", "trouble"),
+        ("module-not-installed", "note"),
+        ("headers-missing", "note"),
+        NO_PACKAGE,
+    ];
+    expect(&machine, &wanted);
 }
 
 #[test]
@@ -88,6 +97,60 @@ fn debugfs_not_mounted_and_off() {
     machine.put("/proc/cmdline", "ro quiet");
     machine.put("/proc/filesystems", "nodev\tsysfs\n");
     expect(&machine, &[("debugfs-off", "trouble"), NO_PACKAGE]);
+}
+
+/// With debugfs off the module cannot be loaded: that is what to tell, and no modprobe.
+#[test]
+fn debugfs_off_and_so_no_module() {
+    let machine = Machine::without_module("reconstructed/0x731f-5700xt-largebar");
+    machine.put("/proc/cmdline", "ro debugfs=off quiet");
+    let wanted = [
+        ("module-not-loaded", "trouble"),
+        ("debugfs-off", "trouble"),
+        NO_PACKAGE,
+    ];
+    let said = expect(&machine, &wanted);
+    contains(&said, &["see debugfs-off", "boot without debugfs=off"]);
+    assert!(!said.contains("sudo modprobe"), "{said}");
+    let list = format!("/lib/modules/{RELEASE}/modules.dep");
+    machine.edit(&list, "updates/rdna1_kfd_guard.ko.xz:\n", "");
+    let wanted = [
+        ("module-not-installed", "note"),
+        ("debugfs-off", "note"),
+        NO_PACKAGE,
+    ];
+    expect(&machine, &wanted);
+}
+
+#[test]
+fn a_module_that_the_kernel_refused() {
+    let machine = Machine::without_module("reconstructed/0x731f-5700xt-largebar");
+    let line = "rdna1_kfd_guard: version magic '7.1.9 SMP' should be '7.2.12 SMP'";
+    machine.put(
+        "/dev/kmsg",
+        format!("4,1,5,-;other: version magic\n3,2,6,-;{line}\n"),
+    );
+    let wanted = [
+        ("module-not-loaded", "trouble"),
+        ("module-refused", "trouble"),
+        NO_PACKAGE,
+    ];
+    let said = expect(&machine, &wanted);
+    contains(&said, &[line, RELEASE, "make && sudo make install"]);
+    machine.put("/var/lib/dkms/rdna1_kfd_guard/0.1.0/source", "");
+    contains(&expect(&machine, &wanted), &["sudo dkms autoinstall -k"]);
+    // What was in the way is over as soon as it is loaded.
+    machine.load_module();
+    expect(&machine, &[NO_PACKAGE]);
+}
+
+/// Where nothing lists the modules of this kernel, nothing is known of them.
+#[test]
+fn no_list_of_modules() {
+    let machine = Machine::without_module("reconstructed/0x731f-5700xt-largebar");
+    machine.remove(&format!("/lib/modules/{RELEASE}/modules.dep"));
+    let said = expect(&machine, &[("module-unknown", "unseen"), NO_PACKAGE]);
+    contains(&said, &["modules.dep", "KFD's sysfs"]);
 }
 
 #[test]

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! debugfs, where the module's files are.
+
+use crate::sources::module::Debugfs;
+use crate::sources::Facts;
+
+use super::Finding;
+
+const WITH_DEBUGFS: &str =
+    "boot without debugfs=off (/etc/default/grub, then sudo update-grub; or the boot loader's own \
+     file), and a kernel with CONFIG_DEBUG_FS=y";
+
+pub(super) fn finding(facts: &Facts) -> Option<Finding> {
+    let module = &facts.module;
+    if !module.loaded {
+        return match &module.debugfs {
+            Debugfs::Off(why) => Some(no_debugfs_no_module(facts, why)),
+            _ => None,
+        };
+    }
+    Some(match &module.debugfs {
+        Debugfs::Mounted(place) => {
+            Finding::good("debugfs", "debugfs is mounted").seen("/proc/self/mounts", place)
+        }
+        Debugfs::NotMounted => Finding::trouble(
+            "debugfs-not-mounted",
+            "debugfs is not mounted: the module's files are not to be reached",
+        )
+        .seen("/proc/self/mounts", "no debugfs")
+        .advise("sudo mount -t debugfs debugfs /sys/kernel/debug"),
+        Debugfs::Off(why) => Finding::trouble(
+            "debugfs-off",
+            "this kernel has debugfs turned off: the module is loaded, but has no files",
+        )
+        .seen("kernel", why)
+        .advise(WITH_DEBUGFS)
+        .advise("until then rdna1ctl reads KFD's sysfs by itself; counters and requests are not to be had"),
+    })
+}
+
+/// It is in the way of who wants the module, and of nobody else.
+fn no_debugfs_no_module(facts: &Facts, why: &str) -> Finding {
+    let says = "this kernel has debugfs turned off: the module cannot be loaded";
+    let found = match facts.module.is_installed_for(&facts.kernel.release) {
+        true => Finding::trouble("debugfs-off", says),
+        false => Finding::note("debugfs-off", says),
+    };
+    found.seen("kernel", why).advise(WITH_DEBUGFS).advise(
+        "until then rdna1ctl reads KFD's sysfs by itself; counters and requests are not to be had",
+    )
+}
