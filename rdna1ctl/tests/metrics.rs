@@ -152,8 +152,10 @@ fn promtool_takes_it() {
     odd.edit(
         "/sys/kernel/debug/rdna1/requests",
         "function=kfd_ioctl_svm",
-        "function=a\\b\"c",
+        "function=a\\b",
     );
+    let text = odd.says(&["metrics"], 0);
+    assert!(text.contains("function=\"a\\\\b\""), "{text}");
     for machine in [
         Machine::healthy(),
         Machine::bare(),

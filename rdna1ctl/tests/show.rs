@@ -45,23 +45,6 @@ fn json_is_as_kept() {
     );
 }
 
-#[test]
-fn no_line_is_wider_than_the_terminal() {
-    for (name, machine, _) in machines() {
-        for command in COMMANDS {
-            let output = machine.run(&[command]);
-            for line in String::from_utf8(output.stdout).unwrap().lines() {
-                // A path or an address is kept whole.
-                let whole = line.split_whitespace().any(|word| word.len() > 60);
-                assert!(
-                    line.chars().count() <= 80 || whole,
-                    "{name} {command}: {line}"
-                );
-            }
-        }
-    }
-}
-
 /// What the command prints on a terminal of 80 columns.
 fn on_a_terminal(mut command: Command) -> String {
     let size = Winsize {
@@ -88,6 +71,32 @@ fn on_a_terminal(mut command: Command) -> String {
     }
     child.wait().unwrap();
     String::from_utf8(shown).unwrap()
+}
+
+/// On a terminal of 80 columns no line is wider; in a pipe there are no colours.
+#[test]
+fn every_page_on_a_terminal_and_in_a_pipe() {
+    let [healthy, lie, bare] = machines().map(|(_, machine, _)| machine);
+    let machines = [healthy, lie, bare, Machine::crowded()];
+    let coloured = machines.iter().filter(|machine| {
+        let mut coloured = false;
+        for command in COMMANDS {
+            let shown = on_a_terminal(machine.command(&[command]));
+            coloured |= shown.contains('\u{1b}');
+            for line in anstream::adapter::strip_str(&shown).to_string().lines() {
+                // A path or an address is kept whole.
+                let whole = line.split_whitespace().any(|word| word.len() > 60);
+                assert!(line.chars().count() <= 80 || whole, "{command}: {line}");
+            }
+            let mut piped = machine.command(&[command]);
+            let piped = piped.env("CLICOLOR", "1").output().unwrap();
+            for byte in [piped.stdout, piped.stderr].concat() {
+                assert!(byte == b'\n' || byte >= b' ', "{command}: {byte:#x}");
+            }
+        }
+        coloured
+    });
+    assert_eq!(coloured.count(), 4);
 }
 
 #[test]

@@ -181,6 +181,11 @@ fn file(root: &Root, folder: &str, name: &str) -> io::Result<String> {
 
 fn notes(snapshot: &Snapshot<Host>, tally: &Tally) -> Vec<String> {
     let mut notes = Vec::new();
+    if snapshot.kfd == Presence::Absent {
+        let note =
+            "there is no KFD (/sys/class/kfd): amdgpu is not loaded, or was built without it";
+        notes.push(note.to_owned());
+    }
     if snapshot.unreadable_nodes || snapshot.kfd == Presence::Unreadable {
         notes.push("a node of KFD's could not be read: it may be a 0x731f card".to_owned());
     }

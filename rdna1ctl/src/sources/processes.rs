@@ -48,9 +48,9 @@ impl Processes {
                     may_be_more |= !root.has(KFD_LIST);
                     false
                 });
-            if uses {
-                list.push(process(root, pid));
-            }
+            let process = uses.then(|| process(root, pid));
+            // One that has ended meanwhile has nothing to hide.
+            list.extend(process.filter(|_| root.has(format!("/proc/{pid}"))));
         }
         Self {
             list,
