@@ -36,6 +36,9 @@ pub struct Suite {
     /// Whether the guest has libhsakmt and the program that asks it.
     #[serde(default)]
     pub hsakmt: bool,
+    /// Whether the guest has the command rdna1ctl.
+    #[serde(default)]
+    pub rdna1ctl: bool,
     /// What the guest runs on.
     #[serde(default)]
     pub machine: Machine,

@@ -37,6 +37,7 @@ impl Guest {
             stock_archive: None,
             files: [].into(),
             hsakmt: [].into(),
+            rdna1ctl: [].into(),
             more: Vec::new(),
             ..self.clone()
         }

@@ -18,19 +18,22 @@ pub struct Programs {
     pub init: PathBuf,
     /// What waits for it in a guest that is kept in a snapshot.
     pub waiter: PathBuf,
+    /// The command rdna1ctl.
+    pub rdna1ctl: PathBuf,
 }
 
 /// Brings the guest's programs up to date.
 pub fn build(builder: &Builder) -> Result<Programs> {
-    let activity = builder.ui.begin("build: guest-init");
+    let activity = builder.ui.begin("build: guest-init, rdna1ctl");
     let log = Log::create(builder.log_path("guest-init"))?;
     let mut command = builder.cargo.command();
     command
         .args(["build", "--locked", "--release"])
-        .args(["--package", "guest-init", "--target", TARGET])
+        .args(["--package", "guest-init", "--package", "rdna1ctl"])
+        .args(["--target", TARGET])
         .env("RUSTFLAGS", "-C target-feature=+crt-static")
         .env_remove("CARGO_ENCODED_RUSTFLAGS");
-    run::logged(&mut command, &log, Some(&activity)).context("building guest-init")?;
+    run::logged(&mut command, &log, Some(&activity)).context("building guest-init and rdna1ctl")?;
     let folder = builder.cargo.target().join(TARGET).join("release");
     let program = |name| {
         let program = folder.join(name);
@@ -41,6 +44,7 @@ pub fn build(builder: &Builder) -> Result<Programs> {
     let programs = Programs {
         init: program("guest-init")?,
         waiter: program("guest-wait")?,
+        rdna1ctl: program("rdna1ctl")?,
     };
     activity.done("");
     Ok(programs)

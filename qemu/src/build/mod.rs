@@ -74,6 +74,7 @@ pub struct Guest {
     stock_archive: Option<PathBuf>,
     files: Arc<[GuestFile]>,
     hsakmt: Arc<[GuestFile]>,
+    rdna1ctl: Arc<[GuestFile]>,
     more: Vec<Arc<GuestFile>>,
 }
 
@@ -93,6 +94,7 @@ impl Guest {
             stock_archive: None,
             files: [].into(),
             hsakmt: [].into(),
+            rdna1ctl: [].into(),
             more: Vec::new(),
         }
     }
@@ -102,6 +104,7 @@ impl Guest {
         let mut files = vec![init_file(&programs)?];
         files.extend(module_files(MODULES, &modules.stripped)?);
         Ok(Self {
+            rdna1ctl: [rdna1ctl_file(&programs)?].into(),
             waiter: programs.waiter,
             stock_archive: None,
             files: files.into(),
@@ -153,9 +156,11 @@ impl Guest {
     /// Adds all that is fresh to an archive, for the guest of a suite.
     pub fn add_to(&self, archive: &mut Archive<impl Write>, suite: &Suite) -> Result<()> {
         let hsakmt = self.hsakmt.iter().filter(|_| suite.hsakmt);
+        let rdna1ctl = self.rdna1ctl.iter().filter(|_| suite.rdna1ctl);
+        let of_suite = hsakmt.chain(rdna1ctl);
         let more = self.more.iter().map(Arc::as_ref);
         let stays = |file: &&GuestFile| !self.more.iter().any(|other| other.path == file.path);
-        for file in self.files.iter().filter(stays).chain(hsakmt).chain(more) {
+        for file in self.files.iter().filter(stays).chain(of_suite).chain(more) {
             if file.is_program {
                 archive.program(&file.path, &file.data)?;
             } else {
@@ -205,6 +210,7 @@ impl Builder<'_> {
         files.extend(module_files(WITHOUT_KPROBES, &without_kprobes.stripped)?);
         Ok(Products {
             guest: Guest {
+                rdna1ctl: [rdna1ctl_file(&programs)?].into(),
                 waiter: programs.waiter,
                 stock_archive: self.ready.stock_archive.clone(),
                 files: files.into(),
@@ -247,6 +253,14 @@ impl Builder<'_> {
         let name = self.busy.file_name().unwrap_or_default();
         name.to_string_lossy().into_owned()
     }
+}
+
+fn rdna1ctl_file(programs: &init::Programs) -> Result<GuestFile> {
+    Ok(GuestFile {
+        path: "rdna1ctl".to_owned(),
+        data: read(&programs.rdna1ctl)?,
+        is_program: true,
+    })
 }
 
 fn init_file(programs: &init::Programs) -> Result<GuestFile> {

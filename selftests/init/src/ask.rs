@@ -9,8 +9,8 @@ mod helper;
 mod ioctl;
 
 use std::fmt;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
 use anyhow::{bail, ensure, Context, Result};
 
@@ -127,6 +127,17 @@ impl Request {
     }
 }
 
+/// How the process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Last {
+    /// By itself.
+    End,
+    /// By a read where nothing is.
+    Crash,
+    /// Not by itself.
+    Hang,
+}
+
 /// The process.
 pub struct Asker {
     child: Child,
@@ -224,6 +235,22 @@ impl Asker {
         let status = self.child.wait().context("wait for it")?;
         ensure!(status.success(), "the process that asks KFD: {status}");
         Ok(())
+    }
+
+    /// Lets it end like that, and gives how it ended, and what came on its error output, which has to
+    /// be a pipe.
+    pub fn output(mut self, last: Last) -> Result<(ExitStatus, String)> {
+        match (last, &mut self.tell) {
+            (Last::End, tell) => *tell = None,
+            (Last::Crash, Some(tell)) => writeln!(tell, "crash").context("tell it")?,
+            (Last::Crash | Last::Hang, _) => {}
+        }
+        let mut said = String::new();
+        let errors = self.child.stderr.as_mut();
+        let errors = errors.context("its error output is no pipe")?;
+        errors.read_to_string(&mut said).context("hear from it")?;
+        let status = self.child.wait().context("wait for it")?;
+        Ok((status, said))
     }
 
     fn told(&mut self, line: &str) -> Result<String> {

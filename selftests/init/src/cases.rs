@@ -15,6 +15,7 @@ mod crowd;
 mod debugfs_off;
 mod defects;
 mod demo;
+mod doctor;
 mod fail_nth;
 mod held;
 mod kept;
@@ -35,6 +36,7 @@ mod requests_last;
 mod requests_life;
 mod requests_stand_in;
 mod restricted;
+mod run_command;
 mod scarce;
 mod stock;
 mod storm;
@@ -93,6 +95,7 @@ const SUITES: &[(&str, &[Case])] = &[
     ("torture", torture::CASES),
     ("restricted", restricted::CASES),
     ("scarce", scarce::CASES),
+    ("rdna1ctl", doctor::CASES),
     ("demo", demo::CASES),
     ("defects", defects::CASES),
     ("any-module", any_module::CASES),

@@ -14,6 +14,7 @@ mod cmdline;
 mod confine;
 mod count;
 mod counters;
+mod ctl;
 mod ctx;
 mod fail_nth;
 mod files;

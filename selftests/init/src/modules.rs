@@ -117,7 +117,7 @@ pub fn own_path(name: &str) -> PathBuf {
 }
 
 /// Loads the module in this file.
-fn insert(path: &Path, parameters: &str) -> Result<()> {
+pub fn insert(path: &Path, parameters: &str) -> Result<()> {
     let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
     let parameters = CString::new(parameters).context("module parameters with a NUL")?;
     finit_module(&file, &parameters, ModuleInitFlags::empty())

@@ -60,6 +60,7 @@ fn follow() -> Result<()> {
                 std::fs::write("/proc/thread-self/comm", name).context("take a name")?;
                 say("named")?;
             }
+            ["crash"] => crash(),
             ["storm", threads, request @ ..] => {
                 let request = Ioctl::new(&Request::parse(request)?);
                 storm(&kfd, threads.parse()?, &request)?;
@@ -68,6 +69,13 @@ fn follow() -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Reads where nothing is, as a program does that takes coarse-grained memory for fine-grained.
+fn crash() {
+    // SAFETY: Not on memory of this program: nothing is mapped at the first page, which the kernel
+    // gives to no process (vm.mmap_min_addr), so that the read ends this process by SIGSEGV.
+    unsafe { std::arch::asm!("mov {0:e}, dword ptr [{0}]", inout(reg) 8_u64 => _) };
 }
 
 /// Asks until the next line comes.

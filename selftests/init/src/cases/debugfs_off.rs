@@ -5,17 +5,20 @@
 use anyhow::{bail, ensure, Context, Result};
 use std::path::Path;
 
+use super::doctor::Listed;
 use super::Case;
+use crate::ctl::doctor;
 use crate::ctx::Ctx;
+use crate::fixture::TREE;
 use crate::guard;
 use crate::kmsg::expect_line;
 use crate::modules::Refused;
 
 /// The suite for that kernel.
-pub const CASES: &[Case] = &[Case::new(
-    "load-fails-and-says-why",
-    load_fails_and_says_why,
-)];
+pub const CASES: &[Case] = &[
+    Case::new("load-fails-and-says-why", load_fails_and_says_why),
+    Case::new("doctor-says-why", doctor_says_why),
+];
 
 fn load_fails_and_says_why(ctx: &mut Ctx) -> Result<()> {
     let cmdline = std::fs::read_to_string("/proc/cmdline").context("read /proc/cmdline")?;
@@ -41,4 +44,19 @@ fn load_fails_and_says_why(ctx: &mut Ctx) -> Result<()> {
         "the files are there all the same"
     );
     guard::expect_gone()
+}
+
+/// The doctor names it, and does not send the user to modprobe.
+fn doctor_says_why(ctx: &mut Ctx) -> Result<()> {
+    TREE.load(&ctx.modules, "slot=0")?;
+    let note = doctor()?;
+    note.expect_all("trouble", &[])?;
+    note.expect_words("debugfs-off", &["debugfs=off on the kernel's command line"])?;
+    // Who has installed the module wants it.
+    let _installed = Listed::for_this_kernel("updates/dkms/rdna1_kfd_guard.ko.xz:\n")?;
+    let found = doctor()?;
+    found.expect_all("trouble", &["module-not-loaded", "debugfs-off"])?;
+    found.expect_words("module-not-loaded", &["see debugfs-off"])?;
+    found.expect_words("debugfs-off", &["boot without debugfs=off"])?;
+    found.expect_good(&["verdicts", "kfd"])
 }

@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `rdna1ctl doctor` beside the stock amdgpu.ko: each trouble is planted by itself, named with what it
+//! rests on and what to do, and a healthy card gives no alarm.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{bail, ensure, Context, Result};
+use nix::errno::Errno;
+use nix::mount::{umount2, MntFlags};
+
+use super::lifecycle::expect_refused;
+use super::stock::need_amdgpu;
+use super::{run_command, Case};
+use crate::ask::Asker;
+use crate::ctl::{self, doctor};
+use crate::ctx::Ctx;
+use crate::fixture::{Card, STOCK};
+use crate::guard;
+use crate::modules;
+use crate::mounts;
+
+/// The suite for a boot with the stock amdgpu.ko. The last case takes amdgpu away.
+pub const CASES: &[Case] = &[
+    Case::new("healthy", healthy),
+    Case::new("healthy-without-module", healthy_without_module),
+    Case::new("no-card", no_card),
+    Case::new("absent-from-kfd", absent_from_kfd),
+    Case::new("no-atomics", no_atomics),
+    Case::new("small-bar", small_bar),
+    Case::new("every-lie", every_lie),
+    Case::new("override-in-a-program", override_in_a_program),
+    Case::new("debugfs-not-mounted", debugfs_not_mounted),
+    Case::new("module-for-another-kernel", module_for_another_kernel),
+    Case::new("module-refused", module_refused),
+    Case::new("run-fine-grained", run_command::fine_grained),
+    Case::new("run-that-crashes", run_command::crashes),
+    Case::new("run-that-hangs", run_command::hangs),
+    Case::new("run-refuses-a-liar", run_command::refuses_a_liar),
+    Case::new("no-amdgpu", no_amdgpu),
+];
+
+/// What is noted of any card of the fixture: no driver has it. Else it is as a real one.
+const OF_FIXTURE: &str = "driver-unclear";
+/// No package is installed in the guest.
+const NO_PACKAGE: &str = "amdgpu-package";
+
+/// Loads the fixture with a card, and the module.
+fn load(ctx: &Ctx, words: &str) -> Result<Card> {
+    need_amdgpu(ctx)?;
+    STOCK.load(&ctx.modules, "")?;
+    guard::load_counting(&ctx.modules)?;
+    STOCK.add(0, words)
+}
+
+fn healthy(ctx: &mut Ctx) -> Result<()> {
+    for words in ["board=5700xt bar=large", "board=5600xt bar=large"] {
+        let card = load(ctx, words)?;
+        let found = doctor()?;
+        found.expect_all("trouble", &[])?;
+        found.expect_all("note", &[OF_FIXTURE])?;
+        found.expect_all("unseen", &[NO_PACKAGE])?;
+        found.expect_good(&[
+            "verdicts",
+            "module",
+            "debugfs",
+            "requests",
+            "card",
+            "kfd",
+            "atomics",
+            "bar",
+            "firmware",
+            "access",
+            "environment",
+        ])?;
+        found.expect_words("kfd", &[&format!("node {}", card.node())])?;
+        found.expect_words("card", &[card.gpu()])?;
+        let status = ctl::says(&["status"], 0)?;
+        for word in [
+            card.gpu(),
+            "truth",
+            "coarse-grained only",
+            "module rdna1_kfd_guard",
+        ] {
+            ensure!(
+                status.contains(word),
+                "status: expected {word} in\n{status}"
+            );
+        }
+        let metrics = ctl::says(&["metrics"], 0)?;
+        let line = format!(
+            "rdna1_card_verdict{{gpu=\"{}\",verdict=\"truth\"}} 1\n",
+            card.gpu()
+        );
+        ensure!(
+            metrics.contains(&line),
+            "metrics: expected {line} in\n{metrics}"
+        );
+        guard::unload()?;
+        STOCK.unload()?;
+    }
+    Ok(())
+}
+
+/// KFD's sysfs, read by the same code, says the same.
+fn healthy_without_module(ctx: &mut Ctx) -> Result<()> {
+    need_amdgpu(ctx)?;
+    STOCK.load(&ctx.modules, "slot=0")?;
+    let found = doctor()?;
+    found.expect_all("trouble", &[])?;
+    // Nothing lists the guest's modules, and nothing tells how its kernel was configured.
+    found.expect_all("unseen", &["module-unknown", "kernel", NO_PACKAGE])?;
+    found.expect_all("note", &["headers-missing", OF_FIXTURE])?;
+    found.expect_good(&["verdicts", "card", "kfd", "atomics", "bar"])?;
+    let status = ctl::says(&["status"], 0)?;
+    ensure!(
+        status.contains("Read from KFD's sysfs"),
+        "status: expected it to say where it read\n{status}"
+    );
+    Ok(())
+}
+
+fn no_card(ctx: &mut Ctx) -> Result<()> {
+    need_amdgpu(ctx)?;
+    guard::load(&ctx.modules)?;
+    let found = doctor()?;
+    found.expect_all("trouble", &["no-card"])?;
+    found.expect_words("no-card", &["no display controller of AMD's", "lspci -nn"])?;
+    ctl::says(&["status"], 0)?;
+    ctl::says(&["env"], 1)?;
+    Ok(())
+}
+
+/// On PCI, and not in KFD: amdgpu is there, and has not taken it.
+fn absent_from_kfd(ctx: &mut Ctx) -> Result<()> {
+    let card = load(ctx, "kfd=0")?;
+    let found = doctor()?;
+    // The guest has no firmware; where KFD has the card, it asks for none.
+    let troubles = ["driver-none", "kfd-absent", "firmware-missing"];
+    found.expect_all("trouble", &troubles)?;
+    found.expect_words(
+        "kfd-absent",
+        &[card.gpu(), "reason=no-driver", "see driver-none"],
+    )?;
+    found.expect_words(
+        "driver-none",
+        &["amdgpu is loaded and did not take the card", "dmesg"],
+    )
+}
+
+fn no_atomics(ctx: &mut Ctx) -> Result<()> {
+    let port = load(ctx, "atomics=0")?;
+    let found = doctor()?;
+    found.expect_all("trouble", &[])?;
+    found.expect_all("note", &[OF_FIXTURE, "atomics-none"])?;
+    let hop = port.get("hop")?;
+    found.expect_words(
+        "atomics-none",
+        &[&format!("the bridge {hop} refuses them"), "another slot"],
+    )?;
+    STOCK.remove(0)?;
+    // Behind a switch it is another bridge that refuses.
+    let switch = STOCK.add(0, "path=switch egress=blocked")?;
+    let hop = switch.get("hop")?;
+    ensure!(hop != port.get("hop")?, "both are {hop}: tried nothing");
+    doctor()?.expect_words("atomics-none", &[&format!("the bridge {hop} refuses them")])
+}
+
+fn small_bar(ctx: &mut Ctx) -> Result<()> {
+    load(ctx, "bar=small")?;
+    let found = doctor()?;
+    found.expect_all("trouble", &[])?;
+    found.expect_all("note", &[OF_FIXTURE, "bar-small"])?;
+    found.expect_words(
+        "bar-small",
+        &[
+            "256 MiB",
+            "That is no error",
+            "Above 4G Decoding",
+            "Resizable BAR",
+        ],
+    )
+}
+
+/// Every rule of the module.
+const RULES: [&str; 11] = [
+    "bank-count",
+    "bank-flags",
+    "bank-size",
+    "gfx-version",
+    "heap-bar",
+    "heap-type",
+    "hive-id",
+    "host-coherent",
+    "link-coherent",
+    "pci-identity",
+    "xgmi",
+];
+
+/// Each lie is the one trouble that there is, with the module and without.
+fn every_lie(ctx: &mut Ctx) -> Result<()> {
+    need_amdgpu(ctx)?;
+    STOCK.load(&ctx.modules, "")?;
+    for with_module in [false, true] {
+        if with_module {
+            guard::load(&ctx.modules)?;
+        }
+        for rule in RULES {
+            let card = STOCK.add(0, &format!("lie={rule}"))?;
+            told_of_lie(&card, rule).with_context(|| format!("{rule}, module: {with_module}"))?;
+            STOCK.remove(0)?;
+        }
+    }
+    Ok(())
+}
+
+fn told_of_lie(card: &Card, rule: &str) -> Result<()> {
+    let found = doctor()?;
+    let id = format!("lie-{rule}");
+    found.expect_all("trouble", &[&id])?;
+    found.expect_words(
+        &id,
+        &[
+            &format!("gpu={}", card.gpu()),
+            "verdict=lie",
+            "run nothing that uses ROCm",
+            "take the distribution's own amdgpu back",
+        ],
+    )?;
+    ctl::says(&["status"], 1)?;
+    let env = ctl::says(&["env"], 1)?;
+    ensure!(env.is_empty(), "env: expected nothing for a liar\n{env}");
+    Ok(())
+}
+
+/// A program that uses KFD now, and was told something wrong about the card.
+fn override_in_a_program(ctx: &mut Ctx) -> Result<()> {
+    load(ctx, "")?;
+    for (variable, value, state, id, words) in [
+        (
+            "HSA_OVERRIDE_GFX_VERSION",
+            "10.3.0",
+            "trouble",
+            "override",
+            "take the card for a gfx1030",
+        ),
+        (
+            "HSA_OVERRIDE_GFX_VERSION_1",
+            "10.3.0",
+            "trouble",
+            "override",
+            "take the card of node 1 for a gfx1030",
+        ),
+        (
+            "HSA_FORCE_FINE_GRAIN_PCIE",
+            "1",
+            "trouble",
+            "fine-grain-forced",
+            "offer fine-grained VRAM",
+        ),
+        // The program is static: nothing is loaded before it.
+        (
+            "LD_PRELOAD",
+            "/shim.so",
+            "note",
+            "preload",
+            "before all others",
+        ),
+    ] {
+        let mut command = Command::new("/proc/self/exe");
+        let mut asker = Asker::start_by(command.env_clear().env(variable, value))?;
+        asker.rename("a program")?;
+        let found = doctor()?;
+        let notes = match state {
+            "note" => vec![OF_FIXTURE, id],
+            _ => {
+                found.expect_all("trouble", &[id])?;
+                vec![OF_FIXTURE]
+            }
+        };
+        found.expect_all("note", &notes)?;
+        let pid = asker.id();
+        found.expect_words(
+            id,
+            &[
+                &format!("process {pid} (a program)"),
+                &format!("/proc/{pid}/environ: {variable}={value}"),
+                words,
+                &format!("unset {variable}"),
+            ],
+        )?;
+        asker.end()?;
+    }
+    let found = doctor()?;
+    found.expect_all("trouble", &[])?;
+    found.expect_good(&["environment"])
+}
+
+/// debugfs is there, and not where the module's files could be reached.
+fn debugfs_not_mounted(ctx: &mut Ctx) -> Result<()> {
+    load(ctx, "")?;
+    let found = {
+        let _mounted_again = Unmounted::begin()?;
+        doctor()?
+    };
+    found.expect_all("trouble", &["debugfs-not-mounted"])?;
+    found.expect_words(
+        "debugfs-not-mounted",
+        &["sudo mount -t debugfs debugfs /sys/kernel/debug"],
+    )?;
+    found.expect_good(&["verdicts", "kfd"])?;
+    doctor()?.expect_all("trouble", &[])
+}
+
+struct Unmounted;
+
+impl Unmounted {
+    fn begin() -> Result<Self> {
+        umount2(mounts::DEBUGFS, MntFlags::MNT_DETACH).context("unmount debugfs")?;
+        Ok(Self)
+    }
+}
+
+impl Drop for Unmounted {
+    fn drop(&mut self) {
+        // Who needs it and does not find it says so.
+        let _ = mounts::mount_at("debugfs", mounts::DEBUGFS, "");
+    }
+}
+
+/// What depmod would write, for as long as a case needs it.
+pub struct Listed(PathBuf);
+
+impl Listed {
+    /// For the kernel of this release.
+    pub fn begin(release: &str, modules: &str) -> Result<Self> {
+        let folder = Path::new("/lib/modules").join(release);
+        fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+        fs::write(folder.join("modules.dep"), modules).context("write modules.dep")?;
+        Ok(Self(folder))
+    }
+
+    /// For the kernel that runs.
+    pub fn for_this_kernel(modules: &str) -> Result<Self> {
+        Self::begin(&release()?, modules)
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn release() -> Result<String> {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").context("read the release")?;
+    Ok(release.trim().to_owned())
+}
+
+const INSTALLED: &str = "updates/dkms/rdna1_kfd_guard.ko.xz:\n";
+const AMDGPU: &str = "kernel/drivers/gpu/drm/amd/amdgpu/amdgpu.ko.xz:\n";
+
+fn module_for_another_kernel(ctx: &mut Ctx) -> Result<()> {
+    need_amdgpu(ctx)?;
+    STOCK.load(&ctx.modules, "slot=0")?;
+    let other = "6.99.1-other";
+    {
+        let _other = Listed::begin(other, INSTALLED)?;
+        let _this = Listed::for_this_kernel(AMDGPU)?;
+        let found = doctor()?;
+        found.expect_all("trouble", &["module-other-kernel"])?;
+        found.expect_words(
+            "module-other-kernel",
+            &[other, &release()?, "make && sudo make install"],
+        )?;
+        found.expect_good(&["verdicts", "amdgpu-origin"])?;
+    }
+    let _this = Listed::for_this_kernel(&[AMDGPU, INSTALLED].concat())?;
+    let found = doctor()?;
+    found.expect_all("trouble", &["module-not-loaded"])?;
+    found.expect_words("module-not-loaded", &["sudo modprobe rdna1_kfd_guard"])
+}
+
+/// A module that was built for another kernel is handed to this one.
+fn module_refused(ctx: &mut Ctx) -> Result<()> {
+    need_amdgpu(ctx)?;
+    STOCK.load(&ctx.modules, "slot=0")?;
+    doctor()?.expect_all("trouble", &[])?;
+    let path = ctx.modules.own_path(guard::NAME);
+    let mut module = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
+    // The release by itself is not looked at where symbols have versions; the rest is.
+    let magic = format!("vermagic={} SMP", release()?);
+    let found = module
+        .windows(magic.len())
+        .position(|w| w == magic.as_bytes());
+    let Some(at) = found else {
+        bail!("{} has no {magic}", path.display());
+    };
+    // Another kernel's, of the same length.
+    module[at + magic.len() - 1] = b'X';
+    let other = Path::new("/tmp/other.ko");
+    fs::write(other, module).context("write the module")?;
+    expect_refused(modules::insert(other, ""), Errno::ENOEXEC)?;
+    let found = doctor()?;
+    found.expect_all("trouble", &["module-refused"])?;
+    found.expect_words(
+        "module-refused",
+        &["version magic '", " SMX ", "should be '", "make install"],
+    )?;
+    // As soon as the right one is loaded, that is over.
+    guard::load(&ctx.modules)?;
+    doctor()?.expect_all("trouble", &[])
+}
+
+/// A card without amdgpu: not loaded though it is there, or none that could be.
+fn no_amdgpu(ctx: &mut Ctx) -> Result<()> {
+    load(ctx, "kfd=0")?;
+    ctx.modules.unload("amdgpu")?;
+    let driver_none = |words: &[&str]| -> Result<()> {
+        let found = doctor()?;
+        found.expect_all(
+            "trouble",
+            &["driver-none", "kfd-absent", "firmware-missing"],
+        )?;
+        found.expect_words("driver-none", words)
+    };
+    driver_none(&["is not known", "sudo modprobe amdgpu"])?;
+    {
+        let _this = Listed::for_this_kernel(AMDGPU)?;
+        driver_none(&["/sys/module/amdgpu: is not there", "sudo modprobe amdgpu"])?;
+    }
+    let _this = Listed::for_this_kernel(INSTALLED)?;
+    driver_none(&["no amdgpu.ko", "boot the distribution's full kernel"])
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `rdna1ctl run` with a program that asks the stock KFD for memory: what it asked for is told however
+//! it ends.
+
+use std::process::Stdio;
+
+use anyhow::{ensure, Result};
+use kfd_uapi as uapi;
+
+use super::requests::{alloc, load};
+use crate::ask::{Asker, Last};
+use crate::ctl;
+use crate::ctx::Ctx;
+use crate::fixture::STOCK;
+
+/// This program; what is run must not take rdna1ctl for it.
+const ASKER: &str = "/init";
+
+/// Runs a program that asks for fine-grained memory three times, and for coarse-grained memory twice,
+/// and then ends like that. rdna1ctl must end with that status, and say these words.
+fn run(ctx: &mut Ctx, options: &[&str], last: Last, status: i32, words: &[&str]) -> Result<()> {
+    let (card, id) = load(ctx)?;
+    let arguments = [&["run"], options, &["--", ASKER]].concat();
+    let mut command = ctl::command(&arguments)?;
+    let mut asker = Asker::start_by(command.stderr(Stdio::piped()))?;
+    let vram = uapi::KFD_IOC_ALLOC_MEM_FLAGS_VRAM;
+    let fine = vram | uapi::KFD_IOC_ALLOC_MEM_FLAGS_COHERENT;
+    asker.ask(&alloc(id, fine), 3, 1)?;
+    asker.ask(&alloc(id, vram), 2, 1)?;
+    let (ended, said) = asker.output(last)?;
+    ensure!(
+        ended.code() == Some(status),
+        "run: expected status {status}, seen {ended}\n{said}"
+    );
+    let of = format!(
+        "alloc gpu={} node={} gpu_id={id:#x} heap=vram",
+        card.gpu(),
+        card.node()
+    );
+    let lines: Vec<String> = said
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    for (key, by) in [("requests", 5), ("coarse", 2), ("coherent", 3)] {
+        let line = format!("+{by} {key} {of}");
+        ensure!(lines.contains(&line), "run: expected {line:?} in\n{said}");
+    }
+    // What was asked for, by whom, three times.
+    let flags = format!("flags={fine:#x}");
+    let all = lines.join(" ");
+    ensure!(
+        all.matches(&flags).count() == 3 && all.contains("command=init ioctl=alloc_memory"),
+        "run: expected three requests with {flags}\n{said}"
+    );
+    for word in words {
+        ensure!(all.contains(word), "run: expected {word:?} in\n{said}");
+    }
+    Ok(())
+}
+
+/// One that ends well. No variable is known to this guest to be needed but the one that is set.
+pub fn fine_grained(ctx: &mut Ctx) -> Result<()> {
+    run(
+        ctx,
+        &["--timeout", "600"],
+        Last::End,
+        0,
+        &[
+            "rdna1ctl: MIOPEN_FIND_MODE=2",
+            "The command ended well",
+            "Nothing about the card or a crash.",
+        ],
+    )
+}
+
+/// One that reads where nothing is: the kernel's log has a line of that.
+pub fn crashes(ctx: &mut Ctx) -> Result<()> {
+    run(
+        ctx,
+        &[],
+        Last::Crash,
+        139,
+        &["The command was ended by SIGSEGV.", "]: segfault at "],
+    )
+}
+
+/// One that waits for what never comes.
+pub fn hangs(ctx: &mut Ctx) -> Result<()> {
+    run(
+        ctx,
+        &["--timeout", "3"],
+        Last::Hang,
+        124,
+        &["The command's time was over: it was ended by SIGTERM."],
+    )
+}
+
+/// Where KFD lies, nothing is run, unless the user wants it all the same.
+pub fn refuses_a_liar(ctx: &mut Ctx) -> Result<()> {
+    load(ctx)?;
+    STOCK.set(0, "hive_id=1")?;
+    let command = ["--", ASKER, "nothing"];
+    let refused = ctl::command(&[&["run"], &command[..]].concat())?.output()?;
+    let said = String::from_utf8_lossy(&refused.stderr);
+    ensure!(
+        refused.status.code() == Some(125) && said.contains("hive-id"),
+        "run: expected a refusal, seen {}\n{said}",
+        refused.status
+    );
+    // The program has a status of its own for words that it does not know.
+    let ran = ctl::command(&[&["run", "--no-env"], &command[..]].concat())?.output()?;
+    ensure!(
+        ran.status.code() == Some(2),
+        "run --no-env: expected the program's status 2, seen {}",
+        ran.status
+    );
+    Ok(())
+}
