@@ -6,9 +6,9 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-/// The longest file that is read, in bytes. What is longer is cut off; nothing that is read here
-/// comes near it, but for a package's list of files.
-const MAX_BYTES: u64 = 8 << 20;
+/// The longest file that is held in memory, in bytes. What is longer is cut off; the largest that is
+/// meant to be held is dpkg's list of packages, some 10 MB.
+const MAX_BYTES: u64 = 64 << 20;
 
 /// The root of the system that is looked at.
 #[derive(Debug, Clone)]
@@ -31,16 +31,19 @@ impl Root {
         self.0.join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    /// What a file holds. A pipe or a device is refused: it could make us wait.
-    pub fn bytes(&self, path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
+    /// A file. A pipe or a device is refused: it could make us wait.
+    pub fn open(&self, path: impl AsRef<Path>) -> io::Result<fs::File> {
         let path = self.path(path);
         if !fs::metadata(&path)?.is_file() {
             return Err(io::Error::other("it is no regular file"));
         }
+        fs::File::open(path)
+    }
+
+    /// What a file holds.
+    pub fn bytes(&self, path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        fs::File::open(path)?
-            .take(MAX_BYTES)
-            .read_to_end(&mut bytes)?;
+        self.open(path)?.take(MAX_BYTES).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 

@@ -28,7 +28,7 @@ pub(super) fn finding(facts: &Facts) -> Option<Finding> {
             "debugfs is not mounted: the module's files are not to be reached",
         )
         .seen("/proc/self/mounts", "no debugfs")
-        .advise("sudo mount -t debugfs debugfs /sys/kernel/debug"),
+        .advise("sudo mount -t debugfs debugfs /sys/kernel/debug; if this is a container, look from outside"),
         Debugfs::Off(why) => Finding::trouble(
             "debugfs-off",
             "this kernel has debugfs turned off: the module is loaded, but has no files",

@@ -21,21 +21,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
             found.push(changed(facts, checked));
         }
     }
-    for checked in whole {
-        found.push(
-            Finding::good(
-                "amdgpu-package",
-                format!(
-                    "the files of {} are as the package has them",
-                    checked.package
-                ),
-            )
-            .seen(
-                format!("/var/lib/dpkg/info/{}.md5sums", checked.package),
-                format!("{} files compared", checked.files),
-            ),
-        );
-    }
+    found.extend(whole.into_iter().map(unchanged));
     if facts.amdgpu.packages.is_empty() && facts.amdgpu.loaded {
         found.push(
             Finding::unseen(
@@ -70,6 +56,22 @@ fn traces(facts: &Facts) -> Option<Finding> {
             .advise("sudo update-initramfs -u -k all, then reboot: a copy of the old driver may be in the initramfs")
             .advise(format!("{TRUTH} section 3 goes through it, also for a machine that does not boot")),
     )
+}
+
+fn unchanged(checked: &Checked) -> Finding {
+    let package = &checked.package;
+    let from = format!("/var/lib/dpkg/info/{package}.md5sums");
+    let compared = format!("{} files compared", checked.files);
+    if checked.unreadable == 0 {
+        let says = format!("the files of {package} are as the package has them");
+        return Finding::good("amdgpu-package", says).seen(from, compared);
+    }
+    let unread = format!("{} could not be read", checked.unreadable);
+    let says =
+        format!("whether all files of {package} are as the package has them is not to be seen");
+    Finding::unseen("amdgpu-package", says)
+        .seen(from, format!("{compared}, {unread}"))
+        .advise("sudo rdna1ctl doctor")
 }
 
 fn changed(facts: &Facts, checked: &Checked) -> Finding {

@@ -82,7 +82,7 @@ fn checked(root: &Root, release: &str, file: Option<&str>) -> Vec<Checked> {
         .into_iter()
         .filter(|name| name.contains(release));
     let found = of_kernel.filter_map(|name| packages::check(root, &name, |p| p.ends_with(&end)));
-    checked.extend(found.filter(|one| one.files != 0 || !one.changed.is_empty()));
+    checked.extend(found.filter(|one| one.files + one.changed.len() + one.unreadable != 0));
     checked
 }
 

@@ -2,6 +2,9 @@
 
 //! What dpkg knows of packages: versions, and the sums of their files.
 
+use std::fs::File;
+use std::io::{self, Read as _};
+
 use md5::{Digest as _, Md5};
 
 use crate::root::Root;
@@ -52,13 +55,13 @@ pub fn check(root: &Root, package: &str, wanted: impl Fn(&str) -> bool) -> Optio
             continue;
         }
         let file = format!("/{path}");
-        let gone = match root.bytes(&file) {
-            Ok(bytes) if hex(&bytes) == sum => false,
+        let gone = match root.open(&file).and_then(sum_of) {
+            Ok(seen) if seen == sum => false,
             Ok(_) => {
                 checked.changed.push(changed(package, file, false));
                 false
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 checked.changed.push(changed(package, file, true));
                 true
             }
@@ -80,9 +83,20 @@ fn changed(package: &str, file: String, gone: bool) -> Changed {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    let sum = Md5::digest(bytes);
-    sum.iter().map(|byte| format!("{byte:02x}")).collect()
+/// The sum of a file, however long it is: an amdgpu.ko that is not packed has 20 MB and more.
+fn sum_of(mut file: File) -> io::Result<String> {
+    let mut sum = Md5::new();
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(size) => sum.update(buffer.get(..size).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let sum = sum.finalize();
+    Ok(sum.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// The packages that came with sums and whose name begins like that.

@@ -26,6 +26,24 @@ fn add_package(machine: &Machine) -> String {
     file
 }
 
+/// However long a file is, it is compared whole; what cannot be read is not taken for compared.
+#[test]
+fn a_long_driver_and_one_that_is_no_file() {
+    let machine = Machine::healthy();
+    let file = add_package(&machine);
+    let long = "x".repeat(70 << 20);
+    machine.put(&format!("/{file}"), &long);
+    let list = format!("/var/lib/dpkg/info/linux-modules-{RELEASE}.md5sums");
+    machine.put(&list, format!("{}  {file}\n", sum(&long)));
+    expect(&machine, &[]);
+    machine.put(&format!("/{file}"), format!("{long}y"));
+    expect(&machine, &[("amdgpu-changed", "trouble")]);
+    machine.remove(&format!("/{file}"));
+    std::fs::create_dir(machine.path(&format!("/{file}"))).unwrap();
+    let said = expect(&machine, &[("amdgpu-package", "unseen")]);
+    contains(&said, &["0 files compared, 1 could not be read"]);
+}
+
 fn sum(text: &str) -> String {
     use md5::Digest as _;
     let sum = md5::Md5::digest(text);
