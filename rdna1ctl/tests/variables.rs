@@ -212,6 +212,32 @@ fn the_shell_and_all_programs() {
     assert!(has("preload-all", "librdna1shim.so"), "{found:#?}");
 }
 
+/// sudo takes most of an environment away: that of the shell before it counts, too.
+#[test]
+fn the_shell_that_sudo_was_called_from() {
+    let machine = Machine::healthy();
+    machine.put("/proc/self/stat", "99 (a) b) S 77 99 77 0\n");
+    machine.put("/proc/77/comm", "sudo\n");
+    machine.put("/proc/77/environ", "HSA_OVERRIDE_GFX_VERSION=10.3.0\0");
+    let overrides = || {
+        let found = machine.findings().into_iter();
+        let found = found.filter(|(id, ..)| id == "override");
+        found.map(|(_, _, said)| said).collect::<Vec<_>>()
+    };
+    let [said] = overrides().try_into().unwrap();
+    assert!(
+        said.contains("before sudo") && said.contains("/proc/77/environ"),
+        "{said}"
+    );
+    // With sudo -E both have it: that is said once.
+    machine.put("/proc/self/environ", "HSA_OVERRIDE_GFX_VERSION=10.3.0\0");
+    let [said] = overrides().try_into().unwrap();
+    assert!(said.contains("/proc/self/environ"), "{said}");
+    machine.put("/proc/self/environ", "");
+    machine.put("/proc/77/comm", "bash\n");
+    assert_eq!(overrides(), [""; 0]);
+}
+
 #[test]
 fn libraries_without_code_for_the_card() {
     let machine = Machine::healthy();

@@ -43,6 +43,10 @@ pub fn hide(facts: &mut Facts) -> Result<()> {
         program.environment.iter_mut().for_each(|own| paths(own));
     }
     paths(&mut programs.own);
+    if let Some((from, variables)) = &mut programs.caller {
+        *from = LEFT_OUT.to_owned();
+        paths(variables);
+    }
     if let Some(text) = &mut programs.preloaded_in_all {
         *text = LEFT_OUT.to_owned();
     }

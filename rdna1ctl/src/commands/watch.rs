@@ -12,29 +12,41 @@ use crate::documents::StatusDocument;
 use crate::root::Root;
 use crate::sources::Facts;
 use crate::words::paper::{green, red, Paper};
-use crate::words::status;
+use crate::words::{safe, status};
 
-use super::{of_verdict, print};
+use super::{of_verdict, print, UNUSABLE};
 
 pub(super) fn watch(root: &Root, how: &Watch) -> Result<u8> {
     let mut shown: Option<String> = None;
     let mut looks = 0u64;
     loop {
-        let facts = Facts::read(root)?;
-        let mut paper = Paper::new();
-        status::status(&mut paper, &StatusDocument::of(&facts));
+        let (page, verdict) = match page(root) {
+            // The module may just be unloaded: that is a change, too.
+            Err(error) if shown.is_some() => {
+                (format!("{}\n", safe(&format!("{error:#}"))), UNUSABLE)
+            }
+            page => page?,
+        };
         match &shown {
-            None => print(paper.text())?,
-            Some(before) if before != paper.text() => print(&changes(before, paper.text()))?,
+            None => print(&page)?,
+            Some(before) if *before != page => print(&changes(before, &page))?,
             Some(_) => {}
         }
-        shown = Some(paper.text().to_owned());
+        shown = Some(page);
         looks = looks.saturating_add(1);
         if how.count.is_some_and(|count| looks >= count) {
-            return Ok(of_verdict(facts.pages.verdict()));
+            return Ok(verdict);
         }
         thread::sleep(how.interval);
     }
+}
+
+/// The status, and what it comes to.
+fn page(root: &Root) -> Result<(String, u8)> {
+    let facts = Facts::read(root)?;
+    let mut paper = Paper::new();
+    status::status(&mut paper, &StatusDocument::of(&facts));
+    Ok((paper.text().to_owned(), of_verdict(facts.pages.verdict())))
 }
 
 /// The lines that went, and those that came.

@@ -22,6 +22,12 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         }
     }
     found.extend(of("your shell", "/proc/self/environ", &facts.processes.own));
+    if let Some((from, variables)) = &facts.processes.caller {
+        // What was let through is told of already.
+        let mut taken = variables.clone();
+        taken.retain(|one| !facts.processes.own.contains(one));
+        found.extend(of("your shell, from before sudo,", from, &taken));
+    }
     if let Some(text) = &facts.processes.preloaded_in_all {
         found.push(
             Finding::note(

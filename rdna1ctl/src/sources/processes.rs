@@ -29,6 +29,9 @@ pub struct Processes {
     pub may_be_more: bool,
     /// What this program's own environment has: what the next program would get.
     pub own: Vec<Variable>,
+    /// The environment of the shell that sudo or its like was called from, which takes most of it away;
+    /// and from which file that is.
+    pub caller: Option<(String, Vec<Variable>)>,
     /// Libraries that are loaded into every program.
     pub preloaded_in_all: Option<String>,
 }
@@ -56,11 +59,27 @@ impl Processes {
             list,
             may_be_more,
             own: environment(root, "self").unwrap_or_default(),
+            caller: caller(root),
             preloaded_in_all: root
                 .text("/etc/ld.so.preload")
                 .filter(|text| !text.trim().is_empty()),
         }
     }
+}
+
+/// Programs that run others as root, with an environment of their own making.
+const FOR_ROOT: [&str; 3] = ["sudo", "doas", "pkexec"];
+
+/// The environment that such a program, our parent, was called with.
+fn caller(root: &Root) -> Option<(String, Vec<Variable>)> {
+    let stat = root.text("/proc/self/stat")?;
+    // pid (command) state parent: the command may hold anything.
+    let (_, rest) = stat.rsplit_once(") ")?;
+    let parent: u32 = rest.split(' ').nth(1)?.parse().ok()?;
+    let is_one = FOR_ROOT.contains(&command(root, parent).as_str());
+    is_one.then_some(())?;
+    let variables = environment(root, &parent.to_string())?;
+    Some((format!("/proc/{parent}/environ"), variables))
 }
 
 /// Whether a process has `/dev/kfd` open; `None` if that may not be seen.
