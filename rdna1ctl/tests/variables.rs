@@ -59,6 +59,19 @@ fn a_miopen_that_knows_the_card_needs_nothing() {
     );
 }
 
+/// Who has chosen by himself keeps what he chose.
+#[test]
+fn what_is_set_already_is_left_as_it_is() {
+    let machine = Machine::crowded();
+    machine.put(
+        "/proc/self/environ",
+        "MIOPEN_FIND_MODE=NORMAL\0ROCR_VISIBLE_DEVICES=1\0HSA_OVERRIDE_GFX_VERSION=10.3.0\0",
+    );
+    let page = machine.says(&["env"], 0);
+    assert!(!page.contains("export "), "{page}");
+    assert!(page.contains("unset HSA_OVERRIDE_GFX_VERSION\n"), "{page}");
+}
+
 #[test]
 fn it_refuses_where_kfd_lies_and_where_there_is_no_card() {
     for capture in ["lie-hotplug-flag", "lie-gfxver-100300", "lie-hive-id"] {

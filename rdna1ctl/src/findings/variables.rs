@@ -79,8 +79,10 @@ pub fn settings(facts: &Facts) -> Result<Vec<Setting>, Refusal> {
         return Err(Refusal::NoCard);
     }
     let mut settings = unset(facts);
-    settings.extend(visible(facts));
-    settings.extend(find_mode(facts));
+    let set = [visible(facts), find_mode(facts)].into_iter().flatten();
+    // What is set already is the user's own choice, or ours of before.
+    let own = &facts.processes.own;
+    settings.extend(set.filter(|one| !own.iter().any(|(name, _)| *name == one.variable)));
     Ok(settings)
 }
 
