@@ -16,11 +16,13 @@ pub const DEBS: &str = "debs";
 /// The same, of a higher version: what an upgrade takes.
 pub const HIGHER: &str = "higher";
 
-/// What lintian has a warning for is no package to hand out. Of the higher
+/// What lintian has a warning for is no package to hand out, and so with the
+/// linters of other distributions. Of the higher
 /// version, rdna1ctl is the same program: building it takes minutes.
 const MAKE: &str = r#"
 cd /mnt/made/source/rdna1-kfd-guard-*/
 version=$(scripts/stage.sh version)
+packaging/lint.sh
 export DEB_BUILD_OPTIONS='nocheck noautodbgsym'
 dpkg-buildpackage -us -uc
 lintian --allow-root --fail-on error,warning --info --tag-display-limit 0 ../*.changes
