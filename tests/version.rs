@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The version is the same wherever it must stand; `scripts/set-version.sh` writes it there.
+//! The version is the same wherever it must stand, and so is who maintains the packages;
+//! `scripts/set-version.sh` and `scripts/set-maintainer.sh` write them there.
 
 use std::{
     fs,
@@ -79,4 +80,55 @@ fn a_new_version_is_written_everywhere() {
     let ours: Vec<_> = ours.collect();
     assert!(ours.iter().all(|block| !block.contains("source = ")));
     assert!(ours.len() >= 5, "{ours:?}");
+}
+
+/// Where it stands who maintains the packages, what comes before, and how many words of a date
+/// between. Where there are several, the first is the newest.
+const MAINTAINERS: [(&str, &str, usize); 4] = [
+    ("debian/control", "\nMaintainer: ", 0),
+    ("debian/changelog", "\n -- ", 0),
+    ("packaging/rpm/rdna1-kfd-guard.spec", "\n%changelog\n* ", 4),
+    ("packaging/arch/PKGBUILD", "# Maintainer: ", 0),
+];
+
+fn maintainers(folder: &Path) -> Vec<String> {
+    let found = MAINTAINERS.iter().map(|(file, before, date)| {
+        let text = fs::read_to_string(folder.join(file)).expect("a file");
+        let (_, rest) = text.split_once(before).unwrap_or_default();
+        let (name, _) = rest.split_once('>').unwrap_or_default();
+        let name = name.splitn(date + 1, ' ').last().unwrap_or_default();
+        format!("{name}>")
+    });
+    found.collect()
+}
+
+#[test]
+fn the_maintainer_is_the_same_everywhere() {
+    let found = maintainers(&repo());
+    assert!(found[0].contains(" <"), "{found:?}");
+    assert!(
+        found.iter().all(|name| *name == found[0]),
+        "{found:?}\nscripts/set-maintainer.sh writes it everywhere"
+    );
+}
+
+#[test]
+fn a_new_maintainer_is_written_everywhere() {
+    let copy = tempfile::tempdir().expect("a folder");
+    let here = copy.path();
+    let places = MAINTAINERS.iter().map(|(file, ..)| *file);
+    for file in places.chain(["scripts/set-maintainer.sh"]) {
+        let target = here.join(file);
+        fs::create_dir_all(target.parent().expect("a folder")).expect("a folder");
+        fs::copy(repo().join(file), target).expect("a copy");
+    }
+    let set = |to: &str| {
+        let mut command = Command::new(here.join("scripts/set-maintainer.sh"));
+        command.arg(to).output().expect("a shell").status.code()
+    };
+    let new = "A. N. Other & Co. <other@example.org>";
+    assert_eq!(set("nobody"), Some(2));
+    assert_eq!(maintainers(here), maintainers(&repo()));
+    assert_eq!(set(new), Some(0));
+    assert_eq!(maintainers(here), [new; 4]);
 }
