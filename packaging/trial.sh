@@ -2,9 +2,10 @@
 # shellcheck shell=sh disable=SC2154
 #
 # Installs, upgrades and removes the packages, as a user would, in a new root
-# of the release. Reads abi, suite and flavour; the packages are in /mnt/debs,
-# those of a higher version in /mnt/higher. The module that DKMS built goes to
-# /mnt/module. Each check is a line that begins with `ok ` or `not ok `.
+# of the release. Reads abi, suite, flavour and mirror; the packages are in
+# /mnt/debs, those of a higher version in /mnt/higher, README.md is in /mnt/docs.
+# The module that DKMS built goes to /mnt/module. Each check is a line that
+# begins with `ok `, `not ok ` or `skip `.
 
 export DEBIAN_FRONTEND=noninteractive
 module=rdna1_kfd_guard
@@ -12,7 +13,7 @@ place=/lib/modules/$abi/updates/dkms
 metadata=/var/cache/rdna1-kfd-guard/metadata/$abi
 
 apt() {
-	apt-get -q -o APT::Sandbox::User=root -o Dpkg::Use-Pty=0 --yes "$@"
+	apt-get "$@"
 }
 
 # check WHAT COMMAND...: what it says is shown if it fails.
@@ -60,7 +61,64 @@ has_version() {
 
 # ours: files of this project, wherever they are.
 ours() {
-	all_files | grep -i -e rdna1 || :
+	all_files | grep -i -e rdna1 | grep -v -e '^/kept' -e '^/from-source' || :
+}
+
+# shown NAME: the commands that README.md marks with that name. What needs the
+# new kernel to run cannot be had here. Debian's mirror is the one in use.
+shown() {
+	awk -v mark="<!-- tested: $1 -->" '
+		$0 == mark { wanted = 1; next }
+		wanted && /^```sh$/ { inside = 1; next }
+		inside && /^```$/ { exit }
+		inside
+	' /mnt/docs/README.md | grep -v '^sudo modprobe ' | sed "s|http://deb.debian.org/debian|$mirror|"
+}
+
+as_newcomer() {
+	runuser -l newcomer -c "$1" < /dev/null
+}
+
+# follow NAME: does what README.md says, and stops at what fails.
+follow() {
+	shown "$1" > "/tmp/$1.sh"
+	[ -s "/tmp/$1.sh" ] || { echo "README.md marks nothing as $1" && return 1; }
+	as_newcomer "sh -ex /tmp/$1.sh" > "/tmp/$1.log" 2>&1 || { tail -n 20 "/tmp/$1.log" && return 1; }
+}
+
+# ends STATUS WORDS COMMAND: does that line end so, and say that?
+ends() {
+	said=$(as_newcomer "$3" 2>&1)
+	status=$?
+	[ $status = "$1" ] || { echo "status $status: $said" && return 1; }
+	case $said in
+	*"$2"*) ;;
+	*) echo "it said: $said" && return 1 ;;
+	esac
+}
+
+# of_suite PACKAGE: its newest version there.
+of_suite() {
+	apt-cache madison "$1" | awk -v suite="$suite/" 'index($0, suite) { print $3; exit }'
+}
+
+# source_of ABI
+source_of() {
+	echo "linux-source-$(echo "$1" | cut -d . -f 1,2)"
+}
+
+# older_kernel: version and ABI of the suite's newest kernel before this one
+# that has its source there, too.
+older_kernel() {
+	now=$(of_suite "linux-headers-$abi")
+	apt-cache search --names-only "^linux-headers-[0-9][^-]*-$flavour\$" | while read -r package _; do
+		found=$(of_suite "$package")
+		older_abi=${package#linux-headers-}
+		if [ -n "$found" ] && dpkg --compare-versions "$found" lt "$now" &&
+			apt-cache show "$(source_of "$older_abi")=$found" > /dev/null 2>&1; then
+			echo "$found $older_abi"
+		fi
+	done | sort -V | tail -n 1
 }
 
 # in_lists: does depmod's list of that kernel name the module?
@@ -73,26 +131,22 @@ version=${version%-*}
 higher=$(dpkg-deb -f /mnt/higher/rdna1-kfd-guard-dkms_*.deb Version)
 higher=${higher%-*}
 
-echo "== the kernel, as users have it"
+# As for a person who says yes to all that apt asks.
+printf '%s "%s";\n' APT::Get::Assume-Yes true APT::Sandbox::User root Dpkg::Use-Pty 0 quiet 1 \
+	> /etc/apt/apt.conf.d/90trial
 apt update
-# That suite's rustc is newer than the kernel's: `-t` would take it, too.
-apt install "linux-image-$flavour/$suite" "linux-headers-$flavour/$suite"
-check "the kernel is $abi" test -e "/lib/modules/$abi/build/Makefile"
-check "without linux-source, apt says that it is needed" \
-	refuses "linux-source" apt install /mnt/debs/*.deb
-apt install "linux-source/$suite"
-# All that the packages bring along first, so that what they themselves leave
-# can be told from what others do.
-others=$(apt -s install /mnt/debs/*.deb | sed -n 's/^Inst \([^ ]*\) .*/\1/p' | grep -v rdna1)
-# shellcheck disable=SC2086 # words are meant
-apt install $others
-all_files > /before
+apt install sudo
+useradd -m newcomer
+printf '%s\n' 'Defaults env_keep += DEBIAN_FRONTEND' 'newcomer ALL=(ALL) NOPASSWD: ALL' \
+	> /etc/sudoers.d/newcomer
+ln -s /mnt/debs /tmp/rdna1
 
-echo "== install"
-check "apt installs the packages" sh -c 'apt-get -q -o APT::Sandbox::User=root -o Dpkg::Use-Pty=0 \
-	--yes install /mnt/debs/*.deb > /install.log 2>&1 || { tail -n 20 /install.log; false; }'
-cat /install.log
-echo "== checks"
+echo "== a newcomer, with README.md alone"
+check "without a kernel that has Rust, apt says what is needed" \
+	refuses "linux-source" apt install /mnt/debs/*.deb
+check "what README.md says to install installs" follow install
+cat /tmp/install.log
+check "the kernel is $abi" test -e "/lib/modules/$abi/build/Makefile"
 check "DKMS has built and installed it" status_is "$module/$version, $abi, x86_64: installed"
 check "the module is of this version" has_version "$version"
 check "the module is for this kernel" sh -c "modinfo -k '$abi' -F vermagic $module | grep -q '^$abi '"
@@ -101,13 +155,40 @@ check "DKMS has signed it" sh -c "modinfo -k '$abi' -F signer $module | grep -q 
 check "the card's modalias loads it" sh -c "modprobe -S '$abi' --show-depends \
 	pci:v00001002d0000731Fsv00001002sd00000B36bc03sc00i00 | grep -q $module"
 check "rdna1ctl is of this version" sh -c "[ \"\$(rdna1ctl --version)\" = 'rdna1ctl $version' ]"
-# No card, no module in this kernel: that is what it has to say, and no more.
-check "rdna1ctl runs" sh -c 'rdna1ctl status; [ $? -lt 4 ]'
 check "the manual is there" test -e /usr/share/man/man1/rdna1ctl.1.gz
 check "udev finds no fault with the rule" sh -c \
 	'! command -v udevadm || udevadm verify /usr/lib/udev/rules.d/60-rdna1-kfd-guard.rules'
+# There is no card here: each command has to say so in its own way.
+none='no 0x731f card'
+shown ask > /tmp/ask.sh
+check "README.md has five lines to ask with" [ "$(grep -c rdna1ctl /tmp/ask.sh)" = 5 ]
+while read -r line; do
+	case $line in
+	*" status"*) status=0 says=$none ;;
+	*" doctor"* | *" env"*) status=1 says=$none ;;
+	*" run "*) status=125 says=$none ;;
+	*" report"*) status=0 says=rdna1-report.tar.gz ;;
+	*) status=0 says=none ;;
+	esac
+	check "README.md: ${line%% *#*}" ends $status "$says" "$line"
+done < /tmp/ask.sh
+rm /home/newcomer/rdna1-report.tar.gz
 xz -dc "$place/$module.ko.xz" > "/mnt/module/$module.ko"
 cp -a "$metadata" /kept
+cp -a "/usr/src/$module-$version" /from-source
+check "what README.md says to remove removes" follow remove
+check "a newcomer's removal leaves no file of ours" nothing "$(ours)"
+check "a newcomer's removal leaves no module in depmod's lists" nothing "$(in_lists)"
+
+echo "== install"
+# All that the packages bring along is here by now: what they themselves leave
+# can be told from what others do.
+all_files > /before
+mkdir -p "${metadata%/*}"
+cp -a /kept "$metadata"
+apt install /mnt/debs/*.deb
+check "installed with the metadata that is there" \
+	status_is "$module/$version, $abi, x86_64: installed"
 
 echo "== upgrade to $higher"
 apt install /mnt/higher/*.deb
@@ -121,13 +202,27 @@ check "an upgrade takes the metadata that is there" grep -q 'is there, made from
 
 echo "== purge"
 apt purge rdna1-kfd-guard-dkms rdna1ctl
-check "a purge leaves no file of ours" nothing "$(ours | grep -v '^/kept' || :)"
+check "a purge leaves no file of ours" nothing "$(ours)"
 check "a purge leaves no module in depmod's lists" nothing "$(in_lists)"
 all_files > /after
 # The machine's key is DKMS's own, and stays.
 check "a purge leaves all as it was" nothing \
-	"$(comm -13 /before /after | grep -v -e '^/kept' -e '^/after$' -e '^/before$' -e '^/install.log$' \
-		-e '^/var/lib/dkms/mok.' || :)"
+	"$(comm -13 /before /after | grep -v -e '^/after$' -e '^/before$' -e '^/var/lib/dkms/mok.' || :)"
+
+echo "== from the source"
+all_files > /before
+cd /from-source || exit 1
+make "KERNEL=$abi" KDIR=/kept
+check "make install puts the module where the kernel's build does" sh -c \
+	"make install 'KERNEL=$abi' KDIR=/kept && test -e '/lib/modules/$abi/updates/$module.ko'*"
+check "the module that make installed is of this version" has_version "$version"
+check "make uninstall removes it" sh -c \
+	"make uninstall 'KERNEL=$abi' KDIR=/kept | grep -q 'removed /lib/modules/$abi/updates/$module.ko'"
+check "make uninstall leaves no module in depmod's lists" nothing "$(in_lists)"
+cd / || exit 1
+all_files > /after
+check "make uninstall leaves all as it was" nothing \
+	"$(comm -13 /before /after | grep -v '^/from-source' || :)"
 
 echo "== no source"
 mkdir -p "${metadata%/*}"
@@ -155,6 +250,37 @@ apt purge "linux-image-$flavour" "linux-headers-$flavour" "linux-image-$abi" "li
 check "a kernel takes its module along" nothing "$(find /lib/modules -name "$module*" -o -name dkms)"
 check "DKMS has it for no kernel" status_is "$module/$version: added"
 check "the metadata of a kernel goes with it" nothing "$(find /var/cache/rdna1-kfd-guard -mindepth 2 || :)"
-apt purge rdna1-kfd-guard-dkms rdna1ctl
+apt purge rdna1-kfd-guard-dkms rdna1ctl linux-source "$source_package"
 check "nothing is left of the packages" nothing "$(ours)"
+
+echo "== a kernel upgrade"
+older=$(older_kernel)
+if [ -n "$older" ]; then
+	older_abi=${older#* }
+	older=${older% *}
+	apt install "linux-image-$older_abi" "linux-headers-$older_abi" "linux-source=$older" \
+		"$(source_of "$older_abi")=$older" /mnt/debs/*.deb
+	check "DKMS has built it for $older_abi" status_is "$module/$version, $older_abi, x86_64: installed"
+	apt install "linux-image-$flavour/$suite" "linux-headers-$flavour/$suite" "linux-source/$suite"
+	check "a newer kernel brings its module along" sh -c \
+		"dkms status -m $module -k '$abi' | grep -q ': installed'"
+	check "the newer kernel's module is for it" sh -c \
+		"modinfo -k '$abi' -F vermagic $module | grep -q '^$abi '"
+	check "the older kernel keeps its module" sh -c \
+		"modinfo -k '$older_abi' -F vermagic $module | grep -q '^$older_abi '"
+	# The release's own, which has no Rust.
+	own=$(apt-cache search --names-only "^linux-headers-6[.]12[.][^-]*-$flavour\$" |
+		cut -d ' ' -f 1 | sort -V | tail -n 1)
+	check "headers of a kernel without Rust install: $own" apt install "$own"
+	check "DKMS leaves that kernel out" nothing "$(dkms status -m $module -k "${own#linux-headers-}")"
+	apt purge "linux-image-$older_abi" "linux-headers-$older_abi" "$own"
+	check "the older kernel takes its module along" nothing \
+		"$(find "/lib/modules/$older_abi" "/var/cache/rdna1-kfd-guard/metadata/$older_abi" \
+			-name "$module*" -o -name .config 2> /dev/null || :)"
+	check "the newer one keeps its own" status_is "$module/$version, $abi, x86_64: installed"
+	apt purge rdna1-kfd-guard-dkms rdna1ctl
+	check "nothing is left after a kernel upgrade" nothing "$(ours)"
+else
+	echo "skip a kernel upgrade: $suite has one kernel with its source, and no other"
+fi
 echo "trial: done"

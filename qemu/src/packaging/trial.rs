@@ -37,16 +37,21 @@ pub fn run(provision: &Provision, ready: &Ready, made: &Built, keep: bool) -> Re
     let clean = root::ensure_other(provision, "clean", "root with nothing but apt", &[])?;
     let mirror = root::mirror_of(&clean)?;
     let variables = format!(
-        "abi={} suite={} flavour={}\n\
-         echo 'deb {mirror} {} main' >/etc/apt/sources.list.d/suite.list\n",
+        "abi={} suite={} flavour={} mirror={}\n",
         quote(&ready.choice.abi),
         quote(&stock.suite),
         quote(&stock.flavour),
-        stock.suite,
+        quote(&mirror),
     );
     let path = provision.repo.join(SCRIPT);
     let script = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read {}", path.display()))?;
+    let docs = tempfile::tempdir()?;
+    std::fs::copy(
+        provision.repo.join("README.md"),
+        docs.path().join("README.md"),
+    )
+    .context("cannot copy README.md, whose commands are tried")?;
     let stage = Stage {
         cache: provision.cache,
         owner: Owner::Kernel(&kernel.name),
@@ -66,6 +71,7 @@ pub fn run(provision: &Provision, ready: &Ready, made: &Built, keep: bool) -> Re
         let tried = Chroot::new(provision.privilege, work.tree.clone(), &work.busy)
             .read_only(made.tree().join(DEBS), "debs")
             .read_only(made.tree().join(HIGHER), "higher")
+            .read_only(docs.path(), "docs")
             .writable(built.path(), "module")
             .with_network()
             .sh(
@@ -99,6 +105,10 @@ fn judge(log: &str) -> Outcome {
             let (name, why) = failure.split_once(": ").unwrap_or((failure, ""));
             outcome.push(Row::new(name, State::Failed, why));
             outcome.details.push_str(&format!("{failure}\n"));
+        } else if let Some(skipped) = line.strip_prefix("skip ") {
+            let (name, why) = skipped.split_once(": ").unwrap_or((skipped, ""));
+            outcome.push(Row::new(name, State::Skipped, why));
+            outcome.details.push_str(&format!("skipped: {skipped}\n"));
         }
     }
     if !log.lines().any(|line| line == END) {
@@ -118,6 +128,12 @@ mod tests {
         assert_eq!(outcome.tally.to_string(), "1 passed, 1 failed");
         assert_eq!(outcome.details, "two: why: so\n");
         assert_eq!(outcome.rows[1].text, "why: so");
+    }
+
+    #[test]
+    fn a_check_that_was_skipped_is_no_failure() {
+        let outcome = judge("ok one\nskip two: why\ntrial: done\n");
+        assert_eq!(outcome.tally.to_string(), "1 passed, 0 failed, 1 skipped");
     }
 
     #[test]
