@@ -16,7 +16,8 @@ if left=$(echo "$expanded" | grep '%{'); then
 fi
 
 shellcheck arch/PKGBUILD
-# makepkg wants a folder that it may write to, and not to be root.
+# makepkg wants a folder that it may write to, not to be root, and a pacman,
+# which it does not run for this.
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp arch/PKGBUILD "$work"
@@ -24,7 +25,7 @@ chmod 777 "$work"
 user=
 [ "$(id -u)" != 0 ] || user='runuser -u nobody --'
 # shellcheck disable=SC2086 # words are meant
-described=$(cd "$work" && HOME=$work $user makepkg --printsrcinfo)
+described=$(cd "$work" && HOME=$work PACMAN=true $user makepkg --printsrcinfo)
 [ "$(echo "$described" | grep -c '^pkgname = ')" = 2 ] || {
 	echo "makepkg sees other packages than two: $described" >&2
 	exit 1
