@@ -73,8 +73,10 @@ step() {
 	die "failed: $what. The log is $log"
 }
 
+# What is unpacked has its files in place, and counts: while apt sets up a new
+# kernel, its headers and its source wait for their turn.
 installed_version() {
-	dpkg-query -W -f '${db:Status-Abbrev}${Version}' "$1" 2> /dev/null | sed -n 's/^ii *//p'
+	dpkg-query -W -f '${db:Status-Abbrev}${Version}' "$1" 2> /dev/null | sed -n 's/^.[UFWti] *//p'
 }
 
 candidate_version() {

@@ -55,6 +55,14 @@ is_spare() {
 	[ "$1" != "$(uname -r)" ] && [ "$1" != "$(kernels | tail -n 1)" ]
 }
 
+# A kernel that apt is setting up must not fail for want of what may be on its
+# way, and leave all of that run half done: we are told when it is there (renew).
+is_being_set_up() {
+	case ${DPKG_MAINTSCRIPT_PACKAGE-} in
+	'' | rdna1-kfd-guard-dkms) return 1 ;;
+	esac
+}
+
 build() {
 	! has_metadata "$2" || return 0
 	have dpkg-query || {
@@ -63,6 +71,10 @@ build() {
 	}
 	mkdir -p "$kept"
 	! "$makes" --installed "$1" "$kept" || return 0
+	if is_being_set_up; then
+		say "kernel $1: left out for now, and built when what is missing comes"
+		return $SKIPPED
+	fi
 	is_spare "$1" || return 1
 	say "kernel $1 is neither running nor the newest here: left out"
 	return $SKIPPED

@@ -37,10 +37,11 @@ impl System {
             "linux-headers-7.2.12-fake 7.2.12-1\nlinux-headers-7.3.4-fake 7.3.4-1\n",
         );
         system.put("offered", "linux-source-7.3=7.3.4-1\n");
+        system.put("state", "ii");
         system.put("dkms-status", "");
         system.tool(
             "dpkg-query",
-            "version=$(sed -n \"s/^$4 //p\" installed) && [ -n \"$version\" ] && echo \"ii $version\"",
+            "version=$(sed -n \"s/^$4 //p\" installed) && [ -n \"$version\" ] && echo \"$(cat state) $version\"",
         );
         system.tool("apt-get", "");
         system.tool(
@@ -81,6 +82,11 @@ impl System {
 
     /// Its exit status, and what it says.
     fn run(&self, words: &[&str]) -> (i32, String) {
+        self.run_from("", words)
+    }
+
+    /// The same from within what that package does when it is set up.
+    fn run_from(&self, package: &str, words: &[&str]) -> (i32, String) {
         let here = self.0.path();
         let output =
             Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/dkms-metadata.sh"))
@@ -92,6 +98,7 @@ impl System {
                 )
                 .env("DKMS_MODULES", here.join("modules"))
                 .env("DKMS_METADATA", here.join("kept"))
+                .env("DPKG_MAINTSCRIPT_PACKAGE", package)
                 .output()
                 .expect("a shell");
         let both = [output.stdout, output.stderr].concat();
@@ -100,8 +107,12 @@ impl System {
     }
 
     fn build(&self, kernel: &str) -> (i32, String) {
+        self.build_from("", kernel)
+    }
+
+    fn build_from(&self, package: &str, kernel: &str) -> (i32, String) {
         let folder = self.0.path().join("modules").join(kernel).join("build");
-        self.run(&["build", kernel, folder.to_str().expect("UTF-8")])
+        self.run_from(package, &["build", kernel, folder.to_str().expect("UTF-8")])
     }
 }
 
@@ -127,6 +138,35 @@ fn a_source_of_another_version_is_not_taken() {
     assert_eq!(status, 1, "{said}");
     assert!(said.contains("linux-source-7.3 is 7.3.5-1"), "{said}");
     assert!(said.contains("all of one SUITE"), "{said}");
+}
+
+/// While apt sets up a kernel, its headers and its source may be unpacked and no more.
+#[test]
+fn what_is_unpacked_is_there() {
+    let system = System::new();
+    system.put(
+        "installed",
+        "linux-headers-7.3.4-fake 7.3.4-1\nlinux-source-7.3 7.3.4-1\n",
+    );
+    for (state, there) in [("iU", true), ("iF", true), ("ii", true), ("rc", false)] {
+        system.put("state", state);
+        let (status, said) = system.build(NEW);
+        assert_eq!(status, 1, "{said}");
+        let without = said.contains("no linux-headers-7.3.4-fake is installed");
+        assert_eq!(without, !there, "{state}: {said}");
+        assert!(!said.contains("not installed"), "{state}: {said}");
+    }
+}
+
+#[test]
+fn a_kernel_that_apt_sets_up_does_not_fail() {
+    let system = System::new();
+    for package in ["linux-image-7.3.4-fake", "linux-headers-7.3.4-fake"] {
+        let (status, said) = system.build_from(package, NEW);
+        assert_eq!(status, LEFT_OUT, "{said}");
+        assert!(said.contains("built when what is missing comes"), "{said}");
+    }
+    assert_eq!(system.build_from("rdna1-kfd-guard-dkms", NEW).0, 1);
 }
 
 #[test]
