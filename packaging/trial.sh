@@ -88,8 +88,8 @@ follow() {
 
 # ends STATUS WORDS COMMAND: does that line end so, and say that?
 ends() {
-	said=$(as_newcomer "$3" 2>&1)
-	status=$?
+	status=0
+	said=$(as_newcomer "$3" 2>&1) || status=$?
 	[ $status = "$1" ] || { echo "status $status: $said" && return 1; }
 	case $said in
 	*"$2"*) ;;
@@ -135,7 +135,7 @@ higher=${higher%-*}
 printf '%s "%s";\n' APT::Get::Assume-Yes true APT::Sandbox::User root Dpkg::Use-Pty 0 quiet 1 \
 	> /etc/apt/apt.conf.d/90trial
 apt update
-apt install sudo
+apt install passwd sudo
 useradd -m newcomer
 printf '%s\n' 'Defaults env_keep += DEBIAN_FRONTEND' 'newcomer ALL=(ALL) NOPASSWD: ALL' \
 	> /etc/sudoers.d/newcomer
@@ -170,7 +170,7 @@ while read -r line; do
 	*" report"*) status=0 says=rdna1-report.tar.gz ;;
 	*) status=0 says=none ;;
 	esac
-	check "README.md: ${line%% *#*}" ends $status "$says" "$line"
+	check "README.md: ${line%%  *}" ends $status "$says" "$line"
 done < /tmp/ask.sh
 rm /home/newcomer/rdna1-report.tar.gz
 xz -dc "$place/$module.ko.xz" > "/mnt/module/$module.ko"
