@@ -272,7 +272,8 @@ if [ -n "$older" ]; then
 	own=$(apt-cache search --names-only "^linux-headers-6[.]12[.][^-]*-$flavour\$" |
 		cut -d ' ' -f 1 | sort -V | tail -n 1)
 	check "headers of a kernel without Rust install: $own" apt install "$own"
-	check "DKMS leaves that kernel out" nothing "$(dkms status -m $module -k "${own#linux-headers-}")"
+	check "DKMS leaves that kernel out" nothing \
+		"$(dkms status -m $module | grep -F "${own#linux-headers-}" || :)"
 	apt purge "linux-image-$older_abi" "linux-headers-$older_abi" "$own"
 	check "the older kernel takes its module along" nothing \
 		"$(find "/lib/modules/$older_abi" "/var/cache/rdna1-kfd-guard/metadata/$older_abi" \
