@@ -2,7 +2,7 @@
 # shellcheck shell=sh disable=SC2154
 #
 # Installs, upgrades and removes the packages, as a user would, in a new root
-# of the release. Reads abi, suite, flavour and mirror; the packages are in
+# of the release. Reads abi, suite and flavour; the packages are in
 # /mnt/debs, those of a higher version in /mnt/higher, README.md is in /mnt/docs.
 # The module that DKMS built goes to /mnt/module. Each check is a line that
 # begins with `ok `, `not ok ` or `skip `.
@@ -65,14 +65,14 @@ ours() {
 }
 
 # shown NAME: the commands that README.md marks with that name. What needs the
-# new kernel to run cannot be had here. Debian's mirror is the one in use.
+# new kernel to run cannot be had here.
 shown() {
 	awk -v mark="<!-- tested: $1 -->" '
 		$0 == mark { wanted = 1; next }
 		wanted && /^```sh$/ { inside = 1; next }
 		inside && /^```$/ { exit }
 		inside
-	' /mnt/docs/README.md | grep -v '^sudo modprobe ' | sed "s|http://deb.debian.org/debian|$mirror|"
+	' /mnt/docs/README.md | grep -v '^sudo modprobe '
 }
 
 as_newcomer() {

@@ -35,13 +35,11 @@ pub fn run(provision: &Provision, ready: &Ready, made: &Built, keep: bool) -> Re
         );
     };
     let clean = root::ensure_other(provision, "clean", "root with nothing but apt", &[])?;
-    let mirror = root::mirror_of(&clean)?;
     let variables = format!(
-        "abi={} suite={} flavour={} mirror={}\n",
+        "abi={} suite={} flavour={}\n",
         quote(&ready.choice.abi),
         quote(&stock.suite),
         quote(&stock.flavour),
-        quote(&mirror),
     );
     let path = provision.repo.join(SCRIPT);
     let script = std::fs::read_to_string(&path)

@@ -77,12 +77,6 @@ pub fn ensure_other(
     })
 }
 
-/// Which Debian mirror a root takes its packages from.
-pub fn mirror_of(root: &Built) -> Result<String> {
-    mirror::from_apt_config(&root.tree().join("etc/apt"))
-        .context("the root names no Debian mirror in its apt configuration")
-}
-
 /// Nobody reads in a build root.
 const LEAN: [&str; 3] = [
     "--dpkgopt=path-exclude=/usr/share/doc/*",
