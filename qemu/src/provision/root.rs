@@ -13,32 +13,16 @@ use crate::run;
 
 /// Makes the root.
 pub fn ensure(provision: &Provision) -> Result<Built> {
-    let root = provision.kernels.root_of(provision.kernel)?;
-    let packages = provision.kernels.packages_of(root).join(",");
-    let host_mirror = mirror::from_apt_config("/etc/apt".as_ref());
-    let stage = Stage {
-        cache: provision.cache,
-        owner: Owner::Root(&root.name),
-        name: "root",
-        about: "build root (mmdebstrap)",
-        inputs: vec![
-            ("layout", "1".to_owned()),
-            ("release", root.release.clone()),
-            ("packages", packages.clone()),
-        ],
-    };
-    stage.ensure(provision.ui, provision.privilege, |work| {
-        let release = &root.release;
-        bootstrap(
-            provision,
-            work,
-            release,
-            &packages,
-            host_mirror.as_deref(),
-            &LEAN,
-        )?;
-        Ok(format!("Debian {release} made"))
-    })
+    let packages = provision
+        .kernels
+        .packages_of(provision.kernels.root_of(provision.kernel)?);
+    make(
+        provision,
+        "root",
+        "build root (mmdebstrap)",
+        &packages.join(","),
+        &LEAN,
+    )
 }
 
 /// Makes a root for packages: with these of the release, or with nothing but
@@ -49,8 +33,18 @@ pub fn ensure_other(
     about: &str,
     packages: &[String],
 ) -> Result<Built> {
+    make(provision, name, about, &packages.join(","), &[])
+}
+
+fn make(
+    provision: &Provision,
+    name: &str,
+    about: &str,
+    packages: &str,
+    options: &[&str],
+) -> Result<Built> {
     let root = provision.kernels.root_of(provision.kernel)?;
-    let packages = packages.join(",");
+    let release = &root.release;
     let host_mirror = mirror::from_apt_config("/etc/apt".as_ref());
     let stage = Stage {
         cache: provision.cache,
@@ -59,20 +53,13 @@ pub fn ensure_other(
         about,
         inputs: vec![
             ("layout", "1".to_owned()),
-            ("release", root.release.clone()),
-            ("packages", packages.clone()),
+            ("release", release.clone()),
+            ("packages", packages.to_owned()),
         ],
     };
     stage.ensure(provision.ui, provision.privilege, |work| {
-        let release = &root.release;
-        bootstrap(
-            provision,
-            work,
-            release,
-            &packages,
-            host_mirror.as_deref(),
-            &[],
-        )?;
+        let mirror = host_mirror.as_deref();
+        bootstrap(provision, work, release, packages, mirror, options)?;
         Ok(format!("Debian {release} made"))
     })
 }
