@@ -5,6 +5,7 @@
 
 mod machine;
 
+use std::fs::File;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -253,4 +254,41 @@ fn no_signal_is_held_back() {
     let machine = Machine::healthy();
     let output = machine.run(&["run", "--", "grep", "SigBlk", "/proc/self/status"]);
     assert_eq!(output.stdout, b"SigBlk:\t0000000000000000\n");
+}
+
+/// Who starts us may have told the kernel that nobody will ask how children end. No shell passes that
+/// on, so another program has to.
+#[test]
+fn an_end_that_nobody_was_to_be_told_of() {
+    let machine = Machine::healthy();
+    let ran = command(&machine, &[], "sleep 0.2; exit 7");
+    let mut ignoring = Command::new("env");
+    ignoring
+        .arg("--ignore-signal=CHLD")
+        .arg(ran.get_program())
+        .args(ran.get_args())
+        .env("ROOT", machine.root())
+        .stdin(Stdio::null());
+    let mut ignoring = assert_cmd::Command::from_std(ignoring);
+    let output = ignoring.timeout(Duration::from_secs(60)).output().unwrap();
+    assert_eq!(output.status.code(), Some(7), "{}", said(&output));
+}
+
+/// The status is the command's also where nobody hears what is said of it.
+#[test]
+fn a_stderr_that_takes_nothing() {
+    let machine = Machine::healthy();
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    let mut ran = command(&machine, &[], "exit 7");
+    assert_eq!(ran.stderr(full()).status().unwrap().code(), Some(7));
+    let lie = Machine::without_module("reconstructed/lie-hive-id");
+    for (arguments, status) in [
+        (&["run", "true"][..], 125),
+        (&["env"], 1),
+        (&["report", "/"], 2),
+    ] {
+        let mut ran = lie.command(arguments);
+        let ended = ran.stdout(Stdio::null()).stderr(full()).status().unwrap();
+        assert_eq!(ended.code(), Some(status), "{arguments:?}");
+    }
 }

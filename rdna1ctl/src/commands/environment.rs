@@ -11,7 +11,7 @@ use crate::sources::Facts;
 use crate::words;
 use crate::words::paper::Paper;
 
-use super::{print, BAD, WELL};
+use super::{complain, print, BAD, WELL};
 
 pub(super) fn env(root: &Root, json: bool) -> Result<u8> {
     let facts = Facts::read(root)?;
@@ -40,7 +40,7 @@ pub(super) fn env(root: &Root, json: bool) -> Result<u8> {
             print(paper.text())?;
         }
         // Nothing on stdout: that is for a shell.
-        Err(refusal) => anstream::eprintln!("rdna1ctl: {refusal}"),
+        Err(refusal) => complain(&format!("rdna1ctl: {refusal}")),
     }
     Ok(status)
 }

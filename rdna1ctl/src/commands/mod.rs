@@ -57,6 +57,11 @@ fn print(text: &str) -> Result<()> {
     Ok(out.flush()?)
 }
 
+/// Says a line on stderr. What is being done goes on, and ends as it would, where nobody hears it.
+pub fn complain(line: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
+}
+
 /// The folder that a file is to be in.
 fn folder_of(file: &Path) -> &Path {
     match file.parent() {

@@ -18,6 +18,7 @@ use crate::sources::Facts;
 use crate::words::paper::{bold, red, Paper};
 use crate::words::{requests, safe};
 
+use super::complain;
 use super::supervise::{supervise, End, NotStarted};
 
 /// The program's time was over, as timeout(1) has it.
@@ -40,8 +41,8 @@ pub(super) fn run(root: &Root, how: &Run) -> Result<u8> {
         match settings(&facts) {
             Ok(settings) => settings,
             Err(refusal) => {
-                anstream::eprintln!("rdna1ctl: {refusal}");
-                anstream::eprintln!("rdna1ctl: nothing was run; --no-env runs it all the same");
+                complain(&format!("rdna1ctl: {refusal}"));
+                complain("rdna1ctl: nothing was run; --no-env runs it all the same");
                 return Ok(REFUSED);
             }
         }
@@ -53,7 +54,8 @@ pub(super) fn run(root: &Root, how: &Run) -> Result<u8> {
         Ok(end) => end,
         Err(NotStarted(error)) => {
             let name = how.command.first().map(|word| word.to_string_lossy());
-            anstream::eprintln!("rdna1ctl: cannot run {}: {error}", name.unwrap_or_default());
+            let name = name.unwrap_or_default();
+            complain(&format!("rdna1ctl: cannot run {name}: {error}"));
             return Ok(match error.kind() {
                 ErrorKind::NotFound => NOT_FOUND,
                 _ => NOT_STARTED,
@@ -65,16 +67,16 @@ pub(super) fn run(root: &Root, how: &Run) -> Result<u8> {
     ended(&mut paper, end);
     asked(root, &mut paper, before.as_deref());
     logged(&mut paper, Log::read(root), last);
-    anstream::eprint!("{}", paper.text());
+    complain(paper.text().trim_end());
     Ok(status(end))
 }
 
 fn announce(settings: &[Setting]) {
     for setting in settings {
-        match &setting.value {
-            Some(value) => anstream::eprintln!("rdna1ctl: {}={value}", setting.variable),
-            None => anstream::eprintln!("rdna1ctl: {} is unset", setting.variable),
-        }
+        complain(&match &setting.value {
+            Some(value) => format!("rdna1ctl: {}={value}", setting.variable),
+            None => format!("rdna1ctl: {} is unset", setting.variable),
+        });
     }
 }
 

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
-use nix::sys::signal::{killpg, raise, SigSet, Signal};
+use nix::sys::signal::{killpg, raise, signal, SigHandler, SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{waitpid, WaitPidFlag, WaitStatus};
 use nix::unistd::{getpgrp, tcgetpgrp, tcsetpgrp, Pid};
@@ -64,6 +64,10 @@ pub fn supervise(
             None => command.env_remove(&setting.variable),
         };
     }
+    // Who started us may have ignored it: then the kernel tells of no end, and keeps no status.
+    // SAFETY: No handler is installed, so none has to be async-signal-safe (signal-safety(7)).
+    unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) }
+        .context("cannot ask to be told of the command's end")?;
     // Before it is started: a signal that comes in between would end us, and leave it alone.
     let (told, before) = hold_signals()?;
     // SAFETY: Between fork and exec nothing is done but one call of pthread_sigmask(3), which is
