@@ -39,7 +39,13 @@ fn private_machine() -> Machine {
     machine.put(
         "/dev/kmsg",
         format!("{log}6,902,8000000,-;wlan0: associated with secret-network\n\
-             4,903,8000001,-;amdgpu 0000:03:00.0: amdgpu:  for process secret-name) x pid 4242 thread secret-name:cs0 pid 4243\n"),
+             4,903,8000001,-;amdgpu 0000:03:00.0: amdgpu:  for process secret-name) x pid 4242 thread secret-name:cs0 pid 4243\n\
+             4,904,8000002,-;secret-name x[4242]: segfault at 0 ip 00007f sp 00007f error 4 in libdrm_amdgpu.so.1.0.0[7f]\n\
+             4,905,8000003,-;traps: secret-name[4242] general protection fault ip:7f sp:7f error:0 in libamdgpu.so[7f]\n\
+             5,906,8000004,-;audit: type=1400 apparmor=\"DENIED\" name=\"/dev/kfd\" pid=4242 comm=\"secret-name\" fsuid=4243\n\
+             4,907,8000005,-;CPU: 3 UID: 4243 PID: 4242 Comm: secret-kfd x Not tainted 7.2.12\n\
+             3,908,8000006,-;INFO: task secret-amdgpu:4242 blocked for more than 120 seconds.\n\
+             3,909,8000007,-;Out of memory: Killed process 4242 (secret-amdgpu) total-vm:1kB, UID:4243 pgtables:1kB\n"),
     );
     machine
 }
@@ -116,6 +122,23 @@ fn nothing_private_is_in_it() {
             "amdgpu:  for process ? pid ? thread ? pid ?",
         ),
         ("kernel-log.txt", "added device 1002:731f"),
+        (
+            "kernel-log.txt",
+            "] ?[?]: segfault at 0 ip 00007f sp 00007f error 4 in libdrm_amdgpu.so",
+        ),
+        (
+            "kernel-log.txt",
+            "] traps: ?[?] general protection fault ip:7f",
+        ),
+        (
+            "kernel-log.txt",
+            "] CPU: 3 UID: ? pid ? Comm: ? Not tainted 7.2.12",
+        ),
+        ("kernel-log.txt", "] INFO: task ?:? blocked for more than"),
+        (
+            "kernel-log.txt",
+            "Killed process ? (?) total-vm:1kB, UID: ? pgtables",
+        ),
         ("doctor.json", "HSA_OVERRIDE_GFX_VERSION=10.3.0"),
         (
             "doctor.json",

@@ -28,6 +28,29 @@ const PARAMETERS: [&str; 12] = [
     "pci",
 ];
 
+/// Lines that begin so are about programs and users, whatever else is in them.
+const AUDIT: &str = "audit: ";
+
+/// How the kernel's log names programs and users, and what stays of it.
+const NAMES: [(&str, &str); 7] = [
+    // amdgpu's own.
+    (
+        "(?i)(process|thread|task) .*? pid[ :=]*[0-9]+",
+        "$1 ? pid ?",
+    ),
+    ("(?i)pid[ :=]*[0-9]+", "pid ?"),
+    // Of a program that crashed, of one that hangs, of one that had too much memory.
+    (
+        r"^(traps: )?.*?\[[0-9]+\](:? (?:segfault|general protection|trap) )",
+        "$1?[?]$2",
+    ),
+    ("task .*?:[0-9]+ blocked", "task ?:? blocked"),
+    (r"process [0-9]+ \(.*?\)", "process ? (?)"),
+    // Of a fault of the kernel.
+    ("Comm: .*? (Tainted|Not tainted)", "Comm: ? $1"),
+    ("UID: ?[0-9]+", "UID: ?"),
+];
+
 /// Takes out names and ids of programs, paths in environments, and what of the kernel's log and
 /// command line is not about the card.
 pub fn hide(facts: &mut Facts) -> Result<()> {
@@ -51,12 +74,16 @@ pub fn hide(facts: &mut Facts) -> Result<()> {
         *text = LEFT_OUT.to_owned();
     }
 
-    let named = Regex::new("(?i)(process|thread|task) .*? pid[ :=]*[0-9]+")?;
-    let number = Regex::new("(?i)pid[ :=]*[0-9]+")?;
-    facts.log.lines.retain(|line| line.is_about_the_card());
-    for line in &mut facts.log.lines {
-        let text = named.replace_all(&line.text, "$1 ? pid ?");
-        line.text = number.replace_all(&text, "pid ?").into_owned();
+    let mut names = Vec::new();
+    for (pattern, instead) in NAMES {
+        names.push((Regex::new(pattern)?, instead));
+    }
+    let lines = &mut facts.log.lines;
+    lines.retain(|line| line.is_about_the_card() && !line.text.starts_with(AUDIT));
+    for line in lines {
+        for (pattern, instead) in &names {
+            line.text = pattern.replace_all(&line.text, *instead).into_owned();
+        }
     }
 
     for (name, text) in &mut facts.pages.texts {
