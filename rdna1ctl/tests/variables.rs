@@ -142,8 +142,8 @@ fn each_override_of_a_running_program() {
         (
             "HSA_OVERRIDE_GFX_VERSION=gfx1030",
             "override-malformed",
-            "note",
-            "no version",
+            "trouble",
+            "find no GPU at all",
         ),
         (
             "HSA_FORCE_FINE_GRAIN_PCIE=1",
@@ -181,6 +181,49 @@ fn each_override_of_a_running_program() {
         ] {
             assert!(text.contains(word), "{variable}: {word:?} is not in {text}");
         }
+    }
+}
+
+/// The card is node 1; what is for another is no business of ours.
+#[test]
+fn overrides_of_other_gpus() {
+    for environment in [
+        "HSA_OVERRIDE_GFX_VERSION_2=10.3.0\0",
+        "HSA_OVERRIDE_GFX_VERSION_01=10.3.0\0",
+        "HSA_OVERRIDE_GFX_VERSION_$(reboot)=1\0",
+    ] {
+        assert_eq!(of_program(environment), [], "{environment}");
+    }
+    // The node's own comes before the one for all.
+    let found = of_program("HSA_OVERRIDE_GFX_VERSION=10.3.0\0HSA_OVERRIDE_GFX_VERSION_1=10.1.0\0");
+    let found: Vec<_> = found.iter().map(|(id, ..)| id.as_str()).collect();
+    assert_eq!(found, ["override-idle"]);
+    // And where there is no such card, nothing is one for it.
+    let machine = Machine::bare();
+    machine.add_program(4242, "HSA_OVERRIDE_GFX_VERSION=10.3.0\0");
+    let found = machine.findings();
+    assert!(
+        found.iter().all(|(id, ..)| !id.starts_with("override")),
+        "{found:#?}"
+    );
+}
+
+/// HIP counts the devices that ROCr shows: both choices together would leave none.
+#[test]
+fn a_gpu_that_was_chosen_by_other_means() {
+    for name in [
+        "HIP_VISIBLE_DEVICES",
+        "CUDA_VISIBLE_DEVICES",
+        "GPU_DEVICE_ORDINAL",
+    ] {
+        let machine = Machine::crowded();
+        machine.put(
+            "/proc/self/environ",
+            format!("{name}=1\0HSA_OVERRIDE_GFX_VERSION_2=10.3.0\0"),
+        );
+        let page = machine.says(&["env"], 0);
+        assert!(!page.contains("ROCR_VISIBLE_DEVICES"), "{name}: {page}");
+        assert!(!page.contains("unset"), "{page}");
     }
 }
 

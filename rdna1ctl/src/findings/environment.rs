@@ -5,6 +5,7 @@
 use crate::sources::processes::Variable;
 use crate::sources::Facts;
 
+use super::overrides::{concerns, node, version};
 use super::{Finding, TRUTH};
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
@@ -14,6 +15,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         let whose = format!("process {} ({})", process.pid, process.command);
         match &process.environment {
             Some(variables) => found.extend(of(
+                facts,
                 &whose,
                 &format!("/proc/{}/environ", process.pid),
                 variables,
@@ -21,12 +23,17 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
             None => unread.push(whose),
         }
     }
-    found.extend(of("your shell", "/proc/self/environ", &facts.processes.own));
+    found.extend(of(
+        facts,
+        "your shell",
+        "/proc/self/environ",
+        &facts.processes.own,
+    ));
     if let Some((from, variables)) = &facts.processes.caller {
         // What was let through is told of already.
         let mut taken = variables.clone();
         taken.retain(|one| !facts.processes.own.contains(one));
-        found.extend(of("your shell, from before sudo,", from, &taken));
+        found.extend(of(facts, "your shell, from before sudo,", from, &taken));
     }
     if let Some(text) = &facts.processes.preloaded_in_all {
         found.push(
@@ -69,18 +76,21 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
 }
 
 /// What is to be said of one environment.
-fn of(whose: &str, from: &str, variables: &[Variable]) -> Vec<Finding> {
+fn of(facts: &Facts, whose: &str, from: &str, variables: &[Variable]) -> Vec<Finding> {
     let judged = variables.iter().filter_map(|(name, value)| {
-        let found = judge(whose, name, value)?;
+        let found = if concerns(facts, name, variables) {
+            overridden(whose, name, value)
+        } else {
+            judge(whose, name, value)?
+        };
         Some(found.seen(from, format!("{name}={value}")))
     });
     judged.collect()
 }
 
-/// What one variable means for a 0x731f, if anything.
+/// What a variable that is no override means for a 0x731f, if anything.
 fn judge(whose: &str, name: &str, value: &str) -> Option<Finding> {
     match name {
-        "HSA_OVERRIDE_GFX_VERSION" => Some(overridden(whose, name, value)),
         "HSA_FORCE_FINE_GRAIN_PCIE" if value == "1" => Some(
             Finding::trouble(
                 "fine-grain-forced",
@@ -104,26 +114,12 @@ fn judge(whose: &str, name: &str, value: &str) -> Option<Finding> {
             .advise("unset MIOPEN_FIND_ENFORCE: 3 is SEARCH, no value means \"database only\"")
             .advise(format!("{TRUTH} section 6")),
         ),
-        _ if name.starts_with("HSA_OVERRIDE_GFX_VERSION_") => Some(overridden(whose, name, value)),
         _ => None,
     }
 }
 
-/// The version that libhsakmt would take, if it takes one: `%u.%u.%u`, major up to 63, minor and
-/// stepping up to 255 (`libhsakmt/src/topology.c`).
-pub fn version(text: &str) -> Option<[u32; 3]> {
-    let mut numbers = text.split('.').map(|word| word.parse::<u32>());
-    let mut next = || numbers.next()?.ok();
-    let version = [next()?, next()?, next()?];
-    let [major, minor, step] = version;
-    (major <= 63 && minor <= 255 && step <= 255).then_some(version)
-}
-
 fn overridden(whose: &str, name: &str, value: &str) -> Finding {
-    let for_node = name
-        .strip_prefix("HSA_OVERRIDE_GFX_VERSION_")
-        .map(|node| format!(" of node {node}"))
-        .unwrap_or_default();
+    let for_node = node(name).map_or_else(String::new, |node| format!(" of node {node}"));
     match version(value) {
         Some([10, 1, 0]) => Finding::note(
             "override-idle",
@@ -140,23 +136,13 @@ fn overridden(whose: &str, name: &str, value: &str) -> Finding {
         .advise(format!("unset {name}, and start the program again"))
         .advise("use libraries built for gfx1010: rocBLAS from ROCm 6.2 on, or Debian's packages")
         .advise(format!("{TRUTH} section 6")),
-        None => Finding::note(
+        None => Finding::trouble(
             "override-malformed",
-            format!("{whose} overrides the ISA{for_node} with something that is no version"),
+            format!(
+                "{whose} overrides the ISA{for_node} with something that is no version: ROCm's \
+                 libraries then find no GPU at all"
+            ),
         )
-        .advise(format!("unset {name}")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_are_read_as_libhsakmt_does() {
-        assert_eq!(version("10.3.0"), Some([10, 3, 0]));
-        for text in ["", "10", "10.3", "gfx1030", "64.0.0", "10.256.0", "10.-3.0"] {
-            assert_eq!(version(text), None, "{text}");
-        }
+        .advise(format!("unset {name}, and start the program again")),
     }
 }

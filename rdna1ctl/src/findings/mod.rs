@@ -7,6 +7,7 @@ mod debugfs;
 mod driver;
 mod environment;
 mod module;
+mod overrides;
 mod userspace;
 mod verdicts;
 

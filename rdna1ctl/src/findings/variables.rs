@@ -10,6 +10,8 @@ use serde::Serialize;
 
 use crate::sources::Facts;
 
+use super::overrides::can_concern;
+
 /// A variable, and what to do with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Setting {
@@ -89,9 +91,6 @@ pub fn settings(facts: &Facts) -> Result<Vec<Setting>, Refusal> {
 /// What the environment has and should not.
 fn unset(facts: &Facts) -> Vec<Setting> {
     let own = facts.processes.own.iter();
-    // What a shell takes for a name: an environment may hold others, and our lines are evaluated.
-    let plain = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    let own = own.filter(|(name, _)| plain(name));
     let unset = own.filter_map(|(name, value)| {
         let (reason, source) = match name.as_str() {
             "HSA_FORCE_FINE_GRAIN_PCIE" if value != "0" => (
@@ -102,7 +101,8 @@ fn unset(facts: &Facts) -> Vec<Setting> {
                 "3 is SEARCH, which forces long tuning; no value means \"database only\"",
                 "ROCm/MIOpen docs/conceptual/perfdb.rst; docs/truth.md section 6",
             ),
-            _ if name.starts_with("HSA_OVERRIDE_GFX_VERSION") => (
+            // These names alone: an environment may hold any, and our lines are for a shell.
+            name if can_concern(facts, name) => (
                 "the card is a gfx1010 and cannot run code for another; libraries built for gfx1010 \
                  need no override",
                 "ROCm issue 2527; docs/truth.md section 6",
@@ -119,15 +119,22 @@ fn unset(facts: &Facts) -> Vec<Setting> {
     unset.collect()
 }
 
+/// By these users choose a GPU, too; they count those that `ROCR_VISIBLE_DEVICES` leaves, so that both
+/// together may leave none.
+const OTHER_CHOICES: [&str; 3] = [
+    "CUDA_VISIBLE_DEVICES",
+    "GPU_DEVICE_ORDINAL",
+    "HIP_VISIBLE_DEVICES",
+];
+
 /// Which GPUs ROCr is to show, where there are others: it counts KFD's GPU nodes from 0.
 fn visible(facts: &Facts) -> Option<Setting> {
-    let ours: Vec<_> = facts
-        .pages
-        .gpus
-        .iter()
-        .filter_map(|gpu| gpu.find("node")?.parse::<u32>().ok())
-        .collect();
+    let ours = facts.card_nodes();
     if ours.is_empty() || facts.gpu_nodes.len() <= ours.len() {
+        return None;
+    }
+    let mut own = facts.processes.own.iter();
+    if own.any(|(name, _)| OTHER_CHOICES.contains(&name.as_str())) {
         return None;
     }
     let numbered = facts.gpu_nodes.iter().enumerate();

@@ -72,6 +72,24 @@ impl Facts {
     }
 }
 
+impl Facts {
+    /// Whether there is a 0x731f card, on the bus or to KFD.
+    pub fn has_card(&self) -> bool {
+        !self.pages.gpus.is_empty() || !self.pages.flags.is_empty()
+    }
+
+    /// KFD's nodes that are 0x731f cards, by number.
+    pub fn card_nodes(&self) -> Vec<u32> {
+        let cards = self.pages.gpus.iter().chain(&self.pages.flags);
+        let mut nodes: Vec<_> = cards
+            .filter_map(|card| card.find("node")?.parse().ok())
+            .collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes
+    }
+}
+
 /// Whether the reader is root: the effective user id of `/proc/self/status`.
 pub fn is_root(root: &Root) -> bool {
     let status = root.text("/proc/self/status").unwrap_or_default();

@@ -125,8 +125,9 @@ fn command(root: &Root, pid: u32) -> String {
 }
 
 /// Beginnings of the names that matter.
-const HEEDED: [&str; 10] = [
-    "AMD_", "GPU_", "HIP_", "HSA_", "LD_", "MIOPEN_", "PYTORCH_", "ROC_", "ROCBLAS_", "ROCR_",
+const HEEDED: [&str; 11] = [
+    "AMD_", "CUDA_", "GPU_", "HIP_", "HSA_", "LD_", "MIOPEN_", "PYTORCH_", "ROC_", "ROCBLAS_",
+    "ROCR_",
 ];
 
 fn environment(root: &Root, pid: &str) -> Option<Vec<Variable>> {

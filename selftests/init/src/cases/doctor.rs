@@ -237,7 +237,9 @@ fn told_of_lie(card: &Card, rule: &str) -> Result<()> {
 
 /// A program that uses KFD now, and was told something wrong about the card.
 fn override_in_a_program(ctx: &mut Ctx) -> Result<()> {
-    load(ctx, "")?;
+    let card = load(ctx, "")?;
+    let of_node = format!("HSA_OVERRIDE_GFX_VERSION_{}", card.node());
+    let taken = format!("take the card of node {} for a gfx1030", card.node());
     for (variable, value, state, id, words) in [
         (
             "HSA_OVERRIDE_GFX_VERSION",
@@ -247,11 +249,11 @@ fn override_in_a_program(ctx: &mut Ctx) -> Result<()> {
             "take the card for a gfx1030",
         ),
         (
-            "HSA_OVERRIDE_GFX_VERSION_1",
+            of_node.as_str(),
             "10.3.0",
             "trouble",
             "override",
-            "take the card of node 1 for a gfx1030",
+            taken.as_str(),
         ),
         (
             "HSA_FORCE_FINE_GRAIN_PCIE",
