@@ -14,6 +14,7 @@ use crate::findings::Finding;
 use crate::rows::{self, Check, Gpu, Heap, Value};
 use crate::sources::pages::{Origin, Pages};
 use crate::sources::pci;
+use crate::sources::slot::SlotLink;
 use crate::sources::Facts;
 
 /// The form of all documents. It rises when a key is renamed, removed or changes its meaning.
@@ -122,6 +123,9 @@ pub struct Card {
     pub card: Gpu,
     /// The devices that the kernel's graphics core made for it, as `card0` and `renderD128`.
     pub drm: Vec<String>,
+    /// The link between its slot and its own switch; null where it has none. Then `link_gts` and the
+    /// like are the slot's.
+    pub slot_link: Option<SlotLink>,
     /// Its memory banks, as `heaps` tells.
     pub heaps: Vec<Heap>,
     /// The rules that say lie.
@@ -183,6 +187,7 @@ fn card(facts: &Facts, gpu: &rdna1_records::Record) -> Card {
     Card {
         card: gpu.into(),
         drm: on_bus.map(|one| one.drm.clone()).unwrap_or_default(),
+        slot_link: on_bus.and_then(|one| one.slot_link.clone()),
         heaps: heaps
             .filter(|heap| heap.find("gpu") == address)
             .map(Heap::from)

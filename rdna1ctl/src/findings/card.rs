@@ -28,7 +28,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         found.push(in_kfd(facts, gpu));
         found.push(atomics(facts, gpu));
         found.push(bar(gpu));
-        found.extend(width(gpu));
+        found.extend(width(facts, gpu));
     }
     found
 }
@@ -246,16 +246,27 @@ fn bar(gpu: &Record) -> Finding {
 }
 
 /// The speed falls when the card idles; the width does not.
-fn width(gpu: &Record) -> Option<Finding> {
-    let number = |key: &str| value(gpu, key).parse::<u32>().ok().filter(|n| *n != 0);
-    let (now, most) = (number("link_width")?, number("link_width_max")?);
+fn width(facts: &Facts, gpu: &Record) -> Option<Finding> {
+    let number = |key: &str| value(gpu, key).parse::<u64>().ok().filter(|n| *n != 0);
+    let on_bus = facts.gpus.iter().find(|one| one.gpu == value(gpu, "gpu"));
+    let slot = on_bus.and_then(|one| one.slot_link.as_ref());
+    let (now, most) = match slot {
+        Some(slot) => (slot.width?, slot.width_max?),
+        None => (number("link_width")?, number("link_width_max")?),
+    };
     (now < most).then(|| {
-        Finding::note(
+        let found = Finding::note(
             "link-narrow",
             format!("the card's link has {now} lanes of {most}"),
-        )
-        .seen_in("gpus", gpu, &["gpu", "link_width", "link_width_max"])
-        .advise(format!(
+        );
+        let found = match slot {
+            Some(slot) => found.seen(
+                format!("/sys/bus/pci/devices/{}", slot.port),
+                format!("current_link_width={now} max_link_width={most}"),
+            ),
+            None => found.seen_in("gpus", gpu, &["gpu", "link_width", "link_width_max"]),
+        };
+        found.advise(format!(
             "the slot may have no more lanes, share them, or the card may sit badly; {TRUTH} \
              section 7 has more on the path"
         ))

@@ -12,6 +12,7 @@ pub mod pages;
 pub mod pci;
 pub mod processes;
 pub mod rocm;
+pub mod slot;
 
 use anyhow::Result;
 

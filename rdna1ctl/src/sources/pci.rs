@@ -8,8 +8,10 @@ use schemars::JsonSchema;
 
 use crate::root::Root;
 
+use super::slot::SlotLink;
+
 /// A graphics card of AMD's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Gpu {
     /// The PCI address.
     pub gpu: String,
@@ -17,6 +19,9 @@ pub struct Gpu {
     pub device: String,
     /// The devices that the kernel's graphics core made for it, as `card0` and `renderD128`.
     pub drm: Vec<String>,
+    /// The link to its slot, if it has a switch of its own.
+    #[serde(skip)]
+    pub slot_link: Option<SlotLink>,
 }
 
 impl Gpu {
@@ -36,6 +41,7 @@ pub fn gpus(root: &Root) -> Vec<Gpu> {
         let drm = root.names(format!("{folder}/{address}/drm")).into_iter();
         Some(Gpu {
             device: file("device")?,
+            slot_link: SlotLink::read(root, &address),
             drm: drm
                 .filter(|name| name.starts_with("card") || name.starts_with("renderD"))
                 .collect(),

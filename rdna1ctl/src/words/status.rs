@@ -154,14 +154,18 @@ fn bar(told: &Card) -> String {
 
 fn link(told: &Card) -> String {
     let card = &told.card;
-    let speed = |speed: Option<f64>| speed.map_or_else(|| "?".to_owned(), |gts| gts.to_string());
-    format!(
-        "{} GT/s x{} now, {} GT/s x{} at most",
-        speed(card.link_gts),
-        number(card.link_width),
-        speed(card.link_gts_max),
-        number(card.link_width_max)
-    )
+    let (now, most) = match &told.slot_link {
+        Some(slot) => ((slot.gts, slot.width), (slot.gts_max, slot.width_max)),
+        None => (
+            (card.link_gts, card.link_width),
+            (card.link_gts_max, card.link_width_max),
+        ),
+    };
+    let words = |(gts, width): (Option<f64>, Option<u64>)| {
+        let gts = gts.map_or_else(|| "?".to_owned(), |gts| gts.to_string());
+        format!("{gts} GT/s x{}", number(width))
+    };
+    format!("{} now, {} at most", words(now), words(most))
 }
 
 fn atomics(told: &Card) -> String {

@@ -256,3 +256,33 @@ fn a_narrow_link_but_not_a_slow_one() {
         &["4 lanes of 16"],
     );
 }
+
+/// The GPU's own link is to the card's switch, and always at its best: the slot's is what counts.
+#[test]
+fn a_narrow_slot_before_the_cards_own_switch() {
+    let machine = Machine::healthy();
+    machine.add_switch("8.0", 4);
+    let found = machine.findings();
+    let narrow = found.iter().find(|(id, ..)| id == "link-narrow");
+    let (_, state, said) = narrow.unwrap_or_else(|| panic!("{found:#?}"));
+    assert_eq!(state, "note");
+    contains(
+        said,
+        &["4 lanes of 16", "/sys/bus/pci/devices/0000:01:00.0"],
+    );
+    let page = machine.says(&["status"], 0);
+    assert!(
+        page.contains("  link       8 GT/s x4 now, 16 GT/s x16 at most\n"),
+        "{page}"
+    );
+    let slot = &machine.json("status", 0)["cards"][0]["slot_link"];
+    assert_eq!((&slot["width"], &slot["gts"]), (&4.into(), &8.0.into()));
+    machine.put(
+        "/sys/devices/pci0000:00/0000:00:01.0/0000:01:00.0/current_link_width",
+        "16\n",
+    );
+    assert!(!machine
+        .findings()
+        .iter()
+        .any(|(id, ..)| id == "link-narrow"));
+}

@@ -61,6 +61,39 @@ impl Machine {
         self.set_atomics(&address, atomics);
     }
 
+    /// Puts a switch between the root port and the card at 0000:03:00.0, as Navi10 cards have one:
+    /// its link to the slot is that narrow and slow.
+    pub fn add_switch(&self, gts: &str, width: u32) {
+        let port = format!("/sys/devices/pci0000:00/{PORT}");
+        let below = format!("{port}/0000:01:00.0/0000:02:00.0");
+        std::fs::create_dir_all(self.path(&below)).unwrap();
+        let card = "0000:03:00.0";
+        std::fs::rename(
+            self.path(&format!("{port}/{card}")),
+            self.path(&format!("{below}/{card}")),
+        )
+        .unwrap();
+        let link = format!("/sys/bus/pci/devices/{card}");
+        self.remove(&link);
+        self.link(&link, &format!("../../..{}/{card}", &below["/sys".len()..]));
+        for (place, device, gts, width) in [
+            (format!("{port}/0000:01:00.0"), "0x1478", gts, width),
+            (below, "0x1479", "16.0", 16),
+        ] {
+            for (name, text) in [
+                ("vendor", "0x1002".to_owned()),
+                ("device", device.to_owned()),
+                ("class", "0x060400".to_owned()),
+                ("current_link_speed", format!("{gts} GT/s PCIe")),
+                ("current_link_width", width.to_string()),
+                ("max_link_speed", "16.0 GT/s PCIe".to_owned()),
+                ("max_link_width", "16".to_owned()),
+            ] {
+                self.put(&format!("{place}/{name}"), text + "\n");
+            }
+        }
+    }
+
     /// What the path to the card at that address makes of AtomicOps.
     pub fn set_atomics(&self, address: &str, atomics: Atomics) {
         let port = format!("/sys/devices/pci0000:00/{PORT}");
