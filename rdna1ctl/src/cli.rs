@@ -127,7 +127,7 @@ pub struct Watch {
     pub interval: Duration,
 
     /// End after so many looks
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
 }
 

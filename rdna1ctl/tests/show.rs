@@ -137,6 +137,7 @@ fn wrong_arguments_and_files_of_another_form() {
         &["status", "--colour"][..],
         &["run"],
         &["watch", "--interval", "0"],
+        &["watch", "--count", "0"],
         &[],
     ] {
         assert_eq!(
