@@ -3,9 +3,10 @@
 //! `scripts/dkms-metadata.sh` on made-up systems: what it makes of a kernel without its source, and
 //! of one that is gone. Making the metadata itself is tried by `make test-packages`.
 
+mod tool;
+
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
     path::Path,
     process::Command, //
 };
@@ -63,9 +64,7 @@ impl System {
     }
 
     fn tool(&self, name: &str, script: &str) {
-        self.put(&format!("bin/{name}"), &format!("#!/bin/sh\n{script}\n"));
-        let path = self.0.path().join("bin").join(name);
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a tool");
+        tool::write(&self.0.path().join("bin").join(name), script);
     }
 
     /// Metadata that was made before.

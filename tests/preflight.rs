@@ -4,6 +4,7 @@
 //! each with what to do about it on this distribution.
 
 mod machine;
+mod tool;
 
 use machine::Machine;
 

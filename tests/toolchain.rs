@@ -4,6 +4,7 @@
 //! kernel was built with.
 
 mod machine;
+mod tool;
 
 use machine::Machine;
 

@@ -7,10 +7,7 @@
 
 use std::{
     fs,
-    os::unix::fs::{
-        symlink,
-        PermissionsExt, //
-    },
+    os::unix::fs::symlink,
     path::{
         Path,
         PathBuf, //
@@ -148,9 +145,7 @@ impl Machine {
 
     /// Writes a tool: a shell script.
     pub fn tool(&self, name: &str, script: &str) {
-        let path = self.tools().join(name);
-        fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a tool");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a tool");
+        crate::tool::write(&self.tools().join(name), script);
     }
 
     /// Removes a tool.
