@@ -48,14 +48,13 @@ impl Files {
             let state = state.clone();
             File::new(&folder, name, Page { shows, state }).inspect_err(|&error| why_not(error))
         };
-        let facts = |number, depth, write| Shows::Facts(number, depth, write);
         let requests = state.requests.clone().map(Shows::Requests);
         Ok(Self {
             _always: [
-                file(c"gpus", facts(0, Depth::Everything, text::gpus))?,
-                file(c"heaps", facts(1, Depth::Identity, text::heaps))?,
-                file(c"flags", facts(2, Depth::Identity, text::flags))?,
-                file(c"checks", facts(3, Depth::Identity, text::checks))?,
+                file(c"gpus", Shows::Facts(0, Depth::Everything, text::gpus))?,
+                file(c"heaps", Shows::Facts(1, Depth::Identity, text::heaps))?,
+                file(c"flags", Shows::Facts(2, Depth::Identity, text::flags))?,
+                file(c"checks", Shows::Facts(3, Depth::Identity, text::checks))?,
                 file(c"counters", Shows::Counters)?,
             ],
             _requests: requests.map(|shows| file(c"requests", shows)).transpose()?,
