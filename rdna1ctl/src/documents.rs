@@ -28,6 +28,8 @@ macro_rules! documents {
             pub struct $name {
                 /// The form of this document.
                 pub form: u32,
+                /// Where it was read.
+                pub origin: Origin,
                 $( $(#[$doc])* pub $key: $kind, )+
             }
         )+
@@ -44,8 +46,6 @@ macro_rules! documents {
 documents! {
     /// `rdna1ctl status --json`
     StatusDocument = "status" {
-        /// Where it was read.
-        origin: Origin,
         /// The worst verdict of all cards: lie, unknown or truth; null without a card.
         verdict: Option<String>,
         /// The cards.
@@ -58,56 +58,42 @@ documents! {
 
     /// `rdna1ctl heaps --json`
     HeapsDocument = "heaps" {
-        /// Where it was read.
-        origin: Origin,
         /// A record for each memory bank.
         records: Vec<Heap>,
     }
 
     /// `rdna1ctl checks --json`
     ChecksDocument = "checks" {
-        /// Where it was read.
-        origin: Origin,
         /// A record for each rule and card or bank.
         records: Vec<Check>,
     }
 
     /// `rdna1ctl gpus --json`
     GpusDocument = "gpus" {
-        /// Where it was read.
-        origin: Origin,
         /// A record for each card.
         records: Vec<Gpu>,
     }
 
     /// `rdna1ctl counters --json`
     CountersDocument = "counters" {
-        /// Where it was read.
-        origin: Origin,
         /// What the module counted, by name; null without the module.
         counters: Option<BTreeMap<String, u64>>,
     }
 
     /// `rdna1ctl requests --json`
     RequestsDocument = "requests" {
-        /// Where it was read.
-        origin: Origin,
         /// A record for each line of the file; null where requests are not counted.
         records: Option<Vec<BTreeMap<String, Value>>>,
     }
 
     /// `rdna1ctl doctor --json`
     DoctorDocument = "doctor" {
-        /// Where it was read.
-        origin: Origin,
         /// The findings, troubles first.
         findings: Vec<Finding>,
     }
 
     /// `rdna1ctl env --json`
     EnvDocument = "env" {
-        /// Where it was read.
-        origin: Origin,
         /// Why nothing is set; null where something may be.
         refused: Option<String>,
         /// The variables that fit.
