@@ -29,13 +29,13 @@ pub(super) fn finding(facts: &Facts) -> Option<Finding> {
         )
         .seen("/proc/self/mounts", "no debugfs")
         .advise("sudo mount -t debugfs debugfs /sys/kernel/debug; if this is a container, look from outside"),
-        Debugfs::Off(why) => Finding::trouble(
-            "debugfs-off",
-            "this kernel has debugfs turned off: the module is loaded, but has no files",
-        )
-        .seen("kernel", why)
-        .advise(WITH_DEBUGFS)
-        .advise("until then rdna1ctl reads KFD's sysfs by itself; counters and requests are not to be had"),
+        Debugfs::Off(why) => off(
+            Finding::trouble(
+                "debugfs-off",
+                "this kernel has debugfs turned off: the module is loaded, but has no files",
+            ),
+            why,
+        ),
     })
 }
 
@@ -46,6 +46,10 @@ fn no_debugfs_no_module(facts: &Facts, why: &str) -> Finding {
         true => Finding::trouble("debugfs-off", says),
         false => Finding::note("debugfs-off", says),
     };
+    off(found, why)
+}
+
+fn off(found: Finding, why: &str) -> Finding {
     found.seen("kernel", why).advise(WITH_DEBUGFS).advise(
         "until then rdna1ctl reads KFD's sysfs by itself; counters and requests are not to be had",
     )
