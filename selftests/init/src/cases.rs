@@ -19,7 +19,6 @@ mod doctor;
 mod fail_nth;
 mod fixture_words;
 mod held;
-mod kept;
 mod leaks;
 mod libhsakmt;
 mod libhsakmt_limits;
@@ -146,9 +145,6 @@ const TREE: &[Case] = &[
     Case::new("held-before-links", held::before_links),
     Case::new("unloaded-while-held", held::unloaded_while_held),
     Case::new("fresh-at-every-read", lies::fresh_at_every_read),
-    Case::new("change-without-generation", kept::change_without_generation),
-    Case::new("another-card-in-its-place", kept::another_card_in_its_place),
-    Case::new("refused-among-others", kept::refused_among_others),
     Case::new("read-sizes", reading::read_sizes),
     Case::new("counters-only-rise", reading::counters_only_rise),
     Case::new(
