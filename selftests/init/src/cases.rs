@@ -24,6 +24,7 @@ mod libhsakmt;
 mod libhsakmt_limits;
 mod lies;
 mod lifecycle;
+mod load_window;
 mod memory;
 mod modinfo;
 mod mutate;
