@@ -38,6 +38,7 @@ mod requests_stand_in;
 mod restricted;
 mod run_command;
 mod scarce;
+mod shapes;
 mod stock;
 mod storm;
 mod torture;
@@ -89,6 +90,7 @@ const SUITES: &[(&str, &[Case])] = &[
     ("no-amdgpu", lifecycle::CASES),
     ("debugfs-off", debugfs_off::CASES),
     ("tree", TREE),
+    ("shapes", shapes::CASES),
     ("stock", stock::CASES),
     ("requests", requests::CASES),
     ("requests-stand-in", requests_stand_in::CASES),
