@@ -9,6 +9,7 @@ use crate::kmemleak;
 
 mod announce;
 mod any_module;
+mod asleep;
 mod bench;
 mod cards;
 mod crowd;
@@ -18,6 +19,7 @@ mod demo;
 mod doctor;
 mod fail_nth;
 mod held;
+mod hung_probe;
 mod kept;
 mod leaks;
 mod libhsakmt;
@@ -27,6 +29,7 @@ mod lifecycle;
 mod memory;
 mod modinfo;
 mod mutate;
+mod net_namespace;
 mod oddities;
 mod paths;
 mod readers;
@@ -146,6 +149,8 @@ const TREE: &[Case] = &[
     Case::new("held-before-place", held::before_place),
     Case::new("held-before-links", held::before_links),
     Case::new("unloaded-while-held", held::unloaded_while_held),
+    Case::new("reads-wake-nothing", asleep::reads_wake_nothing),
+    Case::new("beside-a-hung-probe", hung_probe::files_and_unload),
     Case::new("fresh-at-every-read", lies::fresh_at_every_read),
     Case::new("change-without-generation", kept::change_without_generation),
     Case::new("another-card-in-its-place", kept::another_card_in_its_place),
@@ -169,6 +174,10 @@ const TREE: &[Case] = &[
     ),
     Case::new("sixty-four-large-bars", crowd::sixty_four_large_bars),
     Case::new("beyond-255-nodes", crowd::beyond_255_nodes),
+    Case::new(
+        "load-from-net-namespace",
+        net_namespace::load_from_net_namespace,
+    ),
     Case::new("unload-under-readers", unload::under_readers_of_a_card),
     Case::new(
         "unload-under-comings-and-goings",
