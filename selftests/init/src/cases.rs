@@ -18,6 +18,7 @@ mod defects;
 mod demo;
 mod doctor;
 mod fail_nth;
+mod fixture_words;
 mod held;
 mod hung_probe;
 mod kept;
@@ -187,6 +188,7 @@ const TREE: &[Case] = &[
         "fixture-refuses-nonsense",
         trouble::fixture_refuses_nonsense,
     ),
+    Case::new("fixture-driver", fixture_words::driver),
     Case::new("unload-while-open", unload::while_open_beside_card),
 ];
 

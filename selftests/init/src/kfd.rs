@@ -4,7 +4,6 @@
 //! second source that the module's facts are held against.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{bail, Context, Result};
@@ -140,14 +139,12 @@ pub fn pci_attribute(gpu: &str, name: &str) -> Result<String> {
     Ok(text.trim().to_owned())
 }
 
-/// The driver that is bound to a PCI function.
+/// The driver that is bound to a PCI function. The link `driver` has the name that the driver was
+/// registered by, and the stock fixture's cannot be amdgpu's.
 pub fn pci_driver(gpu: &str) -> Result<Option<String>> {
-    let link = Path::new("/sys/bus/pci/devices").join(gpu).join("driver");
-    match fs::read_link(&link) {
-        Ok(to) => Ok(to.file_name().map(|name| name.to_string_lossy().into())),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("read {}", link.display())),
-    }
+    let uevent = pci_attribute(gpu, "uevent")?;
+    let name = uevent.lines().find_map(|line| line.strip_prefix("DRIVER="));
+    Ok(name.map(Into::into))
 }
 
 /// The speed of a function's link in GT/s, `current` or `max`, without the PCI core's decimals.

@@ -98,7 +98,7 @@ pub fn card_without_atomics(ctx: &mut Ctx) -> Result<()> {
 
 /// A large BAR comes through the windows of a switch, and so does a resized one.
 pub fn resized_behind_switch(ctx: &mut Ctx) -> Result<()> {
-    TREE.load(&ctx.modules, "slot=0 path=switch bar=small")?;
+    TREE.load(&ctx.modules, "slot=0 path=switch bar=small driver=0")?;
     guard::load(&ctx.modules)?;
     let card = TREE.card(0)?;
     super::oddities::resize_step_by_step(&card)?;

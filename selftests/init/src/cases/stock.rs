@@ -12,7 +12,7 @@ use nix::errno::Errno;
 
 use super::lifecycle::expect_refused;
 use super::readers::{expect_both_met, while_reading};
-use super::{cards, kept, libhsakmt, libhsakmt_limits, lies, paths, trouble, Case};
+use super::{cards, fixture_words, kept, libhsakmt, libhsakmt_limits, lies, paths, trouble, Case};
 use crate::ctx::Ctx;
 use crate::fixture::{Card, STOCK, TREE};
 use crate::guard;
@@ -48,6 +48,7 @@ pub const CASES: &[Case] = &[
     Case::new("holds-no-reference", holds_no_reference),
     Case::new("atomics-of-the-path", atomics_of_the_path),
     Case::new("fixture-holds-no-card", fixture_holds_no_card),
+    Case::new("fixture-driver", fixture_driver),
     Case::new("probed-by-amdgpu-in-vain", probed_in_vain),
     Case::new("vanishing-node", vanishing_node),
     Case::new("amdgpu-goes-beside-kept-files", kept::amdgpu_goes),
@@ -177,6 +178,14 @@ fn atomics_of_the_path(ctx: &mut Ctx) -> Result<()> {
 }
 
 /// The stock KFD cannot be stopped half-way, and the fixture must not pretend that it was.
+/// The driver has the name of amdgpu's in sysfs, beside the real one.
+fn fixture_driver(ctx: &mut Ctx) -> Result<()> {
+    need_amdgpu(ctx)?;
+    STOCK.load(&ctx.modules, "")?;
+    fixture_words::drivers_files(STOCK)?;
+    STOCK.unload()
+}
+
 fn fixture_holds_no_card(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "")?;
