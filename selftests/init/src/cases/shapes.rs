@@ -135,7 +135,7 @@ fn on_machines<T>(
     TREE.load(&ctx.modules, "")?;
     guard::load(&ctx.modules)?;
     for wanted in machines {
-        let mut machine = Machine::empty()?;
+        let mut machine = Machine::empty(&ctx.modules)?;
         let done = make(&mut machine, wanted).and_then(|()| machine.remove_all());
         machine.notes.iter().for_each(|note| ctx.note(note));
         done?;

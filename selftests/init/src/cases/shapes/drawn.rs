@@ -57,7 +57,9 @@ fn draw(machine: &mut Machine, random: &mut Rng, numa: &[u32]) -> Result<()> {
             }
         }
         steps = steps.saturating_sub(1);
-        if let Some((slot, step)) = step(machine, random) {
+        if random.u8(..8) == 0 {
+            machine.reload()?;
+        } else if let Some((slot, step)) = step(machine, random) {
             machine.step(slot, step)?;
         }
     }

@@ -13,18 +13,18 @@ use nix::libc;
 use super::judge;
 use super::model::{word, Device};
 use super::table::{EACH, LAST};
-use crate::counters::Counters;
 use crate::fixture::TREE;
 use crate::guard;
 use crate::kfd;
+use crate::modules::Modules;
 use crate::truth::View;
 use crate::uevents::Uevents;
 
 /// The devices in their slots, and what was seen since the first came.
 pub struct Machine {
     devices: BTreeMap<u32, Placed>,
+    modules: Modules,
     ear: Uevents,
-    before: Counters,
     history: Vec<String>,
     /// What is worth knowing and no failure.
     pub notes: Vec<String>,
@@ -40,11 +40,11 @@ pub struct Placed {
 
 impl Machine {
     /// Without any device; the module and the fixture are loaded.
-    pub fn empty() -> Result<Self> {
+    pub fn empty(modules: &Modules) -> Result<Self> {
         Ok(Self {
             devices: BTreeMap::new(),
+            modules: modules.clone(),
             ear: Uevents::from_now()?,
-            before: guard::counters()?,
             history: Vec::new(),
             notes: Vec::new(),
         })
@@ -81,6 +81,9 @@ impl Machine {
 
     /// Has a step come to a device, and judges.
     pub fn step(&mut self, slot: u32, step: &str) -> Result<()> {
+        if step == "reload" {
+            return self.reload();
+        }
         self.judged(format!("{step} (slot {slot})"), |machine| {
             if step == "remove" {
                 machine.devices.remove(&slot).context("no such device")?;
@@ -96,6 +99,14 @@ impl Machine {
                 }
                 _ => TREE.control(&format!("{verb} slot={slot} {rest}")),
             }
+        })
+    }
+
+    /// Loads the module anew, and judges.
+    pub fn reload(&mut self) -> Result<()> {
+        self.judged("reload".to_owned(), |machine| {
+            guard::unload()?;
+            guard::load(&machine.modules)
         })
     }
 
@@ -133,7 +144,7 @@ impl Machine {
             events.is_empty(),
             "expected no uevent of a verdict, seen {events:?}"
         );
-        let lies = self.before.rise(&guard::counters()?, &["lie"]);
+        let lies = guard::counters()?.sum(&["lie"]);
         ensure!(lies == 0, "expected no lie counted, seen {lies}");
         Ok(())
     }

@@ -86,7 +86,7 @@ impl Device {
         }
     }
 
-    /// The steps that can come next, but for `remove`.
+    /// The steps that can come next, but for `remove` and `reload`.
     pub fn next_steps(&self) -> Vec<&'static str> {
         const ALL: [&str; 11] = [
             "release",
@@ -122,6 +122,7 @@ impl Device {
             "drop" => free && self.old_nodes > 0,
             "sleep" => free && self.bound,
             "wake" => self.asleep,
+            "reload" => true,
             _ => bail!("{step}: no such step"),
         };
         ensure!(possible, "{step} cannot come to a device like {self:?}");

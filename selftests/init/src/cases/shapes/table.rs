@@ -114,16 +114,25 @@ pub const AROUND: &[&[&str]] = &[
     &["board=mi100", "path=switch", "board=mi100", "board=raphael"],
 ];
 
-/// The steps of the first card.
+/// The steps of the first card. With `reload` the module is loaded anew.
 pub const MOMENTS: &[Moment] = &[
-    moment("being-added-not-filled", &["add hold=fill", "release"]),
-    moment("being-added-without-place", &["add hold=ids", "release"]),
-    moment("being-added-without-links", &["add hold=links", "release"]),
-    moment("unplugged", &["add", "unplug", "drop"]),
-    moment("replugged", &["add", "unplug", "replug", "drop"]),
+    moment(
+        "being-added-not-filled",
+        &["add hold=fill", "reload", "release"],
+    ),
+    moment(
+        "being-added-without-place",
+        &["add hold=ids", "reload", "release"],
+    ),
+    moment(
+        "being-added-without-links",
+        &["add hold=links", "reload", "release"],
+    ),
+    moment("unplugged", &["add", "unplug", "reload", "drop"]),
+    moment("replugged", &["add", "unplug", "replug", "reload", "drop"]),
     moment(
         "replugged-without-driver",
-        &["add", "unplug", "replug bind=0", "drop"],
+        &["add", "unplug", "replug bind=0", "reload", "drop"],
     ),
     moment(
         "replugged-twice",
@@ -131,8 +140,8 @@ pub const MOMENTS: &[Moment] = &[
             "add", "unplug", "replug", "drop", "unplug", "replug", "drop",
         ],
     ),
-    moment("unbound", &["add", "unbind", "drop"]),
-    moment("bound-again", &["add", "unbind", "bind", "drop"]),
+    moment("unbound", &["add", "unbind", "reload", "drop"]),
+    moment("bound-again", &["add", "unbind", "bind", "reload", "drop"]),
     moment(
         "resized-while-unbound",
         &[
@@ -144,7 +153,7 @@ pub const MOMENTS: &[Moment] = &[
             "bind",
         ],
     ),
-    moment("asleep", &["add", "sleep", "wake"]),
+    moment("asleep", &["add", "sleep", "reload", "wake"]),
     moment("asleep-then-removed", &["add", "sleep", "remove"]),
 ];
 
