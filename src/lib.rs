@@ -12,7 +12,6 @@ pub use kfd_uapi as uapi;
 pub mod facts;
 #[cfg(feature = "host")]
 pub mod host;
-pub mod kept;
 pub mod observe;
 pub mod requests;
 pub mod rules;

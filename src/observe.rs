@@ -15,7 +15,14 @@ use crate::{
             Maps,
             OutOfMemory, //
         },
-        pci::PciBus,
+        node::Basis,
+        pci::{
+            Driver,
+            Function,
+            Id,
+            PciBus,
+            RenderNode, //
+        },
         scan::{
             walk,
             Walked, //
@@ -30,7 +37,8 @@ use crate::{
             bump,
             Tally, //
         },
-        topology::Topology, //
+        topology::Topology,
+        value::Value, //
     },
     rules::{
         card_verdict,
@@ -62,7 +70,7 @@ pub fn observe<M: Maps, T: Topology, B: PciBus>(
                 bump(&mut tally.unstable_scans);
             }
             add(&mut tally.cards, count(walked.snapshot.cards()));
-            add(&mut tally.banks, count(walked.snapshot.banks()));
+            add(&mut tally.banks, count(walked.snapshot.banks.values()));
             return Ok(walked.snapshot);
         }
         bump(&mut tally.retries);
@@ -81,11 +89,8 @@ fn doubt<M: Maps>(walked: &mut Walked<M>, earlier: Option<&Walked<M>>, last: boo
         let confirmed = earlier.is_some_and(|earlier| same(earlier, walked, key));
         if !confirmed && needs_another_look(&walked.snapshot, key, &card) {
             doubts = true;
-            if let (true, Some(card)) = (last, walked.snapshot.cards.get_mut(&key)) {
-                card.settled = false;
-                if card.presence == Presence::Absent {
-                    card.presence = Presence::Unreadable;
-                }
+            if last {
+                give_up(&mut walked.snapshot, key, &card);
             }
         }
         key = key.saturating_add(1);
@@ -100,7 +105,20 @@ fn needs_another_look<M: Maps>(snapshot: &Snapshot<M>, key: u32, card: &Card) ->
         && card
             .function
             .is_some_and(|function| function.driver.is_amdgpu());
-    left_out || card_verdict(snapshot, key, card) == Verdict::Lie
+    left_out || card_verdict(snapshot, key) == Verdict::Lie
+}
+
+/// Takes back what was concluded of a card.
+fn give_up<M: Maps>(snapshot: &mut Snapshot<M>, key: u32, card: &Card) {
+    for count in 0..card.nodes {
+        if let Some(node) = snapshot.nodes.get_mut(&(key, count)) {
+            node.basis = Basis::Nothing;
+        }
+    }
+    match snapshot.cards.get_mut(&key) {
+        Some(card) if card.presence == Presence::Absent => card.presence = Presence::Unreadable,
+        _ => (),
+    }
 }
 
 /// Whether two walks saw the same of a card, while KFD counted no change.
@@ -111,15 +129,25 @@ fn same<M: Maps>(earlier: &Walked<M>, later: &Walked<M>, key: u32) -> bool {
     ) else {
         return false;
     };
+    let nodes = || later.snapshot.nodes_of(key);
+    let same_banks = |(count, _)| {
+        let banks = earlier.snapshot.banks_of(key, count);
+        banks.eq(later.snapshot.banks_of(key, count))
+    };
     earlier.generation == later.generation
-        && one.settled
-        && other.settled
-        && one.address() == other.address()
-        && one.occupant == other.occupant
-        && one.presence == other.presence
-        && one.node == other.node
-        && earlier
-            .snapshot
-            .banks_of(key)
-            .eq(later.snapshot.banks_of(key))
+        && (one.address, one.presence, one.nodes) == (other.address, other.presence, other.nodes)
+        && one.function.map(compared) == other.function.map(compared)
+        && earlier.snapshot.nodes_of(key).eq(nodes())
+        && nodes().all(same_banks)
+}
+
+/// What of a function its node is compared with.
+fn compared(function: Function) -> (Id, Driver, RenderNode, Value, Value) {
+    (
+        function.id,
+        function.driver,
+        function.render_node,
+        function.bar0_bytes,
+        function.vram_total_bytes,
+    )
 }

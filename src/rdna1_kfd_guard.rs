@@ -2,14 +2,13 @@
 
 //! Reports what is true of a Navi10 (1002:731f), and what KFD claims of it.
 //!
-//! Data flows one way: `readers` → `facts` → `rules` → `text` → `publish`; `observe` asks again until
-//! what is read can be believed, `kept` whether it still says the same. Facts, rules and text are
-//! pure and are tested on the host (`lib.rs`).
+//! Data flows one way: `readers` → `facts` → `rules` → `text` → `publish`; `observe` reads again until
+//! what it reads can be believed. Facts, rules and text are pure and are tested on the host
+//! (`lib.rs`).
 
 // Public for the host's sake, where the same files are a library.
 mod compat;
 pub mod facts;
-pub mod kept;
 pub mod observe;
 mod publish;
 mod raw;

@@ -14,6 +14,7 @@ use std::{
 };
 
 use common::captures;
+use rdna1_kfd_guard::rules::RULES;
 
 fn classify(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_classify"))
@@ -81,6 +82,91 @@ fn each_lie_is_named_by_its_own_rule() {
     }
 }
 
+/// What `SOURCE` of each says is right.
+#[test]
+fn machines_that_look_odd_are_judged_rightly() {
+    const TRUTH: i32 = 0;
+    const LIE: i32 = 1;
+    const UNKNOWN: i32 = 3;
+    const IDENTITY: &str = "pci-identity,bank-size,heap-bar";
+    // The status, the rules that lie, and those that are unknown: with PCI facts, and without.
+    for (name, with, without) in [
+        (
+            "lie-bank-larger-than-vram",
+            (LIE, "bank-size", ""),
+            (TRUTH, "", ""),
+        ),
+        (
+            "lie-second-node",
+            (LIE, "bank-flags,hive-id", IDENTITY),
+            (LIE, "bank-flags,hive-id", ""),
+        ),
+        (
+            "lie-xgmi-link-from-cpu",
+            (LIE, "xgmi", ""),
+            (LIE, "xgmi", ""),
+        ),
+        (
+            "node-of-removed-card",
+            (UNKNOWN, "", IDENTITY),
+            (TRUTH, "", ""),
+        ),
+        ("numa-memory-only-node", (TRUTH, "", ""), (TRUTH, "", "")),
+        (
+            "stale-node-after-rescan",
+            (UNKNOWN, "", IDENTITY),
+            (TRUTH, "", ""),
+        ),
+        (
+            "unbound-then-bar-resized",
+            (UNKNOWN, "", IDENTITY),
+            (TRUTH, "", ""),
+        ),
+    ] {
+        let name = format!("reconstructed/{name}");
+        for (judged, expected) in [(with_pci(&name), with), (judge(&[&name]), without)] {
+            let (status, page, _) = judged;
+            let seen = (
+                status,
+                &*rules(&page, "lie").join(","),
+                &*rules(&page, "unknown").join(","),
+            );
+            assert_eq!(seen, expected, "{name}\n{page}");
+            // A card's verdict is the worst over all its nodes, in every file.
+            let worst = match status {
+                LIE => "lie",
+                UNKNOWN => "unknown",
+                _ => "truth",
+            };
+            for line in page.lines().filter(|line| is_of_a_card(line)) {
+                assert!(
+                    line.contains(&format!(" verdict={worst}")),
+                    "{name}\n{page}"
+                );
+            }
+        }
+    }
+}
+
+/// Whether a line is a record of `gpus` or `flags`.
+fn is_of_a_card(line: &str) -> bool {
+    line.contains(" revision=") || line.contains(" claimed_xgmi=")
+}
+
+/// The rules with that verdict, each once, in their order.
+fn rules(page: &str, verdict: &str) -> Vec<String> {
+    let mut rules: Vec<String> = Vec::new();
+    let end = format!(" verdict={verdict}");
+    for line in page.lines().filter(|line| line.ends_with(&end)) {
+        let rule = line.split(' ').find_map(|pair| pair.strip_prefix("rule="));
+        rules.extend(rule.map(str::to_owned));
+    }
+    let order = |rule: &String| RULES.iter().position(|known| known.name == rule);
+    rules.sort_by_key(order);
+    rules.dedup();
+    rules
+}
+
 #[test]
 fn every_capture_here_is_covered() {
     let topologies = |folder: &Path| -> Vec<String> {
@@ -107,9 +193,16 @@ fn every_capture_here_is_covered() {
             "0x731f-5600xt-smallbar",
             "0x731f-5700xt-largebar",
             "0x731f-5700xt-smallbar",
+            "lie-bank-larger-than-vram",
             "lie-gfxver-100300",
             "lie-hive-id",
-            "lie-hotplug-flag"
+            "lie-hotplug-flag",
+            "lie-second-node",
+            "lie-xgmi-link-from-cpu",
+            "node-of-removed-card",
+            "numa-memory-only-node",
+            "stale-node-after-rescan",
+            "unbound-then-bar-resized"
         ]
     );
 }
@@ -162,27 +255,65 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
-fn a_node_that_cannot_be_read_may_be_a_card() {
+fn a_node_that_cannot_be_told_may_be_a_card() {
     let from = captures().join("reconstructed/0x731f-5700xt-smallbar/topology");
-    let spoil: [fn(&Path); 4] = [
+    type Spoil = fn(&Path);
+    let spoil: [(Spoil, &str); 4] = [
         // What `cp` leaves of a file that may not be read.
-        |file| fs::write(file, "").unwrap(),
-        |file| fs::write(file, "vendor_id 4098\ndevice_id 29471x\n").unwrap(),
-        |file| fs::write(file, "cpu_cores_count 0\nvendor_id 40").unwrap(),
-        |file| {
-            fs::remove_file(file).unwrap();
-            let made = Command::new("mkfifo").arg(file).status().unwrap();
-            assert!(made.success());
-        },
+        (
+            |file| fs::write(file, "").unwrap(),
+            "it does not say vendor_id, device_id, location_id",
+        ),
+        (
+            |file| fs::write(file, "vendor_id 4098\ndevice_id 29471x\nlocation_id 768\n").unwrap(),
+            "it does not say device_id",
+        ),
+        (
+            |file| fs::write(file, "cpu_cores_count 0\nvendor_id 40").unwrap(),
+            "it does not say vendor_id, device_id, location_id",
+        ),
+        (
+            |file| {
+                fs::remove_file(file).unwrap();
+                let made = Command::new("mkfifo").arg(file).status().unwrap();
+                assert!(made.success());
+            },
+            "its properties could not be read",
+        ),
     ];
-    for spoil in spoil {
+    for (spoil, why) in spoil {
         let to = tempfile::tempdir().unwrap();
         copy(&from, to.path());
         spoil(&to.path().join("nodes/1/properties"));
         let (status, page, _) = judge(&[to.path().to_str().unwrap()]);
         assert_eq!(status, 3, "{page}");
-        assert!(page.ends_with("it may be a 0x731f card\n"), "{page}");
+        let last = format!("# node 1 may be a 0x731f card: {why}\n");
+        assert!(page.ends_with(&last), "{page}");
     }
+}
+
+/// As copies of other cards that somebody has shortened, without `location_id`.
+#[test]
+fn a_node_that_names_another_device_is_no_card_wherever_it_sits() {
+    let to = tempfile::tempdir().unwrap();
+    let node = to.path().join("nodes/1");
+    fs::create_dir_all(&node).unwrap();
+    let text = "cpu_cores_count 0\nvendor_id 4098\ndevice_id 29695\n";
+    fs::write(node.join("properties"), text).unwrap();
+    let folder = to.path().to_str().unwrap();
+    let (status, page, _) = judge(&[folder]);
+    assert_eq!(status, 0, "{page}");
+    assert!(page.ends_with("# no 0x731f card\n"), "{page}");
+
+    // A card on the bus may be called another device.
+    let pci = to.path().join("pci");
+    let card = "domain_bus_device_function=0000:03:00.0\nvendor=0x1002\ndevice=0x731f\n";
+    fs::write(&pci, card).unwrap();
+    let (status, page, _) = judge(&["--pci", pci.to_str().unwrap(), folder]);
+    assert_eq!(status, 3, "{page}");
+    assert!(page.contains(" kfd=unreadable "), "{page}");
+    let last = "# node 1 may be a 0x731f card: it does not say location_id\n";
+    assert!(page.ends_with(last), "{page}");
 }
 
 #[test]
@@ -223,6 +354,8 @@ fn unusable_input_is_told() {
         "domain_bus_device_function=0000:03:00.0\nvendor=0x10000",
         "domain_bus_device_function=0000:03:00.0\nvendor=AMD",
         "domain_bus_device_function=0000:03:00.0\nspeed=1",
+        "domain_bus_device_function=0000:03:00.0\ndriver=two words",
+        "domain_bus_device_function=0000:03:00.0\nvram_total_bytes=many",
         "domain_bus_device_function=0000:03:00.0\nvendor=0x1002",
         "word",
     ] {

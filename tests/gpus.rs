@@ -14,7 +14,8 @@ use rdna1_kfd_guard::facts::{
     pci::{
         Address,
         Driver,
-        Name, //
+        Name,
+        RenderNode, //
     },
     topology::{
         File,
@@ -32,7 +33,8 @@ fn why_a_card_is_absent() {
         (named(b"vfio-pci"), true, "not-amdgpu"),
         (named(b"amdgpu"), false, "no-kfd"),
         (named(b"amdgpu"), true, "unknown"),
-        (Driver::Unknown, true, "unknown"),
+        (Driver::NotSaid, true, "unknown"),
+        (Driver::Unreadable, true, "unknown"),
     ] {
         let mut tree = Tree::default();
         if kfd {
@@ -57,26 +59,47 @@ fn a_card_that_amdgpu_has_and_kfd_has_not_may_lack_atomics() {
         domain: 0,
         location: 0x0008,
     };
-    for (atomics, said, blamed, reason) in [
-        (Atomics::None(Some(hop)), "none", "0000:00:01.0", "atomics"),
-        (Atomics::None(None), "none", "?", "atomics"),
-        (Atomics::Completer, "completer", "-", "unknown"),
-        (Atomics::Unknown, "unknown", "?", "unknown"),
+    let none = Atomics::None(Some(hop));
+    for (atomics, mec_fw, said, blamed, reason) in [
+        (none, Value::Known(144), "none", "0000:00:01.0", "atomics"),
+        (Atomics::None(None), Value::Known(0), "none", "?", "atomics"),
+        // Such firmware makes up for them.
+        (none, Value::Known(145), "none", "0000:00:01.0", "unknown"),
+        (none, Value::Absent, "none", "0000:00:01.0", "unknown"),
+        (none, Value::Unreadable, "none", "0000:00:01.0", "unknown"),
+        (
+            Atomics::Completer,
+            Value::Known(144),
+            "completer",
+            "-",
+            "unknown",
+        ),
+        (
+            Atomics::Unknown,
+            Value::Known(144),
+            "unknown",
+            "?",
+            "unknown",
+        ),
     ] {
         let mut bus = Bus::honest();
         bus.0[0].driver = Driver::Named(Name::new(b"amdgpu").unwrap());
         bus.0[0].atomics = atomics;
+        bus.0[0].mec_fw = mec_fw;
         // While amdgpu probes, KFD's node may still come.
+        bus.0[0].render_node = RenderNode::None;
         assert_eq!(Found::of(&tree, &bus).gpus()[0]["reason"], "unknown");
-        bus.0[0].driver_is_ready = true;
+        bus.0[0].render_node = RenderNode::Minor(128);
         let gpu = &Found::of(&tree, &bus).gpus()[0];
         assert_eq!(gpu["atomics"], said);
         assert_eq!(gpu["atomics_hop"], blamed);
         assert_eq!(gpu["atomics_kfd"], "?");
+        assert_eq!(gpu["mec_fw"], mec_fw.to_string());
         assert_eq!(
             (gpu["kfd"].as_str(), gpu["reason"].as_str()),
             ("absent", reason)
         );
+        assert_eq!(gpu["verdict"], "unjudged");
     }
 }
 

@@ -43,7 +43,7 @@ fn links_that_are_announced_and_not_there_are_unknown() {
 #[test]
 fn links_that_may_not_be_listed_are_unknown() {
     for (folder, rules) in [
-        (LinkFolder::Io(0), vec!["link-coherent"]),
+        (LinkFolder::Io(0), vec!["xgmi", "link-coherent"]),
         (LinkFolder::Io(1), vec!["xgmi"]),
         (LinkFolder::PeerToPeer(1), vec!["xgmi"]),
     ] {
@@ -94,6 +94,52 @@ fn an_xgmi_link_is_seen_beside_one_that_cannot_be_read() {
         assert_eq!(found.rules("lie"), ["xgmi"]);
         assert_eq!(found.flags()[0]["claimed_xgmi"], "1");
     }
+}
+
+#[test]
+fn an_xgmi_link_to_the_card_is_a_claim_of_xgmi() {
+    for folder in [LinkFolder::Io(0), LinkFolder::PeerToPeer(0)] {
+        let found = Found::after(|tree, _| {
+            add_link(tree, folder, "type 11\nnode_to 1\nflags 3\n");
+        });
+        found.expect_only("xgmi", "lie");
+        assert_eq!(found.flags()[0]["claimed_xgmi"], "1");
+    }
+}
+
+/// KFD links CPUs by NUMA number, which may be that of the card's node, and then fills in the flags
+/// of whatever link has that number.
+#[test]
+fn links_between_cpus_are_not_judged() {
+    for kind in [1, 5, 6] {
+        let found = Found::after(|tree, _| {
+            let text = format!("type {kind}\nnode_to 1\nflags 1\n");
+            add_link(tree, LinkFolder::Io(0), &text);
+        });
+        assert_eq!(found.rules("truth").len(), RULES.len());
+    }
+}
+
+/// Another GPU, whose first link leads to its CPU: by its NUMA number.
+#[test]
+fn another_gpus_xgmi_link_to_its_cpu_may_have_the_cards_number() {
+    let beside_another = |number: u32| {
+        Found::after(move |tree, _| {
+            let nodes = tree.folders.get_mut(&Folder::Nodes.to_string()).unwrap();
+            *nodes = Ok(vec![0, 1, 2]);
+            tree.put(
+                File::Node(2),
+                "cpu_cores_count 0\nio_links_count 1\np2p_links_count 0\nvendor_id 4098\n\
+                 device_id 29704\nlocation_id 1024\ndomain 0\nnum_cp_queues 24\n",
+            );
+            let folder = LinkFolder::Io(2);
+            let links = Folder::Links(folder).to_string();
+            tree.folders.insert(links, Ok(vec![number]));
+            tree.put(File::Link(folder, number), "type 11\nnode_to 1\nflags 1\n");
+        })
+    };
+    assert_eq!(beside_another(0).rules("truth").len(), RULES.len());
+    assert_eq!(beside_another(1).rules("lie"), ["xgmi"]);
 }
 
 /// Old kernels leave all flags 0; those before 5.19, which print no `p2p_links_count`, fill them

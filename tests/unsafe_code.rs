@@ -46,6 +46,7 @@ fn unsafe_stands_in_the_wrapper_files_alone() {
     assert_eq!(
         wrappers,
         [
+            "raw/credentials.rs",
             "raw/debugfs.rs",
             "raw/kfd.rs",
             "raw/kprobe.rs",

@@ -6,8 +6,14 @@
 //! `drivers/gpu/drm/amd/amdkfd/kfd_topology.c`.
 
 use super::{
-    pci::Address,
-    properties::properties,
+    pci::{
+        Address,
+        Id, //
+    },
+    properties::{
+        properties,
+        Properties as _, //
+    },
     value::Value, //
 };
 
@@ -32,6 +38,8 @@ properties! {
         location_id,
         /// PCI domain. Kernels before 5.4 print none: there it is 0.
         domain,
+        /// The minor number of the DRM render node that programs open for it.
+        drm_render_minor,
         /// The XGMI hive that the card belongs to; 0 for none.
         hive_id,
         /// SDMA engines that serve XGMI links.
@@ -76,11 +84,24 @@ properties! {
     }
 }
 
-/// A node of KFD's topology.
+/// How far the claims of a node can be judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// Not at all: KFD was changing the node, or it may be honest about another device.
+    Nothing,
+    /// By what every Navi10 can be, which it says it is. There is no function at its address, or the
+    /// function is not driven by the amdgpu that made the node, or another node has that address,
+    /// too: amdgpu keeps a node until the last program closes the render node of the card.
+    Device,
+    /// By the function at its address as well.
+    Function,
+}
+
+/// A node of KFD's topology that stands for a card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// The number of its folder.
-    pub number: u32,
+    /// The number of its folder; not known where the card's node could not be read.
+    pub number: Option<u32>,
     /// What `gpu_id` holds.
     pub gpu_id: Value,
     /// What `properties` holds.
@@ -89,22 +110,58 @@ pub struct Node {
     pub banks_found: Value,
     /// What its links, and those that lead to it, say.
     pub links: Links,
+    /// How far it can be judged.
+    pub basis: Basis,
 }
 
 /// What the links of a card say, all taken together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Links {
-    /// How many links of the card itself are of type XGMI.
+    /// How many links from or to the card are of type XGMI.
     pub xgmi: Value,
-    /// The flags of the link from a CPU node to the card, if there is one.
+    /// The flags of the PCIe link from a CPU node to the card, if there is one.
     pub from_cpu: Value,
-    /// The flags of the card's first link over PCI Express, which leads to the CPU.
+    /// The flags of the card's first PCIe link, which leads to the CPU.
     pub to_cpu: Value,
 }
 
 impl Node {
-    /// Where the node says its card sits on the PCI bus, if it says so.
+    /// A node of which nothing has been read but its properties.
+    pub fn new(number: u32, properties: NodeProperties) -> Self {
+        Self {
+            number: Some(number),
+            gpu_id: Value::Absent,
+            properties,
+            banks_found: Value::Absent,
+            links: Links {
+                xgmi: Value::Known(0),
+                ..Links::default()
+            },
+            basis: Basis::Nothing,
+        }
+    }
+
+    /// Stands for a node that could not be read, so that the rules themselves say what is unknown.
+    pub fn unreadable() -> Self {
+        Self {
+            number: None,
+            gpu_id: Value::Unreadable,
+            properties: NodeProperties::unreadable(),
+            banks_found: Value::Unreadable,
+            links: Links {
+                xgmi: Value::Unreadable,
+                from_cpu: Value::Unreadable,
+                to_cpu: Value::Unreadable,
+            },
+            basis: Basis::Nothing,
+        }
+    }
+
+    /// Where the node says its card sits on the PCI bus, if it says so already.
     pub fn address(&self) -> Option<Address> {
+        if self.has_no_place_yet() {
+            return None;
+        }
         let domain = match self.properties.domain() {
             Value::Absent => 0,
             domain => domain.known()?,
@@ -116,10 +173,10 @@ impl Node {
         })
     }
 
-    /// Whether the node says that it is this PCI device.
-    pub fn claims(&self, vendor: u16, device: u16) -> bool {
-        self.properties.vendor_id() == Value::Known(vendor.into())
-            && self.properties.device_id() == Value::Known(device.into())
+    /// Whether the node says that it is a [`Id::NAVI10`].
+    pub fn claims_navi10(&self) -> bool {
+        self.properties.vendor_id() == Value::Known(Id::NAVI10.vendor.into())
+            && self.properties.device_id() == Value::Known(Id::NAVI10.device.into())
     }
 
     /// Whether it is a CPU node, or an APU's.
@@ -136,17 +193,18 @@ impl Node {
             && (self.properties.vendor_id().is_zero() || self.properties.device_id().is_zero())
     }
 
-    /// Whether the node may be a card for all that can be read of it.
+    /// Whether a card may be behind the node that cannot be told from it.
     ///
-    /// It is not a CPU's, and which device it is, or where, is there but not to be read.
-    pub fn may_be_anything(&self) -> bool {
+    /// It is not a CPU's, and it does not print which device it is; or, beside PCI facts, not where:
+    /// then any card on the bus may be it, whatever it is called.
+    pub fn may_hide_a_card(&self, pci_known: bool) -> bool {
         let properties = &self.properties;
-        let identity = [
-            properties.vendor_id(),
-            properties.device_id(),
-            properties.location_id(),
-        ];
-        !self.has_cpu() && identity.iter().any(|value| value.known().is_none())
+        let is_other = |value: Value, own: u16| value.known().is_some_and(|id| id != own.into());
+        let names_another = is_other(properties.vendor_id(), Id::NAVI10.vendor)
+            || is_other(properties.device_id(), Id::NAVI10.device);
+        let is_named = names_another || self.claims_navi10();
+        let is_placed = properties.location_id().known().is_some();
+        !self.has_cpu() && (!is_named || (pci_known && !is_placed))
     }
 
     /// Whether KFD is still filling the node of a card in.
@@ -157,8 +215,8 @@ impl Node {
     /// be 0, and is told from one that is not filled in by `num_cp_queues`, which is filled in later.
     pub fn is_half_filled(&self) -> bool {
         let properties = &self.properties;
-        let filled_in_later = properties.num_cp_queues().known().is_some_and(|n| n != 0);
         self.is_unidentified()
+            || self.has_no_place_yet()
             || [
                 self.gpu_id,
                 properties.gfx_target_version(),
@@ -167,7 +225,11 @@ impl Node {
             ]
             .iter()
             .any(|value| value.is_zero())
-            || (properties.location_id().is_zero() && !filled_in_later)
+    }
+
+    fn has_no_place_yet(&self) -> bool {
+        let queues = self.properties.num_cp_queues().known();
+        self.properties.location_id().is_zero() && queues.is_none_or(|queues| queues == 0)
     }
 
     /// Whether KFD is taking the node away.

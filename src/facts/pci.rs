@@ -83,9 +83,11 @@ impl fmt::Display for Id {
 /// The driver that is bound to a function.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Driver {
-    /// It is not known.
+    /// The source of PCI facts does not say.
     #[default]
-    Unknown,
+    NotSaid,
+    /// The source says, and it could not be read.
+    Unreadable,
     /// None is bound.
     None,
     /// The driver of that name.
@@ -99,6 +101,33 @@ impl Driver {
     }
 }
 
+/// The DRM render node of a function, `drm/renderD<minor>` below it in sysfs.
+///
+/// amdgpu registers it as the last step of its probe (`amdgpu_pci_probe()`, `amdgpu_drv.c`), after
+/// KFD has published its node, and takes it away first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RenderNode {
+    /// The source of PCI facts does not say.
+    #[default]
+    NotSaid,
+    /// There is none: no graphics driver is bound, or it is still probing.
+    None,
+    /// The one with that minor number.
+    Minor(u64),
+}
+
+/// Whether a function sleeps: runtime-suspended, or in another state than D0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Power {
+    /// The source of PCI facts does not say.
+    #[default]
+    Unknown,
+    /// It is awake.
+    Active,
+    /// Reading its configuration space would fail, or wake it.
+    Asleep,
+}
+
 /// A short name that is safe to print as a value: no blank, quote, control or non-ASCII byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name {
@@ -107,10 +136,10 @@ pub struct Name {
 }
 
 impl Name {
-    /// The longest name that is kept, in bytes.
+    /// The longest name, in bytes.
     const CAPACITY: usize = 32;
 
-    /// Keeps `text` if it is not empty, not too long and safe to print.
+    /// Takes `text` if it is not empty, not too long and safe to print.
     pub fn new(text: &[u8]) -> Option<Self> {
         let safe = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'=');
         if text.is_empty() || !text.iter().all(safe) {
@@ -175,9 +204,15 @@ pub struct Function {
     pub bar0_bytes: Value,
     /// The driver bound to it.
     pub driver: Driver,
-    /// Whether that driver has finished with its probe, as far as a graphics driver shows it: it
-    /// registers its DRM device last.
-    pub driver_is_ready: bool,
+    /// Its render node.
+    pub render_node: RenderNode,
+    /// All VRAM that amdgpu found, in bytes (`mem_info_vram_total`, `amdgpu_vram_mgr.c`).
+    pub vram_total_bytes: Value,
+    /// The version of the MEC firmware that amdgpu loaded (`fw_version/mec_fw_version`,
+    /// `amdgpu_ucode.c`).
+    pub mec_fw: Value,
+    /// Whether it sleeps.
+    pub power: Power,
     /// Its link to the slot, now.
     pub link: ExpressLink,
     /// Its link to the slot, at most.
@@ -186,48 +221,22 @@ pub struct Function {
     pub atomics: Atomics,
 }
 
-/// Who sits at an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Occupant {
-    /// A function that says it is this.
-    Function(Id),
-    /// Nobody.
-    Nobody,
-    /// It is not known.
-    Unknown,
-}
-
-/// How much of what the PCI core says of a card.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Depth {
-    /// What KFD's claims are held against: what the card is, and how much of it can be reached.
-    Identity,
-    /// All that is shown.
-    Everything,
-}
-
 impl Function {
-    /// Whether both say the same to that depth. Not asked is whether the driver is ready: that is
-    /// shown of a card alone that KFD leaves out.
-    pub fn says_the_same(&self, other: &Self, depth: Depth) -> bool {
-        let identity = |function: &Self| {
-            (
-                function.address,
-                function.id,
-                function.subsystem,
-                function.revision,
-                function.bar0_bytes,
-            )
-        };
-        let rest = |function: &Self| {
-            (
-                function.driver,
-                function.link,
-                function.link_at_most,
-                function.atomics,
-            )
-        };
-        identity(self) == identity(other) && (depth == Depth::Identity || rest(self) == rest(other))
+    /// Whether amdgpu drives the function now, and the node that prints this `drm_render_minor` is
+    /// the one that it made for it.
+    ///
+    /// amdgpu keeps an old node until the last program closes its render node, whatever becomes of
+    /// the function meanwhile. What the source of PCI facts does not say is taken to be so.
+    pub fn is_driven_for(&self, render_minor: Value) -> bool {
+        let driven = self.driver.is_amdgpu() || self.driver == Driver::NotSaid;
+        driven
+            && match (self.render_node, render_minor) {
+                (RenderNode::NotSaid, _) => true,
+                (RenderNode::None, _) | (_, Value::Unreadable) => false,
+                // Kernels before 4.18 print no minor.
+                (RenderNode::Minor(_), Value::Absent) => true,
+                (RenderNode::Minor(minor), Value::Known(printed)) => minor == printed,
+            }
     }
 }
 
@@ -236,6 +245,6 @@ pub trait PciBus {
     /// Adds every function that is a [`Id::NAVI10`] to `cards`.
     fn cards<M: Maps>(&mut self, cards: &mut M::Map<Address, Function>) -> Result<(), OutOfMemory>;
 
-    /// Who sits at `address`.
-    fn occupant(&mut self, address: Address) -> Occupant;
+    /// The function at `address`, if one is known to be there.
+    fn function_at(&mut self, address: Address) -> Result<Option<Function>, OutOfMemory>;
 }

@@ -44,6 +44,20 @@ pub enum LinkFolder {
     PeerToPeer(u32),
 }
 
+impl LinkFolder {
+    /// The node that the links belong to.
+    pub fn node(self) -> u32 {
+        match self {
+            Self::Io(node) | Self::PeerToPeer(node) => node,
+        }
+    }
+
+    /// Whether it holds the direct links.
+    pub fn is_direct(self) -> bool {
+        matches!(self, Self::Io(_))
+    }
+}
+
 impl fmt::Display for File {
     /// The path below the topology's folder.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

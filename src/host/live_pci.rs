@@ -35,8 +35,9 @@ use crate::facts::{
         Function,
         Id,
         Name,
-        Occupant,
-        PciBus, //
+        PciBus,
+        Power,
+        RenderNode, //
     },
     properties::{
         decimal,
@@ -93,28 +94,85 @@ impl PciBus for LivePci {
         Ok(())
     }
 
-    fn occupant(&mut self, address: Address) -> Occupant {
+    fn function_at(&mut self, address: Address) -> Result<Option<Function>, OutOfMemory> {
         let folder = self.folder(address);
-        match id(&folder, "vendor", "device") {
-            Some(id) => Occupant::Function(id),
-            None if folder.exists() => Occupant::Unknown,
-            None => Occupant::Nobody,
-        }
+        Ok(folder.is_dir().then(|| function(&folder, address)))
     }
 }
 
 fn function(folder: &Path, address: Address) -> Function {
+    let path = path_to_root(folder, address);
+    // All that follows reads configuration space, which wakes what sleeps in D3cold
+    // (`pci_config_pm_runtime_get()`, `drivers/pci/pci.c`).
+    let is_awake = path
+        .iter()
+        .all(|(folder, _)| power(folder) == Power::Active);
+    let link = |speed, width| match is_awake {
+        true => link(folder, speed, width),
+        false => ExpressLink::default(),
+    };
     Function {
         address,
-        id: Id::NAVI10,
+        // Nobody's, where it cannot be read: not that of a card.
+        id: id(folder, "vendor", "device").unwrap_or_default(),
         subsystem: id(folder, "subsystem_vendor", "subsystem_device"),
-        revision: number(folder, "revision").map_or(Value::Unreadable, Value::Known),
+        revision: number(folder, "revision"),
         bar0_bytes: bar0(folder).map_or(Value::Unreadable, Value::Known),
         driver: driver(folder),
-        driver_is_ready: folder.join("drm").is_dir(),
-        link: link(folder, "current_link_speed", "current_link_width"),
-        link_at_most: link(folder, "max_link_speed", "max_link_width"),
-        atomics: path_atomics(folder, address),
+        render_node: render_node(folder),
+        vram_total_bytes: vram_total(folder),
+        mec_fw: number(folder, "fw_version/mec_fw_version"),
+        power: power(folder),
+        link: link("current_link_speed", "current_link_width"),
+        link_at_most: link("max_link_speed", "max_link_width"),
+        atomics: match is_awake {
+            true => path_atomics(&path),
+            false => Atomics::Unknown,
+        },
+    }
+}
+
+/// Whether a function sleeps. Both files only show what the kernel remembers.
+fn power(folder: &Path) -> Power {
+    let is = |file: &str, awake: &[&str]| match text(folder, file) {
+        Some(state) => awake.contains(&state.as_str()),
+        // Kernels without power management, and before 5.11, have none.
+        None => true,
+    };
+    let runs = is("power/runtime_status", &["active", "unsupported"]);
+    match runs && is("power_state", &["D0", "unknown"]) {
+        true => Power::Active,
+        false => Power::Asleep,
+    }
+}
+
+/// The function's folder below `/sys/devices`, and those of the bridges above it, nearest first.
+fn path_to_root(folder: &Path, own: Address) -> Vec<(PathBuf, Address)> {
+    let Ok(place) = fs::canonicalize(folder) else {
+        return vec![(folder.to_owned(), own)];
+    };
+    let bridges = iter::successors(place.parent(), |folder| folder.parent());
+    let bridges = bridges.map_while(|folder| {
+        let address = address(folder.file_name()?.to_str()?)?;
+        Some((folder.to_owned(), address))
+    });
+    let bridges: Vec<_> = bridges.collect();
+    iter::once((place, own)).chain(bridges).collect()
+}
+
+/// amdgpu registers `drm/renderD<minor>` when its probe is done.
+fn render_node(folder: &Path) -> RenderNode {
+    let entries = fs::read_dir(folder.join("drm")).into_iter().flatten();
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let minor = |name: String| decimal(name.strip_prefix("renderD")?.as_bytes());
+    let mut minors = names.filter_map(minor);
+    minors.next().map_or(RenderNode::None, RenderNode::Minor)
+}
+
+fn vram_total(folder: &Path) -> Value {
+    match text(folder, "mem_info_vram_total") {
+        Some(text) => decimal(text.as_bytes()).map_or(Value::Unreadable, Value::Known),
+        None => Value::Absent,
     }
 }
 
@@ -130,14 +188,20 @@ fn text(folder: &Path, file: &str) -> Option<String> {
     Some(text.trim_end().to_owned())
 }
 
-fn number(folder: &Path, file: &str) -> Option<u64> {
-    hexadecimal(text(folder, file)?.strip_prefix("0x")?.as_bytes())
+fn number(folder: &Path, file: &str) -> Value {
+    let Some(text) = text(folder, file) else {
+        return Value::Absent;
+    };
+    let number = text
+        .strip_prefix("0x")
+        .and_then(|digits| hexadecimal(digits.as_bytes()));
+    number.map_or(Value::Unreadable, Value::Known)
 }
 
 fn id(folder: &Path, vendor: &str, device: &str) -> Option<Id> {
     Some(Id {
-        vendor: number(folder, vendor)?.try_into().ok()?,
-        device: number(folder, device)?.try_into().ok()?,
+        vendor: number(folder, vendor).known()?.try_into().ok()?,
+        device: number(folder, device).known()?.try_into().ok()?,
     })
 }
 
@@ -155,11 +219,11 @@ fn bar0(folder: &Path) -> Option<u64> {
 
 fn driver(folder: &Path) -> Driver {
     let Some(text) = text(folder, "uevent") else {
-        return Driver::Unknown;
+        return Driver::Unreadable;
     };
     let name = text.lines().find_map(|line| line.strip_prefix("DRIVER="));
     name.map_or(Driver::None, |name| {
-        Name::new(name.as_bytes()).map_or(Driver::Unknown, Driver::Named)
+        Name::new(name.as_bytes()).map_or(Driver::Unreadable, Driver::Named)
     })
 }
 
@@ -181,17 +245,13 @@ fn link(folder: &Path, speed: &str, width: &str) -> ExpressLink {
     }
 }
 
-/// How far AtomicOps get from the card. Its place in `/sys/devices` is below the bridges it hangs on.
-fn path_atomics(folder: &Path, own: Address) -> Atomics {
-    let Ok(place) = fs::canonicalize(folder) else {
-        return Atomics::Unknown;
-    };
-    let bridges = iter::successors(place.parent(), |folder| folder.parent());
-    let bridges = bridges.map_while(|folder| {
-        let address = address(folder.file_name()?.to_str()?)?;
-        Some(hop(folder, address))
-    });
-    atomics(&hop(&place, own), bridges)
+/// How far AtomicOps get from the card, which comes first.
+fn path_atomics(path: &[(PathBuf, Address)]) -> Atomics {
+    let mut hops = path.iter().map(|(folder, address)| hop(folder, *address));
+    match hops.next() {
+        Some(card) => atomics(&card, hops),
+        None => Atomics::Unknown,
+    }
 }
 
 fn hop(folder: &Path, address: Address) -> Hop {

@@ -4,6 +4,7 @@
 //! kernel's.
 
 mod capture;
+mod doubts;
 mod live;
 mod live_pci;
 mod pci_file;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 
 pub use self::{
     capture::Capture,
+    doubts::doubts,
     live::LiveTopology,
     live_pci::LivePci,
     pci_file::PciFile, //

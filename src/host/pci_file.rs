@@ -3,8 +3,9 @@
 //! Reads PCI facts from a file, where the PCI core can't be asked.
 //!
 //! Lines `key=value`. `domain_bus_device_function=0000:03:00.0` starts a function; the lines after it
-//! are about that function: `vendor`, `device`, `revision` (hexadecimal with `0x`, or decimal) and
-//! `bar0_bytes` (decimal). Empty lines and lines that start with `#` are passed over.
+//! are about that function: `vendor`, `device`, `revision`, `bar0_bytes` and `vram_total_bytes`
+//! (hexadecimal with `0x`, or decimal), and `driver` (a name, or `-` for none). Empty lines and lines
+//! that start with `#` are passed over.
 
 use std::{
     collections::BTreeMap,
@@ -28,9 +29,10 @@ use crate::facts::{
     },
     pci::{
         Address,
+        Driver,
         Function,
         Id,
-        Occupant,
+        Name,
         PciBus, //
     },
     properties::{
@@ -114,6 +116,10 @@ fn set(
     let function = current
         .and_then(|address| functions.get_mut(&address))
         .with_context(|| format!("`{key}` comes before domain_bus_device_function"))?;
+    if key == "driver" {
+        function.driver = driver(value)?;
+        return Ok(());
+    }
     let number = number(value).with_context(|| format!("{key}: `{value}` is not a number"))?;
     let id = || u16::try_from(number).with_context(|| format!("{key}: {value} is too large"));
     match key {
@@ -121,12 +127,21 @@ fn set(
         "device" => function.id.device = id()?,
         "revision" => function.revision = Value::Known(u8::try_from(number)?.into()),
         "bar0_bytes" => function.bar0_bytes = Value::Known(number),
+        "vram_total_bytes" => function.vram_total_bytes = Value::Known(number),
         _ => bail!(
-            "`{key}` is not known; there are domain_bus_device_function, vendor, device, revision \
-             and bar0_bytes"
+            "`{key}` is not known; there are domain_bus_device_function, vendor, device, revision, \
+             bar0_bytes, driver and vram_total_bytes"
         ),
     }
     Ok(())
+}
+
+fn driver(name: &str) -> Result<Driver> {
+    match Name::new(name.as_bytes()) {
+        _ if name == "-" => Ok(Driver::None),
+        Some(name) => Ok(Driver::Named(name)),
+        None => bail!("driver: `{name}` is not the name of a driver, nor - for none"),
+    }
 }
 
 fn number(text: &str) -> Option<u64> {
@@ -159,10 +174,7 @@ impl PciBus for PciFile {
             .try_for_each(|&function| cards.insert(function.address, function))
     }
 
-    /// A function that the file does not name may still be there: it need not name all.
-    fn occupant(&mut self, address: Address) -> Occupant {
-        self.0.get(&address).map_or(Occupant::Unknown, |function| {
-            Occupant::Function(function.id)
-        })
+    fn function_at(&mut self, address: Address) -> Result<Option<Function>, OutOfMemory> {
+        Ok(self.0.get(&address).copied())
     }
 }

@@ -17,10 +17,7 @@ use crate::{
             OutOfMemory, //
         },
         pci::Address,
-        snapshot::{
-            Card,
-            Snapshot, //
-        }, //
+        snapshot::Snapshot, //
     },
     raw::uevent,
     readers::{
@@ -29,6 +26,7 @@ use crate::{
     },
     rules::{
         card_verdict,
+        About,
         RuleNames,
         Verdict, //
     },
@@ -39,22 +37,13 @@ use super::log::Place;
 /// The cards that lie, as far as has been announced.
 #[derive(Default)]
 pub(super) struct Announced {
-    /// Each with its key; maps of that kind there are already.
+    /// By address. The key is not used: it spares another kind of map.
     liars: Tree<Address, u32>,
     /// Of the observation that it is from.
     stamp: u64,
 }
 
 impl Announced {
-    /// Takes in an observation of no liar, if none is known.
-    pub(super) fn nobody(&mut self, stamp: u64) -> bool {
-        let nobody = self.liars.is_empty();
-        if nobody {
-            self.stamp = self.stamp.max(stamp);
-        }
-        nobody
-    }
-
     /// Takes in an observation; calls `each` for every card that has become a liar since.
     ///
     /// `stamp` tells in which order observations began: one that was overtaken says nothing new. An
@@ -63,17 +52,17 @@ impl Announced {
         &mut self,
         stamp: u64,
         snapshot: &Snapshot<Kernel>,
-        mut each: impl FnMut(u32, &Card, Address),
+        mut each: impl FnMut(u32, Address),
     ) -> Result<(), OutOfMemory> {
         if stamp < self.stamp {
             return Ok(());
         }
         let mut liars = Tree::default();
         for (key, card) in snapshot.cards() {
-            let Some(address) = card.address() else {
+            let Some(address) = card.address else {
                 continue;
             };
-            let is = match card_verdict(snapshot, key, card) {
+            let is = match card_verdict(snapshot, key) {
                 Verdict::Lie => true,
                 Verdict::Unknown => self.liars.get(&address).is_some(),
                 Verdict::Truth | Verdict::Unjudged => false,
@@ -84,11 +73,11 @@ impl Announced {
         }
         // From here on nothing fails: what is announced now must not be announced again.
         for (key, card) in snapshot.cards() {
-            match card.address() {
+            match card.address {
                 Some(address)
                     if liars.get(&address).is_some() && self.liars.get(&address).is_none() =>
                 {
-                    each(key, card, address);
+                    each(key, address);
                 }
                 _ => (),
             }
@@ -100,17 +89,16 @@ impl Announced {
 }
 
 /// Sends the event, and a line to the log.
-pub(super) fn send(snapshot: &Snapshot<Kernel>, key: u32, card: &Card, address: Address) -> Result {
+pub(super) fn send(snapshot: &Snapshot<Kernel>, key: u32, address: Address) -> Result {
     let names = RuleNames {
         snapshot,
         key,
-        card,
-        bank: None,
-        wanted: |finding| finding.judgement.verdict == Verdict::Lie,
+        about: About::Card,
+        verdicts: &[Verdict::Lie],
     };
     let place = Place(Some(address));
     pr_warn!(
-        "{}: 0x731f, what KFD says of it is a lie ({}): see rdna1/checks in debugfs\n",
+        "{}: KFD's topology does not match the hardware ({}): see rdna1/checks in debugfs\n",
         place,
         format_args!("{names}")
     );

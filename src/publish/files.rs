@@ -10,7 +10,6 @@ use kernel::{
 
 use crate::{
     facts::{
-        pci::Depth,
         snapshot::Snapshot,
         tally::Tally, //
     },
@@ -20,6 +19,7 @@ use crate::{
         Folder, //
     },
     readers::{
+        Detail,
         Kernel,
         Text, //
     },
@@ -51,10 +51,10 @@ impl Files {
         let requests = state.requests.clone().map(Shows::Requests);
         Ok(Self {
             _always: [
-                file(c"gpus", Shows::Facts(0, Depth::Everything, text::gpus))?,
-                file(c"heaps", Shows::Facts(1, Depth::Identity, text::heaps))?,
-                file(c"flags", Shows::Facts(2, Depth::Identity, text::flags))?,
-                file(c"checks", Shows::Facts(3, Depth::Identity, text::checks))?,
+                file(c"gpus", Shows::Facts(Detail::Everything, text::gpus))?,
+                file(c"heaps", Shows::Facts(Detail::Compared, text::heaps))?,
+                file(c"flags", Shows::Facts(Detail::Compared, text::flags))?,
+                file(c"checks", Shows::Facts(Detail::Compared, text::checks))?,
                 file(c"counters", Shows::Counters)?,
             ],
             _requests: requests.map(|shows| file(c"requests", shows)).transpose()?,
@@ -85,12 +85,9 @@ struct Page {
 
 /// What a file shows.
 enum Shows {
-    /// What is written of the facts, known that deep; and its place among [`Seen`]'s texts.
-    ///
-    /// [`Seen`]: super::state::Seen
+    /// What is written of the facts, known in this detail.
     Facts(
-        usize,
-        Depth,
+        Detail,
         fn(&Snapshot<Kernel>, &mut dyn fmt::Write) -> fmt::Result,
     ),
     Counters,
@@ -98,18 +95,18 @@ enum Shows {
 }
 
 impl Content for Page {
-    type Reading = Arc<Text>;
+    type Reading = Text;
 
-    fn take(&self) -> Result<Arc<Text>> {
+    fn take(&self) -> Result<Text> {
         let state = &*self.state;
         let tally = Tally {
             reads: 1,
             ..Tally::default()
         };
         match &self.shows {
-            &Shows::Facts(number, depth, write) => {
-                let seen = state.observe(depth, tally).map_err(|_| ENOMEM)?;
-                seen.text(number, write)
+            &Shows::Facts(detail, write) => {
+                let snapshot = state.observe(detail, tally).map_err(|_| ENOMEM)?;
+                Text::written(|out| write(&snapshot, out))
             }
             Shows::Counters => {
                 state.counters.add(&tally);

@@ -9,13 +9,11 @@ use kernel::{
 
 use crate::{
     facts::{
-        pci::{
-            Address,
-            Depth, //
-        },
+        pci::Address,
         snapshot::Presence,
         tally::Tally, //
     },
+    readers::Detail,
     rules::{
         card_verdict,
         Verdict, //
@@ -26,10 +24,9 @@ use super::state::State;
 
 /// Writes a line for each card, or one that says what is missing.
 pub(super) fn report(state: &State) -> Result {
-    let seen = state
-        .observe(Depth::Identity, Tally::default())
+    let snapshot = state
+        .observe(Detail::Compared, Tally::default())
         .map_err(|_| ENOMEM)?;
-    let snapshot = &seen.snapshot;
     if snapshot.kfd == Presence::Absent {
         pr_info!(
             "KFD shows no topology: amdgpu is not loaded, or has no KFD; nothing is lost, every \
@@ -40,13 +37,13 @@ pub(super) fn report(state: &State) -> Result {
         pr_info!("no 0x731f card on the PCI bus, and none in KFD\n");
     }
     for (key, card) in snapshot.cards() {
-        let verdict = card_verdict(snapshot, key, card);
-        let name = Place(card.address());
+        let verdict = card_verdict(&snapshot, key);
+        let name = Place(card.address);
         match (card.presence, verdict) {
             (Presence::Absent, _) => pr_info!("{}: 0x731f, not in KFD\n", name),
             (Presence::Unreadable, _) => pr_warn!("{}: 0x731f, KFD is unreadable\n", name),
             // Announced already, with the rules; but not one whose place is not known.
-            (Presence::Present, Verdict::Lie) if card.address().is_some() => (),
+            (Presence::Present, Verdict::Lie) if card.address.is_some() => (),
             (Presence::Present, verdict) => pr_info!(
                 "{}: 0x731f, what KFD says of it: {}\n",
                 name,

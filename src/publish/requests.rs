@@ -14,6 +14,7 @@ use kernel::{
 
 use crate::{
     facts::{
+        map::Map as _,
         snapshot::Snapshot,
         topology::{
             File,
@@ -166,8 +167,8 @@ impl Requests {
     /// Notes the ids that KFD gave cards.
     #[inline(never)]
     pub(crate) fn learn(&self, snapshot: &Snapshot<Kernel>) {
-        for (_, card) in snapshot.cards() {
-            let id = text::gpu_id_of(card).and_then(|id| u32::try_from(id).ok());
+        for node in snapshot.nodes.values() {
+            let id = text::gpu_id_of(node).and_then(|id| u32::try_from(id).ok());
             if let Some(id) = id {
                 // A card for which there is no room is one of the others.
                 let _ = self.listener.0.counts.learn(id);

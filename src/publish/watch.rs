@@ -21,10 +21,7 @@ use kernel::{
 
 use crate::{
     facts::{
-        pci::{
-            Depth,
-            Id, //
-        },
+        pci::Id,
         tally::Tally, //
     },
     raw::{
@@ -37,7 +34,10 @@ use crate::{
         },
         work, //
     },
-    readers, //
+    readers::{
+        self,
+        Detail, //
+    }, //
 };
 
 use super::state::State;
@@ -59,7 +59,7 @@ impl WorkItem for Look {
 
     fn run(this: Arc<Self>) {
         // Want of memory has been counted, and the next event or read tries again.
-        let _ = this.state.observe(Depth::Identity, Tally::default());
+        let _ = this.state.observe(Detail::Compared, Tally::default());
     }
 }
 

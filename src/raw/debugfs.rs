@@ -126,6 +126,18 @@ impl<C: Content> File<C> {
     }
 }
 
+/// Whether the load of this module has succeeded.
+///
+/// A load that fails frees the module although somebody holds a reference on it
+/// (`do_init_module()`, `kernel/module/main.c`), so nobody may have one before.
+fn is_loaded() -> bool {
+    let module = this_module().as_ptr();
+    // SAFETY: `module` is this module, whose code is running. Others may write the field meanwhile;
+    // it is read once, and any value is fine.
+    let state = unsafe { (&raw const (*module).state).read_volatile() };
+    state == bindings::module_state_MODULE_STATE_LIVE
+}
+
 /// What belongs to one opening of a file.
 #[pin_data]
 struct Opened<C: Content> {
@@ -147,7 +159,7 @@ impl<C: Content> Opened<C> {
         ..pin_init::zeroed()
     };
 
-    /// Opens the file.
+    /// Opens the file; fails with EAGAIN until the module is loaded.
     ///
     /// # Safety
     ///
@@ -157,6 +169,9 @@ impl<C: Content> Opened<C> {
         // SAFETY: The caller guarantees that `inode` is valid.
         let content = unsafe { (*inode).i_private }.cast::<C>();
         from_result(|| {
+            if !is_loaded() {
+                return Err(EAGAIN);
+            }
             let content = NonNull::new(content).ok_or(ENODEV)?;
             let opened = KBox::pin_init(
                 pin_init!(Self {

@@ -3,6 +3,7 @@
 //! Small safe types over kernel functions that the kernel crate has no fitting abstraction for. All
 //! `unsafe` of the module is here.
 
+pub(crate) mod credentials;
 pub(crate) mod debugfs;
 pub(crate) mod kfd;
 pub(crate) mod kprobe;

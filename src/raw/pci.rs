@@ -4,20 +4,116 @@
 //!
 //! C header: [`include/linux/pci.h`](srctree/include/linux/pci.h)
 
-use core::ptr::NonNull;
+use core::{
+    marker::PhantomData,
+    ops::Deref,
+    ptr::NonNull, //
+};
 
 use kernel::{
     bindings,
+    container_of,
     pci,
     prelude::*,
     sync::aref::ARef,
     types::NotThreadSafe, //
 };
 
-/// Keeps functions from coming and going on all PCI buses while it lives.
+/// A function that was found on the PCI bus. It may have gone from there since.
 ///
-/// A reference on a function keeps its `struct pci_dev`, but not its bus: once that is removed, what
-/// reads configuration space on it may have been unloaded.
+/// Only what the PCI core remembers can be asked: a reference on a function keeps its
+/// `struct pci_dev`, but not its bus. Once that is removed, what reads configuration space on it may
+/// have been unloaded.
+pub(crate) struct DeviceRef(ARef<pci::Device>);
+
+impl Deref for DeviceRef {
+    type Target = pci::Device;
+
+    fn deref(&self) -> &pci::Device {
+        &self.0
+    }
+}
+
+impl DeviceRef {
+    /// The function whose device has this name, as `0000:03:00.0`, if there is one.
+    pub(crate) fn named(name: &CStr) -> Option<Self> {
+        // SAFETY: `name` is a valid C string for the call, which is what `device_match_name()`
+        // expects, and the type of the PCI bus is registered for good.
+        let device = unsafe {
+            bindings::bus_find_device(
+                &raw const bindings::pci_bus_type,
+                core::ptr::null_mut(),
+                name.as_char_ptr().cast(),
+                Some(bindings::device_match_name),
+            )
+        };
+        let device = NonNull::new(device)?;
+        // SAFETY: Every device of the PCI bus is part of a `struct pci_dev`.
+        let device = unsafe { container_of!(device.as_ptr(), bindings::pci_dev, dev) };
+        Self::owned(device)
+    }
+
+    /// Takes over the reference that a lookup of the PCI core returns, NULL if it found nothing.
+    ///
+    /// Private, as it trusts its callers: each is documented to return a device with a reference that
+    /// the caller must put.
+    fn owned(device: *mut bindings::pci_dev) -> Option<Self> {
+        let device = NonNull::new(device)?;
+        // SAFETY: The PCI core returned `device` with a reference for us, and `pci::Device` is a
+        // transparent wrapper of `struct pci_dev`.
+        Some(Self(unsafe { ARef::from_raw(device.cast::<pci::Device>()) }))
+    }
+
+    fn as_raw(&self) -> *mut bindings::pci_dev {
+        let device: *const pci::Device = &raw const **self;
+        device.cast_mut().cast()
+    }
+
+    /// Whether the function sleeps: runtime-suspended, or on its way to that or back, or in another
+    /// power state than D0.
+    pub(crate) fn is_asleep(&self) -> bool {
+        let raw = self.as_raw();
+        // SAFETY: `raw` is a valid `struct pci_dev`. Others may write the field meanwhile; it is
+        // read once, and any value is fine.
+        let state = unsafe { (&raw const (*raw).current_state).read_volatile() };
+        // As `PCI_D0` to `PCI_UNKNOWN` in the header, which are no constants to bindgen.
+        const D0: bindings::pci_power_t = 0;
+        const D3_COLD: bindings::pci_power_t = 4;
+        (D0 < state && state <= D3_COLD) || runtime_suspended(raw)
+    }
+}
+
+/// Whether runtime power management has suspended the function, or is about to suspend or resume it.
+#[cfg(CONFIG_PM)]
+fn runtime_suspended(raw: *mut bindings::pci_dev) -> bool {
+    // SAFETY: The caller has a valid `struct pci_dev`. Others may write the field meanwhile; it is
+    // read once, and any value is fine.
+    let status = unsafe { (&raw const (*raw).dev.power.runtime_status).read_volatile() };
+    status != bindings::rpm_status_RPM_ACTIVE
+}
+
+/// Kernels without power management never suspend anything.
+#[cfg(not(CONFIG_PM))]
+fn runtime_suspended(_raw: *mut bindings::pci_dev) -> bool {
+    false
+}
+
+/// The functions with that vendor and device, in the PCI core's order.
+pub(crate) fn functions(vendor: u16, device: u16) -> impl Iterator<Item = DeviceRef> {
+    let mut last: Option<DeviceRef> = None;
+    core::iter::from_fn(move || {
+        let from = last.take().map_or(core::ptr::null_mut(), |last| {
+            ARef::into_raw(last.0).cast::<bindings::pci_dev>().as_ptr()
+        });
+        // SAFETY: `from` is NULL or a device that we hold a reference on, which the call takes.
+        let next = unsafe { bindings::pci_get_device(vendor.into(), device.into(), from) };
+        let next = DeviceRef::owned(next)?;
+        last = Some(DeviceRef(next.0.clone()));
+        Some(next)
+    })
+}
+
+/// Keeps functions from coming and going on all PCI buses while it lives.
 pub(crate) struct BusLock(NotThreadSafe);
 
 impl BusLock {
@@ -30,61 +126,11 @@ impl BusLock {
     }
 
     /// The functions with that vendor and device, in the PCI core's order.
-    pub(crate) fn functions(&self, vendor: u16, device: u16) -> Functions {
-        Functions {
-            vendor,
+    pub(crate) fn functions(&self, vendor: u16, device: u16) -> impl Iterator<Item = OnBus<'_>> {
+        functions(vendor, device).map(|device| OnBus {
             device,
-            last: None,
-        }
-    }
-
-    /// The function at that place, if there is one.
-    pub(crate) fn function_at(&self, domain: u32, bus: u8, devfn: u8) -> Option<ARef<pci::Device>> {
-        let domain = c_int::try_from(domain).ok()?;
-        // SAFETY: The call takes plain numbers; one that no device has gives NULL. It looks at the
-        // bus of every function, which cannot be removed now.
-        owned(unsafe { bindings::pci_get_domain_bus_and_slot(domain, bus.into(), devfn.into()) })
-    }
-
-    /// The bridge that leads to the function's bus, if there is one.
-    pub(crate) fn bridge_above(&self, device: &pci::Device) -> Option<ARef<pci::Device>> {
-        let raw: *const pci::Device = device;
-        // SAFETY: `device` is a valid `struct pci_dev`, which `pci::Device` wraps transparently. It
-        // holds a reference on its bus from `pci_alloc_dev()` to `pci_release_dev()`
-        // (`drivers/pci/probe.c`).
-        let bus = NonNull::new(unsafe { (*raw.cast::<bindings::pci_dev>()).bus })?;
-        // SAFETY: So the bus is valid. It in turn holds a reference on its bridge from
-        // `pci_alloc_child_bus()` to `release_pcibus_dev()`; a root's bus has none.
-        let bridge = NonNull::new(unsafe { (*bus.as_ptr()).self_ })?;
-        // SAFETY: So the bridge is valid; the call takes another reference.
-        owned(unsafe { bindings::pci_dev_get(bridge.as_ptr()) })
-    }
-
-    /// A 16-bit register of the function's PCI Express capability, if it answers; 0 where the
-    /// capability, or its version, has no such register.
-    pub(crate) fn express_word(&self, device: &pci::Device, offset: u32) -> Option<u16> {
-        let raw: *const pci::Device = device;
-        let mut value = 0;
-        // SAFETY: `device` is a valid `struct pci_dev`, which `pci::Device` wraps transparently, and
-        // `value` is writable. The bus is there: it cannot be removed now, and `device` was found
-        // on it with the lock held. The call checks the offset, locks configuration space by
-        // itself, and only reads.
-        let error = unsafe {
-            bindings::pcie_capability_read_word(raw.cast_mut().cast(), offset as c_int, &mut value)
-        };
-        // All ones is what a device that does not answer reads as.
-        (error == 0 && value != u16::MAX).then_some(value)
-    }
-
-    /// As [`Self::express_word`], for a register of 32 bits.
-    pub(crate) fn express_dword(&self, device: &pci::Device, offset: u32) -> Option<u32> {
-        let raw: *const pci::Device = device;
-        let mut value = 0;
-        // SAFETY: As in `express_word`.
-        let error = unsafe {
-            bindings::pcie_capability_read_dword(raw.cast_mut().cast(), offset as c_int, &mut value)
-        };
-        (error == 0 && value != u32::MAX).then_some(value)
+            lock: PhantomData,
+        })
     }
 }
 
@@ -95,38 +141,60 @@ impl Drop for BusLock {
     }
 }
 
-/// An iterator over functions on the PCI bus.
-pub(crate) struct Functions {
-    vendor: u16,
-    device: u16,
-    last: Option<ARef<pci::Device>>,
+/// A function whose bus is there: it was found with the lock held, and does not outlive that.
+pub(crate) struct OnBus<'lock> {
+    device: DeviceRef,
+    lock: PhantomData<&'lock BusLock>,
 }
 
-impl Iterator for Functions {
-    type Item = ARef<pci::Device>;
+impl Deref for OnBus<'_> {
+    type Target = DeviceRef;
 
-    fn next(&mut self) -> Option<Self::Item> {
-        let last = self.last.take().map_or(core::ptr::null_mut(), |last| {
-            ARef::into_raw(last).cast::<bindings::pci_dev>().as_ptr()
-        });
-        // SAFETY: `last` is NULL or a device that we hold a reference on, which the call takes.
-        let next =
-            unsafe { bindings::pci_get_device(self.vendor.into(), self.device.into(), last) };
-        let next = owned(next)?;
-        self.last = Some(next.clone());
-        Some(next)
+    fn deref(&self) -> &DeviceRef {
+        &self.device
     }
 }
 
-/// Takes over the reference that a lookup of the PCI core returns, NULL if it found nothing.
-///
-/// Private, as it trusts its callers: the two lookups above, both documented to return a device
-/// with a reference that the caller must put.
-fn owned(device: *mut bindings::pci_dev) -> Option<ARef<pci::Device>> {
-    let device = NonNull::new(device)?;
-    // SAFETY: The PCI core returned `device` with a reference for us, and `pci::Device` is a
-    // transparent wrapper of `struct pci_dev`.
-    Some(unsafe { ARef::from_raw(device.cast::<pci::Device>()) })
+impl<'lock> OnBus<'lock> {
+    /// The bridge that leads to the function's bus, if there is one.
+    pub(crate) fn bridge_above(&self) -> Option<OnBus<'lock>> {
+        // SAFETY: The function is valid. It holds a reference on its bus from `pci_alloc_dev()` to
+        // `pci_release_dev()` (`drivers/pci/probe.c`).
+        let bus = NonNull::new(unsafe { (*self.as_raw()).bus })?;
+        // SAFETY: So the bus is valid. It in turn holds a reference on its bridge from
+        // `pci_alloc_child_bus()` to `release_pcibus_dev()`; a root's bus has none.
+        let bridge = NonNull::new(unsafe { (*bus.as_ptr()).self_ })?;
+        // SAFETY: So the bridge is valid; the call takes another reference.
+        let device = DeviceRef::owned(unsafe { bindings::pci_dev_get(bridge.as_ptr()) })?;
+        Some(OnBus {
+            device,
+            lock: PhantomData,
+        })
+    }
+
+    /// A 16-bit register of the function's PCI Express capability, if it answers; 0 where the
+    /// capability, or its version, has no such register.
+    pub(crate) fn express_word(&self, offset: u32) -> Option<u16> {
+        let mut value = 0;
+        // SAFETY: The function is valid, and `value` is writable. The bus is there: it cannot be
+        // removed now. The call checks the offset, locks configuration space by itself, and only
+        // reads.
+        let error = unsafe {
+            bindings::pcie_capability_read_word(self.as_raw(), offset as c_int, &mut value)
+        };
+        // All ones is what a device that does not answer reads as.
+        (error == 0 && value != u16::MAX).then_some(value)
+    }
+
+    /// As [`Self::express_word`], for a register of 32 bits.
+    pub(crate) fn express_dword(&self, offset: u32) -> Option<u32> {
+        let mut value = 0;
+        // SAFETY: As in `express_word`.
+        let error = unsafe {
+            bindings::pcie_capability_read_dword(self.as_raw(), offset as c_int, &mut value)
+        };
+        (error == 0 && value != u32::MAX).then_some(value)
+    }
 }
 
 /// The name of the function's device, padded with zeros, or as much of it as a PCI name can have.

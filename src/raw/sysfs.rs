@@ -8,10 +8,7 @@
 //! C headers: [`include/linux/fs.h`](srctree/include/linux/fs.h),
 //! [`include/linux/mount.h`](srctree/include/linux/mount.h)
 
-use core::{
-    mem::MaybeUninit,
-    ptr::NonNull, //
-};
+use core::ptr::NonNull;
 
 use kernel::{
     bindings,
@@ -20,10 +17,24 @@ use kernel::{
         from_err_ptr,
         to_result, //
     },
-    prelude::*, //
+    impl_has_work,
+    new_mutex,
+    new_work,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex, //
+    },
+    workqueue::{
+        self,
+        Work,
+        WorkItem, //
+    }, //
 };
 
 use crate::facts::topology::MAX_FILE_BYTES;
+
+use super::work;
 
 /// A mount of sysfs.
 ///
@@ -41,7 +52,26 @@ unsafe impl Sync for Sysfs {}
 
 impl Sysfs {
     /// Mounts sysfs.
+    ///
+    /// A worker does that: a mount of sysfs holds the network namespace of the task that makes it
+    /// (`sysfs_init_fs_context()`, `fs/sysfs/mount.c`), and the workers' is the initial one, which
+    /// stays anyway.
     pub(crate) fn mount() -> Result<Self> {
+        let mounting = Arc::pin_init(
+            pin_init!(Mounting {
+                work <- new_work!("rdna1_kfd_guard::Mounting"),
+                mount <- new_mutex!(Err(ENODEV)),
+            }),
+            GFP_KERNEL,
+        )?;
+        // It is new: nobody has queued it yet.
+        let _ = workqueue::system_long().enqueue(mounting.clone());
+        work::flush(&mounting.work);
+        let mut mount = mounting.mount.lock();
+        core::mem::replace(&mut *mount, Err(ENODEV))
+    }
+
+    fn mount_here() -> Result<Self> {
         // SAFETY: The name is a valid C string. The type returned holds a reference on the module
         // that the file system lives in; sysfs is always built in (`fs/sysfs/Makefile`), so there
         // is no module, and nothing to put.
@@ -73,6 +103,28 @@ impl Sysfs {
             dentry: root,
         };
         open_from(&root, path, bindings::O_RDONLY | bindings::O_DIRECTORY).map(OpenFolder)
+    }
+}
+
+/// A mount that a worker makes.
+#[pin_data]
+struct Mounting {
+    #[pin]
+    work: Work<Self>,
+    #[pin]
+    mount: Mutex<Result<Sysfs>>,
+}
+
+impl_has_work! {
+    impl HasWork<Self> for Mounting { self.work }
+}
+
+impl WorkItem for Mounting {
+    type Pointer = Arc<Self>;
+
+    fn run(this: Arc<Self>) {
+        let mount = Sysfs::mount_here();
+        *this.mount.lock() = mount;
     }
 }
 
@@ -156,30 +208,10 @@ impl OpenFolder {
         open_from(self.path(), path, flags).map(Self)
     }
 
-    /// How many folders the folder at `path` below this one holds, at this moment.
-    pub(crate) fn folders_below(&self, path: &CStr) -> Result<u32> {
-        // As little of it as can be opened.
-        let flags = bindings::O_PATH | bindings::O_DIRECTORY;
-        open_from(self.path(), path, flags).map(Self)?.folders()
-    }
-
     fn path(&self) -> &bindings::path {
         // SAFETY: By the type invariant the file is there; its path is set when it is opened, and
         // not changed as long as it is. Both members of the union are the same.
         unsafe { &(*self.0 .0.as_ptr()).__bindgen_anon_1.f_path }
-    }
-
-    /// How many folders it holds, at this moment.
-    pub(crate) fn folders(&self) -> Result<u32> {
-        let mut stat = MaybeUninit::<bindings::kstat>::uninit();
-        // SAFETY: The path is valid; the call initialises `stat` if it succeeds.
-        to_result(unsafe {
-            bindings::vfs_getattr(self.path(), stat.as_mut_ptr(), bindings::STATX_NLINK, 0)
-        })?;
-        // SAFETY: The call has succeeded.
-        let stat = unsafe { stat.assume_init() };
-        // Itself, and its name in its parent (`kernfs_refresh_inode()`, `fs/kernfs/inode.c`).
-        stat.nlink.checked_sub(2).ok_or(EIO)
     }
 
     /// Calls `each` with the name of every entry, until it fails.

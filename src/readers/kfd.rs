@@ -5,7 +5,6 @@
 use kernel::{
     fmt,
     prelude::*,
-    str::CString,
     sync::Arc,
     time::{
         delay::fsleep,
@@ -15,7 +14,6 @@ use kernel::{
 
 use crate::facts::{
     map::{
-        count,
         Map,
         OutOfMemory, //
     },
@@ -30,45 +28,23 @@ use crate::facts::{
     }, //
 };
 
-use crate::{
-    kept::Keep,
-    raw::sysfs::{
-        OpenFile,
-        OpenFolder,
-        Page,
-        Sysfs, //
-    }, //
+use crate::raw::sysfs::{
+    OpenFile,
+    OpenFolder,
+    Page,
+    Sysfs, //
 };
 
 /// Where KFD's device keeps its topology; `/sys/class/kfd/kfd` leads there
 /// (`kfd_chardev_init()`, `kfd_chardev.c`).
 const TOPOLOGY: &str = "devices/virtual/kfd/kfd/topology";
 
-/// How many files and folders are kept open: those of a machine with two cards and two CPUs. Each
-/// file holds a page and some more. Beyond that, they are opened again to be asked again.
-const MOST_OPEN: u32 = 24;
-
 /// KFD's topology, as sysfs shows it.
 pub(crate) struct KfdTopology {
     sysfs: Arc<Sysfs>,
     page: Page,
-    /// The folder of all nodes, from which paths are shorter. It can have gone, and another have come.
+    /// The folder of all nodes, from which paths are shorter. KFD may replace it meanwhile.
     nodes: Option<OpenFolder>,
-    open: u32,
-}
-
-/// A file of KFD's, and what it said.
-pub(crate) struct KfdFile {
-    file: File,
-    open: Option<OpenFile>,
-    text: CString,
-}
-
-/// A folder of KFD's, and how many it held.
-pub(crate) struct KfdFolder {
-    folder: Folder,
-    open: Option<OpenFolder>,
-    entries: u32,
 }
 
 impl KfdTopology {
@@ -77,7 +53,6 @@ impl KfdTopology {
             sysfs: sysfs.clone(),
             page: Page::new().map_err(|_| OutOfMemory)?,
             nodes: None,
-            open: 0,
         })
     }
 
@@ -100,19 +75,6 @@ impl KfdTopology {
         let path = Path::new(format_args!("{file}"))?;
         self.nodes()?.open(path.below_nodes()?).map_err(reason)
     }
-
-    fn open_folder(&mut self, folder: Folder) -> Result<OpenFolder, ReadError> {
-        let path = Path::new(format_args!("{folder}"))?;
-        self.nodes()?
-            .open_folder(path.below_nodes()?)
-            .map_err(reason)
-    }
-
-    fn may_stay_open(&mut self) -> bool {
-        let may = self.open < MOST_OPEN;
-        self.open = self.open.saturating_add(may.into());
-        may
-    }
 }
 
 impl Topology for KfdTopology {
@@ -127,85 +89,21 @@ impl Topology for KfdTopology {
             self.nodes = None;
             return list(self.nodes()?, numbers);
         }
-        let open = self.open_folder(folder)?;
+        let path = Path::new(format_args!("{folder}"))?;
+        let open = self.nodes()?.open_folder(path.below_nodes()?).map_err(reason)?;
         list(&open, numbers)
     }
 
     fn wait(&mut self, attempt: u32) {
-        // What is kept open goes with the walk that is given up.
         self.nodes = None;
-        self.open = 0;
         // 1, 2, 4, 8, 16 ms.
         let milliseconds = 1i64.checked_shl(attempt.saturating_sub(1)).unwrap_or(1);
         fsleep(Delta::from_millis(milliseconds));
     }
 }
 
-impl Keep for KfdTopology {
-    type File = KfdFile;
-    type Folder = KfdFolder;
-
-    fn read_to_keep(&mut self, file: File) -> Result<(&[u8], Option<KfdFile>), ReadError> {
-        let open = self.open(file)?;
-        let stays_open = self.may_stay_open();
-        let text = whole(&open, &mut self.page)?;
-        let kept = match core::str::from_utf8(text) {
-            Ok(text) if !text.contains('\0') => Some(KfdFile {
-                file,
-                text: CString::try_from_fmt(fmt!("{text}")).map_err(reason)?,
-                open: stays_open.then_some(open),
-            }),
-            // No text of KFD's; let the walk say what it makes of it.
-            _ => None,
-        };
-        Ok((text, kept))
-    }
-
-    fn list_to_keep<N: Map<u32, ()>>(
-        &mut self,
-        folder: Folder,
-        numbers: &mut N,
-    ) -> Result<KfdFolder, ReadError> {
-        let open = if folder == Folder::Nodes {
-            self.list(folder, numbers)?;
-            None
-        } else {
-            let open = self.open_folder(folder)?;
-            list(&open, numbers)?;
-            self.may_stay_open().then_some(open)
-        };
-        Ok(KfdFolder {
-            folder,
-            open,
-            entries: u32::try_from(count(numbers.values())).unwrap_or(u32::MAX),
-        })
-    }
-
-    fn reads_the_same(&mut self, kept: &KfdFile) -> Result<bool, ReadError> {
-        let text = match &kept.open {
-            Some(open) => whole(open, &mut self.page)?,
-            None => self.read(kept.file)?,
-        };
-        // `to_bytes()`, compiled into this module, can panic.
-        let kept = kept.text.to_bytes_with_nul().split_last();
-        Ok(kept.is_some_and(|(_, kept)| kept == text))
-    }
-
-    fn holds_the_same(&mut self, kept: &KfdFolder) -> Result<bool, ReadError> {
-        let folders = match &kept.open {
-            Some(open) => open.folders(),
-            None if kept.folder == Folder::Nodes => self.nodes()?.folders(),
-            None => {
-                let path = Path::new(format_args!("{}", kept.folder))?;
-                self.nodes()?.folders_below(path.below_nodes()?)
-            }
-        };
-        Ok(folders.map_err(reason)? == kept.entries)
-    }
-}
-
 /// All that a file says.
-fn whole<'b>(file: &OpenFile, page: &'b mut Page) -> Result<&'b [u8], ReadError> {
+pub(super) fn whole<'b>(file: &OpenFile, page: &'b mut Page) -> Result<&'b [u8], ReadError> {
     let text = file.read(page).map_err(reason)?;
     // sysfs shows less than a page; a full one would be cut off.
     if text.len() >= MAX_FILE_BYTES {

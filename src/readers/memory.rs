@@ -32,13 +32,6 @@ impl<K, V> Default for Tree<K, V> {
     }
 }
 
-impl<K, V> Tree<K, V> {
-    /// Whether it holds nothing.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
 impl<K: Ord, V> Map<K, V> for Tree<K, V> {
     fn insert(&mut self, key: K, value: V) -> Result<(), OutOfMemory> {
         self.0

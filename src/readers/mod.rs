@@ -15,6 +15,7 @@ pub(crate) use self::{
     },
     pci::{
         id,
+        Detail,
         KernelPciBus, //
     },
     text::Text, //

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Asks the PCI core for the cards.
+//! Asks the PCI core for the cards, and amdgpu for what it says beside them.
 
 use kernel::{
     bindings::{
@@ -30,24 +30,29 @@ use crate::{
         },
         pci::{
             Address,
-            Depth,
             Driver,
             ExpressLink,
             Function,
             Id,
             Name,
-            Occupant,
-            PciBus, //
+            PciBus,
+            Power,
+            RenderNode, //
         },
-        properties::hexadecimal,
+        properties::{
+            decimal,
+            hexadecimal, //
+        },
         topology::ReadError,
         value::Value, //
     },
-    kept::Look,
     raw::{
         pci::{
+            functions,
             name,
-            BusLock, //
+            BusLock,
+            DeviceRef,
+            OnBus, //
         },
         sysfs::{
             Page,
@@ -56,175 +61,219 @@ use crate::{
     }, //
 };
 
-use super::{
-    kfd::{
-        reason,
-        Path, //
-    },
-    memory::Kernel, //
+use super::kfd::{
+    reason,
+    whole,
+    Path, //
 };
 
+/// How much of what is known of a card.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// What KFD's claims are compared with. The PCI core remembers it, or it stands in sysfs: nobody
+    /// is waited for.
+    Compared,
+    /// What is in its configuration space, too. Reading that needs the bus to stay, and so waits
+    /// for whoever changes it.
+    Everything,
+}
+
 /// The PCI bus of the running kernel.
-pub(crate) struct KernelPciBus(Arc<Sysfs>);
+pub(crate) struct KernelPciBus {
+    sysfs: Arc<Sysfs>,
+    page: Page,
+    detail: Detail,
+}
 
 impl KernelPciBus {
-    pub(crate) fn new(sysfs: &Arc<Sysfs>) -> Self {
-        Self(sysfs.clone())
+    pub(crate) fn new(sysfs: &Arc<Sysfs>, detail: Detail) -> Result<Self, OutOfMemory> {
+        Ok(Self {
+            sysfs: sysfs.clone(),
+            page: Page::new().map_err(|_| OutOfMemory)?,
+            detail,
+        })
     }
 
-    /// The driver that is bound to a function, from its `uevent` file: the driver core makes that
-    /// text under its own lock, so that a driver may go meanwhile.
-    fn driver(&self, address: Address) -> Result<Driver, OutOfMemory> {
-        let mut page = Page::new().map_err(|_| OutOfMemory)?;
-        let path = Path::new(format_args!("bus/pci/devices/{address}/uevent"));
-        let read = path.and_then(|path| {
-            let file = self.0.open(path.whole()?).map_err(reason)?;
-            file.read(&mut page).map_err(reason)
-        });
-        let text = match read {
+    /// What a file below the function's folder says.
+    fn read(&mut self, address: Address, file: &str) -> Result<&[u8], ReadError> {
+        let path = Path::new(format_args!("bus/pci/devices/{address}/{file}"))?;
+        let open = self.sysfs.open(path.whole()?).map_err(reason)?;
+        whole(&open, &mut self.page)
+    }
+
+    /// The number in such a file, as `parse` reads it.
+    fn number(
+        &mut self,
+        address: Address,
+        file: &str,
+        parse: fn(&[u8]) -> Option<u64>,
+    ) -> Result<Value, OutOfMemory> {
+        match self.read(address, file) {
+            Ok(text) => {
+                let number = text.strip_suffix(b"\n").and_then(parse);
+                Ok(number.map_or(Value::Unreadable, Value::Known))
+            }
+            Err(ReadError::OutOfMemory) => Err(OutOfMemory),
+            Err(ReadError::Absent) => Ok(Value::Absent),
+            Err(_) => Ok(Value::Unreadable),
+        }
+    }
+
+    /// The driver that is bound, from the function's `uevent` file: the driver core makes that text
+    /// under a lock of its own, so that a driver may go meanwhile.
+    fn driver(&mut self, address: Address) -> Result<Driver, OutOfMemory> {
+        let text = match self.read(address, "uevent") {
             Ok(text) => text,
             Err(ReadError::OutOfMemory) => return Err(OutOfMemory),
-            Err(_) => return Ok(Driver::Unknown),
+            Err(_) => return Ok(Driver::Unreadable),
         };
         let name = text
             .split(|&byte| byte == b'\n')
             .find_map(|line| line.strip_prefix(b"DRIVER="));
         Ok(name.map_or(Driver::None, |name| {
-            Name::new(name).map_or(Driver::Unknown, Driver::Named)
+            Name::new(name).map_or(Driver::Unreadable, Driver::Named)
         }))
     }
 
-    /// Whether a function has a DRM device. A driver's name stands in `uevent` from the beginning of
-    /// its probe (`really_probe()`, `drivers/base/dd.c`); amdgpu brings up KFD during that, and
-    /// registers its DRM device at the end (`amdgpu_pci_probe()`, `amdgpu_drv.c`).
-    fn has_drm(&self, address: Address) -> Result<bool, OutOfMemory> {
+    fn render_node(&mut self, address: Address) -> Result<RenderNode, OutOfMemory> {
+        let mut found = RenderNode::None;
         let path = Path::new(format_args!("bus/pci/devices/{address}/drm"));
-        let there = path.and_then(|path| self.0.open_folder(path.whole()?).map_err(reason));
-        match there {
-            Ok(_) => Ok(true),
+        let listed = path.and_then(|path| {
+            let folder = self.sysfs.open_folder(path.whole()?).map_err(reason)?;
+            let each = &mut |name: &[u8]| {
+                if let Some(minor) = name.strip_prefix(b"renderD").and_then(decimal) {
+                    found = RenderNode::Minor(minor);
+                }
+                Ok(())
+            };
+            folder.list(each).map_err(reason)
+        });
+        match listed {
+            Ok(()) => Ok(found),
             Err(ReadError::OutOfMemory) => Err(OutOfMemory),
-            Err(_) => Ok(false),
+            Err(_) => Ok(RenderNode::None),
         }
+    }
+
+    /// Adds what stands in sysfs.
+    fn complete(&mut self, function: &mut Function) -> Result<(), OutOfMemory> {
+        let address = function.address;
+        function.driver = self.driver(address)?;
+        if !function.driver.is_amdgpu() {
+            function.render_node = RenderNode::None;
+            return Ok(());
+        }
+        function.render_node = self.render_node(address)?;
+        function.vram_total_bytes = self.number(address, "mem_info_vram_total", decimal)?;
+        if self.detail == Detail::Everything {
+            let version = |text: &[u8]| hexadecimal(text.strip_prefix(b"0x")?);
+            function.mec_fw = self.number(address, "fw_version/mec_fw_version", version)?;
+        }
+        Ok(())
     }
 }
 
 impl PciBus for KernelPciBus {
     fn cards<M: Maps>(&mut self, cards: &mut M::Map<Address, Function>) -> Result<(), OutOfMemory> {
-        self.gather(cards)?;
+        let Id { vendor, device } = Id::NAVI10;
+        if self.detail == Detail::Everything {
+            let bus = BusLock::new();
+            for device in bus.functions(vendor, device) {
+                if let Some(mut function) = remembered(&device) {
+                    add_configuration(&mut function, &device);
+                    cards.insert(function.address, function)?;
+                }
+            }
+        } else {
+            for function in functions(vendor, device).filter_map(|device| remembered(&device)) {
+                cards.insert(function.address, function)?;
+            }
+        }
         for function in cards.values_mut() {
-            function.driver_is_ready = self.has_drm(function.address)?;
+            self.complete(function)?;
         }
         Ok(())
     }
 
-    fn occupant(&mut self, address: Address) -> Occupant {
-        BusLock::new()
-            .function_at(address.domain, address.bus(), address.devfn())
-            .map_or(Occupant::Nobody, |device| Occupant::Function(id(&device)))
+    fn function_at(&mut self, address: Address) -> Result<Option<Function>, OutOfMemory> {
+        let name = Path::new(format_args!("{address}"));
+        let device = name.and_then(|name| Ok(DeviceRef::named(name.whole()?)));
+        let function = device.ok().flatten().and_then(|device| remembered(&device));
+        let Some(mut function) = function else {
+            return Ok(None);
+        };
+        self.complete(&mut function)?;
+        Ok(Some(function))
     }
 }
 
-impl Look for KernelPciBus {
-    fn look(
-        &mut self,
-        depth: Depth,
-        each: &mut dyn FnMut(&Function) -> bool,
-    ) -> Result<(), OutOfMemory> {
-        if depth == Depth::Identity {
-            self.look_at(depth, each);
-            return Ok(());
-        }
-        let mut cards: <Kernel as Maps>::Map<Address, Function> = Default::default();
-        self.gather(&mut cards)?;
-        for function in cards.values() {
-            if !each(function) {
-                break;
-            }
-        }
-        Ok(())
-    }
+/// What the PCI core remembers of a function.
+fn remembered(device: &DeviceRef) -> Option<Function> {
+    Some(Function {
+        address: address(device)?,
+        id: id(device),
+        subsystem: Some(Id {
+            vendor: device.subsystem_vendor_id(),
+            device: device.subsystem_device_id(),
+        }),
+        revision: Value::Known(device.revision_id().into()),
+        bar0_bytes: device
+            .resource_len(0)
+            .map_or(Value::Unreadable, Value::Known),
+        power: match device.is_asleep() {
+            true => Power::Asleep,
+            false => Power::Active,
+        },
+        ..Function::default()
+    })
 }
 
-impl KernelPciBus {
-    /// Adds every card, with its driver: that is asked for when nothing is locked any more.
-    fn gather(&self, cards: &mut impl Map<Address, Function>) -> Result<(), OutOfMemory> {
-        let mut result = Ok(());
-        self.look_at(Depth::Everything, &mut |function| {
-            result = cards.insert(function.address, *function);
-            result.is_ok()
-        });
-        result?;
-        for function in cards.values_mut() {
-            function.driver = self.driver(function.address)?;
-        }
-        Ok(())
+/// Adds what is in the configuration space of the function and of the bridges above it, unless one
+/// of them sleeps.
+fn add_configuration(function: &mut Function, device: &OnBus<'_>) {
+    if device.is_asleep() || bridges_above(device).any(|bridge| bridge.is_asleep()) {
+        return;
     }
-
-    /// Calls `each` with every card, without its driver, until it says no.
-    fn look_at(&self, depth: Depth, each: &mut dyn FnMut(&Function) -> bool) {
-        let bus = BusLock::new();
-        for device in bus.functions(Id::NAVI10.vendor, Id::NAVI10.device) {
-            let Some(address) = address(&device) else {
-                continue;
-            };
-            let mut function = Function {
-                address,
-                id: id(&device),
-                subsystem: Some(Id {
-                    vendor: device.subsystem_vendor_id(),
-                    device: device.subsystem_device_id(),
-                }),
-                revision: Value::Known(device.revision_id().into()),
-                bar0_bytes: device
-                    .resource_len(0)
-                    .map_or(Value::Unreadable, Value::Known),
-                ..Function::default()
-            };
-            if depth == Depth::Everything {
-                function.link = ExpressLink::of_register(word(&bus, &device, PCI_EXP_LNKSTA));
-                function.link_at_most =
-                    ExpressLink::of_register(dword(&bus, &device, PCI_EXP_LNKCAP));
-                function.atomics = path_atomics(&bus, &device, address);
-            }
-            if !each(&function) {
-                break;
-            }
-        }
-    }
+    function.link = ExpressLink::of_register(word(device, PCI_EXP_LNKSTA));
+    function.link_at_most = ExpressLink::of_register(dword(device, PCI_EXP_LNKCAP));
+    function.atomics = path_atomics(device, function.address);
 }
 
-fn word(bus: &BusLock, device: &pci::Device, offset: u32) -> Value {
-    bus.express_word(device, offset)
-        .map_or(Value::Unreadable, |value| Value::Known(value.into()))
-}
-
-fn dword(bus: &BusLock, device: &pci::Device, offset: u32) -> Value {
-    bus.express_dword(device, offset)
-        .map_or(Value::Unreadable, |value| Value::Known(value.into()))
+/// The bridges on the way from a function to the root, nearest first.
+fn bridges_above<'lock>(device: &OnBus<'lock>) -> impl Iterator<Item = OnBus<'lock>> {
+    let mut next = device.bridge_above();
+    // No path is longer than there are bus numbers.
+    (0..256).map_while(move |_| {
+        let bridge = next.take()?;
+        next = bridge.bridge_above();
+        Some(bridge)
+    })
 }
 
 /// How far AtomicOps get from the card.
-fn path_atomics(bus: &BusLock, device: &pci::Device, address: Address) -> Atomics {
-    let mut next = bus.bridge_above(device);
-    let bridges = core::iter::from_fn(|| {
-        let bridge = next.take()?;
-        next = bus.bridge_above(&bridge);
-        // A bridge without an address can't be named, and is not on any bus.
-        Some(hop(bus, &bridge, self::address(&bridge)?))
-    });
-    // No path is longer than there are bus numbers.
-    atomics(&hop(bus, device, address), bridges.take(256))
+fn path_atomics(device: &OnBus<'_>, address: Address) -> Atomics {
+    // A bridge without an address can't be named, and is not on any bus.
+    let bridges = bridges_above(device).map_while(|bridge| Some(hop(&bridge, self::address(&bridge)?)));
+    atomics(&hop(device, address), bridges)
 }
 
-fn hop(bus: &BusLock, device: &pci::Device, address: Address) -> Hop {
+fn hop(device: &OnBus<'_>, address: Address) -> Hop {
     Hop {
         address,
-        port: word(bus, device, PCI_EXP_FLAGS)
-            .known()
-            .map(PortType::of_flags),
-        capabilities: dword(bus, device, PCI_EXP_DEVCAP2),
-        control: word(bus, device, PCI_EXP_DEVCTL2),
+        port: word(device, PCI_EXP_FLAGS).known().map(PortType::of_flags),
+        capabilities: dword(device, PCI_EXP_DEVCAP2),
+        control: word(device, PCI_EXP_DEVCTL2),
     }
+}
+
+fn word(device: &OnBus<'_>, offset: u32) -> Value {
+    let value = device.express_word(offset);
+    value.map_or(Value::Unreadable, |value| Value::Known(value.into()))
+}
+
+fn dword(device: &OnBus<'_>, offset: u32) -> Value {
+    let value = device.express_dword(offset);
+    value.map_or(Value::Unreadable, |value| Value::Known(value.into()))
 }
 
 /// What a function says it is.

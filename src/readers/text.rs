@@ -7,8 +7,7 @@ use kernel::{
         self,
         Write, //
     },
-    prelude::*,
-    sync::Arc, //
+    prelude::*, //
 };
 
 use crate::facts::map::Map;
@@ -18,7 +17,7 @@ use super::memory::Tree;
 /// How much is allocated at once, in bytes: more than the `heaps` of one card.
 const CHUNK_BYTES: usize = 512;
 
-/// Text of any length, to be written once and read often.
+/// Text of any length.
 ///
 /// It is made before anything is copied to a reader: a seq file would have it made once more for each
 /// size of buffer that it tries.
@@ -62,20 +61,14 @@ impl Chunk {
 
 impl Text {
     /// The text that `write` writes, in which nothing but memory can fail.
-    pub(crate) fn written(write: impl FnOnce(&mut Self) -> fmt::Result) -> Result<Arc<Self>> {
+    pub(crate) fn written(write: impl FnOnce(&mut Self) -> fmt::Result) -> Result<Self> {
         let mut text = Self {
             chunks: Tree::default(),
             next: 0,
             last: Chunk::new()?,
         };
         write(&mut text).map_err(|_| ENOMEM)?;
-        Ok(Arc::new(text, GFP_KERNEL)?)
-    }
-
-    /// How much is allocated for it, in bytes.
-    pub(crate) fn bytes(&self) -> u64 {
-        let chunks = u64::from(self.next).saturating_add(1);
-        chunks.saturating_mul(CHUNK_BYTES as u64)
+        Ok(text)
     }
 }
 

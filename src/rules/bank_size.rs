@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The bank is not empty, and no larger than any board of this device.
+//! The bank is not empty, and no larger than the card's VRAM.
 //!
-//! KFD prints the size of VRAM less what the firmware keeps
-//! (`amdgpu_amdkfd_get_local_mem_info()`).
+//! KFD's bank is all VRAM that amdgpu found (`amdgpu_amdkfd_get_local_mem_info()`,
+//! `amdgpu_amdkfd.c`), which amdgpu prints as `mem_info_vram_total`. It may be less: `debug_mask`
+//! has an option for that.
+
+use crate::facts::node::Basis;
 
 use super::{
+    judge::Verdict,
     Evidence,
     Judgement,
     Rule,
@@ -25,10 +29,21 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
-    Some(Judgement::of(
-        Shown::AtMost(LARGEST_BOARD_BYTES),
+    let is_compared = evidence.node.basis == Basis::Function;
+    let function = evidence.function.filter(|_| is_compared);
+    let vram = function.and_then(|function| function.vram_total_bytes.known());
+    let limit = vram
+        .filter(|&vram| vram != 0)
+        .unwrap_or(LARGEST_BOARD_BYTES);
+    let mut judgement = Judgement::of(
+        Shown::AtMost(limit),
         evidence.bank.size_in_bytes(),
         Shown::Number,
-        |bytes| (1..=LARGEST_BOARD_BYTES).contains(&bytes),
-    ))
+        |bytes| (1..=limit).contains(&bytes),
+    );
+    // Some board has as much; whether this one does is not known.
+    if judgement.verdict == Verdict::Truth && evidence.pci_known && !is_compared {
+        judgement.verdict = Verdict::Unknown;
+    }
+    Some(judgement)
 }

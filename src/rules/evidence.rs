@@ -9,8 +9,10 @@ use crate::facts::{
         BankProperties,
         Node, //
     },
-    pci::Id,
-    snapshot::Card,
+    pci::{
+        Function,
+        Id, //
+    },
     value::Value, //
 };
 
@@ -18,12 +20,14 @@ use super::judge::Verdict;
 
 /// What a rule may look at.
 pub struct Evidence<'a> {
-    /// The card.
-    pub card: &'a Card,
-    /// Its node.
+    /// The node.
     pub node: &'a Node,
     /// The bank, for a rule about banks.
     pub bank: &'a BankProperties,
+    /// The function at the node's address.
+    pub function: Option<&'a Function>,
+    /// Whether the PCI core was asked.
+    pub pci_known: bool,
 }
 
 /// What a rule says.

@@ -28,8 +28,9 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
-    let function = evidence.card.function;
-    let bar0 = function.map_or(Value::Unreadable, |function| function.bar0_bytes);
+    let bar0 = evidence
+        .function
+        .map_or(Value::Unreadable, |function| function.bar0_bytes);
     let size = evidence.bank.size_in_bytes();
     let verdict = match evidence.bank.heap_type().known() {
         None => Verdict::Unknown,

@@ -5,20 +5,19 @@
 use core::fmt;
 
 use crate::facts::{
-    map::Maps,
-    node::{
-        Links,
-        Node,
-        NodeProperties, //
+    map::{
+        Map as _,
+        Maps, //
     },
-    properties::Properties as _,
+    node::{
+        Basis,
+        Node, //
+    },
     snapshot::{
         Bank,
-        Card,
         Presence,
         Snapshot, //
     },
-    value::Value,
 };
 
 use super::{
@@ -38,7 +37,7 @@ pub enum Verdict {
     Lie,
     /// What it says could not be read, is missing, or was changing.
     Unknown,
-    /// There are no PCI facts to compare with.
+    /// KFD claims nothing of the card, or there are no PCI facts to compare with.
     Unjudged,
 }
 
@@ -74,29 +73,40 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// What one rule says of one card, or of one of its banks.
+/// What one rule says of one node of a card, or of one of its banks.
 #[derive(Clone, Copy)]
 pub struct Finding<'a> {
     /// The rule.
     pub rule: &'static Rule,
+    /// The node.
+    pub node: &'a Node,
     /// The bank, if the rule is about banks.
     pub bank: Option<&'a Bank>,
     /// What it says.
     pub judgement: Judgement,
 }
 
-/// Stands for a node that could not be read, so that the rules themselves say what is unknown.
-fn unreadable_node() -> Node {
-    Node {
-        number: 0,
-        gpu_id: Value::Unreadable,
-        properties: NodeProperties::unreadable(),
-        banks_found: Value::Unreadable,
-        links: Links {
-            xgmi: Value::Unreadable,
-            from_cpu: Value::Unreadable,
-            to_cpu: Value::Unreadable,
-        },
+/// Which findings are asked for.
+#[derive(Clone, Copy)]
+pub enum About<'a> {
+    /// Those of all nodes of a card.
+    Card,
+    /// Those of the node with that count.
+    Node(u32),
+    /// Those that concern this bank of the node with that count: its own, and those of the node as a
+    /// whole.
+    Bank(u32, &'a Bank),
+}
+
+impl About<'_> {
+    fn includes(&self, count: u32, bank: Option<&Bank>) -> bool {
+        match *self {
+            Self::Card => true,
+            Self::Node(own) => own == count,
+            Self::Bank(own, wanted) => {
+                own == count && bank.is_none_or(|bank| bank.number == wanted.number)
+            }
+        }
     }
 }
 
@@ -107,115 +117,118 @@ fn unreadable_node() -> Node {
 pub fn findings<'a, M: Maps>(
     snapshot: &'a Snapshot<M>,
     key: u32,
-    card: &Card,
+    about: About<'_>,
     each: &mut dyn FnMut(Finding<'a>) -> fmt::Result,
 ) -> fmt::Result {
-    if card.presence == Presence::Absent {
-        return Ok(());
-    }
-    let node = card.node.unwrap_or_else(unreadable_node);
-    let mut apply = |rule: &'static Rule, bank: Option<&'a Bank>| {
-        let evidence = Evidence {
-            card,
-            node: &node,
-            bank: &bank.map(|bank| bank.properties).unwrap_or_default(),
+    let card = snapshot.cards.get(&key);
+    let function = card.and_then(|card| card.function.as_ref());
+    for (count, node) in snapshot.nodes_of(key) {
+        let mut apply = |rule: &'static Rule, bank: Option<&'a Bank>| {
+            if !about.includes(count, bank) {
+                return Ok(());
+            }
+            let evidence = Evidence {
+                node,
+                bank: &bank.map(|bank| bank.properties).unwrap_or_default(),
+                function,
+                pci_known: snapshot.pci_known,
+            };
+            let Some(mut judgement) = (rule.judge)(&evidence) else {
+                return Ok(());
+            };
+            judgement.verdict = match node.basis {
+                _ if rule.needs_pci && !snapshot.pci_known => Verdict::Unjudged,
+                Basis::Nothing => Verdict::Unknown,
+                Basis::Device if rule.needs_pci => Verdict::Unknown,
+                Basis::Device | Basis::Function => judgement.verdict,
+            };
+            each(Finding {
+                rule,
+                node,
+                bank,
+                judgement,
+            })
         };
-        let Some(mut judgement) = (rule.judge)(&evidence) else {
-            return Ok(());
-        };
-        if rule.needs_pci && !snapshot.pci_known {
-            judgement.verdict = Verdict::Unjudged;
-        } else if !card.settled {
-            judgement.verdict = Verdict::Unknown;
-        }
-        each(Finding {
-            rule,
-            bank,
-            judgement,
-        })
-    };
-    for rule in RULES {
-        match rule.scope {
-            Scope::Card => apply(rule, None)?,
-            Scope::Bank => snapshot
-                .banks_of(key)
-                .try_for_each(|bank| apply(rule, Some(bank)))?,
+        for rule in RULES {
+            match rule.scope {
+                Scope::Card => apply(rule, None)?,
+                Scope::Bank => snapshot
+                    .banks_of(key, count)
+                    .try_for_each(|bank| apply(rule, Some(bank)))?,
+            }
         }
     }
     Ok(())
 }
 
-/// The verdict over all that was found of a card, or over what concerns one of its banks.
+/// The verdict over what was found of a card, of one of its nodes or of one of its banks: that of
+/// all rules taken together.
 #[inline(never)] // Once is enough.
-fn over<M: Maps>(snapshot: &Snapshot<M>, key: u32, card: &Card, bank: Option<&Bank>) -> Verdict {
+pub fn verdict<M: Maps>(snapshot: &Snapshot<M>, key: u32, about: About<'_>) -> Verdict {
+    let card = snapshot.cards.get(&key);
+    if card.is_some_and(|card| card.presence == Presence::Absent) {
+        return Verdict::Unjudged;
+    }
     let mut verdict = None;
     // Nothing fails in it.
-    let _ = findings(snapshot, key, card, &mut |finding| {
-        if bank.is_none_or(|bank| finding.concerns(bank)) {
-            let found = finding.judgement.verdict;
-            verdict = Some(verdict.map_or(found, |verdict: Verdict| verdict.and(found)));
-        }
+    let _ = findings(snapshot, key, about, &mut |finding| {
+        let found = finding.judgement.verdict;
+        verdict = Some(verdict.map_or(found, |verdict: Verdict| verdict.and(found)));
         Ok(())
     });
     verdict.unwrap_or(Verdict::Unknown)
 }
 
-/// The verdict over a card: over all its rules; unknown for one that is absent from KFD.
-pub fn card_verdict<M: Maps>(snapshot: &Snapshot<M>, key: u32, card: &Card) -> Verdict {
-    over(snapshot, key, card, None)
+/// The verdict over a card: the worst over all its nodes; unjudged if KFD has none for it.
+pub fn card_verdict<M: Maps>(snapshot: &Snapshot<M>, key: u32) -> Verdict {
+    verdict(snapshot, key, About::Card)
 }
 
-/// The verdict over a bank: over its own rules, and those of its card as a whole.
-pub fn heap_verdict<M: Maps>(
-    snapshot: &Snapshot<M>,
-    key: u32,
-    card: &Card,
-    bank: &Bank,
-) -> Verdict {
-    over(snapshot, key, card, Some(bank))
+/// The node that a card's verdict is drawn from, with its count: the worst. Of equals the last, as
+/// KFD adds new nodes at the end of its list.
+pub fn worst_node<M: Maps>(snapshot: &Snapshot<M>, key: u32) -> Option<(u32, &Node)> {
+    if snapshot.cards.get(&key)?.nodes == 1 {
+        return snapshot.nodes_of(key).next();
+    }
+    let of_card = card_verdict(snapshot, key);
+    let is_worst =
+        |&(count, _): &(u32, &Node)| verdict(snapshot, key, About::Node(count)) == of_card;
+    snapshot.nodes_of(key).filter(is_worst).last()
 }
 
-/// The names of the rules whose findings are `wanted`, by comma; `-` for none.
+/// The names of the rules that have a finding of one of the `verdicts`, each once, by comma; `-` for
+/// none.
 pub struct RuleNames<'a, M: Maps> {
     /// Where the card is.
     pub snapshot: &'a Snapshot<M>,
     /// Its key.
     pub key: u32,
-    /// The card.
-    pub card: &'a Card,
-    /// Only what concerns this bank, if there is one.
-    pub bank: Option<&'a Bank>,
     /// Which findings.
-    pub wanted: fn(&Finding<'_>) -> bool,
+    pub about: About<'a>,
+    /// Which verdicts.
+    pub verdicts: &'a [Verdict],
 }
 
 impl<M: Maps> fmt::Display for RuleNames<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        findings(self.snapshot, self.key, self.card, &mut |finding| {
-            let concerns = self.bank.is_none_or(|bank| finding.concerns(bank));
-            if concerns && (self.wanted)(&finding) {
-                f.write_str(separator)?;
-                f.write_str(finding.rule.name)?;
-                separator = ",";
+        let mut found = [false; RULES.len()];
+        findings(self.snapshot, self.key, self.about, &mut |finding| {
+            if self.verdicts.contains(&finding.judgement.verdict) {
+                for (found, rule) in found.iter_mut().zip(RULES) {
+                    *found |= core::ptr::eq(rule, finding.rule);
+                }
             }
             Ok(())
         })?;
+        let mut separator = "";
+        for (_, rule) in found.iter().zip(RULES).filter(|(found, _)| **found) {
+            f.write_str(separator)?;
+            f.write_str(rule.name)?;
+            separator = ",";
+        }
         if separator.is_empty() {
             f.write_str("-")?;
         }
         Ok(())
-    }
-}
-
-impl Finding<'_> {
-    /// Whether it bears on `bank`.
-    pub fn concerns(&self, bank: &Bank) -> bool {
-        self.bank.is_none_or(|own| own.number == bank.number)
-    }
-
-    /// Whether the rule failed or could not be judged.
-    pub fn fails(&self) -> bool {
-        matches!(self.judgement.verdict, Verdict::Lie | Verdict::Unknown)
     }
 }

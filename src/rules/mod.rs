@@ -30,7 +30,9 @@ pub use self::{
     judge::{
         card_verdict,
         findings,
-        heap_verdict,
+        verdict,
+        worst_node,
+        About,
         Finding,
         RuleNames,
         Verdict, //
@@ -40,9 +42,9 @@ pub use self::{
 /// What a rule is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// The card as a whole. Such a rule concerns all its banks.
+    /// A node of the card as a whole. Such a rule concerns all its banks.
     Card,
-    /// Each memory bank of the card.
+    /// Each memory bank of the node.
     Bank,
 }
 
@@ -52,7 +54,7 @@ pub struct Rule {
     pub name: &'static str,
     /// What it is about.
     pub scope: Scope,
-    /// Whether it compares with what the PCI core says.
+    /// Whether it does nothing but compare with the function that the node stands for.
     pub needs_pci: bool,
     /// Judges; `None` if there is nothing to judge.
     pub judge: fn(&Evidence<'_>) -> Option<Judgement>,

@@ -5,10 +5,7 @@
 //! KFD copies `vendor_id` and `device_id` from the PCI core (`kfd_topology_add_device()`), so a
 //! difference was made.
 
-use crate::facts::{
-    pci::Occupant,
-    value::Value, //
-};
+use crate::facts::value::Value;
 
 use super::{
     judge::Verdict,
@@ -29,24 +26,15 @@ pub(super) const RULE: Rule = Rule {
 fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
     let properties = &evidence.node.properties;
     let (vendor, device) = (properties.vendor_id(), properties.device_id());
-    let (expected, verdict) = match evidence.card.occupant {
-        Occupant::Function(id) => (
-            Shown::id(id),
-            match (vendor.known(), device.known()) {
-                (Some(vendor), Some(device)) => Verdict::truth_if(
-                    vendor == u64::from(id.vendor) && device == u64::from(id.device),
-                ),
-                _ => Verdict::Unknown,
-            },
-        ),
-        Occupant::Nobody => (Shown::Words("nobody"), Verdict::Lie),
-        Occupant::Unknown => (
-            Shown::Ids(Value::Unreadable, Value::Unreadable),
-            Verdict::Unknown,
-        ),
+    let expected = evidence.function.map(|function| function.id);
+    let verdict = match (expected, vendor.known(), device.known()) {
+        (Some(id), Some(vendor), Some(device)) => {
+            Verdict::truth_if(vendor == id.vendor.into() && device == id.device.into())
+        }
+        _ => Verdict::Unknown,
     };
     Some(Judgement {
-        expected,
+        expected: expected.map_or(Shown::Ids(Value::Unreadable, Value::Unreadable), Shown::id),
         observed: Shown::Ids(vendor, device),
         verdict,
     })

@@ -13,7 +13,10 @@ use crate::{
         map::Maps,
         snapshot::Snapshot, //
     },
-    rules::findings,
+    rules::{
+        findings,
+        About, //
+    },
 };
 
 use super::record::{
@@ -24,17 +27,17 @@ use super::record::{
     Pair, //
 };
 
-/// Writes `checks`. A rule about the card as a whole has `bank=-`.
+/// Writes `checks`. A rule about the node as a whole has `bank=-`.
 pub fn checks<M: Maps>(snapshot: &Snapshot<M>, out: &mut dyn Write) -> fmt::Result {
     heading(out, "checks")?;
     for (key, card) in snapshot.cards() {
-        findings(snapshot, key, card, &mut |finding| {
+        findings(snapshot, key, About::Card, &mut |finding| {
             let bank: &dyn Display = match finding.bank {
                 Some(bank) => &Known(bank.number),
                 None => &'-',
             };
             let pairs: [Pair<'_>; 6] = [
-                ("node", &node_number(card)),
+                ("node", &node_number(Some(finding.node))),
                 ("bank", bank),
                 ("rule", &finding.rule.name),
                 ("expected", &finding.judgement.expected),

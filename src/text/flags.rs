@@ -16,6 +16,7 @@ use crate::{
     },
     rules::{
         card_verdict,
+        worst_node,
         GFX1010, //
     },
     uapi, //
@@ -30,19 +31,22 @@ use super::record::{
     Pair, //
 };
 
-/// Writes `flags`.
+/// Writes `flags`: for each card the claims of the node that its verdict is drawn from.
 pub fn flags<M: Maps>(snapshot: &Snapshot<M>, out: &mut dyn Write) -> fmt::Result {
     heading(out, "flags")?;
     for (key, card) in snapshot.cards() {
         let truth = snapshot.is_navi10(card);
-        let claims = card.node.as_ref().map(Claims::of).unwrap_or_default();
-        let hot_pluggable = any(snapshot.banks_of(key).map(|bank| {
+        let worst = worst_node(snapshot, key);
+        let node = worst.map(|(_, node)| node);
+        let claims = node.map(Claims::of).unwrap_or_default();
+        let banks = worst.map(|(count, _)| snapshot.banks_of(key, count));
+        let hot_pluggable = any(banks.into_iter().flatten().map(|bank| {
             bank.properties
                 .flags()
                 .has(uapi::HSA_MEM_FLAGS_HOT_PLUGGABLE.into())
         }));
         let pairs: [Pair<'_>; 12] = [
-            ("node", &node_number(card)),
+            ("node", &node_number(node)),
             ("coarse_grained_only", &flag(truth.then_some(true))),
             ("fine_grained_vram", &flag(truth.then_some(false))),
             ("hot_pluggable_vram", &flag(truth.then_some(false))),
@@ -53,7 +57,7 @@ pub fn flags<M: Maps>(snapshot: &Snapshot<M>, out: &mut dyn Write) -> fmt::Resul
             ("claimed_xgmi", &flag(claims.xgmi)),
             ("claimed_host_coherent", &flag(claims.host_coherent)),
             ("claimed_gfx", &claims.gfx),
-            ("verdict", &card_verdict(snapshot, key, card)),
+            ("verdict", &card_verdict(snapshot, key)),
         ];
         record(out, card, &pairs)?;
     }

@@ -12,19 +12,24 @@ use crate::{
     facts::{
         atomics::Atomics,
         map::Maps,
+        node::Node,
         pci::{
             Driver,
             ExpressLink,
-            Function, //
+            Function,
+            Power,
+            RenderNode, //
         },
         snapshot::{
-            Card,
             Presence,
             Snapshot, //
         },
         value::Value, //
     },
-    rules::card_verdict,
+    rules::{
+        card_verdict,
+        worst_node, //
+    },
     uapi, //
 };
 
@@ -49,50 +54,55 @@ const SMALL_BAR_BYTES: u64 = 256 << 20;
 pub fn gpus<M: Maps>(snapshot: &Snapshot<M>, out: &mut dyn Write) -> fmt::Result {
     heading(out, "gpus")?;
     for (key, card) in snapshot.cards() {
-        if snapshot.pci_known && card.function.is_none() {
+        if snapshot.pci_known && !snapshot.is_navi10(card) {
             continue;
         }
         // By default nothing is known of a function.
         let function = card.function.unwrap_or_default();
-        let properties = card.node.map(|node| node.properties).unwrap_or_default();
-        let vram = largest_bank(snapshot, key);
+        let worst = worst_node(snapshot, key);
+        let node = worst.map(|(_, node)| node);
+        let properties = node.map(|node| node.properties).unwrap_or_default();
+        let banks = worst.map(|(count, _)| snapshot.banks_of(key, count));
+        let sizes = banks
+            .into_iter()
+            .flatten()
+            .filter_map(|bank| bank.properties.size_in_bytes().known());
         let device = card.function.map(|function| HexId(function.id.device));
-        let gpu_id = card.node.map_or(Value::Absent, |node| node.gpu_id);
+        let gpu_id = node.map_or(Value::Absent, |node| node.gpu_id);
+        let mec_fw = match properties.fw_version() {
+            Value::Absent => function.mec_fw,
+            printed => printed,
+        };
         let truth = snapshot.is_navi10(card).then_some(true);
-        let pairs: [Pair<'_>; 22] = [
+        let pairs: [Pair<'_>; 24] = [
             ("device", &Known(device)),
             ("revision", &function.revision.hex()),
             ("subsystem", &Known(function.subsystem)),
             ("board", &Known(function.revision.known().and_then(board))),
             ("driver", &DriverName(function.driver)),
-            ("node", &node_number(card)),
+            ("node", &node_number(node)),
             ("gpu_id", &gpu_id.hex()),
             ("gfx", &properties.gfx_target_version()),
             ("bar0_bytes", &function.bar0_bytes),
-            ("bar", &Known(bar(function.bar0_bytes.known(), vram))),
+            ("bar", &Known(bar(function.bar0_bytes.known(), sizes.max()))),
             ("link_gts", &Speed(function.link)),
             ("link_width", &function.link.width),
             ("atomics", &atomics(function.atomics)),
             ("kfd", &kfd(card.presence)),
             ("reason", &reason(snapshot.kfd, card.presence, &function)),
             ("coarse_grained_only", &flag(truth)),
-            ("verdict", &card_verdict(snapshot, key, card)),
+            ("verdict", &card_verdict(snapshot, key)),
             ("atomics_hop", &AtomicsHop(function.atomics)),
-            ("atomics_kfd", &atomics_in_kfd(card)),
-            ("mec_fw", &properties.fw_version()),
+            ("atomics_kfd", &atomics_in_kfd(node)),
+            ("mec_fw", &mec_fw),
             ("link_gts_max", &Speed(function.link_at_most)),
             ("link_width_max", &function.link_at_most.width),
+            ("power", &power(function.power)),
+            ("vram_total_bytes", &function.vram_total_bytes),
         ];
         record(out, card, &pairs)?;
     }
     Ok(())
-}
-
-fn largest_bank<M: Maps>(snapshot: &Snapshot<M>, key: u32) -> Option<u64> {
-    snapshot
-        .banks_of(key)
-        .filter_map(|bank| bank.properties.size_in_bytes().known())
-        .max()
 }
 
 /// How much of VRAM the CPU can reach: all, the 256 MiB of a BAR that was not resized, or a part.
@@ -124,15 +134,34 @@ fn reason(kfd: Presence, card: Presence, function: &Function) -> &'static str {
     }
     match function.driver {
         Driver::None => "no-driver",
-        Driver::Unknown => "unknown",
+        Driver::NotSaid | Driver::Unreadable => "unknown",
         driver if !driver.is_amdgpu() => "not-amdgpu",
         Driver::Named(_) if kfd == Presence::Absent => "no-kfd",
         // Its probe may still be under way, and KFD to come.
-        Driver::Named(_) if !function.driver_is_ready => "unknown",
-        // KFD leaves a card out whose path refuses AtomicOps, unless its MEC firmware is at least
-        // 145 (`kgd2kfd_device_init()`, `kfd_device.c`). That version is KFD's own to tell.
-        Driver::Named(_) if matches!(function.atomics, Atomics::None(_)) => "atomics",
+        Driver::Named(_) if function.render_node == RenderNode::None => "unknown",
+        Driver::Named(_) if lacks_atomics(function) => "atomics",
         Driver::Named(_) => "unknown",
+    }
+}
+
+/// The MEC firmware that makes up for missing AtomicOps on GC 10.1.x (`kfd_device_info_init()`,
+/// `kfd_device.c`: `no_atomic_fw_version`).
+const MEC_WITHOUT_ATOMICS: u64 = 145;
+
+/// Whether KFD leaves the card out for want of AtomicOps (`kgd2kfd_device_init()`, `kfd_device.c`).
+fn lacks_atomics(function: &Function) -> bool {
+    let is_old = function
+        .mec_fw
+        .known()
+        .is_some_and(|version| version < MEC_WITHOUT_ATOMICS);
+    is_old && matches!(function.atomics, Atomics::None(_))
+}
+
+fn power(power: Power) -> &'static str {
+    match power {
+        Power::Active => "active",
+        Power::Asleep => "asleep",
+        Power::Unknown => "?",
     }
 }
 
@@ -151,7 +180,7 @@ impl Display for DriverName {
         f.write_str(match &self.0 {
             Driver::Named(name) => name.as_str(),
             Driver::None => "-",
-            Driver::Unknown => "?",
+            Driver::NotSaid | Driver::Unreadable => "?",
         })
     }
 }
@@ -180,10 +209,10 @@ impl Display for AtomicsHop {
 /// What KFD made of them: it requested them, or it took the card although they were refused, which
 /// the link's flags tell (`kfd_fill_iolink_non_crat_info()`, `kfd_topology.c`). That it refused the
 /// card for their sake can't be known from what it publishes.
-fn atomics_in_kfd(card: &Card) -> &'static str {
+fn atomics_in_kfd(node: Option<&Node>) -> &'static str {
     const REFUSED: u32 =
         uapi::HSA_IOLINK_FLAGS_NO_ATOMICS_32_BIT | uapi::HSA_IOLINK_FLAGS_NO_ATOMICS_64_BIT;
-    let flags = card.node.map_or(Value::Absent, |node| node.links.to_cpu);
+    let flags = node.map_or(Value::Absent, |node| node.links.to_cpu);
     match flags.has(REFUSED.into()) {
         // Not filled in, or an old kernel, which leaves all flags 0.
         _ if flags.has(uapi::HSA_IOLINK_FLAGS_ENABLED.into()) != Some(true) => "?",

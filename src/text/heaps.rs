@@ -14,8 +14,10 @@ use crate::{
         value::Value, //
     },
     rules::{
-        heap_verdict,
-        RuleNames, //
+        verdict,
+        About,
+        RuleNames,
+        Verdict, //
     },
     uapi, //
 };
@@ -33,32 +35,34 @@ use super::record::{
 pub fn heaps<M: Maps>(snapshot: &Snapshot<M>, out: &mut dyn Write) -> fmt::Result {
     heading(out, "heaps")?;
     for (key, card) in snapshot.cards() {
-        for bank in snapshot.banks_of(key) {
-            let properties = &bank.properties;
-            let truth = snapshot.is_navi10(card);
-            let pairs: [Pair<'_>; 11] = [
-                ("node", &node_number(card)),
-                ("bank", &Known(bank.number)),
-                ("heap", &heap_name(properties.heap_type())),
-                ("size_bytes", &properties.size_in_bytes()),
-                ("width_bits", &properties.width()),
-                ("mem_clk_max_mhz", &properties.mem_clk_max()),
-                ("flags", &properties.flags().hex()),
-                ("coarse_grained_only", &flag(truth.then_some(true))),
-                ("fine_grained", &flag(truth.then_some(false))),
-                ("verdict", &heap_verdict(snapshot, key, card, bank)),
-                (
-                    "rules",
-                    &RuleNames {
-                        snapshot,
-                        key,
-                        card,
-                        wanted: |finding| finding.fails(),
-                        bank: Some(bank),
-                    },
-                ),
-            ];
-            record(out, card, &pairs)?;
+        let truth = snapshot.is_navi10(card);
+        for (count, node) in snapshot.nodes_of(key) {
+            for bank in snapshot.banks_of(key, count) {
+                let properties = &bank.properties;
+                let about = About::Bank(count, bank);
+                let pairs: [Pair<'_>; 11] = [
+                    ("node", &node_number(Some(node))),
+                    ("bank", &Known(bank.number)),
+                    ("heap", &heap_name(properties.heap_type())),
+                    ("size_bytes", &properties.size_in_bytes()),
+                    ("width_bits", &properties.width()),
+                    ("mem_clk_max_mhz", &properties.mem_clk_max()),
+                    ("flags", &properties.flags().hex()),
+                    ("coarse_grained_only", &flag(truth.then_some(true))),
+                    ("fine_grained", &flag(truth.then_some(false))),
+                    ("verdict", &verdict(snapshot, key, about)),
+                    (
+                        "rules",
+                        &RuleNames {
+                            snapshot,
+                            key,
+                            about,
+                            verdicts: &[Verdict::Lie, Verdict::Unknown],
+                        },
+                    ),
+                ];
+                record(out, card, &pairs)?;
+            }
         }
     }
     Ok(())

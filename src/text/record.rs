@@ -8,7 +8,10 @@ use core::fmt::{
     Write, //
 };
 
-use crate::facts::snapshot::Card;
+use crate::facts::{
+    node::Node,
+    snapshot::Card, //
+};
 
 /// Writes the first line of a file.
 pub(super) fn heading(out: &mut dyn Write, file: &str) -> fmt::Result {
@@ -21,7 +24,7 @@ pub(super) type Pair<'a> = (&'static str, &'a dyn Display);
 /// Writes a record about a card.
 #[inline(never)] // All records are made here: what is left of each is a table.
 pub(super) fn record(out: &mut dyn Write, card: &Card, pairs: &[Pair<'_>]) -> fmt::Result {
-    write!(out, "gpu={}", Known(card.address()))?;
+    write!(out, "gpu={}", Known(card.address))?;
     for (key, value) in pairs {
         write!(out, " {key}={value}")?;
     }
@@ -45,7 +48,7 @@ pub(super) fn flag(set: Option<bool>) -> Known<u8> {
     Known(set.map(u8::from))
 }
 
-/// The number of a card's node, or `?`.
-pub(super) fn node_number(card: &Card) -> Known<u32> {
-    Known(card.node.map(|node| node.number))
+/// The number of a node, or `?`.
+pub(super) fn node_number(node: Option<&Node>) -> Known<u32> {
+    Known(node.and_then(|node| node.number))
 }

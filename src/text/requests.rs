@@ -14,6 +14,7 @@ use crate::{
             count,
             Maps, //
         },
+        node::Node,
         snapshot::{
             Card,
             Snapshot, //
@@ -67,8 +68,8 @@ pub fn requests<M: Maps>(
     out: &mut dyn Write,
 ) -> fmt::Result {
     heading(out, "requests")?;
-    let cards = snapshot.cards().filter_map(|(_, card)| gpu_id_of(card));
-    let without_room = cards.filter(|id| !log.counts.cards().any(|(known, _)| known == *id));
+    let ids = nodes(snapshot).filter_map(|(_, node)| gpu_id_of(node));
+    let without_room = ids.filter(|id| !log.counts.cards().any(|(known, _)| known == *id));
     writeln!(
         out,
         "record=about counts=requests-at-entry failed=included pids=of-initial-namespace \
@@ -77,18 +78,23 @@ pub fn requests<M: Maps>(
     )?;
     write_probes(probes, log, out)?;
     for (gpu_id, cells) in log.counts.cards() {
-        let mut cards = snapshot.cards().map(|(_, card)| card);
-        let card = cards.find(|card| gpu_id_of(card) == Some(gpu_id));
-        write_cells(&Place::Card(gpu_id, card), cells, out)?;
+        let node = nodes(snapshot).find(|(_, node)| gpu_id_of(node) == Some(gpu_id));
+        write_cells(&Place::Card(gpu_id, node), cells, out)?;
     }
     write_cells(&Place::Other, &log.counts.other, out)?;
     write_svm(&log.counts.svm, out)?;
     write_ring(&log.ring, out)
 }
 
-/// The id that KFD gave a card, if it did.
-pub fn gpu_id_of(card: &Card) -> Option<u64> {
-    card.node?.gpu_id.known().filter(|id| *id != 0)
+/// All nodes of cards, each with its card.
+fn nodes<M: Maps>(snapshot: &Snapshot<M>) -> impl Iterator<Item = (&Card, &Node)> {
+    let cards = snapshot.cards();
+    cards.flat_map(|(key, card)| snapshot.nodes_of(key).map(move |(_, node)| (card, node)))
+}
+
+/// The id that KFD gave a node, if it did.
+pub fn gpu_id_of(node: &Node) -> Option<u64> {
+    node.gpu_id.known().filter(|id| *id != 0)
 }
 
 fn write_probes(
@@ -127,7 +133,7 @@ fn hits(log: &Log<u64>) -> [u64; PROBES.len()] {
 /// Whose counters they are.
 enum Place<'a> {
     /// Those of a card that KFD's topology has or had.
-    Card(u64, Option<&'a Card>),
+    Card(u64, Option<(&'a Card, &'a Node)>),
     /// Those of all others.
     Other,
 }
@@ -135,9 +141,9 @@ enum Place<'a> {
 impl Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Card(gpu_id, card) => {
-                let address = Known(card.and_then(Card::address));
-                let node = card.map_or(Known(None), node_number);
+            Self::Card(gpu_id, node) => {
+                let address = Known(node.and_then(|(card, _)| card.address));
+                let node = node_number(node.map(|(_, node)| node));
                 write!(f, "gpu={address} node={node} gpu_id={gpu_id:#x}")
             }
             Self::Other => f.write_str("gpu=other node=- gpu_id=-"),

@@ -33,7 +33,6 @@ use rdna1_kfd_guard::{
             Address,
             Function,
             Id,
-            Occupant,
             PciBus, //
         },
         snapshot::Snapshot,
@@ -78,11 +77,11 @@ impl PciBus for Bus {
         Ok(())
     }
 
-    fn occupant(&mut self, address: Address) -> Occupant {
-        self.0
-            .iter()
+    fn function_at(&mut self, address: Address) -> Result<Option<Function>, OutOfMemory> {
+        let mut functions = self.0.iter();
+        Ok(functions
             .find(|function| function.address == address)
-            .map_or(Occupant::Nobody, |function| Occupant::Function(function.id))
+            .copied())
     }
 }
 

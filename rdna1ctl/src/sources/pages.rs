@@ -7,7 +7,7 @@ use std::io;
 use anyhow::{bail, Context, Result};
 use rdna1_kfd_guard::facts::snapshot::{Presence, Snapshot};
 use rdna1_kfd_guard::facts::tally::Tally;
-use rdna1_kfd_guard::host::{Host, LivePci, LiveTopology};
+use rdna1_kfd_guard::host::{doubts, Host, LivePci, LiveTopology};
 use rdna1_kfd_guard::observe::observe;
 use rdna1_kfd_guard::text;
 use rdna1_records::{records, Counters, Record, MAX_BYTES};
@@ -186,9 +186,7 @@ fn notes(snapshot: &Snapshot<Host>, tally: &Tally) -> Vec<String> {
             "there is no KFD (/sys/class/kfd): amdgpu is not loaded, or was built without it";
         notes.push(note.to_owned());
     }
-    if snapshot.unreadable_nodes || snapshot.kfd == Presence::Unreadable {
-        notes.push("a node of KFD's could not be read: it may be a 0x731f card".to_owned());
-    }
+    notes.extend(doubts(snapshot));
     if tally.errors_denied != 0 {
         notes.push(format!(
             "KFD refused {} reads: a devices cgroup forbids the card's render node to this reader. \

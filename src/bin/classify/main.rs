@@ -18,13 +18,11 @@ use anyhow::{
 use clap::Parser;
 use rdna1_kfd_guard::{
     facts::{
-        snapshot::{
-            Presence,
-            Snapshot, //
-        },
+        snapshot::Snapshot,
         tally::Tally, //
     },
     host::{
+        doubts,
         Capture,
         Host,
         PciFile, //
@@ -45,8 +43,8 @@ use rdna1_kfd_guard::{
 #[command(version)]
 struct Arguments {
     /// PCI facts: lines key=value (domain_bus_device_function, vendor, device, revision,
-    /// bar0_bytes), each domain_bus_device_function starting a function. Without them the rules
-    /// pci-identity and heap-bar are shown as unjudged.
+    /// bar0_bytes, driver, vram_total_bytes), each domain_bus_device_function starting a function.
+    /// Without them the rules pci-identity and heap-bar are shown as unjudged.
     #[arg(long, value_name = "FILE")]
     pci: Option<PathBuf>,
 
@@ -88,9 +86,10 @@ fn classify(arguments: &Arguments) -> Result<u8> {
     text::heaps(&snapshot, &mut page)?;
     text::flags(&snapshot, &mut page)?;
     text::checks(&snapshot, &mut page)?;
-    if may_hide_a_card(&snapshot) {
-        page.push_str("# a node could not be read: it may be a 0x731f card\n");
-    } else if snapshot.cards.is_empty() {
+    for doubt in doubts(&snapshot) {
+        page += &format!("# {doubt}\n");
+    }
+    if snapshot.cards.is_empty() && !snapshot.may_hide_a_card() {
         page.push_str("# no 0x731f card\n");
     }
     io::stdout()
@@ -108,18 +107,11 @@ fn explain(tally: &Tally) {
     }
 }
 
-/// Whether there may be a card that does not show.
-fn may_hide_a_card(snapshot: &Snapshot<Host>) -> bool {
-    snapshot.unreadable_nodes || snapshot.kfd == Presence::Unreadable
-}
-
 fn status(snapshot: &Snapshot<Host>) -> u8 {
-    let verdicts = snapshot
-        .cards()
-        .map(|(key, card)| card_verdict(snapshot, key, card));
+    let verdicts = snapshot.cards().map(|(key, _)| card_verdict(snapshot, key));
     match verdicts.reduce(Verdict::and) {
         Some(Verdict::Lie) => A_LIE,
-        _ if may_hide_a_card(snapshot) => AN_UNKNOWN,
+        _ if snapshot.may_hide_a_card() => AN_UNKNOWN,
         None | Some(Verdict::Truth | Verdict::Unjudged) => ALL_TRUTH,
         Some(Verdict::Unknown) => AN_UNKNOWN,
     }

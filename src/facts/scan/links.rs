@@ -11,12 +11,13 @@ use crate::{
             OutOfMemory, //
         },
         node::{
+            Basis,
             LinkProperties,
             Links,
-            NodeProperties, //
+            Node, //
         },
         properties::Properties,
-        tally::bump,
+        snapshot::Snapshot,
         topology::{
             File,
             Folder,
@@ -31,6 +32,65 @@ use crate::{
 
 use super::Walk;
 
+const XGMI: Value = Value::Known(uapi::HSA_IOLINK_TYPE_XGMI as u64);
+const PCI_EXPRESS: Value = Value::Known(uapi::HSA_IOLINK_TYPE_PCIEXPRESS as u64);
+
+/// A node whose links are to be read.
+pub(super) struct Origin {
+    has_cpu: bool,
+    /// How many direct links the node says it has, and how many indirect ones.
+    announced: (Value, Value),
+    /// Its place in [`Snapshot::nodes`], if it is a card's.
+    place: Option<(u32, u32)>,
+}
+
+impl Origin {
+    pub(super) fn of(node: &Node, place: Option<(u32, u32)>) -> Self {
+        let properties = &node.properties;
+        Self {
+            has_cpu: node.has_cpu(),
+            announced: (properties.io_links_count(), properties.p2p_links_count()),
+            place,
+        }
+    }
+
+    /// Takes in a link of a card's node.
+    fn note_own(links: &mut Links, link: &LinkProperties) {
+        if link.kind() == XGMI {
+            links.xgmi = one_more(links.xgmi);
+        } else if link.kind() == PCI_EXPRESS && links.to_cpu == Value::Absent {
+            links.to_cpu = link.flags();
+        }
+    }
+
+    /// Takes in a link that leads from here to a card's node.
+    fn note_to_card(&self, links: &mut Links, link: &LinkProperties) {
+        if link.kind() == XGMI {
+            links.xgmi = one_more(links.xgmi);
+        } else if link.kind() == PCI_EXPRESS && self.has_cpu {
+            // Not those of other types: between CPUs they have NUMA numbers
+            // (`kfd_fill_iolink_info_for_cpu()`, `kfd_crat.c`).
+            links.from_cpu = worse(links.from_cpu, link.flags());
+        }
+    }
+
+    /// Takes in that some links from here are not known: they may lead to a card.
+    fn note_unknown(&self, links: &mut Links) {
+        if self.has_cpu {
+            links.from_cpu = worse(links.from_cpu, Value::Unreadable);
+        }
+        if links.xgmi.is_zero() {
+            links.xgmi = Value::Unreadable;
+        }
+    }
+
+    /// Whether the link with that number leads to a GPU's CPU. KFD names that by its NUMA number,
+    /// which may be any node's (`kfd_fill_gpu_direct_io_link_to_cpu()`, `kfd_crat.c`).
+    fn leads_to_own_cpu(&self, folder: LinkFolder, number: u32) -> bool {
+        !self.has_cpu && folder.is_direct() && number == 0
+    }
+}
+
 /// What reading all links of a folder came to.
 struct Read {
     /// Some could not be read.
@@ -40,85 +100,59 @@ struct Read {
 }
 
 impl<M: Maps, T: Topology> Walk<'_, M, T> {
-    /// What a node's own links say, and whether all are there.
-    pub(super) fn own_links(
-        &mut self,
-        node: u32,
-        properties: &NodeProperties,
-    ) -> Result<(Links, bool), OutOfMemory> {
-        let mut xgmi = 0u64;
-        let mut to_cpu = Value::Absent;
-        let mut each = |link: LinkProperties| {
-            let kind = link.kind().known();
-            if kind == Some(uapi::HSA_IOLINK_TYPE_XGMI.into()) {
-                bump(&mut xgmi);
-            } else if kind == Some(uapi::HSA_IOLINK_TYPE_PCIEXPRESS.into())
-                && to_cpu == Value::Absent
-            {
-                to_cpu = link.flags();
-            }
-        };
-        let direct = self.links(LinkFolder::Io(node), properties.io_links_count(), &mut each)?;
-        let indirect = self.links(
-            LinkFolder::PeerToPeer(node),
-            properties.p2p_links_count(),
-            &mut each,
-        )?;
-        let links = Links {
-            xgmi: if xgmi == 0 && (direct.unreadable || indirect.unreadable) {
-                Value::Unreadable
-            } else {
-                Value::Known(xgmi)
-            },
-            from_cpu: Value::Absent,
-            to_cpu,
-        };
-        Ok((links, !direct.missing && !indirect.missing))
-    }
-
-    /// Finds the links that lead from CPU nodes to the cards.
-    pub(super) fn links_from_cpu(&mut self) -> Result<(), OutOfMemory> {
-        if self.next_card == 0 {
+    /// Reads the links of all nodes, if there is a card.
+    pub(super) fn all_links(&mut self) -> Result<(), OutOfMemory> {
+        if self.snapshot.nodes.values().next().is_none() {
             return Ok(());
         }
-        let cpu_nodes = core::mem::take(&mut self.cpu_nodes);
-        for (&cpu, properties) in cpu_nodes.iter() {
-            for (folder, announced) in [
-                (LinkFolder::Io(cpu), properties.io_links_count()),
-                // With several sockets, the CPUs that the card is not at reach it by these.
-                (LinkFolder::PeerToPeer(cpu), properties.p2p_links_count()),
-            ] {
-                let mut found: M::Map<u64, Value> = Default::default();
-                let mut result = Ok(());
-                let read = self.links(folder, announced, &mut |link| {
-                    if let (Some(to), Ok(())) = (link.node_to().known(), result) {
-                        let flags = found
-                            .get(&to)
-                            .map_or(link.flags(), |&flags| worse(flags, link.flags()));
-                        result = found.insert(to, flags);
-                    }
-                })?;
-                result?;
-                for (&to, &flags) in found.iter() {
-                    self.link_from_cpu(|node| node == to, flags);
-                }
-                self.unfinished_nodes |= read.missing;
-                if read.unreadable || read.missing {
-                    self.link_from_cpu(|_| true, Value::Unreadable);
-                }
-            }
+        let origins = core::mem::take(&mut self.origins);
+        for (&from, origin) in origins.iter() {
+            let (direct, indirect) = origin.announced;
+            // With several sockets, the CPUs that a card is not at reach it by indirect links.
+            self.links_of(LinkFolder::Io(from), direct, origin, &origins)?;
+            self.links_of(LinkFolder::PeerToPeer(from), indirect, origin, &origins)?;
         }
         Ok(())
     }
 
-    /// Notes the flags of a link from a CPU node to the nodes that `to` says yes to.
-    fn link_from_cpu(&mut self, to: impl Fn(u64) -> bool, flags: Value) {
-        let cards = self.snapshot.cards.values_mut();
-        for node in cards.filter_map(|card| card.node.as_mut()) {
-            if to(node.number.into()) {
-                node.links.from_cpu = worse(node.links.from_cpu, flags);
+    fn links_of(
+        &mut self,
+        folder: LinkFolder,
+        announced: Value,
+        origin: &Origin,
+        origins: &M::Map<u32, Origin>,
+    ) -> Result<(), OutOfMemory> {
+        let read = self.links(folder, announced, &mut |snapshot, number, link| {
+            if let Some(node) = origin.place.and_then(|own| snapshot.nodes.get_mut(&own)) {
+                Origin::note_own(&mut node.links, link);
+            }
+            let to = link.node_to().known().and_then(|to| u32::try_from(to).ok());
+            let to =
+                to.filter(|&to| to != folder.node() && !origin.leads_to_own_cpu(folder, number));
+            let place = to.and_then(|to| origins.get(&to)?.place);
+            if let Some(node) = place.and_then(|place| snapshot.nodes.get_mut(&place)) {
+                origin.note_to_card(&mut node.links, link);
+            }
+        })?;
+        if let Some(node) = origin
+            .place
+            .and_then(|own| self.snapshot.nodes.get_mut(&own))
+        {
+            if read.missing {
+                node.basis = Basis::Nothing;
+            }
+            if read.unreadable && node.links.xgmi.is_zero() {
+                node.links.xgmi = Value::Unreadable;
             }
         }
+        self.unfinished_nodes |= read.missing && (origin.has_cpu || origin.place.is_some());
+        if read.unreadable || read.missing {
+            let others = self.snapshot.nodes.values_mut();
+            for node in others.filter(|node| node.number != Some(folder.node())) {
+                origin.note_unknown(&mut node.links);
+            }
+        }
+        Ok(())
     }
 
     /// Reads all links of `folder`, of which there should be `announced`.
@@ -126,7 +160,7 @@ impl<M: Maps, T: Topology> Walk<'_, M, T> {
         &mut self,
         folder: LinkFolder,
         announced: Value,
-        each: &mut dyn FnMut(LinkProperties),
+        each: &mut dyn FnMut(&mut Snapshot<M>, u32, &LinkProperties),
     ) -> Result<Read, OutOfMemory> {
         let announced = announced.known();
         let links = match self.list(Folder::Links(folder))? {
@@ -136,9 +170,8 @@ impl<M: Maps, T: Topology> Walk<'_, M, T> {
                 let some = announced.is_some_and(|links| links != 0);
                 // A node with no link may have no folder, and kernels before 5.19 have none for
                 // indirect links, nor a count of them.
-                let direct = matches!(folder, LinkFolder::Io(_));
                 return Ok(Read {
-                    unreadable: !absent || (direct && announced.is_none()),
+                    unreadable: !absent || (folder.is_direct() && announced.is_none()),
                     missing: absent && some,
                 });
             }
@@ -147,15 +180,20 @@ impl<M: Maps, T: Topology> Walk<'_, M, T> {
             unreadable: false,
             missing: announced.is_some_and(|announced| count(links.values()) < announced),
         };
-        for (&link, ()) in links.iter() {
+        for (&number, ()) in links.iter() {
             let link = self
-                .properties(File::Link(folder, link))?
+                .properties(File::Link(folder, number))?
                 .unwrap_or_else(|_| LinkProperties::unreadable());
             read.unreadable |= link.kind().known().is_none() || link.node_to().known().is_none();
-            each(link);
+            each(&mut self.snapshot, number, &link);
         }
         Ok(read)
     }
+}
+
+/// A number of links that is known to be at least one more.
+fn one_more(links: Value) -> Value {
+    Value::Known(links.known().unwrap_or(0).saturating_add(1))
 }
 
 /// Of the flags of two links from a CPU, those that say the worse of the card: coherent, then what

@@ -3,8 +3,8 @@
 //! Reads the facts: walks over the topology and finds the cards' nodes.
 
 mod links;
-mod places;
 mod read;
+mod settle;
 
 use super::{
     map::{
@@ -15,7 +15,7 @@ use super::{
     },
     node::{
         BankProperties,
-        Links,
+        Basis,
         Node,
         NodeProperties, //
     },
@@ -23,7 +23,6 @@ use super::{
         Address,
         Function,
         Id,
-        Occupant,
         PciBus, //
     },
     properties::Properties,
@@ -45,6 +44,8 @@ use super::{
     },
     value::Value,
 };
+
+use self::links::Origin;
 
 /// What one walk over the topology found.
 pub struct Walked<M: Maps> {
@@ -91,8 +92,10 @@ struct Walk<'a, M: Maps, T: Topology> {
     snapshot: Snapshot<M>,
     /// The key of the next card.
     next_card: u32,
-    /// Nodes with CPU cores, whose links lead to cards.
-    cpu_nodes: M::Map<u32, NodeProperties>,
+    /// All nodes that were read: links of theirs may lead to cards.
+    origins: M::Map<u32, Origin>,
+    /// The locations of GPUs' nodes that do not say in which PCI domain.
+    without_domain: M::Map<u64, ()>,
     /// Nodes that went, or that KFD is still filling in: a later walk may see more.
     unfinished_nodes: bool,
 }
@@ -102,16 +105,10 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
         Self {
             topology,
             tally,
-            snapshot: Snapshot {
-                pci_known,
-                kfd: Presence::Present,
-                unreadable_nodes: false,
-                cards: Default::default(),
-                places: Default::default(),
-                banks: Default::default(),
-            },
+            snapshot: Snapshot::new(pci_known),
             next_card: 0,
-            cpu_nodes: Default::default(),
+            origins: Default::default(),
+            without_domain: Default::default(),
             unfinished_nodes: false,
         }
     }
@@ -122,166 +119,154 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
         functions: &M::Map<Address, Function>,
         mut bus: Option<&mut B>,
     ) -> Result<(), OutOfMemory> {
-        for &function in functions.values() {
-            self.card(Some(function), Occupant::Function(function.id))?;
+        for function in functions.values() {
+            self.card(Some(function.address), Some(*function))?;
         }
         match self.list(Folder::Nodes)? {
             Ok(nodes) => {
                 for (&number, ()) in nodes.iter() {
-                    self.node(number, functions, bus.as_deref_mut())?;
+                    self.node(number, bus.as_deref_mut())?;
                 }
             }
             Err(ReadError::Absent) => self.snapshot.kfd = Presence::Absent,
             Err(_) => self.snapshot.kfd = Presence::Unreadable,
         }
-        self.links_from_cpu()
+        self.all_links()
     }
 
     /// Reads a node, and if it is a card's, all that belongs to it.
-    fn node<B: PciBus>(
-        &mut self,
-        number: u32,
-        functions: &M::Map<Address, Function>,
-        bus: Option<&mut B>,
-    ) -> Result<(), OutOfMemory> {
+    fn node<B: PciBus>(&mut self, number: u32, bus: Option<&mut B>) -> Result<(), OutOfMemory> {
         bump(&mut self.tally.nodes);
         let properties = match self.properties::<NodeProperties>(File::Node(number))? {
             Ok(properties) => properties,
             Err(ReadError::Absent) => return Ok(()),
-            Err(_) => {
-                self.snapshot.unreadable_nodes = true;
-                return Ok(());
-            }
+            Err(_) => return self.snapshot.hiding.insert(number, None),
         };
-        let mut node = Node {
-            number,
-            gpu_id: Value::Absent,
-            properties,
-            banks_found: Value::Absent,
-            links: Links::default(),
-        };
-        if node.has_cpu() {
-            self.cpu_nodes.insert(number, properties)?;
+        let mut node = Node::new(number, properties);
+        if node.may_hide_a_card(self.snapshot.pci_known) {
+            self.snapshot.hiding.insert(number, Some(properties))?;
         }
-        // Also of one that claims to be a card, but not where: the card on the bus may be it.
-        self.snapshot.unreadable_nodes |= node.may_be_anything();
-        let address = node.address();
-        let function = address.and_then(|address| functions.get(&address));
-        if function.is_none() && !node.claims(Id::NAVI10.vendor, Id::NAVI10.device) {
+        self.note_missing_domain(&node)?;
+        let known = self.card_of(&node);
+        if known.is_none() && !node.claims_navi10() {
             // Another device, unless KFD has still to say which.
             self.unfinished_nodes |= node.is_unidentified();
-            return Ok(());
+            return self.origins.insert(number, Origin::of(&node, None));
         }
 
         node.gpu_id = self.number(File::GpuId(number))?;
-        let mut settled = !node.is_half_filled();
-        let occupant = match (function, address, bus) {
-            (Some(function), _, _) => Occupant::Function(function.id),
-            // Its place is not filled in yet.
-            (None, _, Some(_)) if !settled => Occupant::Unknown,
-            (None, Some(address), Some(bus)) => bus.occupant(address),
-            _ => Occupant::Unknown,
-        };
-        let on_the_bus = function.and_then(|function| self.snapshot.card_at(function.address));
-        let key = match on_the_bus {
-            Some((key, card)) if card.node.is_none() => key,
-            // KFD gives a card one node: what a second one at its place is, is not known.
-            Some(_) => {
-                settled = false;
-                self.card(None, occupant)?
+        let is_filled = !node.is_half_filled();
+        let key = match known {
+            Some(key) => key,
+            None => {
+                let function = match (bus, node.address()) {
+                    (Some(bus), Some(address)) if is_filled => bus.function_at(address)?,
+                    _ => None,
+                };
+                self.card(node.address(), function)?
             }
-            None => self.card(None, occupant)?,
         };
-        settled &= self.banks(key, &mut node)?;
-        let (links, complete) = self.own_links(number, &properties)?;
-        node.links = links;
-        settled &= complete && !node.is_half_gone();
-        self.unfinished_nodes |= !settled;
-        if let Some(card) = self.snapshot.cards.get_mut(&key) {
-            card.presence = Presence::Present;
-            card.node = Some(node);
-            card.settled = settled;
+        let nodes = self.snapshot.cards.get(&key).map_or(0, |card| card.nodes);
+        let place = (key, nodes);
+        self.origins
+            .insert(number, Origin::of(&node, Some(place)))?;
+        if self.banks(place, &mut node)? && is_filled && !node.is_half_gone() {
+            node.basis = Basis::Device;
+        } else {
+            self.unfinished_nodes = true;
         }
-        Ok(())
+        self.add_node(place, node, Presence::Present)
+    }
+
+    /// The card that `node` belongs to by its address, if it is known already.
+    fn card_of(&self, node: &Node) -> Option<u32> {
+        let (key, card) = self.snapshot.card_at(node.address()?)?;
+        let has_domain = node.properties.domain() != Value::Absent;
+        let belongs = match card.function {
+            // Whatever it claims to be: the card may be called another device.
+            Some(function) if function.id == Id::NAVI10 => has_domain || node.claims_navi10(),
+            // Without a domain it may sit elsewhere.
+            _ => has_domain && node.claims_navi10(),
+        };
+        belongs.then_some(key)
     }
 
     /// Adds a card that has no node yet; returns its key.
-    fn card(&mut self, function: Option<Function>, occupant: Occupant) -> Result<u32, OutOfMemory> {
+    fn card(
+        &mut self,
+        address: Option<Address>,
+        function: Option<Function>,
+    ) -> Result<u32, OutOfMemory> {
         let key = self.next_card;
         self.next_card = key.saturating_add(1);
         let card = Card {
+            address,
             function,
-            occupant,
             presence: Presence::Absent,
-            node: None,
-            settled: true,
+            nodes: 0,
         };
         self.snapshot.cards.insert(key, card)?;
-        if let Some(function) = function {
-            self.snapshot.places.insert(function.address, key)?;
+        if let Some(address) = address {
+            if self.snapshot.places.get(&address).is_none() {
+                self.snapshot.places.insert(address, key)?;
+            }
         }
         Ok(key)
     }
 
-    /// Reads the banks of a card; returns whether none went meanwhile.
-    fn banks(&mut self, card: u32, node: &mut Node) -> Result<bool, OutOfMemory> {
-        let numbers = match self.list(Folder::Banks(node.number))? {
+    /// Adds a node to a card.
+    fn add_node(
+        &mut self,
+        place: (u32, u32),
+        node: Node,
+        presence: Presence,
+    ) -> Result<(), OutOfMemory> {
+        self.snapshot.nodes.insert(place, node)?;
+        let (key, count) = place;
+        if let Some(card) = self.snapshot.cards.get_mut(&key) {
+            card.presence = presence;
+            card.nodes = count.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// Reads the banks of a node; returns whether none went meanwhile.
+    fn banks(&mut self, place: (u32, u32), node: &mut Node) -> Result<bool, OutOfMemory> {
+        let Some(number) = node.number else {
+            return Ok(false);
+        };
+        let numbers = match self.list(Folder::Banks(number))? {
             Ok(numbers) => numbers,
             Err(error) => {
                 node.banks_found = Value::Unreadable;
-                self.unknown_banks(card)?;
+                self.unknown_banks(place)?;
                 return Ok(error != ReadError::Absent);
             }
         };
         node.banks_found = Value::Known(count(numbers.values()));
         let mut all = true;
-        for (&number, ()) in numbers.iter() {
-            let properties = self.properties(File::Bank(node.number, number))?;
+        for (at, (&bank, ())) in (0..u32::MAX).zip(numbers.iter()) {
+            let properties = self.properties(File::Bank(number, bank))?;
             all &= !matches!(properties, Err(ReadError::Absent));
             let properties = properties.unwrap_or_else(|_| BankProperties::unreadable());
-            self.bank(card, Some(number), properties)?;
+            self.bank(place, at, Some(bank), properties)?;
         }
         Ok(all)
     }
 
-    /// Stands for the banks of a card that could not be listed.
-    fn unknown_banks(&mut self, card: u32) -> Result<(), OutOfMemory> {
-        self.bank(card, None, BankProperties::unreadable())
+    /// Stands for the banks of a node that could not be listed.
+    fn unknown_banks(&mut self, place: (u32, u32)) -> Result<(), OutOfMemory> {
+        self.bank(place, 0, None, BankProperties::unreadable())
     }
 
     fn bank(
         &mut self,
-        card: u32,
+        (card, node): (u32, u32),
+        at: u32,
         number: Option<u32>,
         properties: BankProperties,
     ) -> Result<(), OutOfMemory> {
-        let bank = Bank {
-            card,
-            number,
-            properties,
-        };
-        let earlier = count(self.snapshot.banks_of(card));
-        let earlier = u32::try_from(earlier).unwrap_or(u32::MAX);
-        self.snapshot.banks.insert((card, earlier), bank)
-    }
-
-    /// Decides what the walk as a whole means for each card.
-    fn settle(&mut self, same_generation: bool) -> Result<(), OutOfMemory> {
-        let nodes_missed = !same_generation
-            || self.unfinished_nodes
-            || self.snapshot.unreadable_nodes
-            || self.snapshot.kfd == Presence::Unreadable;
-        self.doubt_places()?;
-        for key in 0..self.next_card {
-            let Some(card) = self.snapshot.cards.get_mut(&key) else {
-                continue;
-            };
-            card.settled &= same_generation;
-            if card.node.is_none() && card.presence == Presence::Absent && nodes_missed {
-                card.presence = Presence::Unreadable;
-                self.unknown_banks(key)?;
-            }
-        }
-        Ok(())
+        let bank = Bank { number, properties };
+        self.snapshot.banks.insert((card, node, at), bank)
     }
 }

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What may hide a card, in words.
+
+use crate::facts::{
+    node::NodeProperties,
+    snapshot::{
+        Presence,
+        Snapshot, //
+    }, //
+};
+
+use super::Host;
+
+/// Says of which nodes it is unknown whether they are cards, and why.
+pub fn doubts(snapshot: &Snapshot<Host>) -> Vec<String> {
+    let mut doubts = Vec::new();
+    if snapshot.kfd == Presence::Unreadable {
+        let doubt = "the folder of KFD's nodes could not be read: there may be a 0x731f card";
+        doubts.push(doubt.to_owned());
+    }
+    for (number, properties) in &snapshot.hiding {
+        let why = match properties {
+            None => "its properties could not be read".to_owned(),
+            Some(properties) => format!("it does not say {}", unsaid(properties).join(", ")),
+        };
+        doubts.push(format!("node {number} may be a 0x731f card: {why}"));
+    }
+    doubts
+}
+
+/// What a node does not say of its identity.
+fn unsaid(properties: &NodeProperties) -> Vec<&'static str> {
+    let lines = [
+        ("vendor_id", properties.vendor_id()),
+        ("device_id", properties.device_id()),
+        ("location_id", properties.location_id()),
+    ];
+    let unsaid = lines
+        .into_iter()
+        .filter(|(_, value)| value.known().is_none());
+    unsaid.map(|(key, _)| key).collect()
+}
