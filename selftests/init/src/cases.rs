@@ -21,7 +21,6 @@ mod fail_nth;
 mod fixture_words;
 mod held;
 mod hung_probe;
-mod kept;
 mod leaks;
 mod libhsakmt;
 mod libhsakmt_limits;
@@ -153,9 +152,6 @@ const TREE: &[Case] = &[
     Case::new("reads-wake-nothing", asleep::reads_wake_nothing),
     Case::new("beside-a-hung-probe", hung_probe::files_and_unload),
     Case::new("fresh-at-every-read", lies::fresh_at_every_read),
-    Case::new("change-without-generation", kept::change_without_generation),
-    Case::new("another-card-in-its-place", kept::another_card_in_its_place),
-    Case::new("refused-among-others", kept::refused_among_others),
     Case::new("read-sizes", reading::read_sizes),
     Case::new("counters-only-rise", reading::counters_only_rise),
     Case::new(

@@ -97,8 +97,19 @@ impl View {
         self.expect_only_lies(card, &[rule])
     }
 
-    /// Demands that nothing is said of the card but that it cannot be judged.
-    pub fn expect_unjudged(&self, gpu: &str) -> Result<()> {
+    /// Demands that nothing is judged of the card, as KFD claims nothing of it.
+    pub fn expect_absent(&self, gpu: &str) -> Result<()> {
+        let unjudged = [("verdict", "unjudged")];
+        let record = self.gpus.one(&[("gpu", gpu)])?;
+        record.expect(&unjudged)?;
+        record.expect(&[("kfd", "absent"), ("node", "?"), ("gfx", "?")])?;
+        self.flags.one(&[("gpu", gpu)])?.expect(&unjudged)?;
+        self.heaps.expect_none(&[("gpu", gpu)])?;
+        self.checks.expect_none(&[("gpu", gpu)])
+    }
+
+    /// Demands that nothing is said of the card but that it is unknown.
+    pub fn expect_unknown(&self, gpu: &str) -> Result<()> {
         self.gpus
             .one(&[("gpu", gpu)])?
             .expect(&[("verdict", "unknown"), ("device", "0x731f")])?;
@@ -116,7 +127,7 @@ impl View {
 
     /// Demands that the card is in doubt, whatever stands there of it.
     pub fn expect_not_known(&self, gpu: &str) -> Result<()> {
-        self.expect_unjudged(gpu)?;
+        self.expect_unknown(gpu)?;
         let record = self.gpus.one(&[("gpu", gpu)])?;
         let kfd = record.get("kfd")?;
         ensure!(

@@ -69,7 +69,7 @@ pub fn log_at_load(ctx: &mut Ctx) -> Result<()> {
     let lines = log.new_lines()?;
     for (slot, words) in [
         (0, "what KFD says of it: truth"),
-        (1, "is a lie (bank-flags)"),
+        (1, "KFD's topology does not match the hardware (bank-flags)"),
         (2, "not in KFD"),
     ] {
         let card = TREE.card(slot)?;

@@ -119,7 +119,8 @@ pub fn expect_raw(view: &View, card: &Card, rule: &str) -> Result<()> {
         "bank-size" => {
             let bytes = card.get("bank_bytes")?;
             heap.expect(&[("size_bytes", bytes)])?;
-            ("0", format!("1..{}", 8u64 << 30), bytes.to_owned())
+            let vram = card.get("vram_bytes")?;
+            ("0", format!("1..{vram}"), bytes.to_owned())
         }
         "xgmi" => {
             let engines = claimed("num_sdma_xgmi_engines")?;

@@ -13,8 +13,8 @@ use crate::fixture::TREE;
 use crate::guard;
 use crate::truth::View;
 
-/// The largest board of this device, in bytes (docs/truth.md, bank-size).
-const LARGEST_BOARD: u64 = 8 << 30;
+/// What amdgpu says that the fixture's card has (`mem_info_vram_total`), in bytes.
+const VRAM: u64 = 8_573_157_376;
 const BAR0: u64 = 8 << 30;
 /// `HSA_CAP_COHERENTHOSTACCESS` (`kfd_sysfs.h`).
 const COHERENT_HOST_ACCESS: u64 = 1 << 28;
@@ -100,16 +100,9 @@ const PROPERTIES: &[Property] = &[
     wide("hive_id", &[0, 1, u64::MAX], "hive-id", |v| v != 0),
     wide(
         "bank.size_in_bytes",
-        &[
-            8_573_157_376,
-            0,
-            1,
-            LARGEST_BOARD,
-            LARGEST_BOARD + 1,
-            u64::MAX,
-        ],
+        &[VRAM, 0, 1, VRAM + 1, 8 << 30, u64::MAX],
         "bank-size",
-        |v| v == 0 || v > LARGEST_BOARD,
+        |v| v == 0 || v > VRAM,
     ),
 ];
 

@@ -31,7 +31,7 @@ fn denied(ctx: &mut Ctx, deny: fn() -> Result<Denied>) -> Result<()> {
     let denied = View::read_with(|file| read_from(Place::Cgroup(&procs), file))?;
     denied.gpus.expect_count(2)?;
     for card in [&card, &liar] {
-        denied.expect_unjudged(card.gpu())?;
+        denied.expect_unknown(card.gpu())?;
         denied
             .gpus
             .one(&[("gpu", card.gpu())])?
