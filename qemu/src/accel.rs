@@ -107,7 +107,7 @@ impl Accelerator {
     }
 
     /// The same for that machine: KVM counts no instructions.
-    pub fn arguments_on(&self, machine: Machine) -> &'static [&'static str] {
+    pub fn arguments_on(&self, machine: &Machine) -> &'static [&'static str] {
         match machine.icount {
             true => &TCG,
             false => self.arguments(),

@@ -56,9 +56,9 @@ impl Again<'_> {
         Guest {
             image,
             initramfs: Some(initramfs),
-            machine: self.suite.machine,
+            machine: self.suite.machine.clone(),
             command_line: self.command_line.clone(),
-            accelerator: self.accelerator.arguments_on(self.suite.machine),
+            accelerator: self.accelerator.arguments_on(&self.suite.machine),
             limits: self.limits,
         }
     }

@@ -68,6 +68,7 @@ impl Suite {
     /// A guest that is restored was booted with another command line, on a machine as they all have.
     fn check(&self) -> Result<()> {
         check_name("suite", self.guest())?;
+        self.machine.check()?;
         if self.warm.is_some() && self.machine != Machine::default() {
             bail!("it has a machine of its own, so it cannot start warm");
         }
@@ -205,7 +206,11 @@ mod tests {
         assert!(suite("").is_ok() && suite("command_line='rdna1.lie=xgmi'").is_ok());
         let error = suite("command_line='rdna1.lie=xgmi debugfs=off'").expect_err("not warm");
         assert!(error.to_string().contains("debugfs=off"), "{error}");
-        let error = suite("machine.cpus=2").expect_err("not warm");
-        assert!(error.to_string().contains("machine"), "{error}");
+        for machine in ["machine.cpus=2", "machine.numa=['cpu','memory']"] {
+            let error = suite(machine).expect_err("not warm");
+            assert!(error.to_string().contains("machine of its own"), "{error}");
+        }
+        let error = suite("machine.numa=['memory']").expect_err("no CPU");
+        assert!(error.to_string().contains("no node"), "{error}");
     }
 }

@@ -6,6 +6,7 @@
 //! QEMU is given open sockets, so that no run leaves one behind, however it
 //! ends, and no two are in each other's way.
 
+mod machine;
 mod running;
 
 use std::ffi::OsString;
@@ -15,9 +16,9 @@ use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde::Deserialize;
 
 use crate::run;
+pub use machine::Machine;
 pub use running::{Extra, Running};
 
 const PROGRAM: &str = "qemu-system-x86_64";
@@ -151,49 +152,5 @@ impl Guest<'_> {
         }
         words.extend(self.boot_words());
         words
-    }
-}
-
-/// The machine that a guest runs on.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
-#[serde(default, deny_unknown_fields)]
-pub struct Machine {
-    /// How many CPUs it has.
-    pub cpus: u32,
-    /// How much memory it has, in MiB.
-    pub memory_mib: u32,
-    /// Whether its clocks count instructions, which only an emulated CPU can.
-    pub icount: bool,
-}
-
-impl Default for Machine {
-    fn default() -> Self {
-        Self {
-            cpus: 1,
-            memory_mib: 1024,
-            icount: false,
-        }
-    }
-}
-
-impl Machine {
-    /// QEMU's words for it, but for its ports.
-    pub fn words(self) -> Vec<OsString> {
-        let Self {
-            cpus,
-            memory_mib,
-            icount,
-        } = self;
-        // A nanosecond is an instruction; where the guest sleeps, its time jumps. The date is
-        // part of what has to repeat.
-        let icount = match icount {
-            true => " -icount shift=0,sleep=off -rtc base=2026-01-01,clock=vm",
-            false => "",
-        };
-        let words = format!(
-            "-machine q35 -smp {cpus} -m {memory_mib} \
-             -nodefaults -no-user-config -no-reboot -display none{icount}"
-        );
-        words.split(' ').map(OsString::from).collect()
     }
 }

@@ -68,7 +68,7 @@ pub fn run(context: &Context, guests: &Guests) -> Result<ExitCode> {
             Guest {
                 image: &ready.image,
                 initramfs: Some(&initramfs),
-                machine: suite.machine,
+                machine: suite.machine.clone(),
                 command_line: format!("{COMMAND_LINE} {words}"),
                 accelerator: accelerator.arguments(),
                 limits: Limits::new(limit, limit),

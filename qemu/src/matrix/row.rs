@@ -195,13 +195,19 @@ mod tests {
     }
 
     #[test]
-    fn torture_is_storms_and_tight_places() {
+    fn torture_is_storms_shapes_and_tight_places() {
         let torture = wanted(None, true);
         let expected = [
             "debugfs-off",
             "little-memory",
             "lockdown-confidentiality",
             "lockdown-integrity",
+            "shape-four-nodes",
+            "shape-memory-after",
+            "shape-memory-before",
+            "shape-memory-between",
+            "shape-one-node",
+            "shape-two-sockets",
             "sig-enforce",
             "torture",
             "torture-smp",

@@ -9,6 +9,7 @@ use crate::kmemleak;
 
 mod announce;
 mod any_module;
+mod asleep;
 mod bench;
 mod cards;
 mod crowd;
@@ -20,6 +21,7 @@ mod fail_nth;
 mod fixture_moments;
 mod fixture_words;
 mod held;
+mod hung_probe;
 mod leaks;
 mod libhsakmt;
 mod libhsakmt_limits;
@@ -29,6 +31,7 @@ mod load_window;
 mod memory;
 mod modinfo;
 mod mutate;
+mod net_namespace;
 mod oddities;
 mod paths;
 mod readers;
@@ -40,6 +43,7 @@ mod requests_stand_in;
 mod restricted;
 mod run_command;
 mod scarce;
+mod shapes;
 mod stock;
 mod storm;
 mod torture;
@@ -91,6 +95,7 @@ const SUITES: &[(&str, &[Case])] = &[
     ("no-amdgpu", lifecycle::CASES),
     ("debugfs-off", debugfs_off::CASES),
     ("tree", TREE),
+    ("shapes", shapes::CASES),
     ("stock", stock::CASES),
     ("requests", requests::CASES),
     ("requests-stand-in", requests_stand_in::CASES),
@@ -146,6 +151,8 @@ const TREE: &[Case] = &[
     Case::new("held-before-place", held::before_place),
     Case::new("held-before-links", held::before_links),
     Case::new("unloaded-while-held", held::unloaded_while_held),
+    Case::new("reads-wake-nothing", asleep::reads_wake_nothing),
+    Case::new("beside-a-hung-probe", hung_probe::files_and_unload),
     Case::new("fresh-at-every-read", lies::fresh_at_every_read),
     Case::new("read-sizes", reading::read_sizes),
     Case::new("counters-only-rise", reading::counters_only_rise),
@@ -166,6 +173,10 @@ const TREE: &[Case] = &[
     ),
     Case::new("sixty-four-large-bars", crowd::sixty_four_large_bars),
     Case::new("beyond-255-nodes", crowd::beyond_255_nodes),
+    Case::new(
+        "load-from-net-namespace",
+        net_namespace::load_from_net_namespace,
+    ),
     Case::new("unload-under-readers", unload::under_readers_of_a_card),
     Case::new(
         "unload-under-comings-and-goings",

@@ -3,6 +3,8 @@
 //! Helper processes: this same program, reading the module's files from a place
 //! with less in view than PID 1 has.
 
+mod helper;
+
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::Path;
@@ -16,6 +18,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::{chdir, chroot};
 
 use crate::guard;
+pub use helper::Helper;
 
 /// The first argument of a helper process.
 pub const VERB: &str = "child";
@@ -64,7 +67,9 @@ pub fn run(args: &[String]) -> ExitCode {
     {
         return run_in_child(rest);
     }
-    match read_here(args).and_then(|text| Ok(std::io::stdout().write_all(text.as_bytes())?)) {
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = helper::run(&words).unwrap_or_else(|| read_here(&words));
+    match done.and_then(|text| Ok(std::io::stdout().write_all(text.as_bytes())?)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error:#}");
@@ -73,10 +78,9 @@ pub fn run(args: &[String]) -> ExitCode {
     }
 }
 
-fn read_here(args: &[String]) -> Result<String> {
-    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+fn read_here(words: &[&str]) -> Result<String> {
     let dir = File::open(guard::dir()).context("open the module's folder")?;
-    let (file, opened) = match words.as_slice() {
+    let (file, opened) = match words {
         [file, "cgroup", procs] => {
             fs::write(procs, "0").with_context(|| format!("move to the cgroup of {procs}"))?;
             (file, None)
@@ -94,7 +98,7 @@ fn read_here(args: &[String]) -> Result<String> {
             lose_sysfs()?;
             (file, None)
         }
-        _ => bail!("no such helper: {args:?}"),
+        _ => bail!("no such helper: {words:?}"),
     };
     let mut opened = match opened {
         Some(opened) => opened,

@@ -32,16 +32,70 @@ pub fn node(number: &str) -> PathBuf {
     Path::new(TOPOLOGY).join("nodes").join(number)
 }
 
-/// Whether KFD publishes a link from the CPU's node to this one.
-pub fn has_link_from_cpu(number: &str) -> Result<bool> {
-    let links = node("0").join("io_links");
-    for link in fs::read_dir(&links).with_context(|| format!("list {}", links.display()))? {
-        let properties = link.context("list KFD's links")?.path().join("properties");
-        if property(&properties, "node_to")?.to_string() == number {
-            return Ok(true);
+/// The numbers of all nodes.
+pub fn nodes() -> Result<Vec<String>> {
+    let nodes = Path::new(TOPOLOGY).join("nodes");
+    let mut numbers = Vec::new();
+    for node in fs::read_dir(&nodes).with_context(|| format!("list {}", nodes.display()))? {
+        let name = node.context("list KFD's nodes")?.file_name();
+        numbers.push(name.to_string_lossy().into_owned());
+    }
+    numbers.sort_by_key(|number| number.parse().unwrap_or(u64::MAX));
+    Ok(numbers)
+}
+
+/// The nodes that say they are the function at this address.
+pub fn nodes_at(gpu: &str) -> Result<Vec<String>> {
+    let mut found = nodes()?;
+    let mut result = Ok(());
+    found.retain(|number| {
+        let properties = node(number).join("properties");
+        let claims = ["domain", "location_id"].map(|name| property(&properties, name));
+        match claims {
+            [Ok(domain), Ok(location)] => address(domain, location) == gpu,
+            [Err(error), _] | [_, Err(error)] => {
+                result = Err(error);
+                false
+            }
+        }
+    });
+    result.map(|()| found)
+}
+
+/// The PCI address of a node that prints these.
+fn address(domain: u64, location: u64) -> String {
+    let (bus, device, function) = (location >> 8, location >> 3 & 0x1f, location & 7);
+    format!("{domain:04x}:{bus:02x}:{device:02x}.{function}")
+}
+
+/// `HSA_IOLINKTYPE_PCIEXPRESS` (`kfd_crat.h`).
+const PCI_EXPRESS: u64 = 2;
+
+/// The flags of each PCIe link to a node from one that has CPUs.
+pub fn links_from_cpus(to: &str) -> Result<Vec<u64>> {
+    let mut flags = Vec::new();
+    for number in nodes()? {
+        let from = node(&number);
+        if property(&from.join("properties"), "cpu_cores_count")? == 0 {
+            continue;
+        }
+        let links = from.join("io_links");
+        for link in fs::read_dir(&links).with_context(|| format!("list {}", links.display()))? {
+            let properties = link.context("list KFD's links")?.path().join("properties");
+            // Links between CPUs name NUMA nodes, which KFD numbers differently.
+            if property(&properties, "type")? == PCI_EXPRESS
+                && property(&properties, "node_to")?.to_string() == to
+            {
+                flags.push(property(&properties, "flags")?);
+            }
         }
     }
-    Ok(false)
+    Ok(flags)
+}
+
+/// Whether KFD publishes a link from a CPU's node to this one.
+pub fn has_link_from_cpu(number: &str) -> Result<bool> {
+    Ok(!links_from_cpus(number)?.is_empty())
 }
 
 /// The flags of the link from one node to another.
@@ -129,5 +183,11 @@ mod tests {
         assert_eq!(bar_bytes("0x0 0x0 0x0\n"), Some(0));
         assert_eq!(bar_bytes("0x2 0x0 0x0\n"), None);
         assert_eq!(bar_bytes(""), None);
+    }
+
+    #[test]
+    fn the_address_of_a_node() {
+        assert_eq!(address(1, 0x0300), "0001:03:00.0");
+        assert_eq!(address(0x10000, 0x090a), "10000:09:01.2");
     }
 }

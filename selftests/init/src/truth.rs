@@ -10,7 +10,7 @@ use crate::kfd;
 use crate::report::Report;
 
 /// The rules of version 1.
-const RULES: &[&str] = &[
+pub const RULES: &[&str] = &[
     "gfx-version",
     "pci-identity",
     "bank-flags",

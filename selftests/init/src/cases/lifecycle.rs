@@ -6,7 +6,7 @@ use anyhow::{bail, ensure, Context, Result};
 use nix::errno::Errno;
 use std::path::Path;
 
-use super::{leaks, modinfo, unload, Case};
+use super::{leaks, modinfo, net_namespace, unload, Case};
 use crate::ctx::Ctx;
 use crate::guard;
 use crate::kfd;
@@ -22,6 +22,10 @@ pub const CASES: &[Case] = &[
     Case::new("binds-no-driver", binds_no_driver),
     Case::new("second-load-is-refused", second_load_is_refused),
     Case::new("load-and-unload-20-times", load_and_unload_20_times),
+    Case::new(
+        "load-from-net-namespace",
+        net_namespace::load_from_net_namespace,
+    ),
     Case::new("reads-leak-nothing", leaks::reads_leak_nothing),
     Case::new("loads-leave-nothing", leaks::loads_leave_nothing),
     Case::new("unload-under-readers", unload::under_readers),

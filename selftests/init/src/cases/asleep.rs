@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A card that is runtime-suspended: reading about it must not wake it.
+
+use anyhow::{ensure, Context, Result};
+
+use crate::ctx::Ctx;
+use crate::fixture::TREE;
+use crate::guard;
+use crate::report::Record;
+use crate::truth::View;
+
+/// What only the configuration spaces of the card and of the ports above hold,
+/// with what stands there while it sleeps.
+const UNKNOWN: [(&str, &str); 6] = [
+    ("link_gts", "?"),
+    ("link_width", "?"),
+    ("link_gts_max", "?"),
+    ("link_width_max", "?"),
+    ("atomics", "unknown"),
+    ("power", "asleep"),
+];
+
+/// Every file is read, the module is loaded anew, and nothing was woken.
+pub fn reads_wake_nothing(ctx: &mut Ctx) -> Result<()> {
+    for words in ["", "path=switch bar=small"] {
+        TREE.load(&ctx.modules, "slot=1 board=5600xt")?;
+        guard::load(&ctx.modules)?;
+        TREE.add(0, words)?;
+        expect_asleep(ctx).with_context(|| format!("a card of the words {words:?}"))?;
+        guard::unload()?;
+        TREE.unload()?;
+    }
+    Ok(())
+}
+
+fn expect_asleep(ctx: &Ctx) -> Result<()> {
+    let card = TREE.card(0)?;
+    let gpu = [("gpu", card.gpu())];
+    let awake = View::read()?;
+    let awake = awake.gpus.one(&gpu)?;
+    awake.expect(&[("power", "active"), ("verdict", "truth")])?;
+
+    TREE.control("sleep slot=0")?;
+    for _ in 0..3 {
+        for file in guard::files() {
+            guard::text(file)?;
+        }
+    }
+    let view = View::read()?;
+    let asleep = view.gpus.one(&gpu)?;
+    asleep.expect(&UNKNOWN)?;
+    expect_same(awake, asleep, |key| {
+        UNKNOWN.iter().any(|(known, _)| key == *known)
+    })?;
+    expect_untouched("after reads")?;
+    // The card beside it is told as ever.
+    view.expect_truth(&TREE.card(1)?)?;
+    guard::unload()?;
+    guard::load(&ctx.modules)?;
+    View::read()?.gpus.one(&gpu)?.expect(&UNKNOWN)?;
+    expect_untouched("after a load")?;
+
+    TREE.control("wake slot=0")?;
+    let view = View::read()?;
+    expect_same(awake, view.gpus.one(&gpu)?, |_| false)?;
+    view.expect_truth(&TREE.card(0)?)
+}
+
+fn expect_untouched(when: &str) -> Result<()> {
+    let card = TREE.card(0)?;
+    let [resumes, touched] = ["resumes", "touched"].map(|key| card.get(key));
+    let (resumes, touched) = (resumes?, touched?);
+    ensure!(
+        (resumes, touched) == ("0", "0"),
+        "{when}: a sleeping card was resumed {resumes} times, \
+         and its configuration space accessed {touched} times"
+    );
+    Ok(())
+}
+
+/// Demands that no value has changed but those.
+fn expect_same(before: &Record, after: &Record, but: impl Fn(&str) -> bool) -> Result<()> {
+    for (key, value) in before.pairs().filter(|(key, _)| !but(key)) {
+        // What led to `atomics` goes with it.
+        if key == "atomics_hop" && after.get("atomics")? == "unknown" {
+            continue;
+        }
+        after.expect(&[(key, value)])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the module may say of an honest machine, held against the devices and
+//! against KFD's own files.
+
+use anyhow::{ensure, Result};
+
+use super::machine::Placed;
+use super::model::{Device, Standing};
+use crate::kfd;
+use crate::report::Report;
+use crate::truth::{View, RULES};
+
+/// Rules that compare a node with its PCI function or with amdgpu.
+const COMPARING: [&str; 3] = ["pci-identity", "bank-size", "heap-bar"];
+const LINK: &str = "link-coherent";
+
+/// Demands that no file says lie, and of each card what its standing allows.
+/// Gives notes.
+pub fn expect_honest(view: &View, devices: &[&Placed]) -> Result<Vec<String>> {
+    for report in all(view) {
+        report.expect_none(&[("verdict", "lie")])?;
+    }
+    expect_only_cards(view, devices)?;
+    let mut notes = Vec::new();
+    for placed in devices.iter().filter(|placed| placed.device.is_card) {
+        expect_card(view, placed, &mut notes)?;
+    }
+    Ok(notes)
+}
+
+fn all(view: &View) -> [&Report; 4] {
+    [&view.gpus, &view.heaps, &view.flags, &view.checks]
+}
+
+/// No record is about another GPU.
+fn expect_only_cards(view: &View, devices: &[&Placed]) -> Result<()> {
+    let cards: Vec<_> = devices.iter().filter(|p| p.device.is_card).collect();
+    // KFD has not said yet where a held one is: it prints zeros.
+    let held = cards.iter().any(|placed| placed.device.held);
+    for report in all(view) {
+        for record in &report.records {
+            let gpu = record.get("gpu")?;
+            let known = cards.iter().any(|placed| placed.gpu == gpu);
+            ensure!(
+                known || held && ["?", "0000:00:00.0"].contains(&gpu),
+                "{gpu} is no Navi10 of this machine:\n{}",
+                report.text
+            );
+        }
+    }
+    Ok(())
+}
+
+fn expect_card(view: &View, placed: &Placed, notes: &mut Vec<String>) -> Result<()> {
+    let (device, gpu) = (&placed.device, placed.gpu.as_str());
+    let standing = device.standing();
+    let nodes = match standing {
+        Standing::Held => return expect_not_judged(view, gpu),
+        _ => kfd::nodes_at(gpu)?,
+    };
+    ensure!(
+        nodes.len() == device.nodes(),
+        "{gpu}: the fixture has made {} nodes, KFD shows {nodes:?}",
+        device.nodes()
+    );
+    let mut unfilled = false;
+    for node in &nodes {
+        unfilled |= expect_node(view, gpu, node, standing)?;
+    }
+    if unfilled {
+        notes.push("KFD itself has not filled the flags of a CPU's link to a card".to_owned());
+    }
+    let verdict = match standing {
+        Standing::Known if !unfilled => "truth",
+        Standing::NotInKfd => "unjudged",
+        _ => "unknown",
+    };
+    expect_gpu(view, placed, verdict)?;
+    for (report, count) in [
+        (&view.heaps, nodes.len()),
+        (&view.flags, nodes.len().min(1)),
+    ] {
+        let records = report.select(&[("gpu", gpu)]);
+        let alike = report.select(&[("gpu", gpu), ("verdict", verdict)]);
+        // Whether the flags of a card without a function are shown is open.
+        let enough = records.len() == count || standing == Standing::Gone && records.len() < count;
+        ensure!(
+            enough && alike.len() == records.len(),
+            "{gpu}: expected {count} records, all {verdict}\n{}",
+            report.text
+        );
+    }
+    Ok(())
+}
+
+/// Demands the rules of a node. Gives whether KFD left its link's flags unfilled.
+fn expect_node(view: &View, gpu: &str, node: &str, standing: Standing) -> Result<bool> {
+    let links = kfd::links_from_cpus(node)?;
+    let unfilled = links.contains(&0);
+    let rules = RULES
+        .iter()
+        .filter(|rule| **rule != LINK || !links.is_empty());
+    let mut count = 0;
+    for rule in rules {
+        let comparing = COMPARING.contains(rule);
+        let verdict = match standing {
+            Standing::Gone => "unknown",
+            Standing::NotComparable if comparing => "unknown",
+            _ if *rule == LINK && unfilled => "unknown",
+            _ => "truth",
+        };
+        let check = view
+            .checks
+            .one(&[("gpu", gpu), ("node", node), ("rule", rule)])?;
+        check.expect(&[("verdict", verdict)])?;
+        count += 1;
+    }
+    let seen = view.checks.select(&[("gpu", gpu), ("node", node)]).len();
+    ensure!(
+        seen == count,
+        "checks: expected {count} records of node {node}, seen {seen}\n{}",
+        view.checks.text
+    );
+    Ok(unfilled)
+}
+
+/// The card's record in `gpus`: there if the bus has the function, and only once.
+fn expect_gpu(view: &View, placed: &Placed, verdict: &str) -> Result<()> {
+    let Placed { device, gpu } = placed;
+    if !device.present {
+        return view.gpus.expect_none(&[("gpu", gpu)]);
+    }
+    let record = view.gpus.one(&[("gpu", gpu)])?;
+    let in_kfd = device.nodes() > 0;
+    record.expect(&[
+        ("verdict", verdict),
+        ("driver", if device.bound { "amdgpu" } else { "-" }),
+        ("kfd", if in_kfd { "present" } else { "absent" }),
+        ("power", power(device)),
+    ])
+}
+
+fn power(device: &Device) -> &'static str {
+    if device.asleep {
+        "asleep"
+    } else {
+        "active"
+    }
+}
+
+/// Demands that nothing is said to be true of a card that KFD has not filled.
+fn expect_not_judged(view: &View, gpu: &str) -> Result<()> {
+    for report in all(view) {
+        report.expect_none(&[("gpu", gpu), ("verdict", "truth")])?;
+    }
+    view.gpus.one(&[("gpu", gpu)]).map(drop)
+}

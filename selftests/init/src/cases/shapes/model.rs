@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a device has become by the steps so far, and what follows from it.
+
+use anyhow::{bail, ensure, Context, Result};
+
+/// A device of the fixture.
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// The words it was added with.
+    pub words: String,
+    /// Whether it is a Navi10, which the module judges.
+    pub is_card: bool,
+    /// Whether the bus has the function.
+    pub present: bool,
+    /// Whether the driver has the function.
+    pub bound: bool,
+    /// Whether it is runtime-suspended.
+    pub asleep: bool,
+    /// Whether KFD is held half-way through adding it.
+    pub held: bool,
+    /// The nodes that KFD keeps of former drivers of the function.
+    pub old_nodes: usize,
+    /// Whether KFD has a node of the driver that is bound.
+    pub live_node: bool,
+}
+
+/// What can be said of a card.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Standing {
+    /// The driver has it, and KFD its one node: truth.
+    Known,
+    /// KFD has not filled the node: no lie, and no truth.
+    Held,
+    /// KFD has nodes that cannot be compared with the function.
+    NotComparable,
+    /// KFD has a node, and the bus no function.
+    Gone,
+    /// The bus has the function, and KFD no node.
+    NotInKfd,
+    /// Neither has it.
+    Nowhere,
+}
+
+/// Boards that are not a Navi10.
+const OTHERS: [&str; 4] = ["rx6600", "mi100", "mi250a", "raphael"];
+
+/// The value of a word, if it is among these.
+pub fn word<'w>(words: &'w str, key: &str) -> Option<&'w str> {
+    let mut pairs = words.split_whitespace().filter_map(|w| w.split_once('='));
+    pairs.find(|(k, _)| *k == key).map(|(_, value)| value)
+}
+
+impl Device {
+    /// One that the fixture has added.
+    pub fn added(words: &str) -> Self {
+        let kfd = word(words, "kfd") != Some("0");
+        let bound = word(words, "driver").map_or(kfd, |driver| driver == "1");
+        let held = word(words, "hold").is_some();
+        Self {
+            words: words.to_owned(),
+            is_card: word(words, "board").is_none_or(|board| !OTHERS.contains(&board)),
+            present: true,
+            bound,
+            asleep: false,
+            held,
+            old_nodes: 0,
+            live_node: kfd,
+        }
+    }
+
+    /// How many nodes KFD has of it.
+    pub fn nodes(&self) -> usize {
+        self.old_nodes + usize::from(self.live_node)
+    }
+
+    /// What can be said of it.
+    pub fn standing(&self) -> Standing {
+        match (self.present, self.nodes()) {
+            (false, 0) => Standing::Nowhere,
+            (false, _) => Standing::Gone,
+            (true, 0) => Standing::NotInKfd,
+            _ if self.held => Standing::Held,
+            (true, 1) if self.bound && self.live_node => Standing::Known,
+            (true, _) => Standing::NotComparable,
+        }
+    }
+
+    /// The steps that can come next, but for `remove` and `reload`.
+    pub fn next_steps(&self) -> Vec<&'static str> {
+        const ALL: [&str; 11] = [
+            "release",
+            "unbind",
+            "bind",
+            "resize 8",
+            "resize 10",
+            "resize 13",
+            "unplug",
+            "replug",
+            "replug bind=0",
+            "drop",
+            "sleep",
+        ];
+        let mut steps = ALL.to_vec();
+        steps.push("wake");
+        steps.retain(|step| self.clone().take(step).is_ok());
+        steps
+    }
+
+    /// Changes as the step changes the device.
+    pub fn take(&mut self, step: &str) -> Result<()> {
+        let (verb, rest) = step.split_once(' ').unwrap_or((step, ""));
+        let free = !self.held && !self.asleep;
+        let possible = match verb {
+            "release" => self.held,
+            "unbind" => free && self.bound,
+            "bind" => self.present && !self.bound && self.had_driver(),
+            "resize" => self.present && !self.bound,
+            // The fixture keeps one old node of a card.
+            "unplug" => free && self.present && self.had_node() && self.nodes() < 2,
+            "replug" => !self.present && self.had_node(),
+            "drop" => free && self.old_nodes > 0,
+            "sleep" => free && self.bound,
+            "wake" => self.asleep,
+            "reload" => true,
+            _ => bail!("{step}: no such step"),
+        };
+        ensure!(possible, "{step} cannot come to a device like {self:?}");
+        match verb {
+            "release" => self.held = false,
+            "bind" => self.bound = true,
+            "unbind" | "unplug" => {
+                self.present = verb != "unplug";
+                self.bound = false;
+                self.old_nodes += usize::from(std::mem::take(&mut self.live_node));
+            }
+            "replug" => {
+                let bind = word(rest, "bind")
+                    .context("bind=")
+                    .map_or(true, |b| b == "1");
+                self.present = true;
+                (self.bound, self.live_node) = (bind, bind);
+            }
+            "drop" => self.old_nodes -= 1,
+            "sleep" | "wake" => self.asleep = verb == "sleep",
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn had_node(&self) -> bool {
+        word(&self.words, "kfd") != Some("0")
+    }
+
+    fn had_driver(&self) -> bool {
+        word(&self.words, "driver").map_or(self.had_node(), |driver| driver == "1")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::{AROUND, CONTENTS, LIES, MOMENTS};
+    use super::*;
+
+    fn after(words: &str, steps: &[&str]) -> Device {
+        let mut device = Device::added(words);
+        for step in steps {
+            device.take(step).expect(step);
+        }
+        device
+    }
+
+    #[test]
+    fn what_can_be_said_follows_from_the_steps() {
+        for (words, steps, standing) in [
+            ("", &[][..], Standing::Known),
+            ("hold=ids", &[], Standing::Held),
+            ("hold=ids", &["release"], Standing::Known),
+            ("kfd=0", &[], Standing::NotInKfd),
+            ("kfd=0 driver=1", &["unbind"], Standing::NotInKfd),
+            ("", &["sleep"], Standing::Known),
+            ("", &["unbind"], Standing::NotComparable),
+            ("", &["unbind", "bind"], Standing::NotComparable),
+            ("", &["unbind", "drop", "bind"], Standing::NotInKfd),
+            ("", &["unplug"], Standing::Gone),
+            ("", &["unplug", "drop"], Standing::Nowhere),
+            ("", &["unplug", "drop", "replug"], Standing::Known),
+            ("", &["unplug", "replug"], Standing::NotComparable),
+            ("", &["unplug", "replug", "drop"], Standing::Known),
+            ("", &["unplug", "replug bind=0"], Standing::NotComparable),
+        ] {
+            let device = after(words, steps);
+            assert_eq!(device.standing(), standing, "{words} {steps:?}");
+        }
+        assert_eq!(after("", &["unplug", "replug"]).nodes(), 2);
+    }
+
+    #[test]
+    fn steps_come_where_they_can() {
+        let next = |words, steps| after(words, steps).next_steps();
+        assert_eq!(next("", &[]), ["unbind", "unplug", "sleep"]);
+        assert_eq!(next("hold=fill", &[]), ["release"]);
+        assert_eq!(next("", &["sleep"]), ["wake"]);
+        assert_eq!(next("", &["unplug", "replug"]), ["unbind", "drop", "sleep"]);
+        assert!(next("", &["unbind"]).contains(&"resize 13"));
+        assert!(next("kfd=0", &[])
+            .iter()
+            .all(|step| step.starts_with("resize")));
+    }
+
+    #[test]
+    fn only_navi10_is_judged() {
+        assert!(Device::added("board=5600xt bar=small").is_card);
+        assert!(Device::added("").is_card);
+        assert!(!Device::added("bar=large board=mi100").is_card);
+    }
+
+    #[test]
+    fn the_table_holds_what_can_be() {
+        for moment in MOMENTS {
+            let (first, rest) = moment.steps.split_first().expect("steps");
+            let words = first.strip_prefix("add").expect("the first adds the card");
+            let mut device = Device::added(words);
+            for step in rest.iter().filter(|step| **step != "remove") {
+                device.take(step).expect(moment.name);
+            }
+        }
+        for machine in AROUND.iter().chain(CONTENTS.iter().map(|c| &c.devices)) {
+            assert!(machine.iter().any(|words| Device::added(words).is_card));
+        }
+        let rules: Vec<_> = LIES.iter().take(11).map(|lie| lie.rule).collect();
+        assert_eq!(rules, crate::truth::RULES);
+    }
+}
