@@ -101,7 +101,10 @@ pub fn files_opened_during_the_load(ctx: &mut Ctx) -> Result<()> {
                     guard::unload()?;
                     return Ok(false);
                 }
-                ensure!(of_this == 0, "{of_this} files were opened by a load that failed");
+                ensure!(
+                    of_this == 0,
+                    "{of_this} files were opened by a load that failed"
+                );
                 expect_refused(result, Errno::ENOMEM)?;
                 guard::expect_gone()?;
                 Ok(true)
