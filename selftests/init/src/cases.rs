@@ -18,6 +18,7 @@ mod defects;
 mod demo;
 mod doctor;
 mod fail_nth;
+mod fixture_moments;
 mod fixture_words;
 mod held;
 mod hung_probe;
@@ -185,6 +186,11 @@ const TREE: &[Case] = &[
         trouble::fixture_refuses_nonsense,
     ),
     Case::new("fixture-driver", fixture_words::driver),
+    Case::new("fixture-unplugs", fixture_moments::unplugs),
+    Case::new("fixture-holds-probe", fixture_moments::holds_probe),
+    Case::new("fixture-sleeps", fixture_moments::sleeps),
+    Case::new("fixture-other-gpus", fixture_words::other_gpus),
+    Case::new("fixture-tells-lies", fixture_words::tells_lies),
     Case::new("unload-while-open", unload::while_open_beside_card),
 ];
 

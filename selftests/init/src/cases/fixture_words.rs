@@ -3,10 +3,11 @@
 //! The fixture's own words: each makes in sysfs what the real machine has, as
 //! read without the module. The other cases rely on that.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{ensure, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
 
 use super::trouble::expect_nonsense;
 use crate::ctx::Ctx;
@@ -14,11 +15,11 @@ use crate::fixture::{Card, Fixture, TREE};
 use crate::kfd;
 
 /// A file or folder below a PCI function.
-fn below(gpu: &str, name: &str) -> PathBuf {
+pub fn below(gpu: &str, name: &str) -> PathBuf {
     PathBuf::from("/sys/bus/pci/devices").join(gpu).join(name)
 }
 
-fn expect_attribute(gpu: &str, name: &str, expected: &str) -> Result<()> {
+pub fn expect_attribute(gpu: &str, name: &str, expected: &str) -> Result<()> {
     let seen = kfd::pci_attribute(gpu, name)?;
     ensure!(
         seen == expected,
@@ -39,7 +40,7 @@ fn live_minor(gpu: &str) -> Result<Option<String>> {
     }
     names.sort();
     let [primary, render] = names.as_slice() else {
-        anyhow::bail!("{}: expected two folders, seen {names:?}", folder.display());
+        bail!("{}: expected two folders, seen {names:?}", folder.display());
     };
     let minor = render.strip_prefix("renderD").context("no render node")?;
     ensure!(primary.starts_with("card"), "no primary node: {names:?}");
@@ -47,7 +48,7 @@ fn live_minor(gpu: &str) -> Result<Option<String>> {
 }
 
 /// Demands the files of a driver that has finished its probe.
-fn expect_driven(card: &Card, minor: &str, mec_fw: u32) -> Result<()> {
+pub fn expect_driven(card: &Card, minor: &str, mec_fw: u32) -> Result<()> {
     let gpu = card.gpu();
     let driver = kfd::pci_driver(gpu)?;
     ensure!(
@@ -66,7 +67,7 @@ fn expect_driven(card: &Card, minor: &str, mec_fw: u32) -> Result<()> {
 }
 
 /// Demands that no driver has the function.
-fn expect_no_driver(card: &Card) -> Result<()> {
+pub fn expect_no_driver(card: &Card) -> Result<()> {
     let gpu = card.gpu();
     let driver = kfd::pci_driver(gpu)?;
     ensure!(
@@ -81,7 +82,7 @@ fn expect_no_driver(card: &Card) -> Result<()> {
 }
 
 /// What KFD says of a card's node.
-fn node_property(card: &Card, name: &str) -> Result<u64> {
+pub fn node_property(card: &Card, name: &str) -> Result<u64> {
     kfd::property(&kfd::node(card.node()).join("properties"), name)
 }
 
@@ -148,4 +149,110 @@ pub fn drivers_files(fixture: Fixture) -> Result<()> {
         fixture.remove(slot)?;
     }
     Ok(())
+}
+
+/// Boards beside a Navi10, each with its own KFD version.
+pub fn other_gpus(ctx: &mut Ctx) -> Result<()> {
+    TREE.load(&ctx.modules, "")?;
+    boards(ctx, TREE)?;
+    for (command, word) in [
+        ("add slot=0 board=raphael bar=large", "bar=small"),
+        ("add slot=0 board=rx6600 lie=hive-id", "lie="),
+        ("add slot=0 board=raphael cus=4", "cus"),
+    ] {
+        expect_nonsense(ctx, TREE, command, word)?;
+    }
+    Ok(())
+}
+
+/// The kinds of a node's links, by their ends.
+fn link_types(node: &str) -> Result<BTreeMap<u64, u64>> {
+    let mut types = BTreeMap::new();
+    for link in fs::read_dir(kfd::node(node).join("io_links"))? {
+        let properties = link?.path().join("properties");
+        types.insert(
+            kfd::property(&properties, "node_to")?,
+            kfd::property(&properties, "type")?,
+        );
+    }
+    Ok(types)
+}
+
+/// What KFD makes of each board.
+pub fn boards(ctx: &mut Ctx, fixture: Fixture) -> Result<()> {
+    const XGMI: u64 = 11;
+    const PCIE: u64 = 2;
+    for (slot, board, device, gfx, heap) in [
+        (0, "5600xt", 0x731f, 100_100, 1),
+        (1, "rx6600", 0x73ff, 100_302, 1),
+        (2, "mi100", 0x738c, 90_008, 1),
+        (3, "mi250a", 0x7408, 90_010, 1),
+        (4, "raphael", 0x164e, 100_306, 1),
+        (5, "mi100", 0x738c, 90_008, 1),
+        (6, "mi100 bar=small", 0x738c, 90_008, 2),
+    ] {
+        let card = fixture.add(slot, &format!("board={board}"))?;
+        let seen = (
+            node_property(&card, "device_id")?,
+            node_property(&card, "gfx_target_version")?,
+        );
+        ensure!(
+            seen == (device, gfx),
+            "{board}: device and version {seen:?}"
+        );
+        let name = board.split(' ').next();
+        ensure!(Some(card.get("board")?) == name, "state: another board");
+        expect_attribute(card.gpu(), "device", &format!("{device:#06x}"))?;
+        let bank = kfd::node(card.node()).join("mem_banks/0/properties");
+        let seen = kfd::property(&bank, "heap_type")?;
+        ensure!(seen == heap, "{board}: expected heap {heap}, seen {seen}");
+        let bytes = kfd::property(&bank, "size_in_bytes")?.to_string();
+        ensure!(bytes == card.get("vram_bytes")?, "{board}: {bytes} bytes");
+        ctx.note(format!(
+            "{board}: {} hive {:#x} bar0 {:#x} links {:?}",
+            fs::read_to_string(kfd::node(card.node()).join("name"))?.trim(),
+            node_property(&card, "hive_id")?,
+            kfd::bar0_bytes(card.gpu())?,
+            link_types(card.node())?
+        ));
+    }
+
+    let node = |slot| -> Result<u64> { Ok(fixture.card(slot)?.node().parse()?) };
+    let hive = [node(2)?, node(5)?, node(6)?];
+    for own in hive {
+        let links = link_types(&own.to_string())?;
+        for other in hive.iter().filter(|other| **other != own) {
+            ensure!(links.get(other) == Some(&XGMI), "node {own}: {links:?}");
+        }
+        ensure!(links.get(&0) == Some(&PCIE), "node {own}: {links:?}");
+        ensure!(links.len() == hive.len(), "node {own}: {links:?}");
+    }
+    let cpu = link_types("0")?;
+    ensure!(cpu.get(&node(3)?) == Some(&XGMI), "the CPU: {cpu:?}");
+    ensure!(cpu.get(&node(0)?) == Some(&PCIE), "the CPU: {cpu:?}");
+    // KFD loses the links of cards to one that was added before them.
+    for slot in (0..7).rev() {
+        fixture.remove(slot)?;
+    }
+    Ok(())
+}
+
+/// Lies that no other case tells on this board, or in this way.
+pub fn tells_lies(ctx: &mut Ctx) -> Result<()> {
+    TREE.load(&ctx.modules, "")?;
+    for (bar, heap) in [("large", 1), ("partial", 2), ("small", 2)] {
+        let card = TREE.add(0, &format!("board=5600xt bar={bar} lie=bank-size"))?;
+        let bank = kfd::node(card.node()).join("mem_banks/0/properties");
+        let seen = (
+            kfd::property(&bank, "size_in_bytes")?,
+            kfd::property(&bank, "heap_type")?,
+        );
+        ensure!(seen == (8 << 30, heap), "bar={bar}: bank {seen:?}");
+        TREE.remove(0)?;
+    }
+    let card = TREE.add(0, "lie=xgmi-link")?;
+    let (cpu, own) = (link_types("0")?, link_types(card.node())?);
+    ensure!(cpu.values().any(|kind| *kind == 11), "the CPU: {cpu:?}");
+    ensure!(own.values().all(|kind| *kind == 2), "the card: {own:?}");
+    expect_nonsense(ctx, TREE, "add slot=1 lie=xgmi-link bar=small", "large")
 }

@@ -12,7 +12,9 @@ use nix::errno::Errno;
 
 use super::lifecycle::expect_refused;
 use super::readers::{expect_both_met, while_reading};
-use super::{cards, fixture_words, libhsakmt, libhsakmt_limits, lies, paths, trouble, Case};
+use super::{
+    cards, fixture_moments, fixture_words, libhsakmt, libhsakmt_limits, lies, paths, trouble, Case,
+};
 use crate::ctx::Ctx;
 use crate::fixture::{Card, STOCK, TREE};
 use crate::guard;
@@ -49,6 +51,7 @@ pub const CASES: &[Case] = &[
     Case::new("atomics-of-the-path", atomics_of_the_path),
     Case::new("fixture-holds-no-card", fixture_holds_no_card),
     Case::new("fixture-driver", fixture_driver),
+    Case::new("fixture-other-gpus", fixture_other_gpus),
     Case::new("probed-by-amdgpu-in-vain", probed_in_vain),
     Case::new("vanishing-node", vanishing_node),
     Case::new("amdgpu-removed-under-the-module", amdgpu_removed),
@@ -182,6 +185,19 @@ fn fixture_driver(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "")?;
     fixture_words::drivers_files(STOCK)?;
+    fixture_moments::nodes_outlive(STOCK)?;
+    fixture_moments::asleep(ctx, STOCK, "")?;
+    STOCK.remove(0)?;
+    STOCK.add(1, "")?;
+    fixture_moments::probe_held(STOCK)?;
+    STOCK.unload()
+}
+
+/// The real KFD and XGMI code take the other boards.
+fn fixture_other_gpus(ctx: &mut Ctx) -> Result<()> {
+    need_amdgpu(ctx)?;
+    STOCK.load(&ctx.modules, "")?;
+    fixture_words::boards(ctx, STOCK)?;
     STOCK.unload()
 }
 
