@@ -71,7 +71,7 @@ fn address(domain: u64, location: u64) -> String {
 /// `HSA_IOLINKTYPE_PCIEXPRESS` (`kfd_crat.h`).
 const PCI_EXPRESS: u64 = 2;
 
-/// The flags of each PCIe link to a node from one that has CPUs.
+/// The flags of each PCIe link, direct or not, to a node from one that has CPUs.
 pub fn links_from_cpus(to: &str) -> Result<Vec<u64>> {
     let mut flags = Vec::new();
     for number in nodes()? {
@@ -79,18 +79,33 @@ pub fn links_from_cpus(to: &str) -> Result<Vec<u64>> {
         if property(&from.join("properties"), "cpu_cores_count")? == 0 {
             continue;
         }
-        let links = from.join("io_links");
-        for link in fs::read_dir(&links).with_context(|| format!("list {}", links.display()))? {
-            let properties = link.context("list KFD's links")?.path().join("properties");
+        for link in links(&from)? {
             // Links between CPUs name NUMA nodes, which KFD numbers differently.
-            if property(&properties, "type")? == PCI_EXPRESS
-                && property(&properties, "node_to")?.to_string() == to
+            if property(&link, "type")? == PCI_EXPRESS
+                && property(&link, "node_to")?.to_string() == to
             {
-                flags.push(property(&properties, "flags")?);
+                flags.push(property(&link, "flags")?);
             }
         }
     }
     Ok(flags)
+}
+
+/// The properties of a node's links, the direct ones first.
+fn links(node: &Path) -> Result<Vec<PathBuf>> {
+    let mut links = Vec::new();
+    for folder in ["io_links", "p2p_links"] {
+        let folder = node.join(folder);
+        // Kernels before 5.19 show no indirect links.
+        if folder.exists() {
+            for link in
+                fs::read_dir(&folder).with_context(|| format!("list {}", folder.display()))?
+            {
+                links.push(link.context("list KFD's links")?.path().join("properties"));
+            }
+        }
+    }
+    Ok(links)
 }
 
 /// Whether KFD publishes a link from a CPU's node to this one.

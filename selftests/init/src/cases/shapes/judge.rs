@@ -77,16 +77,17 @@ fn expect_card(view: &View, placed: &Placed, notes: &mut Vec<String>) -> Result<
         _ => "unknown",
     };
     expect_gpu(view, placed, verdict)?;
-    for (report, count) in [
-        (&view.heaps, nodes.len()),
-        (&view.flags, nodes.len().min(1)),
-    ] {
+    // A card without a node has a record of what it is, and none of a bank.
+    for (report, count) in [(&view.heaps, nodes.len()), (&view.flags, 1)] {
         let records = report.select(&[("gpu", gpu)]);
         let alike = report.select(&[("gpu", gpu), ("verdict", verdict)]);
-        // Whether the flags of a card without a function are shown is open.
-        let enough = records.len() == count || standing == Standing::Gone && records.len() < count;
+        let count = if standing == Standing::Nowhere {
+            0
+        } else {
+            count
+        };
         ensure!(
-            enough && alike.len() == records.len(),
+            records.len() == count && alike.len() == count,
             "{gpu}: expected {count} records, all {verdict}\n{}",
             report.text
         );

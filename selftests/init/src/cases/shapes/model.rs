@@ -116,8 +116,7 @@ impl Device {
             "unbind" => free && self.bound,
             "bind" => self.present && !self.bound && self.had_driver(),
             "resize" => self.present && !self.bound,
-            // The fixture keeps one old node of a card.
-            "unplug" => free && self.present && self.had_node() && self.nodes() < 2,
+            "unplug" => free && self.present && self.had_node(),
             "replug" => !self.present && self.had_node(),
             "drop" => free && self.old_nodes > 0,
             "sleep" => free && self.bound,
@@ -141,7 +140,7 @@ impl Device {
                 self.present = true;
                 (self.bound, self.live_node) = (bind, bind);
             }
-            "drop" => self.old_nodes -= 1,
+            "drop" => self.old_nodes = 0,
             "sleep" | "wake" => self.asleep = verb == "sleep",
             _ => {}
         }
@@ -192,7 +191,10 @@ mod tests {
             let device = after(words, steps);
             assert_eq!(device.standing(), standing, "{words} {steps:?}");
         }
-        assert_eq!(after("", &["unplug", "replug"]).nodes(), 2);
+        let mut twice = after("", &["unplug", "replug", "unplug", "replug"]);
+        assert_eq!((twice.nodes(), twice.old_nodes), (3, 2));
+        twice.take("drop").expect("old nodes");
+        assert_eq!(twice.standing(), Standing::Known);
     }
 
     #[test]
@@ -201,7 +203,10 @@ mod tests {
         assert_eq!(next("", &[]), ["unbind", "unplug", "sleep"]);
         assert_eq!(next("hold=fill", &[]), ["release"]);
         assert_eq!(next("", &["sleep"]), ["wake"]);
-        assert_eq!(next("", &["unplug", "replug"]), ["unbind", "drop", "sleep"]);
+        assert_eq!(
+            next("", &["unplug", "replug"]),
+            ["unbind", "unplug", "drop", "sleep"]
+        );
         assert!(next("", &["unbind"]).contains(&"resize 13"));
         assert!(next("kfd=0", &[])
             .iter()

@@ -136,9 +136,7 @@ pub const MOMENTS: &[Moment] = &[
     ),
     moment(
         "replugged-twice",
-        &[
-            "add", "unplug", "replug", "drop", "unplug", "replug", "drop",
-        ],
+        &["add", "unplug", "replug", "unplug", "replug", "drop"],
     ),
     moment("unbound", &["add", "unbind", "reload", "drop"]),
     moment("bound-again", &["add", "unbind", "bind", "reload", "drop"]),
