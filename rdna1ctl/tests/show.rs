@@ -186,7 +186,7 @@ fn an_unknown_value_is_null() {
     machine.write_files();
     let gpus = std::fs::read_to_string(machine.path("/sys/kernel/debug/rdna1/gpus")).unwrap();
     let card = &machine.json("gpus", 3)["records"][0];
-    for key in ["node", "gpu_id", "gfx", "bar", "mec_fw"] {
+    for key in ["node", "gpu_id", "gfx", "bar", "atomics_kfd"] {
         assert!(gpus.contains(&format!(" {key}=? ")), "{gpus}");
         assert!(card[key].is_null(), "{key}: {card}");
     }

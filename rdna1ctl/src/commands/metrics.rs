@@ -96,7 +96,7 @@ fn about(module: &Module, pages: &Pages) -> Result<Vec<Family>> {
     Ok(vec![info, loaded, cards])
 }
 
-fn cards(pages: &Pages) -> Result<[Family; 4]> {
+fn cards(pages: &Pages) -> Result<[Family; 6]> {
     let mut verdict = Family::new(
         Kind::Gauge,
         "rdna1_card_verdict",
@@ -106,19 +106,31 @@ fn cards(pages: &Pages) -> Result<[Family; 4]> {
     let mut in_kfd = Family::new(
         Kind::Gauge,
         "rdna1_card_in_kfd",
-        "Whether KFD knows the card; absent where that is not known.",
+        "Whether KFD lists the card; absent where that is unknown.",
         &["gpu"],
     )?;
     let mut atomics = Family::new(
         Kind::Gauge,
         "rdna1_card_atomics",
-        "Whether PCIe atomics get through; absent where that is not known.",
+        "Whether PCIe atomics get through; absent where that is unknown.",
         &["gpu"],
     )?;
     let mut bar = Family::new(
         Kind::Gauge,
         "rdna1_card_bar0_bytes",
-        "Size of BAR0.",
+        "Size of BAR0; absent where it is unknown.",
+        &["gpu"],
+    )?;
+    let mut vram = Family::new(
+        Kind::Gauge,
+        "rdna1_card_vram_bytes",
+        "All VRAM that amdgpu found; absent where it is unknown.",
+        &["gpu"],
+    )?;
+    let mut asleep = Family::new(
+        Kind::Gauge,
+        "rdna1_card_asleep",
+        "Whether the card is runtime-suspended; absent where that is unknown.",
         &["gpu"],
     )?;
     for gpu in &pages.gpus {
@@ -140,8 +152,16 @@ fn cards(pages: &Pages) -> Result<[Family; 4]> {
         if let Some(bytes) = number(gpu, "bar0_bytes") {
             bar.add(&[name], bytes)?;
         }
+        if let Some(bytes) = number(gpu, "vram_total_bytes") {
+            vram.add(&[name], bytes)?;
+        }
+        match gpu.find("power") {
+            Some("asleep") => asleep.add(&[name], 1)?,
+            Some("active") => asleep.add(&[name], 0)?,
+            _ => {}
+        }
     }
-    Ok([verdict, in_kfd, atomics, bar])
+    Ok([verdict, in_kfd, atomics, bar, vram, asleep])
 }
 
 fn heaps(pages: &Pages) -> Result<Family> {
