@@ -8,7 +8,7 @@ use rdna1_records::{Record, UNKNOWN};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Takes a value in the way that its column wants it.
+/// Parses a value to the type of its column.
 trait Cell: Sized {
     fn of(value: &str) -> Option<Self>;
 }
@@ -96,6 +96,8 @@ rows! {
         mec_fw: u64,
         link_gts_max: f64,
         link_width_max: u64,
+        power: String,
+        vram_total_bytes: u64,
     }
 
     /// A record of `heaps`.
@@ -134,12 +136,12 @@ pub enum Value {
     Number(u64),
     /// Anything else.
     Text(String),
-    /// It is not known.
+    /// `?`.
     Unknown,
 }
 
 impl Value {
-    /// Takes a value for what it looks like.
+    /// Tells a number from text by its digits.
     pub fn of(value: &str) -> Self {
         let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
         match value.parse() {

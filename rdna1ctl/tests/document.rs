@@ -40,6 +40,8 @@ fn machine(name: &str) -> Machine {
             machine.remove("/sys/class/kfd/kfd/topology/nodes/1");
             machine.put("/sys/class/kfd/kfd/topology/generation_id", "1\n");
             machine.set_atomics("0000:03:00.0", machine::Atomics::None);
+            let firmware = "/sys/bus/pci/devices/0000:03:00.0/fw_version/mec_fw_version";
+            machine.put(firmware, "0x00000090\n");
             machine.put(
                 "/dev/kmsg",
                 "6,1,100,-;kfd kfd: amdgpu: skipped device 1002:731f, PCI rejects atomics 144<145\n",

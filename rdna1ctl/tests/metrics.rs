@@ -51,6 +51,8 @@ fn a_healthy_machine() {
         ("rdna1_card_in_kfd", &[gpu], 1.0),
         ("rdna1_card_atomics", &[gpu], 1.0),
         ("rdna1_card_bar0_bytes", &[gpu], 8_589_934_592.0),
+        ("rdna1_card_vram_bytes", &[gpu], 8_573_157_376.0),
+        ("rdna1_card_asleep", &[gpu], 0.0),
         (
             "rdna1_heap_size_bytes",
             &[gpu, ("bank", "0"), ("heap", "fb_public")],

@@ -88,7 +88,15 @@ fn classify(folder: &Path) -> String {
 
 #[test]
 fn it_is_judged_elsewhere_as_it_was_here() {
-    for capture in ["lie-hive-id", "lie-hotplug-flag", "0x731f-5700xt-largebar"] {
+    for capture in [
+        "0x731f-5700xt-largebar",
+        "lie-bank-larger-than-vram",
+        "lie-hive-id",
+        "lie-hotplug-flag",
+        "lie-second-node",
+        "stale-node-after-rescan",
+        "unbound-then-bar-resized",
+    ] {
         let machine = Machine::without_module(&format!("reconstructed/{capture}"));
         let (folder, files) = report(&machine, &[]);
         let here = format!("{}{}", files["files/heaps"], files["files/checks"]);

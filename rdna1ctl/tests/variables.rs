@@ -80,7 +80,7 @@ fn it_refuses_where_kfd_lies_and_where_there_is_no_card() {
         assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(
-            said.contains("KFD says something false about the card ("),
+            said.contains("KFD's topology does not match the hardware ("),
             "{said}"
         );
         let document = machine.json("env", 1);

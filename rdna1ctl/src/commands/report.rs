@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::{bail, Context, Result};
 use rdna1_kfd_guard::facts::map::Maps;
-use rdna1_kfd_guard::facts::pci::{Address, PciBus as _};
+use rdna1_kfd_guard::facts::pci::{Address, Driver, PciBus as _};
 use rdna1_kfd_guard::host::{Host, LivePci};
 use tempfile::NamedTempFile;
 
@@ -169,6 +169,14 @@ fn pci(root: &Root) -> Result<Option<String>> {
         }
         if let Some(bytes) = function.bar0_bytes.known() {
             writeln!(text, "bar0_bytes={bytes}")?;
+        }
+        match &function.driver {
+            Driver::None => writeln!(text, "driver=-")?,
+            Driver::Named(name) => writeln!(text, "driver={}", name.as_str())?,
+            Driver::NotSaid | Driver::Unreadable => {}
+        }
+        if let Some(bytes) = function.vram_total_bytes.known() {
+            writeln!(text, "vram_total_bytes={bytes}")?;
         }
     }
     Ok(Some(text))

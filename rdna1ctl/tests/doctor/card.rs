@@ -26,7 +26,7 @@ fn no_card_and_another_card() {
 #[test]
 fn no_driver() {
     let machine = Machine::healthy();
-    machine.put(&format!("{CARD}/uevent"), "PCI_ID=1002:731F\n");
+    machine.unbind("0000:03:00.0");
     machine.remove("/sys/module/amdgpu");
     machine.remove("/sys/class/kfd");
     machine.write_files();
@@ -57,14 +57,27 @@ fn no_driver() {
     contains(&said, &["boot without modprobe.blacklist=nouveau,amdgpu"]);
 }
 
-/// Only a driver makes KFD know a card. Where none is seen, that is odd, and no reason to load one.
+/// Only a driver makes KFD list a card. Where none is bound, the node is an old one, and loading a
+/// driver is no remedy.
 #[test]
 fn in_kfd_without_a_driver() {
     let machine = Machine::healthy();
-    machine.put(&format!("{CARD}/uevent"), "PCI_ID=1002:731F\n");
+    machine.unbind("0000:03:00.0");
     machine.write_files();
-    let said = expect(&machine, &[("driver-unclear", "note"), NO_PACKAGE]);
-    contains(&said, &["KFD knows the card", "node=1"]);
+    let wanted = [
+        ("driver-unclear", "note"),
+        ("verdict-unknown", "unseen"),
+        NO_PACKAGE,
+    ];
+    let said = expect(&machine, &wanted);
+    contains(
+        &said,
+        &[
+            "KFD lists the card",
+            "node=1",
+            "close the programs that hold the card's render node",
+        ],
+    );
 }
 
 /// A kernel whose modules are not listed may have amdgpu, or not.
@@ -78,7 +91,7 @@ fn no_driver_and_no_list_of_modules() {
         .unwrap(),
         Atomics::Completer,
     );
-    machine.put(&format!("{CARD}/uevent"), "PCI_ID=1002:731F\n");
+    machine.unbind("0000:03:00.0");
     machine.remove(&format!("/lib/modules/{RELEASE}/modules.dep"));
     let findings = machine.findings();
     let (_, _, said) = findings
@@ -92,6 +105,7 @@ fn no_driver_and_no_list_of_modules() {
 #[test]
 fn another_driver() {
     let machine = Machine::healthy();
+    machine.unbind("0000:03:00.0");
     machine.put(
         &format!("{CARD}/uevent"),
         "DRIVER=vfio-pci\nPCI_ID=1002:731F\n",
@@ -107,7 +121,7 @@ fn another_driver() {
         &said,
         &[
             "driver-other",
-            "vfio-pci has the card",
+            "vfio-pci drives the card",
             "kfd-absent",
             "reason=not-amdgpu",
         ],
@@ -127,7 +141,7 @@ fn absent_from_kfd() {
     ];
     contains(
         &expect(&machine, &wanted),
-        &["reason=unknown", "why is not to be seen"],
+        &["reason=unknown", "the reason is unknown"],
     );
     // Without KFD at all.
     machine.remove("/sys/class/kfd");
@@ -157,7 +171,7 @@ fn skipped_for_want_of_atomics() {
     let machine = Machine::healthy();
     machine.remove(NODE);
     machine.set_atomics("0000:03:00.0", Atomics::None);
-    add_firmware(&machine, 12);
+    machine.put(&format!("{CARD}/fw_version/mec_fw_version"), "0x00000078\n");
     machine.put(
         "/dev/kmsg",
         "6,901,7083426,-;kfd kfd: amdgpu: skipped device 1002:731f, PCI rejects atomics 120<145\n",
@@ -174,6 +188,7 @@ fn skipped_for_want_of_atomics() {
         &said,
         &[
             "reason=atomics",
+            "mec_fw=120",
             "PCI rejects atomics 120<145",
             "0000:00:01.0",
             "update the firmware",
@@ -197,7 +212,7 @@ fn no_atomics_and_a_firmware_that_does_without() {
         &[
             "atomics_hop=0000:00:01.0",
             "atomics_kfd=tolerated",
-            "took the card all the same",
+            "KFD accepted the card",
         ],
     );
 }
@@ -205,9 +220,12 @@ fn no_atomics_and_a_firmware_that_does_without() {
 #[test]
 fn missing_firmware() {
     let machine = Machine::healthy();
+    // amdgpu's probe fails without its firmware.
+    machine.unbind("0000:03:00.0");
     machine.remove(NODE);
     machine.write_files();
     let base = [
+        ("driver-none", "trouble"),
         ("kfd-absent", "trouble"),
         ("firmware-missing", "trouble"),
         ("bar-unknown", "unseen"),
