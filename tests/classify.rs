@@ -89,6 +89,9 @@ fn machines_that_look_odd_are_judged_rightly() {
     const LIE: i32 = 1;
     const UNKNOWN: i32 = 3;
     const IDENTITY: &str = "pci-identity,bank-size,heap-bar";
+    // But link-coherent: with a small BAR there is no link to judge.
+    const ALL: &str = "gfx-version,pci-identity,bank-flags,heap-type,bank-count,bank-size,hive-id,\
+                       xgmi,host-coherent,heap-bar";
     // The status, the rules that lie, and those that are unknown: with PCI facts, and without.
     for (name, with, without) in [
         (
@@ -106,11 +109,7 @@ fn machines_that_look_odd_are_judged_rightly() {
             (LIE, "xgmi", ""),
             (LIE, "xgmi", ""),
         ),
-        (
-            "node-of-removed-card",
-            (UNKNOWN, "", IDENTITY),
-            (TRUTH, "", ""),
-        ),
+        ("node-of-removed-card", (UNKNOWN, "", ALL), (TRUTH, "", "")),
         ("numa-memory-only-node", (TRUTH, "", ""), (TRUTH, "", "")),
         (
             "stale-node-after-rescan",

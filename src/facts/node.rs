@@ -87,11 +87,12 @@ properties! {
 /// How far the claims of a node can be judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Basis {
-    /// Not at all: KFD was changing the node, or it may be honest about another device.
+    /// Not at all: KFD was changing the node, or there is no function at its address, or it may be
+    /// honest about another device.
     Nothing,
-    /// By what every Navi10 can be, which it says it is. There is no function at its address, or the
-    /// function is not driven by the amdgpu that made the node, or another node has that address,
-    /// too: amdgpu keeps a node until the last program closes the render node of the card.
+    /// By what every Navi10 can be, which it says it is. Its function was not asked for, or is not
+    /// driven by the amdgpu that made the node, or another node has its address, too: amdgpu keeps a
+    /// node until the last program closes the render node of the card.
     Device,
     /// By the function at its address as well.
     Function,

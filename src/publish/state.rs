@@ -128,12 +128,14 @@ impl State {
         snapshot: &Snapshot<Kernel>,
         tally: &mut Tally,
     ) -> Result<(), OutOfMemory> {
-        self.announced.lock().update(stamp, snapshot, |key, address| {
-            match announce::send(snapshot, key, address) {
-                Ok(()) => bump(&mut tally.lies_announced),
-                Err(_) => bump(&mut tally.errors_announcing),
-            }
-        })
+        self.announced
+            .lock()
+            .update(stamp, snapshot, |key, address| {
+                match announce::send(snapshot, key, address) {
+                    Ok(()) => bump(&mut tally.lies_announced),
+                    Err(_) => bump(&mut tally.errors_announcing),
+                }
+            })
     }
 
     fn read(&self, detail: Detail, tally: &mut Tally) -> Result<Snapshot<Kernel>, OutOfMemory> {

@@ -61,7 +61,9 @@ impl DeviceRef {
         let device = NonNull::new(device)?;
         // SAFETY: The PCI core returned `device` with a reference for us, and `pci::Device` is a
         // transparent wrapper of `struct pci_dev`.
-        Some(Self(unsafe { ARef::from_raw(device.cast::<pci::Device>()) }))
+        Some(Self(unsafe {
+            ARef::from_raw(device.cast::<pci::Device>())
+        }))
     }
 
     fn as_raw(&self) -> *mut bindings::pci_dev {

@@ -90,7 +90,10 @@ impl Topology for KfdTopology {
             return list(self.nodes()?, numbers);
         }
         let path = Path::new(format_args!("{folder}"))?;
-        let open = self.nodes()?.open_folder(path.below_nodes()?).map_err(reason)?;
+        let open = self
+            .nodes()?
+            .open_folder(path.below_nodes()?)
+            .map_err(reason)?;
         list(&open, numbers)
     }
 

@@ -253,7 +253,8 @@ fn bridges_above<'lock>(device: &OnBus<'lock>) -> impl Iterator<Item = OnBus<'lo
 /// How far AtomicOps get from the card.
 fn path_atomics(device: &OnBus<'_>, address: Address) -> Atomics {
     // A bridge without an address can't be named, and is not on any bus.
-    let bridges = bridges_above(device).map_while(|bridge| Some(hop(&bridge, self::address(&bridge)?)));
+    let bridges =
+        bridges_above(device).map_while(|bridge| Some(hop(&bridge, self::address(&bridge)?)));
     atomics(&hop(device, address), bridges)
 }
 

@@ -27,6 +27,7 @@ mod libhsakmt;
 mod libhsakmt_limits;
 mod lies;
 mod lifecycle;
+mod load_window;
 mod memory;
 mod modinfo;
 mod mutate;
@@ -164,6 +165,7 @@ const TREE: &[Case] = &[
     Case::new("denied-by-device-cgroup-bpf", views::denied_by_cgroup_bpf),
     Case::new("reader-in-chroot", views::reader_in_chroot),
     Case::new("reader-without-sysfs", views::reader_without_sysfs),
+    Case::new("reader-confined-by-apparmor", views::confined_by_apparmor),
     Case::new("vanishing-node", trouble::vanishing_node),
     Case::new("absent-tree", trouble::absent_tree),
     Case::new(

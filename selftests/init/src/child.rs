@@ -17,6 +17,7 @@ use nix::sched::{unshare, CloneFlags};
 use nix::sys::stat::Mode;
 use nix::unistd::{chdir, chroot};
 
+use crate::apparmor;
 use crate::guard;
 pub use helper::Helper;
 
@@ -37,6 +38,8 @@ pub enum Place<'a> {
     ChrootOpened,
     /// From a mount namespace in which /sys is gone, by a folder held open from before.
     WithoutSysfs,
+    /// Under an AppArmor profile that is loaded.
+    Profile(&'a str),
 }
 
 /// Has a helper process read one of the module's files, and gives back the text.
@@ -48,6 +51,7 @@ pub fn read_from(place: Place<'_>, file: &str) -> Result<String> {
         Place::Chroot => command.arg("chroot"),
         Place::ChrootOpened => command.arg("chroot-opened"),
         Place::WithoutSysfs => command.arg("without-sysfs"),
+        Place::Profile(profile) => command.arg("profile").arg(profile),
     };
     let output = command.output().context("start a helper process")?;
     let complaint = String::from_utf8_lossy(&output.stderr);
@@ -93,6 +97,10 @@ fn read_here(words: &[&str]) -> Result<String> {
             let opened = File::open(guard::path(file)).with_context(|| format!("open {file}"))?;
             enter_empty_root()?;
             (file, Some(opened))
+        }
+        [file, "profile", profile] => {
+            apparmor::enter(profile)?;
+            (file, None)
         }
         [file, "without-sysfs"] => {
             lose_sysfs()?;

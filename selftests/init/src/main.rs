@@ -6,6 +6,7 @@
 //! Started with `child …` it is one of its own helpers, a process with less
 //! than the whole system in view (see [`child`]).
 
+mod apparmor;
 mod ask;
 mod bpf;
 mod cases;

@@ -54,11 +54,15 @@ impl<M: Maps, T: Topology> Walk<'_, M, T> {
 
     /// How far a node can be judged that KFD has filled in.
     fn basis(&self, card: &Card, node: &Node) -> Basis {
-        let minor = node.properties.drm_render_minor();
-        let drives_it = card
-            .function
-            .is_some_and(|function| function.is_driven_for(minor));
-        if drives_it && card.nodes == 1 && !self.may_sit_elsewhere(node) {
+        let Some(function) = card.function else {
+            // Whose node it is cannot be known: amdgpu keeps it when the card has gone.
+            return match self.snapshot.pci_known {
+                true => Basis::Nothing,
+                false => Basis::Device,
+            };
+        };
+        let is_driven = function.is_driven_for(node.properties.drm_render_minor());
+        if is_driven && card.nodes == 1 && !self.may_sit_elsewhere(node) {
             Basis::Function
         } else if node.claims_navi10() {
             Basis::Device

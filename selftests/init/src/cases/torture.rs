@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use super::lifecycle::expect_refused;
 use super::memory::level_over;
 use super::readers::wait_for;
-use super::{fail_nth, mutate, storm, Case};
+use super::{fail_nth, load_window, mutate, storm, Case};
 use crate::ctx::Ctx;
 use crate::fixture::TREE;
 use crate::guard;
@@ -30,6 +30,10 @@ pub const CASES: &[Case] = &[
     Case::new("loads-in-a-race", loads_in_a_race),
     Case::new("mutated-topologies", mutate::topologies),
     Case::new("every-allocation-of-the-load-fails", fail_nth::load),
+    Case::new(
+        "files-opened-during-a-failing-load",
+        load_window::files_opened_during_the_load,
+    ),
     Case::new("every-allocation-of-an-unload-fails", fail_nth::unload),
     Case::new("every-allocation-of-a-read-fails", fail_nth::reads),
     Case::new("every-allocation-of-an-event-fails", fail_nth::events),

@@ -4,6 +4,7 @@
 
 use anyhow::{ensure, Result};
 
+use crate::apparmor;
 use crate::child::{read_from, Place};
 use crate::confine::Denied;
 use crate::ctx::Ctx;
@@ -65,6 +66,13 @@ pub fn reader_in_chroot(ctx: &mut Ctx) -> Result<()> {
 
 pub fn reader_without_sysfs(ctx: &mut Ctx) -> Result<()> {
     same_facts_from(ctx, &[Place::WithoutSysfs])
+}
+
+/// The module reads with the kernel's credentials: its mount is in no namespace, where a profile
+/// would allow nothing.
+pub fn confined_by_apparmor(ctx: &mut Ctx) -> Result<()> {
+    apparmor::load()?;
+    same_facts_from(ctx, &[Place::Profile(apparmor::CONFINED)])
 }
 
 /// The module reads sysfs through a mount of its own, so a reader needs none.

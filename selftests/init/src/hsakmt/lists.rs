@@ -62,6 +62,8 @@ pub const ONLY_OURS: &[(&str, &str, &str)] = &[
     ("gpus", "link_width", FROM_PCI),
     ("gpus", "link_gts_max", FROM_PCI),
     ("gpus", "link_width_max", FROM_PCI),
+    ("gpus", "power", FROM_PCI),
+    ("gpus", "vram_total_bytes", FROM_PCI),
     ("gpus", "atomics", FROM_PCI),
     ("gpus", "atomics_hop", FROM_PCI),
     ("gpus", "kfd", FOUND),

@@ -13,7 +13,7 @@ const OURS: &[(&str, &str)] = &[
          driver=- node=1 gpu_id=0x17 gfx=100100 bar0_bytes=8589934592 bar=large link_gts=16 \
          link_width=16 atomics=completer kfd=present reason=- coarse_grained_only=1 \
          verdict=truth atomics_hop=- atomics_kfd=requested mec_fw=156 link_gts_max=16 \
-         link_width_max=16\n",
+         link_width_max=16 power=active vram_total_bytes=8573157376\n",
     ),
     (
         "heaps",

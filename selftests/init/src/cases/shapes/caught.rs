@@ -117,6 +117,8 @@ fn lie_of_one(of_the_old: bool) -> Result<()> {
     // The fixture writes on the newest node.
     const LIE: &str = "hive_id=7";
     let card = TREE.add(0, "")?;
+    // A card is announced again only after the truth was read of it.
+    expect_verdict(&View::read()?, &card, None)?;
     let gpu = ("gpu", card.gpu());
     let ear = Uevents::from_now()?;
     TREE.control("unplug slot=0")?;
