@@ -8,6 +8,7 @@ mod drawn;
 mod judge;
 mod machine;
 mod model;
+mod suspend;
 mod table;
 
 use anyhow::{Context, Result};
@@ -58,6 +59,7 @@ pub const CASES: &[Case] = &[
     Case::new("honest-bound-again", moment),
     Case::new("honest-resized-while-unbound", moment),
     Case::new("honest-asleep", moment),
+    Case::new("honest-suspended", moment),
     Case::new("honest-asleep-then-removed", moment),
     Case::new("caught-gfx-version", caught),
     Case::new("caught-pci-identity", caught),
@@ -100,6 +102,9 @@ fn moment(ctx: &mut Ctx) -> Result<()> {
     let mut rows = MOMENTS.iter();
     let row = rows.find(|row| ctx.case.strip_prefix("honest-") == Some(row.name));
     let steps = row.context("no such row of the table")?.steps;
+    if steps.contains(&"suspend") {
+        suspend::need()?;
+    }
     let (first, steps) = steps.split_first().context("no step")?;
     let more = first
         .strip_prefix("add")

@@ -12,6 +12,7 @@ use nix::libc;
 
 use super::judge;
 use super::model::{word, Device};
+use super::suspend;
 use super::table::{EACH, LAST};
 use crate::fixture::TREE;
 use crate::guard;
@@ -81,8 +82,10 @@ impl Machine {
 
     /// Has a step come to a device, and judges.
     pub fn step(&mut self, slot: u32, step: &str) -> Result<()> {
-        if step == "reload" {
-            return self.reload();
+        match step {
+            "reload" => return self.reload(),
+            "suspend" => return self.judged(step.to_owned(), |_| suspend::now()),
+            _ => {}
         }
         self.judged(format!("{step} (slot {slot})"), |machine| {
             if step == "remove" {

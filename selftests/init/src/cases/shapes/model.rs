@@ -86,7 +86,7 @@ impl Device {
         }
     }
 
-    /// The steps that can come next, but for `remove` and `reload`.
+    /// The steps that can come next, but for those that come to any machine.
     pub fn next_steps(&self) -> Vec<&'static str> {
         const ALL: [&str; 11] = [
             "release",
@@ -121,7 +121,7 @@ impl Device {
             "drop" => free && self.old_nodes > 0,
             "sleep" => free && self.bound,
             "wake" => self.asleep,
-            "reload" => true,
+            "reload" | "suspend" => true,
             _ => bail!("{step}: no such step"),
         };
         ensure!(possible, "{step} cannot come to a device like {self:?}");

@@ -114,7 +114,8 @@ pub const AROUND: &[&[&str]] = &[
     &["board=mi100", "path=switch", "board=mi100", "board=raphael"],
 ];
 
-/// The steps of the first card. With `reload` the module is loaded anew.
+/// The steps of the first card. With `reload` the module is loaded anew, with
+/// `suspend` the whole system is suspended and resumed.
 pub const MOMENTS: &[Moment] = &[
     moment(
         "being-added-not-filled",
@@ -152,6 +153,7 @@ pub const MOMENTS: &[Moment] = &[
         ],
     ),
     moment("asleep", &["add", "sleep", "reload", "wake"]),
+    moment("suspended", &["add", "suspend", "reload", "suspend"]),
     moment("asleep-then-removed", &["add", "sleep", "remove"]),
 ];
 
