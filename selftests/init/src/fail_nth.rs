@@ -52,6 +52,19 @@ impl FailNth {
 
     /// Does `action` with its Nth allocation failing. Gives also whether one did fail.
     pub fn during<T>(&self, nth: u32, action: impl FnOnce() -> T) -> Result<(T, bool)> {
+        let (result, left) = self.counting(nth, action)?;
+        // What is left of N was not used up: there were fewer allocations.
+        Ok((result, left == 0))
+    }
+
+    /// How many allocations `action` makes.
+    pub fn allocations<T>(&self, action: impl FnOnce() -> T) -> Result<(T, u32)> {
+        let (result, left) = self.counting(MOST, action)?;
+        Ok((result, MOST - left))
+    }
+
+    /// Does `action` with its Nth allocation failing; gives also what of N was not used up.
+    fn counting<T>(&self, nth: u32, action: impl FnOnce() -> T) -> Result<(T, u32)> {
         let mut left = [0; 16];
         self.0
             .write_at(nth.to_string().as_bytes(), 0)
@@ -59,26 +72,35 @@ impl FailNth {
         let result = action();
         let length = self.0.read_at(&mut left, 0).context("read fail-nth")?;
         self.0.write_at(b"0", 0).context("disarm fail-nth")?;
-        // What is left of N was not used up: there were fewer allocations.
         let left = std::str::from_utf8(left.get(..length).unwrap_or_default())?;
-        Ok((result, left.trim() == "0"))
+        let left = left.trim().parse().context("what fail-nth says is left")?;
+        Ok((result, left))
     }
 }
 
 /// Does `action` with its Nth allocation failing, for N from 1 until none fails any more. Gives how
 /// often `each` found it failed, and how often it was done.
 pub fn sweep<T>(
+    action: impl FnMut() -> T,
+    each: impl FnMut(T) -> Result<bool>,
+) -> Result<(u32, u32)> {
+    sweep_from(1, action, each)
+}
+
+/// The same for N from `first` on.
+pub fn sweep_from<T>(
+    first: u32,
     mut action: impl FnMut() -> T,
     mut each: impl FnMut(T) -> Result<bool>,
 ) -> Result<(u32, u32)> {
     let switch = FailNth::open()?;
     let mut failed = 0;
-    for nth in 1..=MOST {
+    for nth in first..=MOST {
         let (result, fired) = switch.during(nth, &mut action)?;
         failed += u32::from(each(result).with_context(|| format!("allocation {nth}"))?);
         if !fired {
-            ensure!(nth > 1, "no allocation failed: tried nothing");
-            return Ok((failed, nth));
+            ensure!(nth > first, "no allocation failed: tried nothing");
+            return Ok((failed, nth - first + 1));
         }
     }
     bail!("an allocation still fails after {MOST}")

@@ -13,11 +13,13 @@ use nix::errno::Errno;
 use super::lifecycle::expect_refused;
 use super::readers::wait_for;
 use crate::ctx::Ctx;
-use crate::fail_nth::{prepare, sweep};
+use crate::fail_nth::{prepare, sweep_from, FailNth};
 use crate::fixture::TREE;
 use crate::guard;
 use crate::modules::Image;
 
+/// Of a load's allocations, those from before the first file on: each file takes some ten.
+const LAST: u32 = 100;
 /// Threads that open a file while the module is being loaded.
 const OPENERS: usize = 2;
 
@@ -75,23 +77,29 @@ impl Window {
     }
 }
 
-/// Loads the module with the Nth allocation failing, for every N, while others open its files: none
-/// is opened by a load that fails.
+/// Loads the module with the Nth allocation failing, for the last of them, while others open its
+/// files: none is opened by a load that fails.
 pub fn files_opened_during_the_load(ctx: &mut Ctx) -> Result<()> {
     prepare()?;
     TREE.load(&ctx.modules, "slot=0")?;
-    // Once as it should be, so that nothing of the loading itself is done for the first time.
-    guard::load(&ctx.modules)?;
-    guard::unload()?;
     let module = Image::own(guard::NAME)?;
+    let load = || module.load(guard::parameters());
+    // Twice as it should be, so that nothing of the loading itself is done for the first time.
+    load()?;
+    guard::unload()?;
+    let (loaded, allocations) = FailNth::open()?.allocations(load)?;
+    loaded?;
+    guard::unload()?;
+    let first = allocations.saturating_sub(LAST).max(1);
     let window = Window::default();
     let swept = thread::scope(|scope| {
         for _ in 0..OPENERS {
             scope.spawn(|| window.open_until_over());
         }
         let mut before = 0;
-        let swept = sweep(
-            || window.during(|| module.load(guard::parameters())),
+        let swept = sweep_from(
+            first,
+            || window.during(load),
             |result| {
                 window.wait_until_closed()?;
                 let opened = window.opened.load(Ordering::SeqCst);
