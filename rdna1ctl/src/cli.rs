@@ -8,18 +8,19 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-/// Say what is going on with a Radeon RX 5600 XT, 5700 or 5700 XT, and what to do about it.
+/// Show the state of a Radeon RX 5600 XT, 5700 or 5700 XT, and what to do about trouble.
 ///
-/// Reads the files of the kernel module rdna1_kfd_guard; without the module, or without root, it
-/// reads KFD's sysfs with the module's own code, and says so. It changes nothing.
+/// Reads the files of the kernel module rdna1_kfd_guard. Without the module, or without root, it
+/// reads KFD's sysfs with the module's own code, and says so. It changes nothing, and it does not
+/// wake a sleeping card.
 ///
-/// Exit status of status, heaps, checks and gpus: 0 all truth, or no such card; 1 a lie; 3 no lie,
-/// but an unknown. Of doctor: 0 no trouble, 1 trouble. Of env: 0, or 1 if it refuses. Of run: the
-/// command's. Of all: 2 wrong arguments, or something could not be read.
+/// Exit status of status, heaps, checks and gpus: 0 all truth, or no card that KFD lists; 1 a lie;
+/// 3 no lie, but an unknown. Of doctor: 0 no trouble, 1 trouble. Of env: 0, or 1 if it refuses. Of
+/// run: the command's. Of all: 2 for wrong arguments, or files that could not be read.
 #[derive(Debug, Parser)]
 #[command(name = "rdna1ctl", version, propagate_version = true)]
 pub struct Arguments {
-    /// Look at the system whose root folder this is.
+    /// Read the system with this root folder.
     #[arg(
         long,
         global = true,
@@ -29,7 +30,7 @@ pub struct Arguments {
     )]
     pub root: PathBuf,
 
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -37,30 +38,31 @@ pub struct Arguments {
 /// A command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Say how the card is doing: verdict, driver, KFD, memory, path
+    /// Show the state of each card: verdict, driver, KFD, memory, path
     Status(Json),
     /// Show each memory bank: size, flags, verdict
     Heaps(Json),
     /// Show each rule: expected, observed, verdict
     Checks(Json),
-    /// Show all that is known of each card on the PCI bus
+    /// Show all facts about each card on the PCI bus
     Gpus(Json),
-    /// Show what the module has counted
+    /// Show the module's counters
     Counters(Json),
-    /// Show what programs have asked of KFD
+    /// Show the requests of programs to KFD
     Requests(Json),
-    /// Look for troubles, and say what to do about each
+    /// Find troubles, and show what to do about each
     Doctor(Json),
     /// Print the variables that fit this card and this ROCm, each with its reason
     ///
-    /// The lines are for a shell: eval "$(rdna1ctl env)". Refuses if KFD says something false.
+    /// The lines are for a shell: eval "$(rdna1ctl env)". Refuses if KFD's topology does not match
+    /// the hardware.
     Env(Json),
-    /// Run a command with the variables of `env`, and say what it asked of KFD
+    /// Run a command with the variables of `env`, and show its requests to KFD
     ///
-    /// Afterwards, what the requests counters gained and what the kernel log said is printed on
-    /// stderr, also if the command crashed or did not end. The exit status is the command's;
-    /// 128 + N if signal N ended it; 124 if it was ended by --timeout; 125 if nothing was run; 126
-    /// or 127 if it could not be started.
+    /// Afterwards it prints on stderr what the requests counters gained and what the kernel log
+    /// said, also if the command crashed or did not end. The exit status is the command's; 128 + N
+    /// if signal N ended it; 124 if --timeout ended it; 125 if nothing was run; 126 or 127 if it
+    /// could not be started.
     Run(Run),
     /// Show the status, and then each change of it
     Watch(Watch),
@@ -68,7 +70,7 @@ pub enum Command {
     Metrics(Metrics),
     /// Collect what a bug report needs in one archive
     ///
-    /// What is in it can be judged elsewhere: `classify --pci FOLDER/pci FOLDER`.
+    /// Another machine can judge it: `classify --pci FOLDER/pci FOLDER`.
     Report(Report),
     /// Write the manual pages, the completions and the schemas of --json into a folder
     #[command(hide = true)]
@@ -101,15 +103,15 @@ pub struct Json {
 /// `run`.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// End the command after that many seconds: by SIGTERM, and by SIGKILL 10 seconds later
+    /// End the command after that many seconds: with SIGTERM, and with SIGKILL 10 seconds later
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Option<Duration>,
 
-    /// Leave the environment as it is; then it also runs if KFD says something false
+    /// Keep the environment, and run even if KFD's topology does not match the hardware
     #[arg(long)]
     pub no_env: bool,
 
-    /// The command, and what it is given
+    /// The command and its arguments
     #[arg(
         required = true,
         trailing_var_arg = true,
@@ -122,11 +124,11 @@ pub struct Run {
 /// `watch`.
 #[derive(Debug, Args)]
 pub struct Watch {
-    /// Look again every so many seconds
+    /// Read again every so many seconds
     #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
     pub interval: Duration,
 
-    /// End after so many looks
+    /// End after so many reads
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
 }
@@ -134,7 +136,7 @@ pub struct Watch {
 /// `metrics`.
 #[derive(Debug, Args)]
 pub struct Metrics {
-    /// Write to that file, whole or not at all: for node_exporter's textfile collector
+    /// Replace that file in one step, for node_exporter's textfile collector
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }
@@ -160,9 +162,11 @@ pub struct Generate {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| format!("{text} is no number"))?;
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| format!("{text} is not a number"))?;
     match Duration::try_from_secs_f64(seconds) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
-        _ => Err(format!("{text} is no time to wait")),
+        _ => Err(format!("{text} is not a valid interval")),
     }
 }

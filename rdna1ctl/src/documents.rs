@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What `--json` prints: one document for each command, each with a schema.
+//! The JSON documents of `--json`: one for each command, each with a schema.
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use rdna1_records::{Record, UNKNOWN};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
+use crate::findings::unknown::Cause;
 use crate::findings::variables::Setting;
 use crate::findings::Finding;
 use crate::rows::{self, Check, Gpu, Heap, Value};
@@ -28,14 +30,14 @@ macro_rules! documents {
             pub struct $name {
                 /// The form of this document.
                 pub form: u32,
-                /// Where it was read.
+                /// Where the facts come from.
                 pub origin: Origin,
                 $( $(#[$doc])* pub $key: $kind, )+
             }
         )+
 
-        /// The schema of each command's document, by the command's name. It is that of what is
-        /// written: all keys are there, always.
+        /// The schema of each command's document, by the command's name. It describes documents as
+        /// this program writes them: every key is present.
         pub fn schemas() -> Vec<(&'static str, Schema)> {
             let new = || SchemaSettings::draft2020_12().for_serialize().into_generator();
             vec![$( ($file, new().into_root_schema_for::<$name>()) ),+]
@@ -46,13 +48,15 @@ macro_rules! documents {
 documents! {
     /// `rdna1ctl status --json`
     StatusDocument = "status" {
-        /// The worst verdict of all cards: lie, unknown or truth; null without a card.
+        /// The worst verdict of all cards: lie, unknown, truth or unjudged; null without a card.
         verdict: Option<String>,
-        /// The cards.
+        /// The cards on the PCI bus.
         cards: Vec<Card>,
+        /// The cards that KFD lists and the PCI bus does not have.
+        only_in_kfd: Vec<OnlyInKfd>,
         /// Programs that use KFD.
         programs: Vec<Program>,
-        /// Other graphics cards of AMD's, which nothing is said about.
+        /// AMD's other graphics cards. rdna1ctl makes no statement about them.
         others: Vec<pci::Gpu>,
     }
 
@@ -76,13 +80,13 @@ documents! {
 
     /// `rdna1ctl counters --json`
     CountersDocument = "counters" {
-        /// What the module counted, by name; null without the module.
+        /// The module's counters, by name; null without the module.
         counters: Option<BTreeMap<String, u64>>,
     }
 
     /// `rdna1ctl requests --json`
     RequestsDocument = "requests" {
-        /// A record for each line of the file; null where requests are not counted.
+        /// A record for each line of the file; null if the module does not count requests.
         records: Option<Vec<BTreeMap<String, Value>>>,
     }
 
@@ -94,30 +98,53 @@ documents! {
 
     /// `rdna1ctl env --json`
     EnvDocument = "env" {
-        /// Why nothing is set; null where something may be.
+        /// Why `env` refuses; null if it does not.
         refused: Option<String>,
+        /// What to know before using the variables.
+        caveats: Vec<String>,
         /// The variables that fit.
         settings: Vec<Setting>,
     }
 }
 
-/// A card, as `status` tells of it.
+/// A card on the PCI bus.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Card {
-    /// What `gpus` says of it.
+    /// Its record of `gpus`.
     #[serde(flatten)]
     pub card: Gpu,
-    /// The devices that the kernel's graphics core made for it, as `card0` and `renderD128`.
+    /// Its DRM devices, such as `card0` and `renderD128`.
     pub drm: Vec<String>,
-    /// The link between its slot and its own switch; null where it has none. Then `link_gts` and the
-    /// like are the slot's.
+    /// The link between the slot and the card's own switch; null if the card has no switch. Then
+    /// `link_gts` and the like are the slot's.
     pub slot_link: Option<SlotLink>,
-    /// Its memory banks, as `heaps` tells.
+    /// All KFD nodes of the card. `node` is the one that the verdict is drawn from: the worst.
+    pub nodes: Vec<u32>,
+    /// The memory banks of all its nodes: its records of `heaps`.
     pub heaps: Vec<Heap>,
+    /// The rules that say lie, over all its nodes.
+    pub lies: Vec<String>,
+    /// The rules that could not be judged, over all its nodes.
+    pub unknown: Vec<String>,
+    /// Why they could not be judged; null where that is not known.
+    pub unknown_cause: Option<Cause>,
+}
+
+/// A card that KFD lists and the PCI bus does not have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct OnlyInKfd {
+    /// The PCI address that its nodes name; null where they name none.
+    pub gpu: Option<String>,
+    /// The nodes.
+    pub nodes: Vec<u32>,
+    /// The worst verdict over the nodes.
+    pub verdict: String,
     /// The rules that say lie.
     pub lies: Vec<String>,
     /// The rules that could not be judged.
     pub unknown: Vec<String>,
+    /// Why they could not be judged; null where that is not known.
+    pub unknown_cause: Option<Cause>,
 }
 
 /// A program that uses KFD.
@@ -127,14 +154,14 @@ pub struct Program {
     pub pid: u32,
     /// What it is called.
     pub command: String,
-    /// How much VRAM it has of all cards, in bytes.
+    /// Its VRAM on all cards, in bytes.
     pub vram_bytes: u64,
-    /// Whether its environment overrides the ISA; null where that may not be read.
+    /// Whether its environment overrides the ISA; null if the environment could not be read.
     pub overrides: Option<bool>,
 }
 
 impl StatusDocument {
-    /// What is told of these facts.
+    /// The document for these facts.
     pub fn of(facts: &Facts) -> Self {
         let pages = &facts.pages;
         Self {
@@ -142,6 +169,7 @@ impl StatusDocument {
             origin: pages.origin.clone(),
             verdict: pages.verdict().map(str::to_owned),
             cards: pages.gpus.iter().map(|gpu| card(facts, gpu)).collect(),
+            only_in_kfd: only_in_kfd(pages),
             programs: facts.processes.list.iter().map(program).collect(),
             others: facts
                 .gpus
@@ -153,34 +181,38 @@ impl StatusDocument {
     }
 }
 
-fn card(facts: &Facts, gpu: &rdna1_records::Record) -> Card {
-    let address = gpu.find("gpu");
-    let rules = |verdict: &str| {
-        let checks = facts.pages.checks.iter();
-        let mut rules: Vec<_> = checks
-            .filter(|check| check.find("gpu") == address && check.find("verdict") == Some(verdict))
-            .filter_map(|check| check.find("rule"))
-            .map(str::to_owned)
-            .collect();
-        rules.dedup();
-        rules
-    };
-    let heaps = facts.pages.heaps.iter();
-    let on_bus = facts
-        .gpus
-        .iter()
-        .find(|one| Some(one.gpu.as_str()) == address);
+fn card(facts: &Facts, gpu: &Record) -> Card {
+    let pages = &facts.pages;
+    let address = gpu.find("gpu").unwrap_or(UNKNOWN);
+    let heaps = pages.heaps.iter();
+    let on_bus = facts.gpus.iter().find(|one| one.gpu == address);
     Card {
         card: gpu.into(),
         drm: on_bus.map(|one| one.drm.clone()).unwrap_or_default(),
         slot_link: on_bus.and_then(|one| one.slot_link.clone()),
+        nodes: pages.nodes_of(address),
         heaps: heaps
-            .filter(|heap| heap.find("gpu") == address)
+            .filter(|heap| heap.find("gpu") == Some(address))
             .map(Heap::from)
             .collect(),
-        lies: rules("lie"),
-        unknown: rules("unknown"),
+        lies: pages.rules_with(Some(address), "lie"),
+        unknown: pages.rules_with(Some(address), "unknown"),
+        unknown_cause: Cause::of(pages, address),
     }
+}
+
+fn only_in_kfd(pages: &Pages) -> Vec<OnlyInKfd> {
+    let on_bus = |gpu: &str| pages.gpus.iter().any(|card| card.find("gpu") == Some(gpu));
+    let addresses = pages.addresses().into_iter();
+    let found = addresses.filter(|gpu| !on_bus(gpu)).map(|gpu| OnlyInKfd {
+        gpu: (gpu != UNKNOWN).then(|| gpu.to_owned()),
+        nodes: pages.nodes_of(gpu),
+        verdict: pages.verdict_of(gpu).unwrap_or("unknown").to_owned(),
+        lies: pages.rules_with(Some(gpu), "lie"),
+        unknown: pages.rules_with(Some(gpu), "unknown"),
+        unknown_cause: Cause::of(pages, gpu),
+    });
+    found.collect()
 }
 
 fn program(process: &crate::sources::processes::Process) -> Program {
@@ -197,7 +229,7 @@ fn program(process: &crate::sources::processes::Process) -> Program {
     }
 }
 
-/// The document of one of the module's files.
+/// The document for one of the module's files.
 pub fn page(pages: &Pages, file: crate::cli::File) -> Result<String> {
     use crate::cli::File;
     let (form, origin) = (FORM, pages.origin.clone());

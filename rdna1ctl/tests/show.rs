@@ -185,7 +185,7 @@ fn an_unknown_value_is_null() {
     machine.remove("/sys/class/kfd");
     machine.write_files();
     let gpus = std::fs::read_to_string(machine.path("/sys/kernel/debug/rdna1/gpus")).unwrap();
-    let card = &machine.json("gpus", 3)["records"][0];
+    let card = &machine.json("gpus", 0)["records"][0];
     for key in ["node", "gpu_id", "gfx", "bar", "atomics_kfd"] {
         assert!(gpus.contains(&format!(" {key}=? ")), "{gpus}");
         assert!(card[key].is_null(), "{key}: {card}");
@@ -225,7 +225,7 @@ fn another_user_than_root() {
     let page = machine.says(&["status"], 0);
     assert!(page.contains("Read from KFD's sysfs"), "{page}");
     assert!(
-        page.contains("whether PCIe atomics get through can be read by root alone"),
+        page.contains("only root can read whether PCIe atomics get through"),
         "{page}"
     );
     let found: Vec<_> = machine

@@ -54,7 +54,7 @@ fn a_miopen_that_knows_the_card_needs_nothing() {
     machine.put("/opt/rocm/share/miopen/db/gfx1010_40.HIP.fdb.txt", "");
     let page = machine.says(&["env"], 0);
     assert!(
-        !page.contains("export") && page.contains("nothing needs to be set"),
+        !page.contains("export") && page.contains("no variable is needed"),
         "{page}"
     );
 }
@@ -80,7 +80,7 @@ fn it_refuses_where_kfd_lies_and_where_there_is_no_card() {
         assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(
-            said.contains("KFD says something false about the card ("),
+            said.contains("KFD's topology does not match the hardware ("),
             "{said}"
         );
         let document = machine.json("env", 1);

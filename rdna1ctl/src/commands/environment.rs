@@ -21,6 +21,7 @@ pub(super) fn env(root: &Root, json: bool) -> Result<u8> {
         let refused = found.as_ref().err().map(ToString::to_string);
         print(&documents::json(&EnvDocument {
             form: FORM,
+            caveats: words::settings::caveats(&facts.pages),
             origin: facts.pages.origin,
             refused,
             settings: found.unwrap_or_default(),
@@ -30,16 +31,13 @@ pub(super) fn env(root: &Root, json: bool) -> Result<u8> {
     match found {
         Ok(settings) => {
             let mut paper = Paper::new();
-            if facts.pages.verdict() == Some("unknown") {
-                paper.comment(
-                    "some rules could not be judged (rdna1ctl doctor): what follows is for an honest \
-                     KFD",
-                );
+            for caveat in words::settings::caveats(&facts.pages) {
+                paper.comment(&caveat);
             }
             words::settings::settings(&mut paper, &settings);
             print(paper.text())?;
         }
-        // Nothing on stdout: that is for a shell.
+        // Nothing on stdout: a shell evaluates it.
         Err(refusal) => complain(&format!("rdna1ctl: {refusal}")),
     }
     Ok(status)

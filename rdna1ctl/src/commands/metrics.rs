@@ -14,12 +14,9 @@ use crate::exposition::{self, Family, Kind};
 use crate::gain::{is_event, is_naming, kinds, numbers};
 use crate::root::Root;
 use crate::sources::module::Module;
-use crate::sources::pages::{Pages, Source};
+use crate::sources::pages::{Pages, Source, VERDICTS};
 
 use super::{folder_of, print, WELL};
-
-/// What a verdict can be.
-const VERDICTS: [&str; 3] = ["truth", "lie", "unknown"];
 
 pub(super) fn metrics(root: &Root, how: &Metrics) -> Result<u8> {
     let module = Module::read(root);
@@ -32,12 +29,12 @@ pub(super) fn metrics(root: &Root, how: &Metrics) -> Result<u8> {
     Ok(WELL)
 }
 
-/// Puts a file in its place whole: a collector may read it at any time.
+/// Replaces the file in one step: a collector may read it at any time.
 fn put(file: &Path, text: &str) -> Result<()> {
     let whole = || -> Result<()> {
         let mut new = tempfile::NamedTempFile::new_in(folder_of(file))?;
         new.write_all(text.as_bytes())?;
-        // The collector is another user.
+        // The collector runs as another user.
         let mode = std::fs::Permissions::from_mode(0o644);
         new.as_file().set_permissions(mode)?;
         new.persist(file)?;
@@ -73,7 +70,7 @@ fn about(module: &Module, pages: &Pages) -> Result<Vec<Family>> {
     let mut info = Family::new(
         Kind::Gauge,
         "rdna1ctl_info",
-        "Who said what is here; always 1.",
+        "The source of these metrics; always 1.",
         &["version", "source"],
     )?;
     let source = match pages.origin.source {
@@ -100,9 +97,15 @@ fn cards(pages: &Pages) -> Result<[Family; 6]> {
     let mut verdict = Family::new(
         Kind::Gauge,
         "rdna1_card_verdict",
-        "1 for the verdict of the card, 0 for the others.",
+        "1 for the worst verdict over all KFD nodes of the card, 0 for the others.",
         &["gpu", "verdict"],
     )?;
+    for gpu in pages.addresses() {
+        let worst = pages.verdict_of(gpu);
+        for one in VERDICTS {
+            verdict.add(&[gpu, one], (worst == Some(one)).into())?;
+        }
+    }
     let mut in_kfd = Family::new(
         Kind::Gauge,
         "rdna1_card_in_kfd",
@@ -135,10 +138,6 @@ fn cards(pages: &Pages) -> Result<[Family; 6]> {
     )?;
     for gpu in &pages.gpus {
         let name = gpu.get("gpu")?;
-        for one in VERDICTS {
-            let is = gpu.find("verdict") == Some(one);
-            verdict.add(&[name, one], is.into())?;
-        }
         match gpu.find("kfd") {
             Some("present") => in_kfd.add(&[name], 1)?,
             Some("absent") => in_kfd.add(&[name], 0)?,
@@ -169,14 +168,17 @@ fn heaps(pages: &Pages) -> Result<Family> {
         Kind::Gauge,
         "rdna1_heap_size_bytes",
         "Size of a memory bank, as KFD prints it.",
-        &["gpu", "bank", "heap"],
+        &["gpu", "node", "bank", "heap"],
     )?;
     for heap in &pages.heaps {
         if let Some(bytes) = number(heap, "size_bytes") {
-            size.add(
-                &[heap.get("gpu")?, heap.get("bank")?, heap.get("heap")?],
-                bytes,
-            )?;
+            let labels = [
+                heap.get("gpu")?,
+                heap.get("node")?,
+                heap.get("bank")?,
+                heap.get("heap")?,
+            ];
+            size.add(&labels, bytes)?;
         }
     }
     Ok(size)
@@ -187,13 +189,14 @@ fn rules(pages: &Pages) -> Result<Family> {
         Kind::Gauge,
         "rdna1_rule_verdict",
         "1 for the verdict of the rule, 0 for the others.",
-        &["gpu", "bank", "rule", "verdict"],
+        &["gpu", "node", "bank", "rule", "verdict"],
     )?;
     for check in &pages.checks {
-        let (gpu, bank, rule) = (check.get("gpu")?, check.get("bank")?, check.get("rule")?);
+        let (gpu, node) = (check.get("gpu")?, check.get("node")?);
+        let (bank, rule) = (check.get("bank")?, check.get("rule")?);
         for one in VERDICTS {
             let is = check.find("verdict") == Some(one);
-            verdict.add(&[gpu, bank, rule, one], is.into())?;
+            verdict.add(&[gpu, node, bank, rule, one], is.into())?;
         }
     }
     Ok(verdict)
@@ -203,10 +206,10 @@ fn number(record: &Record, key: &str) -> Option<u64> {
     record.find(key)?.parse().ok()
 }
 
-/// Keys of `requests` whose numbers do not only rise: settings and states.
+/// Keys of `requests` whose numbers are settings or states, not counters.
 const NO_COUNTS: [&str; 2] = ["errno", "kept"];
 
-/// A family for each kind of record: the words are labels, and so is the name of the number.
+/// A family for each kind of record. Its words are labels, and so is the key of the number.
 fn asked(requests: &[Record]) -> Result<Vec<Family>> {
     let mut families = Vec::new();
     for kind in kinds(requests) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The commands: what is read, and how it is told.
+//! The commands: each reads facts and prints them.
 
 mod archive;
 mod environment;
@@ -30,7 +30,7 @@ pub const UNUSABLE: u8 = 2;
 /// No lie, but an unknown.
 pub const AN_UNKNOWN: u8 = 3;
 
-/// Does what the command line says; gives the exit status.
+/// Runs the command of the command line; returns the exit status.
 pub fn run(arguments: &Arguments) -> Result<u8> {
     let root = Root::new(&arguments.root);
     match &arguments.command {
@@ -50,19 +50,20 @@ pub fn run(arguments: &Arguments) -> Result<u8> {
     }
 }
 
-/// Prints on stdout; colours only where they are wanted.
+/// Prints on stdout, with colours only where `anstream` allows them.
 fn print(text: &str) -> Result<()> {
     let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
 }
 
-/// Says a line on stderr. What is being done goes on, and ends as it would, where nobody hears it.
+/// Prints a line on stderr. A stderr that cannot be written changes neither the work nor the exit
+/// status.
 pub fn complain(line: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{line}");
 }
 
-/// The folder that a file is to be in.
+/// The folder of a file that does not exist yet.
 fn folder_of(file: &Path) -> &Path {
     match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -70,7 +71,7 @@ fn folder_of(file: &Path) -> &Path {
     }
 }
 
-/// Whether the reader of our output has gone, as `head` does.
+/// Whether the reader of our output has closed it, as `head` does.
 pub fn is_closed_pipe(error: &Error) -> bool {
     error.chain().any(|cause| {
         let cause = cause.downcast_ref::<std::io::Error>();
@@ -78,7 +79,8 @@ pub fn is_closed_pipe(error: &Error) -> bool {
     })
 }
 
-/// The exit status for the worst verdict.
+/// The exit status for the worst verdict. A card that KFD does not list is no lie and no unknown:
+/// `doctor` reports it.
 fn of_verdict(verdict: Option<&str>) -> u8 {
     match verdict {
         Some("lie") => BAD,

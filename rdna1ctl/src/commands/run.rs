@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `run`: a program, and what it asked of KFD.
+//! `run`: runs a program, and reports what it asked of KFD.
 
 use std::io::ErrorKind;
 
@@ -16,21 +16,23 @@ use crate::sources::module::Module;
 use crate::sources::pages::Pages;
 use crate::sources::Facts;
 use crate::words::paper::{bold, red, Paper};
+use crate::words::settings::caveats;
 use crate::words::{requests, safe};
 
 use super::complain;
 use super::supervise::{supervise, End, NotStarted};
 
-/// The program's time was over, as timeout(1) has it.
+// As timeout(1) and env(1) have them.
+/// `--timeout` ended the program.
 const TIMED_OUT: u8 = 124;
 /// Nothing was run.
 const REFUSED: u8 = 125;
-/// There is such a program, and it could not be started.
+/// The program exists, and could not be started.
 const NOT_STARTED: u8 = 126;
 /// There is no such program.
 const NOT_FOUND: u8 = 127;
 
-/// How many lines of the kernel's log are shown.
+/// The most lines of the kernel's log that are shown.
 const LINES: usize = 40;
 
 pub(super) fn run(root: &Root, how: &Run) -> Result<u8> {
@@ -42,11 +44,15 @@ pub(super) fn run(root: &Root, how: &Run) -> Result<u8> {
             Ok(settings) => settings,
             Err(refusal) => {
                 complain(&format!("rdna1ctl: {refusal}"));
-                complain("rdna1ctl: nothing was run; --no-env runs it all the same");
+                complain("rdna1ctl: nothing was run; --no-env runs it nevertheless");
                 return Ok(REFUSED);
             }
         }
     };
+    if !how.no_env {
+        let caveats = caveats(&facts.pages).into_iter();
+        caveats.for_each(|caveat| complain(&format!("rdna1ctl: {caveat}")));
+    }
     announce(&settings);
     let before = facts.pages.requests;
     let last = facts.log.last();
@@ -96,12 +102,12 @@ fn ended(paper: &mut Paper, end: End) {
         End::TimedOut { killed: false } => {
             red("The command's time was over: it was ended by SIGTERM.")
         }
-        End::TimedOut { killed: true } => red(
-            "The command's time was over, and it did not heed SIGTERM: it was ended by SIGKILL.",
-        ),
+        End::TimedOut { killed: true } => {
+            red("The command's time was over, and it ignored SIGTERM: it was ended by SIGKILL.")
+        }
         End::Stuck(pid) => red(&format!(
             "The command's time was over, and not even SIGKILL ends process {pid}: it waits in the \
-             kernel. sudo cat /proc/{pid}/stack says where; the kernel log may, too."
+             kernel. sudo cat /proc/{pid}/stack shows where; the kernel log may, too."
         )),
     };
     paper.paragraph("", &words);

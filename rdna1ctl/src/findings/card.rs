@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The card: on the bus, its driver, in KFD, its path and its BAR.
+//! The card: on the PCI bus, its driver, in KFD, its PCIe path and its BAR.
 
 use rdna1_records::Record;
 
@@ -8,6 +8,7 @@ use crate::sources::log::Line;
 use crate::sources::Facts;
 use crate::words::gib;
 
+use super::unknown::{CLOSE_PROGRAMS, FIND_PROGRAMS};
 use super::{Finding, TRUTH};
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
@@ -42,7 +43,7 @@ fn no_card(facts: &Facts) -> Finding {
     if facts.gpus.is_empty() {
         return found
             .seen("/sys/bus/pci/devices", "no display controller of AMD's")
-            .advise("lspci -nn | grep 1002 must show it; if not, look at the slot, its power plugs and the firmware setup");
+            .advise("lspci -nn | grep 1002 must show it; if not, check the slot, the power plugs and the firmware setup");
     }
     let found = facts.gpus.iter().fold(found, |found, gpu| {
         found.seen(
@@ -51,8 +52,8 @@ fn no_card(facts: &Facts) -> Finding {
         )
     });
     found.advise(
-        "this project knows the RX 5600 XT, 5700 and 5700 XT (1002:731f) alone, and says nothing \
-         about other cards",
+        "this project covers only the RX 5600 XT, 5700 and 5700 XT (1002:731f), and makes no \
+         statement about other cards",
     )
 }
 
@@ -67,32 +68,38 @@ fn driver(facts: &Facts, gpu: &Record) -> Finding {
     match value(gpu, "driver") {
         "amdgpu" => Finding::good("driver", "amdgpu drives the card").seen(from, "amdgpu"),
         "?" => {
-            Finding::unseen("driver", "which driver has the card is not to be seen").seen(from, "?")
+            Finding::unseen("driver", "unknown which driver is bound to the card").seen(from, "?")
         }
-        // Only a driver makes KFD know a card: what is seen here does not fit together.
+        // Only amdgpu makes KFD list a card, and it keeps the node while a program holds the render
+        // node: loading a driver is no remedy.
         "-" if value(gpu, "kfd") == "present" => Finding::note(
             "driver-unclear",
-            "KFD knows the card, and yet no driver has it: it may just be coming or going",
+            "KFD lists the card, and no driver is bound: amdgpu was unbound while a program held the \
+             card's render node, or is being bound now",
         )
         .seen(from, "none")
         .seen_in("gpus", gpu, &["gpu", "kfd", "node"])
-        .advise("look again after a few seconds; if that stays so: sudo dmesg | grep -i amdgpu"),
+        .advise("look again after a few seconds: amdgpu may be adding or removing the card")
+        .advise(CLOSE_PROGRAMS)
+        .advise(FIND_PROGRAMS)
+        .advise("sudo dmesg | grep -i amdgpu shows what amdgpu did"),
         "-" => no_driver(facts, from),
         other => Finding::trouble(
             "driver-other",
-            format!("{other} has the card, not amdgpu: KFD cannot know it"),
+            format!("{other} drives the card, not amdgpu: ROCm cannot use it"),
         )
         .seen(from, other)
         .advise(format!(
-            "if it is not meant for a virtual machine: take its ids out of the options of {other} \
-             (/etc/modprobe.d, the kernel's command line), make the initramfs anew, reboot"
+            "unless the card is meant for a virtual machine: remove its ids from the options of \
+             {other} (/etc/modprobe.d, the kernel's command line), rebuild the initramfs, reboot"
         )),
     }
 }
 
 fn no_driver(facts: &Facts, from: String) -> Finding {
     let kernel = &facts.kernel;
-    let mut found = Finding::trouble("driver-none", "no driver has the card").seen(from, "none");
+    let mut found =
+        Finding::trouble("driver-none", "no driver is bound to the card").seen(from, "none");
     let words = kernel.command_line.iter().filter(|word| {
         *word == "nomodeset"
             || (word.starts_with("modprobe.blacklist=") || word.starts_with("module_blacklist="))
@@ -109,7 +116,7 @@ fn no_driver(facts: &Facts, from: String) -> Finding {
             found = found.seen("kernel log", &line.text);
         }
         return found.seen("/sys/module/amdgpu", "is there").advise(
-            "amdgpu is loaded and did not take the card: sudo dmesg | grep -i amdgpu says why",
+            "amdgpu is loaded and did not take the card: sudo dmesg | grep -i amdgpu shows why",
         );
     }
     let found = found.seen("/sys/module/amdgpu", "is not there");
@@ -122,7 +129,7 @@ fn no_driver(facts: &Facts, from: String) -> Finding {
             .advise("if there is no such module: reinstall this kernel's package, or boot another kernel"),
         None => found
             .seen(list, "no amdgpu.ko")
-            .advise("this kernel came without amdgpu: boot the distribution's full kernel (on Debian linux-image-amd64, not -cloud-)"),
+            .advise("this kernel has no amdgpu: boot the distribution's full kernel (on Debian linux-image-amd64, not -cloud-)"),
     }
 }
 
@@ -133,30 +140,44 @@ fn is_failure(text: &str) -> bool {
 }
 
 fn in_kfd(facts: &Facts, gpu: &Record) -> Finding {
-    let evidence = |found: Finding| found.seen_in("gpus", gpu, &["gpu", "kfd", "reason", "node"]);
+    let keys = ["gpu", "kfd", "reason", "node", "verdict"];
+    let evidence = |found: Finding| found.seen_in("gpus", gpu, &keys);
     match value(gpu, "kfd") {
-        "present" => evidence(Finding::good(
-            "kfd",
-            format!("KFD knows the card as node {}", value(gpu, "node")),
-        )),
+        "present" => match facts.pages.nodes_of(value(gpu, "gpu")).as_slice() {
+            nodes @ [_, _, ..] => evidence(Finding::note(
+                "kfd-several-nodes",
+                format!(
+                    "KFD lists the card {} times, as nodes {}: programs may find more cards than \
+                     there are",
+                    nodes.len(),
+                    listed(nodes)
+                ),
+            ))
+            .advise("see verdict-unknown"),
+            _ => evidence(Finding::good(
+                "kfd",
+                format!("KFD lists the card as node {}", value(gpu, "node")),
+            )),
+        },
         "absent" => evidence(absent(facts, gpu)),
         _ => evidence(Finding::unseen(
             "kfd-unreadable",
-            "whether KFD knows the card could not be found out",
+            "unknown whether KFD lists the card",
         ))
-        .advise("read again after a few seconds; from outside the container, if this is one"),
+        .advise("read again after a few seconds; if this is a container, read from outside"),
     }
 }
 
 fn absent(facts: &Facts, gpu: &Record) -> Finding {
-    let found = |says: &str| {
-        let found = Finding::trouble("kfd-absent", format!("KFD does not know the card: {says}"));
+    let found = |why: &str| {
+        let says = format!("KFD does not list the card, so no ROCm program can use it: {why}");
+        let found = Finding::trouble("kfd-absent", says);
         let lines = log_lines(facts, &["skipped device 1002:731f"]);
         lines.fold(found, |found, line| found.seen("kernel log", &line.text))
     };
     match value(gpu, "reason") {
-        "no-driver" => found("it has no driver").advise("see driver-none"),
-        "not-amdgpu" => found("another driver than amdgpu has it").advise("see driver-other"),
+        "no-driver" => found("no driver is bound to it").advise("see driver-none"),
+        "not-amdgpu" => found("another driver than amdgpu is bound to it").advise("see driver-other"),
         "no-kfd" => {
             let built = facts.kernel.has("HSA_AMD") == Some(false);
             let found = found("there is no KFD").seen("/sys/class/kfd/kfd/topology", "is not there");
@@ -166,13 +187,31 @@ fn absent(facts: &Facts, gpu: &Record) -> Finding {
             };
             found.advise("boot a kernel whose amdgpu is built with CONFIG_HSA_AMD=y: distributions' kernels are")
         }
-        "atomics" => found("the way to the card refuses PCIe atomics, and its firmware is too old to do without")
-            .seen_in("gpus", gpu, &["atomics", "atomics_hop"])
-            .advise("sudo dmesg | grep 'PCI rejects atomics' shows both firmware versions: the second is what is needed")
-            .advise("update the firmware (linux-firmware; on Debian firmware-amd-graphics from backports), then sudo update-initramfs -u -k all, reboot")
-            .advise(format!("or put the card into a slot that hangs on the CPU, not on the bridge {}", value(gpu, "atomics_hop"))),
-        _ => found("why is not to be seen").advise("sudo dmesg | grep -iE 'amdgpu|kfd' may say why"),
+        "atomics" => without_atomics(
+            found("the PCIe path refuses atomics, and its MEC firmware is older than 145, the first that works without them"),
+            gpu,
+        ),
+        // The core names atomics only where it knows the firmware's version.
+        _ if value(gpu, "atomics") == "none" && value(gpu, "mec_fw") == "?" => without_atomics(
+            found("the PCIe path refuses atomics, which takes MEC firmware 145 or newer, and the version of the firmware is unknown"),
+            gpu,
+        ),
+        _ => found("the reason is unknown")
+            .advise("sudo dmesg | grep -iE 'amdgpu|kfd' may show it"),
     }
+}
+
+fn without_atomics(found: Finding, gpu: &Record) -> Finding {
+    found
+        .seen_in("gpus", gpu, &["atomics", "atomics_hop", "mec_fw"])
+        .advise("sudo dmesg | grep 'PCI rejects atomics' shows two firmware versions: the loaded and the required one")
+        .advise("update the firmware (linux-firmware; on Debian firmware-amd-graphics from backports), then sudo update-initramfs -u -k all, reboot")
+        .advise(format!("or move the card to a slot on the CPU, not behind the bridge {}", value(gpu, "atomics_hop")))
+}
+
+fn listed(nodes: &[u32]) -> String {
+    let nodes: Vec<_> = nodes.iter().map(u32::to_string).collect();
+    nodes.join(", ")
 }
 
 fn atomics(facts: &Facts, gpu: &Record) -> Finding {
@@ -185,7 +224,7 @@ fn atomics(facts: &Facts, gpu: &Record) -> Finding {
         )),
         "none" => {
             let hop = match value(gpu, "atomics_hop") {
-                "?" => "the way to the card".to_owned(),
+                "?" => "the path to the card".to_owned(),
                 hop => format!("the bridge {hop}"),
             };
             let found = Finding::note(
@@ -194,21 +233,22 @@ fn atomics(facts: &Facts, gpu: &Record) -> Finding {
             );
             let found = evidence(found).advise(
                 "programs that need atomics between CPU and card cannot work in this slot; another \
-                 slot, on the CPU, may carry them",
+                 slot, on the CPU, may pass them",
             );
             match value(gpu, "atomics_kfd") {
-                "tolerated" => found
-                    .advise("KFD took the card all the same: its firmware makes up for most of it"),
+                "tolerated" => {
+                    found.advise("KFD accepted the card: its firmware works around most of that")
+                }
                 _ => found,
             }
         }
         _ if facts.is_root => evidence(Finding::unseen(
             "atomics-unknown",
-            "whether PCIe atomics get through is not to be seen",
+            "unknown whether PCIe atomics get through",
         )),
         _ => evidence(Finding::unseen(
             "atomics-unknown",
-            "whether PCIe atomics get through is for root alone to see",
+            "only root can read whether PCIe atomics get through",
         ))
         .advise("sudo rdna1ctl doctor"),
     }
@@ -220,7 +260,7 @@ fn bar(gpu: &Record) -> Finding {
     let evidence = |found: Finding| found.seen_in("gpus", gpu, &["gpu", "bar", "bar0_bytes"]);
     let how =
         "turn on \"Above 4G Decoding\" and \"Resizable BAR\" (\"Smart Access Memory\") in the \
-               firmware setup; amdgpu then resizes the BAR by itself";
+               firmware setup; amdgpu then resizes the BAR";
     match value(gpu, "bar") {
         "large" => evidence(Finding::good(
             "bar",
@@ -229,7 +269,7 @@ fn bar(gpu: &Record) -> Finding {
         "small" => evidence(Finding::note(
             "bar-small",
             format!(
-                "the CPU reaches {size} of VRAM alone: the BAR was not resized. That is no error"
+                "the CPU reaches only {size} of VRAM: the BAR was not resized. That is no error"
             ),
         ))
         .advise(how),
@@ -240,12 +280,12 @@ fn bar(gpu: &Record) -> Finding {
         .advise(how),
         _ => evidence(Finding::unseen(
             "bar-unknown",
-            "how much of VRAM the CPU reaches is not to be seen",
+            "unknown how much of VRAM the CPU reaches",
         )),
     }
 }
 
-/// The speed falls when the card idles; the width does not.
+/// The link's width. Its speed is no sign of trouble: it falls when the card idles.
 fn width(facts: &Facts, gpu: &Record) -> Option<Finding> {
     let number = |key: &str| value(gpu, key).parse::<u64>().ok().filter(|n| *n != 0);
     let on_bus = facts.gpus.iter().find(|one| one.gpu == value(gpu, "gpu"));
@@ -267,8 +307,8 @@ fn width(facts: &Facts, gpu: &Record) -> Option<Finding> {
             None => found.seen_in("gpus", gpu, &["gpu", "link_width", "link_width_max"]),
         };
         found.advise(format!(
-            "the slot may have no more lanes, share them, or the card may sit badly; {TRUTH} \
-             section 7 has more on the path"
+            "the slot may have fewer lanes, or share them, or the card may sit badly; {TRUTH} \
+             section 7 explains the path"
         ))
     })
 }

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The driver: which one, whether as it came, and its firmware.
+//! The driver: its origin, its files against their package, and its firmware.
+
+use rdna1_records::{Record, UNKNOWN};
 
 use crate::sources::packages::Checked;
 use crate::sources::Facts;
 
 use super::{Finding, TRUTH};
 
-/// How many files of a package are named one by one.
+/// The most files of a package that a finding names.
 const NAMED: usize = 5;
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
@@ -26,9 +28,9 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         found.push(
             Finding::unseen(
                 "amdgpu-package",
-                "whether amdgpu is as its package has it could not be compared",
+                "unknown whether amdgpu is the one of its package",
             )
-            .seen("/var/lib/dpkg/info", "no sums of its files")
+            .seen("/var/lib/dpkg/info", "no checksums of its files")
             .advise("Fedora: rpm -V $(rpm -qf $(modinfo -n amdgpu)); Arch: pacman -Qkk $(pacman -Qqo $(modinfo -n amdgpu))"),
         );
     }
@@ -44,7 +46,7 @@ fn traces(facts: &Facts) -> Option<Finding> {
     }
     let found = Finding::trouble(
         "amdgpu-patched",
-        "amdgpu carries the known patch that makes KFD claim what the card does not have",
+        "amdgpu has the known patch that makes KFD claim what the card does not have",
     );
     let found = traces
         .iter()
@@ -52,9 +54,9 @@ fn traces(facts: &Facts) -> Option<Finding> {
         .fold(found, |found, trace| found.seen(&trace.file, &trace.what));
     Some(
         found
-            .advise("sudo apt-get install --reinstall amdgpu-dkms takes the package's files back and builds anew")
+            .advise("sudo apt-get install --reinstall amdgpu-dkms restores the package's files and rebuilds the driver")
             .advise("sudo update-initramfs -u -k all, then reboot: a copy of the old driver may be in the initramfs")
-            .advise(format!("{TRUTH} section 3 goes through it, also for a machine that does not boot")),
+            .advise(format!("{TRUTH} section 3 shows each step, also for a machine that does not boot")),
     )
 }
 
@@ -63,12 +65,11 @@ fn unchanged(checked: &Checked) -> Finding {
     let from = format!("/var/lib/dpkg/info/{package}.md5sums");
     let compared = format!("{} files compared", checked.files);
     if checked.unreadable == 0 {
-        let says = format!("the files of {package} are as the package has them");
+        let says = format!("the files of {package} match the package");
         return Finding::good("amdgpu-package", says).seen(from, compared);
     }
     let unread = format!("{} could not be read", checked.unreadable);
-    let says =
-        format!("whether all files of {package} are as the package has them is not to be seen");
+    let says = format!("unknown whether all files of {package} match the package");
     Finding::unseen("amdgpu-package", says)
         .seen(from, format!("{compared}, {unread}"))
         .advise("sudo rdna1ctl doctor")
@@ -78,13 +79,13 @@ fn changed(facts: &Facts, checked: &Checked) -> Finding {
     let package = &checked.package;
     let count = checked.changed.len();
     let files = if count == 1 {
-        "1 file is".to_owned()
+        "1 file differs".to_owned()
     } else {
-        format!("{count} files are")
+        format!("{count} files differ")
     };
     let found = Finding::trouble(
         "amdgpu-changed",
-        format!("{files} not as the package {package} has them"),
+        format!("{files} from the package {package}"),
     );
     let found = checked
         .changed
@@ -114,7 +115,7 @@ fn origin(facts: &Facts) -> Option<Finding> {
                 "amdgpu is not the kernel's own: it is AMD's package, or was built by hand",
             )
             .seen(place, file)
-            .advise("that is nothing wrong; the rules hold for it, too"),
+            .advise("nothing is wrong with that; the rules hold for it, too"),
         );
     }
     let file = amdgpu.file.as_deref()?;
@@ -129,19 +130,15 @@ fn firmware(facts: &Facts) -> Option<Finding> {
     });
     let lines: Vec<_> = lines.collect();
     let missing = facts.amdgpu.missing_firmware.as_deref();
-    let in_use = facts
-        .pages
-        .gpus
-        .iter()
-        .find_map(|gpu| gpu.find("mec_fw").filter(|version| *version != "?"));
-    if let Some(version) = in_use {
-        return Some(
-            Finding::good("firmware", "the card's firmware is loaded")
-                .seen("gpus", format!("mec_fw={version}")),
-        );
-    }
-    if facts.pages.gpus.is_empty() {
+    let gpus = &facts.pages.gpus;
+    if gpus.is_empty() {
         return None;
+    }
+    let is_loaded = |gpu: &Record| gpu.find("mec_fw").is_some_and(|version| version != UNKNOWN);
+    if gpus.iter().all(is_loaded) {
+        let found = Finding::good("firmware", "the card's firmware is loaded");
+        let seen = |found: Finding, gpu| found.seen_in("gpus", gpu, &["gpu", "mec_fw"]);
+        return Some(gpus.iter().fold(found, seen));
     }
     let advice =
         "install the firmware (linux-firmware; on Debian firmware-amd-graphics), then sudo \
@@ -166,7 +163,7 @@ fn firmware(facts: &Facts) -> Option<Finding> {
         Some(names) => Some(
             Finding::trouble(
                 "firmware-missing",
-                "some firmware files of a Navi10 are not there",
+                "some firmware files of a Navi10 are missing",
             )
             .seen("/lib/firmware/amdgpu", names.join(" "))
             .advise(advice),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Findings: what follows from what was read, each with its evidence and what to do.
+//! Findings: conclusions from the facts, each with its evidence and with advice.
 
 mod card;
 mod debugfs;
@@ -11,6 +11,7 @@ mod overrides;
 mod userspace;
 mod verdicts;
 
+pub mod unknown;
 pub mod variables;
 
 use rdna1_records::Record;
@@ -19,7 +20,7 @@ use serde::Serialize;
 
 use crate::sources::Facts;
 
-/// How a finding is to be taken.
+/// How serious a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
@@ -27,18 +28,18 @@ pub enum State {
     Trouble,
     /// Worth knowing; nothing is wrong.
     Note,
-    /// It could not be found out.
+    /// The facts that decide it could not be read.
     Unseen,
-    /// Looked at, and all is well.
+    /// Checked, and nothing is wrong.
     Good,
 }
 
-/// What a finding rests on.
+/// A fact that supports a finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Evidence {
     /// The file or the record.
     pub from: String,
-    /// What stands there.
+    /// Its contents.
     pub what: String,
 }
 
@@ -47,13 +48,13 @@ pub struct Evidence {
 pub struct Finding {
     /// Its name: lower-case words with `-` between. It stays the same from version to version.
     pub id: String,
-    /// How it is to be taken.
+    /// How serious it is.
     pub state: State,
-    /// What is the matter, in one sentence.
+    /// The conclusion, in one sentence.
     pub says: String,
-    /// What it rests on.
+    /// The facts that support it.
     pub evidence: Vec<Evidence>,
-    /// What to do about it, step by step.
+    /// What to do, step by step.
     pub advice: Vec<String>,
 }
 
@@ -92,7 +93,7 @@ impl Finding {
         self
     }
 
-    /// Takes the values of those keys as evidence.
+    /// Adds the values of those keys as evidence.
     fn seen_in(self, file: &str, record: &Record, keys: &[&str]) -> Self {
         let pairs = keys
             .iter()
@@ -110,8 +111,10 @@ impl Finding {
 /// The page that explains the rules.
 const TRUTH: &str = "docs/truth.md";
 
-/// All that is found, in the order in which it is best read: what KFD says first, then from the
-/// module to the programs.
+/// A lie, in words for people.
+pub const MISMATCH: &str = "KFD's topology does not match the hardware";
+
+/// All findings in reading order: the verdicts first, then from the module to the programs.
 pub fn all(facts: &Facts) -> Vec<Finding> {
     let parts = [
         verdicts::findings(facts),

@@ -2,8 +2,8 @@
 
 //! Which variables fit this card and this ROCm, and why.
 //!
-//! Nothing is here that only the field reports say. `docs/truth.md` section 6 says what they got
-//! wrong, and [`NEVER`] is what must not come out of here whatever the machine is.
+//! Field reports alone are no reason for a variable: `docs/truth.md` section 6 lists what they got
+//! wrong. [`NEVER`] lists the variables that this code must set on no machine.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -11,26 +11,27 @@ use serde::Serialize;
 use crate::sources::Facts;
 
 use super::overrides::can_concern;
+use super::MISMATCH;
 
-/// A variable, and what to do with it.
+/// A variable to set or to unset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Setting {
     /// Its name.
     pub variable: String,
-    /// What to set it to; `null` to unset it.
+    /// Its value; `null` to unset it.
     pub value: Option<String>,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// Where that is known from.
+    /// The source of the reason.
     pub source: String,
 }
 
-/// Why no variables can be said to fit.
+/// Why no variables fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// There is no card for them to fit.
+    /// There is no card.
     NoCard,
-    /// KFD says something false: by these rules.
+    /// The verdict is lie, by these rules.
     Lie(Vec<String>),
 }
 
@@ -39,19 +40,19 @@ impl std::fmt::Display for Refusal {
         match self {
             Self::NoCard => write!(
                 f,
-                "there is no 0x731f card here, so nothing can fit it. rdna1ctl doctor says more"
+                "there is no 0x731f card here, so no variable fits. rdna1ctl doctor says more"
             ),
             Self::Lie(rules) => write!(
                 f,
-                "KFD says something false about the card ({}). No variable mends that, and programs \
-                 may crash: run nothing on it first. rdna1ctl doctor says what to do",
+                "{MISMATCH} ({}). No variable repairs that, and programs may crash: run nothing on \
+                 the card. rdna1ctl doctor says what to do",
                 rules.join(", ")
             ),
         }
     }
 }
 
-/// What must never be set: wrong for this card, or not known to any library that was read.
+/// Variables that are wrong for this card, or that no library that was read knows.
 pub const NEVER: [&str; 10] = [
     "HSA_OVERRIDE_GFX_VERSION",
     "HSA_FORCE_FINE_GRAIN_PCIE",
@@ -65,30 +66,23 @@ pub const NEVER: [&str; 10] = [
     "PYTORCH_ROCM_ARCH",
 ];
 
-/// The variables that fit; refused where none can.
+/// The variables that fit, or why none does.
 pub fn settings(facts: &Facts) -> Result<Vec<Setting>, Refusal> {
     if facts.pages.verdict() == Some("lie") {
-        let lies = facts.pages.checks.iter();
-        let lies = lies.filter(|check| check.find("verdict") == Some("lie"));
-        let mut rules: Vec<_> = lies
-            .filter_map(|check| check.find("rule"))
-            .map(str::to_owned)
-            .collect();
-        rules.dedup();
-        return Err(Refusal::Lie(rules));
+        return Err(Refusal::Lie(facts.pages.rules_with(None, "lie")));
     }
     if facts.pages.gpus.is_empty() {
         return Err(Refusal::NoCard);
     }
     let mut settings = unset(facts);
     let set = [visible(facts), find_mode(facts)].into_iter().flatten();
-    // What is set already is the user's own choice, or ours of before.
+    // A variable that is set already is the user's choice, or ours from an earlier call.
     let own = &facts.processes.own;
     settings.extend(set.filter(|one| !own.iter().any(|(name, _)| *name == one.variable)));
     Ok(settings)
 }
 
-/// What the environment has and should not.
+/// The variables of the environment that are wrong for this card.
 fn unset(facts: &Facts) -> Vec<Setting> {
     let own = facts.processes.own.iter();
     let unset = own.filter_map(|(name, value)| {
@@ -101,7 +95,7 @@ fn unset(facts: &Facts) -> Vec<Setting> {
                 "3 is SEARCH, which forces long tuning; no value means \"database only\"",
                 "ROCm/MIOpen docs/conceptual/perfdb.rst; docs/truth.md section 6",
             ),
-            // These names alone: an environment may hold any, and our lines are for a shell.
+            // Only these names: an environment may hold any name, and a shell evaluates our lines.
             name if can_concern(facts, name) => (
                 "the card is a gfx1010 and cannot run code for another; libraries built for gfx1010 \
                  need no override",
@@ -119,7 +113,7 @@ fn unset(facts: &Facts) -> Vec<Setting> {
     unset.collect()
 }
 
-/// By these users choose a GPU, too; they count those that `ROCR_VISIBLE_DEVICES` leaves, so that both
+/// Other variables that choose a GPU. They count the GPUs that `ROCR_VISIBLE_DEVICES` leaves, so both
 /// together may leave none.
 const OTHER_CHOICES: [&str; 3] = [
     "CUDA_VISIBLE_DEVICES",
@@ -127,8 +121,15 @@ const OTHER_CHOICES: [&str; 3] = [
     "HIP_VISIBLE_DEVICES",
 ];
 
-/// Which GPUs ROCr is to show, where there are others: it counts KFD's GPU nodes from 0.
+/// Restricts ROCr to the card where there are other GPUs. ROCr counts KFD's GPU nodes from 0.
 fn visible(facts: &Facts) -> Option<Setting> {
+    let pages = &facts.pages;
+    let addresses = pages.addresses().into_iter();
+    let mut nodes = addresses.map(|gpu| pages.nodes_of(gpu));
+    // Of several nodes for one card only one works, and its number changes when the others go.
+    if nodes.any(|nodes| nodes.len() > 1) {
+        return None;
+    }
     let ours = facts.card_nodes();
     if ours.is_empty() || facts.gpu_nodes.len() <= ours.len() {
         return None;
@@ -149,7 +150,7 @@ fn visible(facts: &Facts) -> Option<Setting> {
         variable: "ROCR_VISIBLE_DEVICES".to_owned(),
         value: Some(indices.join(",")),
         reason: format!(
-            "KFD has {} GPUs: programs are shown the 0x731f alone (a processor's own graphics often \
+            "KFD lists {} GPUs: this shows programs only the 0x731f (a processor's own graphics often \
              has no libraries)",
             facts.gpu_nodes.len()
         ),
@@ -157,18 +158,18 @@ fn visible(facts: &Facts) -> Option<Setting> {
     })
 }
 
-/// MIOpen times all its kernels for each new shape, unless it is told to take what it knows.
+/// MIOpen times all its kernels for each new shape, unless `MIOPEN_FIND_MODE` says otherwise.
 fn find_mode(facts: &Facts) -> Option<Setting> {
     let databases = facts.rocm.installs.iter().filter_map(|one| one.miopen);
     let reason = match databases.max() {
         Some(true) => return None,
         Some(false) => {
             "this MIOpen has no search results for gfx1010, and would time every kernel for each new \
-             shape; 2 (FAST) takes its fallback instead: quick to start, maybe slower to run"
+             shape; 2 (FAST) uses its fallback instead: quick to start, maybe slower to run"
         }
         None => {
-            "no MIOpen was found here. One that a program brings along may have no search results for \
-             gfx1010, and would time every kernel for each new shape; 2 (FAST) takes its fallback \
+            "no MIOpen was found here. The one in a program's own package may have no search results \
+             for gfx1010, and would time every kernel for each new shape; 2 (FAST) uses its fallback \
              instead: quick to start, maybe slower to run"
         }
     };

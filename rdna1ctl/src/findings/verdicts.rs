@@ -1,38 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the rules say.
+//! What the rules say of KFD's topology.
 
 use rdna1_records::Record;
 
 use crate::sources::pages::Source;
 use crate::sources::Facts;
 
-use super::{Finding, TRUTH};
+use super::unknown::{Cause, CLOSE_PROGRAMS, FIND_PROGRAMS};
+use super::{Finding, MISMATCH, TRUTH};
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
-    let checks = &facts.pages.checks;
-    let mut found: Vec<_> = checks
-        .iter()
-        .filter(|check| check.find("verdict") == Some("lie"))
+    let pages = &facts.pages;
+    let mut found: Vec<_> = pages
+        .checks_with(None, "lie")
         .map(|check| lie(facts, check))
         .collect();
-    let unknown: Vec<_> = checks
-        .iter()
-        .filter(|check| check.find("verdict") == Some("unknown"))
-        .collect();
-    if !unknown.is_empty() {
-        found.push(unknowns(facts, &unknown));
-    }
-    if found.is_empty() && !checks.is_empty() {
+    let addresses = pages.addresses().into_iter();
+    found.extend(addresses.filter_map(|gpu| unknown(facts, gpu)));
+    if found.is_empty() && !pages.checks.is_empty() {
         found.push(
             Finding::good(
                 "verdicts",
-                "what KFD says of the card is true, as far as the rules tell",
+                "KFD's topology matches the hardware, as far as the rules tell",
             )
-            .seen("checks", format!("{} verdicts, none a lie", checks.len())),
+            .seen(
+                "checks",
+                format!("{} verdicts, none a lie", pages.checks.len()),
+            ),
         );
     }
-    for note in &facts.pages.origin.notes {
+    for note in &pages.origin.notes {
         if note.contains("may be a 0x731f card") {
             found.push(Finding::unseen("kfd-node-unreadable", note.clone()));
         }
@@ -47,42 +45,36 @@ fn meaning(rule: &str) -> &'static str {
             "programs pick code for another GPU: the instruction sets differ"
         }
         "bank-flags" => {
-            "harmless by itself, but it is what the known patch of KFD wanted to announce: look what \
-             else was changed"
+            "harmless by itself, but the known patch of KFD sets these flags: look what else it \
+             changed"
         }
         "hive-id" => {
-            "take this one most seriously: ROCr then offers fine-grained VRAM, which the card does \
-             not have"
+            "the most serious mismatch: ROCr then offers fine-grained VRAM, which the card does not \
+             have"
         }
         "xgmi" | "host-coherent" | "link-coherent" => {
-            "programs may believe that CPU and card see each other's writes: they do not"
+            "programs may rely on CPU and card seeing each other's writes, and they do not"
         }
         "heap-type" | "bank-count" | "bank-size" => {
-            "programs may use memory that is not there, or not find what is"
+            "programs may use memory that does not exist, or miss memory that does"
         }
         "heap-bar" => "programs may let the CPU reach VRAM beyond the BAR",
-        _ => "see the documents of the module for this rule",
+        _ => "the module's documents explain this rule",
     }
 }
 
 fn lie(facts: &Facts, check: &Record) -> Finding {
     let rule = check.find("rule").unwrap_or("?");
     let id = format!("lie-{rule}");
-    let found = Finding::trouble(
-        &id,
-        format!(
-            "KFD says something false about the card ({rule}): {}",
-            meaning(rule)
-        ),
-    )
-    .seen_in(
-        "checks",
-        check,
-        &[
-            "gpu", "node", "bank", "rule", "expected", "observed", "verdict",
-        ],
-    )
-    .advise("run nothing that uses ROCm on this card until it is put right");
+    let found = Finding::trouble(&id, format!("{MISMATCH} ({rule}): {}", meaning(rule)))
+        .seen_in(
+            "checks",
+            check,
+            &[
+                "gpu", "node", "bank", "rule", "expected", "observed", "verdict",
+            ],
+        )
+        .advise("run nothing that uses ROCm on this card until it matches again");
     let found = if facts.amdgpu.is_dkms() || !facts.amdgpu.traces.is_empty() {
         found.advise(
             "take the package's own driver back: sudo apt-get install --reinstall amdgpu-dkms, \
@@ -91,31 +83,41 @@ fn lie(facts: &Facts, check: &Record) -> Finding {
     } else {
         found.advise(
             "take the distribution's own amdgpu back: reinstall the package that owns it (dpkg -S \
-             '*/amdgpu.ko*'), make the initramfs anew, reboot",
+             '*/amdgpu.ko*'), rebuild the initramfs, reboot",
         )
     };
-    let found = found.advise(format!("{TRUTH} section 3 goes through it step by step"));
+    let found = found.advise(format!("{TRUTH} section 3 shows each step"));
     if facts.pages.origin.source == Source::KfdSysfs {
         return found.advise(
-            "this was read from KFD's sysfs; with the module loaded, sudo rdna1ctl checks looks from \
-             within the kernel",
+            "rdna1ctl read this from KFD's sysfs; with the module loaded, sudo rdna1ctl checks reads \
+             it from within the kernel",
         );
     }
     found
 }
 
-fn unknowns(facts: &Facts, unknown: &[&Record]) -> Finding {
+/// The rules about the card at that address that could not be judged, if there are any.
+fn unknown(facts: &Facts, gpu: &str) -> Option<Finding> {
+    let pages = &facts.pages;
+    let keys = ["gpu", "node", "bank", "rule", "expected", "observed"];
+    let mut checks = pages.checks_with(Some(gpu), "unknown").peekable();
+    checks.peek()?;
+    let cause = Cause::of(pages, gpu);
+    let why = cause.map_or("some rules could not be judged", Cause::says);
     let found = Finding::unseen(
         "verdict-unknown",
-        "some rules could not be judged: that is no lie, and not the truth",
+        format!("unknown whether KFD's topology matches the card at {gpu}: {why}"),
     );
-    let keys = ["gpu", "bank", "rule", "expected", "observed"];
-    let found = unknown
-        .iter()
-        .fold(found, |found, check| found.seen_in("checks", check, &keys));
-    let notes = facts.pages.origin.notes.iter();
+    let found = checks.fold(found, |found, check| found.seen_in("checks", check, &keys));
+    let notes = pages.origin.notes.iter();
     let found = notes.fold(found, |found, note| found.seen("KFD", note));
-    found
-        .advise("read again after a few seconds: KFD may just be adding the card")
-        .advise(format!("{TRUTH} section 4 lists the causes"))
+    let again = "read again after a few seconds: amdgpu may be adding or removing the card";
+    let found = match cause {
+        Some(_) => found
+            .advise(again)
+            .advise(CLOSE_PROGRAMS)
+            .advise(FIND_PROGRAMS),
+        None => found.advise(again),
+    };
+    Some(found.advise(format!("{TRUTH} section 4 lists the causes")))
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sources: what was read of the system, and nothing else.
+//! Sources: facts as the system has them. What follows from them is in [`crate::findings`].
 
 pub mod access;
 pub mod amdgpu;
@@ -18,7 +18,7 @@ use anyhow::Result;
 
 use crate::root::Root;
 
-/// All that was read.
+/// All facts.
 pub struct Facts {
     /// Whether the reader is root.
     pub is_root: bool,
@@ -26,13 +26,13 @@ pub struct Facts {
     pub kernel: kernel::Kernel,
     /// The module of this project.
     pub module: module::Module,
-    /// What the module says, or the same code over KFD's sysfs.
+    /// The module's files, or the same text from KFD's sysfs.
     pub pages: pages::Pages,
-    /// Graphics cards of AMD's on the PCI bus.
+    /// AMD's graphics cards on the PCI bus.
     pub gpus: Vec<pci::Gpu>,
     /// The driver.
     pub amdgpu: amdgpu::Amdgpu,
-    /// What a program needs to open.
+    /// The device files that a program must open.
     pub access: access::Access,
     /// The kernel's log.
     pub log: log::Log,
@@ -45,14 +45,14 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Reads all, and inspects the driver.
+    /// Reads all facts, and compares the driver's files with their package.
     pub fn read_closely(root: &Root) -> Result<Self> {
         let mut facts = Self::read(root)?;
         facts.amdgpu.inspect(root, &facts.kernel.release);
         Ok(facts)
     }
 
-    /// Reads all but what takes a moment.
+    /// Reads all facts except the comparison of the driver's files, which takes seconds.
     pub fn read(root: &Root) -> Result<Self> {
         let kernel = kernel::Kernel::read(root);
         let module = module::Module::read(root);
@@ -74,20 +74,14 @@ impl Facts {
 }
 
 impl Facts {
-    /// Whether there is a 0x731f card, on the bus or to KFD.
+    /// Whether there is a 0x731f card, on the bus or in KFD.
     pub fn has_card(&self) -> bool {
         !self.pages.gpus.is_empty() || !self.pages.flags.is_empty()
     }
 
     /// KFD's nodes that are 0x731f cards, by number.
     pub fn card_nodes(&self) -> Vec<u32> {
-        let cards = self.pages.gpus.iter().chain(&self.pages.flags);
-        let mut nodes: Vec<_> = cards
-            .filter_map(|card| card.find("node")?.parse().ok())
-            .collect();
-        nodes.sort_unstable();
-        nodes.dedup();
-        nodes
+        self.pages.all_nodes()
     }
 }
 
@@ -98,7 +92,7 @@ pub fn is_root(root: &Root) -> bool {
     ids.and_then(|ids| ids.split_whitespace().nth(1)) == Some("0")
 }
 
-/// KFD gives an id to GPUs alone.
+/// Only GPUs have a `gpu_id` other than 0.
 fn gpu_nodes(root: &Root) -> Vec<u32> {
     let folder = "/sys/class/kfd/kfd/topology/nodes";
     let mut nodes = root.numbers(folder);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The files of the module; without it, the same text by the same core over KFD's sysfs.
+//! The module's files. Without the module, the same core writes the same text from KFD's sysfs.
 
 use std::io;
 
@@ -18,7 +18,7 @@ use crate::root::Root;
 
 use super::module::{Debugfs, Module};
 
-/// Who said it.
+/// Who wrote the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
@@ -31,17 +31,20 @@ pub enum Source {
 /// Where the records come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Origin {
-    /// Who said it.
+    /// Who wrote them.
     pub source: Source,
-    /// Why it was not the module.
+    /// Why not the module; null if it did.
     pub why: Option<String>,
-    /// What could not be read, and what root would see.
+    /// Facts that could not be read, and facts that root could read.
     pub notes: Vec<String>,
 }
 
-/// What the files hold.
+/// The verdicts, worst first.
+pub const VERDICTS: [&str; 4] = ["lie", "unknown", "truth", "unjudged"];
+
+/// The contents of the files.
 pub struct Pages {
-    /// Where it comes from.
+    /// Where they come from.
     pub origin: Origin,
     /// The records of `gpus`.
     pub gpus: Vec<Record>,
@@ -51,26 +54,26 @@ pub struct Pages {
     pub flags: Vec<Record>,
     /// The records of `checks`.
     pub checks: Vec<Record>,
-    /// `counters`: only the module has them.
+    /// `counters`; only the module writes them.
     pub counters: Option<Counters>,
-    /// The records of `requests`: only the module has them, and only if it was told to.
+    /// The records of `requests`; only a module that was loaded with `requests=1` writes them.
     pub requests: Option<Vec<Record>>,
     /// The text of each file, by its name.
     pub texts: Vec<(&'static str, String)>,
 }
 
-/// The files that the core can write, too.
+/// The files that the core can write without the module.
 const JUDGED: [&str; 4] = ["gpus", "heaps", "flags", "checks"];
 
 impl Pages {
-    /// Reads the module's files, or looks by itself.
+    /// Reads the module's files, or else KFD's sysfs.
     pub fn read(root: &Root, module: &Module) -> Result<Self> {
         let why = match module.folder() {
             _ if !module.loaded => "the module rdna1_kfd_guard is not loaded".to_owned(),
             Some(folder) => match file(root, &folder, "gpus") {
                 Ok(_) => return Self::of_module(root, &folder),
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                    "the module is loaded, but root alone may read its files".to_owned()
+                    "the module is loaded, but only root may read its files".to_owned()
                 }
                 Err(error) => format!("the module is loaded, but {folder}/gpus: {error}"),
             },
@@ -97,8 +100,8 @@ impl Pages {
             notes: Vec::new(),
         };
         Self::parse(origin, texts).context(
-            "the module's files are not in the form that this rdna1ctl knows: install the \
-             rdna1ctl that came with the module",
+            "this rdna1ctl does not know the form of the module's files: install the rdna1ctl that \
+             came with the module",
         )
     }
 
@@ -127,7 +130,7 @@ impl Pages {
         let mut pages = Self::parse(origin, texts)?;
         let unknown = |gpu: &Record| gpu.find("atomics") == Some("unknown");
         if pages.gpus.iter().any(unknown) && !super::is_root(root) {
-            let note = "whether PCIe atomics get through can be read by root alone";
+            let note = "only root can read whether PCIe atomics get through";
             pages.origin.notes.push(note.to_owned());
         }
         Ok(pages)
@@ -139,7 +142,7 @@ impl Pages {
             found.map(|(_, text)| text.as_str())
         };
         let judged = |name| records(name, text(name).unwrap_or_default());
-        // What is counted is of no weight for the verdicts: without it the rest can be told.
+        // No verdict depends on counters or requests: show the rest without them.
         let counters = text("counters").map(Counters::parse).transpose();
         let requests = text("requests").map(|text| records("requests", text));
         let requests = requests.transpose();
@@ -158,17 +161,96 @@ impl Pages {
         })
     }
 
-    /// The worst verdict of all cards, if there are any: lie, unknown or truth. Those that only KFD
-    /// knows, and the bus does not, are among `flags`.
-    pub fn verdict(&self) -> Option<&str> {
-        let cards = self.gpus.iter().chain(&self.flags);
-        let verdicts: Vec<_> = cards.filter_map(|card| card.find("verdict")).collect();
-        let worst = ["lie", "unknown", "truth"]
-            .into_iter()
-            .find(|verdict| verdicts.contains(verdict));
-        // A word of a newer module is not known to us.
-        worst.or((!verdicts.is_empty()).then_some("unknown"))
+    /// The worst verdict of all cards, if there are any: one of [`VERDICTS`].
+    pub fn verdict(&self) -> Option<&'static str> {
+        worst(self.gpus.iter().chain(&self.flags))
     }
+
+    /// The worst verdict of the cards at that address.
+    pub fn verdict_of(&self, gpu: &str) -> Option<&'static str> {
+        let cards = self.gpus.iter().chain(&self.flags);
+        worst(cards.filter(|card| card.find("gpu") == Some(gpu)))
+    }
+
+    /// The cards that KFD lists and the PCI bus does not have: their records of `flags`.
+    pub fn only_in_kfd(&self) -> impl Iterator<Item = &Record> {
+        let on_bus = |card: &Record| {
+            let mut gpus = self.gpus.iter();
+            gpus.any(|gpu| gpu.find("gpu") == card.find("gpu"))
+        };
+        self.flags.iter().filter(move |card| !on_bus(card))
+    }
+
+    /// The addresses of all cards, each once: those on the PCI bus, then those that only KFD lists.
+    /// `?` stands for the cards whose address is unknown.
+    pub fn addresses(&self) -> Vec<&str> {
+        let cards = self.gpus.iter().chain(self.only_in_kfd());
+        let mut addresses = Vec::new();
+        for address in cards.filter_map(|card| card.find("gpu")) {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        addresses
+    }
+
+    /// The numbers of KFD's nodes for the card at that address. Records of `gpus` and `flags` name
+    /// only one of them.
+    pub fn nodes_of(&self, gpu: &str) -> Vec<u32> {
+        self.nodes(|record| record.find("gpu") == Some(gpu))
+    }
+
+    /// The numbers of KFD's nodes for all cards.
+    pub fn all_nodes(&self) -> Vec<u32> {
+        self.nodes(|_| true)
+    }
+
+    fn nodes(&self, is_wanted: impl Fn(&Record) -> bool) -> Vec<u32> {
+        let pages = [&self.gpus, &self.flags, &self.heaps, &self.checks];
+        let records = pages.into_iter().flatten().filter(|one| is_wanted(one));
+        let mut nodes: Vec<_> = records
+            .filter_map(|record| record.find("node")?.parse().ok())
+            .collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes
+    }
+
+    /// The records of `checks` with that verdict, of the card at that address or of all cards.
+    pub fn checks_with<'a>(
+        &'a self,
+        gpu: Option<&'a str>,
+        verdict: &'a str,
+    ) -> impl Iterator<Item = &'a Record> {
+        self.checks.iter().filter(move |check| {
+            check.find("verdict") == Some(verdict)
+                && gpu.is_none_or(|gpu| check.find("gpu") == Some(gpu))
+        })
+    }
+
+    /// The names of the rules of those records, each once.
+    pub fn rules_with(&self, gpu: Option<&str>, verdict: &str) -> Vec<String> {
+        let mut rules: Vec<String> = Vec::new();
+        for rule in self
+            .checks_with(gpu, verdict)
+            .filter_map(|check| check.find("rule"))
+        {
+            if !rules.iter().any(|other| other == rule) {
+                rules.push(rule.to_owned());
+            }
+        }
+        rules
+    }
+}
+
+/// The worst of the records' verdicts.
+fn worst<'a>(cards: impl Iterator<Item = &'a Record>) -> Option<&'static str> {
+    let verdicts: Vec<_> = cards.filter_map(|card| card.find("verdict")).collect();
+    let worst = VERDICTS
+        .into_iter()
+        .find(|verdict| verdicts.contains(verdict));
+    // A newer module may have other verdicts.
+    worst.or((!verdicts.is_empty()).then_some("unknown"))
 }
 
 fn file(root: &Root, folder: &str, name: &str) -> io::Result<String> {
@@ -189,8 +271,8 @@ fn notes(snapshot: &Snapshot<Host>, tally: &Tally) -> Vec<String> {
     notes.extend(doubts(snapshot));
     if tally.errors_denied != 0 {
         notes.push(format!(
-            "KFD refused {} reads: a devices cgroup forbids the card's render node to this reader. \
-             Read from outside the container",
+            "KFD refused {} reads: a devices cgroup denies this reader the card's render node. Read \
+             from outside the container",
             tally.errors_denied
         ));
     }

@@ -9,15 +9,15 @@ use crate::sources::pages::{Origin, Source};
 use super::paper::{bold, Paper};
 use super::{gib, safe};
 
-/// Who said it, and why it was not the module.
+/// Where the facts come from, and why not from the module.
 pub fn origin(paper: &mut Paper, origin: &Origin) {
     match (origin.source, &origin.why) {
         (Source::Module, _) => paper.paragraph("", "Read from the module rdna1_kfd_guard."),
         (Source::KfdSysfs, why) => {
-            let why = why.as_deref().unwrap_or("the module was not asked");
+            let why = why.as_deref().unwrap_or("the module was not read");
             paper.paragraph(
                 "",
-                &format!("Read from KFD's sysfs, by the module's own code, because {why}."),
+                &format!("Read from KFD's sysfs with the module's own code, because {why}."),
             );
         }
     }
@@ -37,7 +37,7 @@ fn no_card(paper: &mut Paper) {
 /// `heaps`.
 pub fn heaps(paper: &mut Paper, heaps: &[Record]) {
     if heaps.is_empty() {
-        paper.paragraph("", "KFD has no memory bank of a 0x731f card.");
+        paper.paragraph("", "KFD lists no memory bank of a 0x731f card.");
         return;
     }
     let rows: Vec<_> = heaps
@@ -69,7 +69,7 @@ pub fn heaps(paper: &mut Paper, heaps: &[Record]) {
     {
         paper.paragraph(
             "",
-            "What is true of this VRAM, whatever KFD says: coarse-grained only, never fine-grained.",
+            "This VRAM is coarse-grained only, never fine-grained, whatever KFD says.",
         );
     }
 }
@@ -77,30 +77,31 @@ pub fn heaps(paper: &mut Paper, heaps: &[Record]) {
 /// `checks`.
 pub fn checks(paper: &mut Paper, checks: &[Record]) {
     if checks.is_empty() {
-        paper.paragraph(
-            "",
-            "KFD has no node for a 0x731f card: there is nothing to check.",
-        );
+        paper.paragraph("", "KFD lists no 0x731f card: there is nothing to check.");
         return;
     }
-    let mut gpus: Vec<&str> = checks
-        .iter()
-        .filter_map(|check| check.find("gpu"))
-        .collect();
-    gpus.dedup();
+    let mut places: Vec<(String, String)> = Vec::new();
+    for check in checks {
+        let place = (cell(check, "gpu"), cell(check, "node"));
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
     let keys = ["bank", "rule", "expected", "observed", "verdict"];
-    for gpu in gpus {
+    for (gpu, node) in places {
         paper.gap();
-        paper.line(&bold(gpu));
-        let of_gpu = checks.iter().filter(|check| check.find("gpu") == Some(gpu));
-        let rows: Vec<_> = of_gpu
+        paper.line(&bold(&format!("{gpu}, node {node}")));
+        let of_node = checks
+            .iter()
+            .filter(|check| check.has(&[("gpu", &gpu), ("node", &node)]));
+        let rows: Vec<_> = of_node
             .map(|check| keys.map(|key| cell(check, key)))
             .collect();
         paper.table(&["BANK", "RULE", "EXPECTED", "OBSERVED", "VERDICT"], &rows);
     }
 }
 
-/// `gpus`: a column for each card, as there is more to say of a card than a line holds.
+/// `gpus`: a column for each card, because a record is longer than a line.
 pub fn gpus(paper: &mut Paper, gpus: &[Record]) {
     let Some(first) = gpus.first() else {
         return no_card(paper);

@@ -3,13 +3,34 @@
 //! `env`: lines for a shell, each with its reason as a comment.
 
 use crate::findings::variables::Setting;
+use crate::sources::pages::Pages;
 
 use super::paper::Paper;
 
-/// Writes the lines. What is printed can be given to `eval` as it is.
+/// What to know before using the variables: a line for each card that KFD does not list, and one if
+/// rules could not be judged.
+pub fn caveats(pages: &Pages) -> Vec<String> {
+    let unlisted = pages.gpus.iter().filter_map(|gpu| {
+        let gpu = gpu.has(&[("kfd", "absent")]).then(|| gpu.find("gpu"))??;
+        Some(format!(
+            "KFD does not list the card at {gpu}: no ROCm program can use it. rdna1ctl doctor says why"
+        ))
+    });
+    let mut caveats: Vec<_> = unlisted.collect();
+    if pages.verdict() == Some("unknown") {
+        caveats.push(
+            "some rules could not be judged: the variables fit if KFD's topology matches the \
+             hardware. rdna1ctl doctor says more"
+                .to_owned(),
+        );
+    }
+    caveats
+}
+
+/// Writes the lines. A shell can `eval` the text as it is.
 pub fn settings(paper: &mut Paper, settings: &[Setting]) {
     if settings.is_empty() {
-        paper.comment("nothing needs to be set: this card and this ROCm fit as they are");
+        paper.comment("no variable is needed: this card and this ROCm work as they are");
     }
     for setting in settings {
         paper.comment(&setting.reason);
@@ -21,7 +42,7 @@ pub fn settings(paper: &mut Paper, settings: &[Setting]) {
     }
 }
 
-/// As a shell takes it for one word.
+/// Quoted so that a shell reads one word.
 fn quoted(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-.,/:".contains(c);
     if !value.is_empty() && value.chars().all(plain) {

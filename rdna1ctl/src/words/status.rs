@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `status`: what is going on, in plain words.
+//! `status`: the state of each card, in plain words.
 
-use crate::documents::{Card, Program, StatusDocument};
+use crate::documents::{Card, OnlyInKfd, Program, StatusDocument};
+use crate::findings::unknown::Cause;
+use crate::findings::MISMATCH;
 use crate::sources::pages::Source;
 
 use super::paper::{bold, green, red, verdict, yellow, Paper};
 use super::{gib, pages, safe};
 
-/// How wide the names of what is told of a card are.
+/// The width of the names of a card's lines.
 const NAMES: usize = 11;
 
 /// Writes the status.
@@ -21,9 +23,16 @@ pub fn status(paper: &mut Paper, status: &StatusDocument) {
         none(paper, status);
         paper.gap();
     }
+    for card in &status.only_in_kfd {
+        without_function(paper, card);
+        paper.gap();
+    }
     programs(paper, &status.programs);
     pages::origin(paper, &status.origin);
-    if status.verdict.as_deref() != Some("truth") || status.origin.source == Source::KfdSysfs {
+    let mut cards = status.cards.iter();
+    let is_well = status.verdict.as_deref() == Some("truth")
+        && cards.all(|card| card.card.verdict.as_deref() == Some("truth"));
+    if !is_well || status.origin.source == Source::KfdSysfs {
         paper.paragraph("", "`rdna1ctl doctor` says what to do.");
     }
 }
@@ -33,22 +42,29 @@ fn none(paper: &mut Paper, status: &StatusDocument) {
         "",
         "There is no 0x731f card (RX 5600 XT, 5700, 5700 XT) here.",
     );
-    if let Some(word) = &status.verdict {
-        paper.paragraph(
-            "",
-            &format!("Yet KFD claims to have one: {}.", verdict(word)),
-        );
-    }
     for other in &status.others {
         let device = other.device.trim_start_matches("0x");
         paper.paragraph(
             "- ",
             &format!(
-                "{} is a 1002:{device}, which nothing is said about",
+                "{} is a 1002:{device}: rdna1ctl makes no statement about it",
                 other.gpu
             ),
         );
     }
+}
+
+/// A card that the PCI bus does not have.
+fn without_function(paper: &mut Paper, card: &OnlyInKfd) {
+    let address = card.gpu.as_deref().unwrap_or("unknown address");
+    paper.line(&format!("{}  a 0x731f card only in KFD", bold(address)));
+    let meaning = meaning(&card.verdict, &card.lies, &card.unknown, card.unknown_cause);
+    let mut line = |name: &str, words: &str| {
+        paper.paragraph(&format!("  {name:<NAMES$}"), words);
+    };
+    line("verdict", &format!("{}: {meaning}", verdict(&card.verdict)));
+    let nodes: Vec<_> = card.nodes.iter().map(u32::to_string).collect();
+    line("KFD", &format!("node {}", nodes.join(", ")));
 }
 
 fn text(value: &Option<String>) -> &str {
@@ -59,8 +75,8 @@ fn number(value: Option<u64>) -> String {
     value.map_or_else(|| "?".to_owned(), |number| number.to_string())
 }
 
-fn one(paper: &mut Paper, told: &Card) {
-    let card = &told.card;
+fn one(paper: &mut Paper, shown: &Card) {
+    let card = &shown.card;
     let board = text(&card.board).replace('-', " ");
     paper.line(&format!(
         "{}  {board}  (1002:731f, revision {})",
@@ -70,32 +86,32 @@ fn one(paper: &mut Paper, told: &Card) {
     let mut line = |name: &str, words: &str| {
         paper.paragraph(&format!("  {name:<NAMES$}"), words);
     };
-    line("verdict", &sentence(told));
-    line("driver", &driver(text(&card.driver), &told.drm));
-    line("KFD", &kfd(told));
-    for heap in &told.heaps {
-        line("VRAM", &heap_words(heap));
+    let word = text(&card.verdict);
+    let meaning = meaning(word, &shown.lies, &shown.unknown, shown.unknown_cause);
+    line("verdict", &format!("{}: {meaning}", verdict(word)));
+    line("driver", &driver(text(&card.driver), &shown.drm));
+    line("KFD", &kfd(shown));
+    for heap in &shown.heaps {
+        line("VRAM", &heap_words(heap, shown.nodes.len() > 1));
     }
-    line("BAR", &bar(told));
-    line("link", &link(told));
-    line("atomics", &atomics(told));
+    line("BAR", &bar(shown));
+    line("link", &link(shown));
+    line("atomics", &atomics(shown));
 }
 
-/// The verdict, and what it means.
-fn sentence(told: &Card) -> String {
-    let word = text(&told.card.verdict);
-    let means = match word {
-        "truth" => "what KFD says of this card is true".to_owned(),
-        "lie" => format!(
-            "KFD says something false: {}. Run nothing on this card until it is put right",
-            told.lies.join(", ")
+/// What a verdict means.
+fn meaning(verdict: &str, lies: &[String], unknown: &[String], cause: Option<Cause>) -> String {
+    match (verdict, cause) {
+        ("truth", _) => "KFD's topology matches the hardware".to_owned(),
+        ("lie", _) => format!(
+            "{MISMATCH} ({}). Run nothing on this card until it matches again",
+            lies.join(", ")
         ),
-        _ if !told.unknown.is_empty() => {
-            format!("these could not be judged: {}", told.unknown.join(", "))
-        }
-        _ => "KFD says nothing of this card that could be judged".to_owned(),
-    };
-    format!("{}: {means}", verdict(word))
+        ("unjudged", _) => "KFD does not list this card, so it claims nothing about it".to_owned(),
+        (_, Some(cause)) => format!("{}. Not judged: {}", cause.says(), unknown.join(", ")),
+        (_, None) if unknown.is_empty() => "unknown whether KFD lists this card".to_owned(),
+        (_, None) => format!("these rules could not be judged: {}", unknown.join(", ")),
+    }
 }
 
 fn driver(driver: &str, drm: &[String]) -> String {
@@ -110,51 +126,63 @@ fn driver(driver: &str, drm: &[String]) -> String {
     }
 }
 
-fn kfd(told: &Card) -> String {
-    let card = &told.card;
+fn kfd(shown: &Card) -> String {
+    let card = &shown.card;
     match text(&card.kfd) {
         "present" => {
             let gfx = match card.gfx {
                 Some(100_100) => "gfx1010".to_owned(),
                 gfx => format!("gfx_target_version {} (it is a gfx1010)", number(gfx)),
             };
+            let others = match shown.nodes.len() {
+                0 | 1 => String::new(),
+                count => yellow(&format!(" (one of {count} nodes for this card)")),
+            };
             format!(
-                "node {}, gpu_id {}, {gfx}",
+                "node {}, gpu_id {}, {gfx}{others}",
                 number(card.node),
                 text(&card.gpu_id)
             )
         }
-        "absent" => format!("{} ({})", red("does not know the card"), text(&card.reason)),
+        "absent" => format!(
+            "{} (reason: {})",
+            red("does not list the card"),
+            text(&card.reason)
+        ),
         _ => yellow("could not be read"),
     }
 }
 
-fn heap_words(heap: &crate::rows::Heap) -> String {
+fn heap_words(heap: &crate::rows::Heap, names_node: bool) -> String {
+    let node = match names_node {
+        true => format!("node {}: ", number(heap.node)),
+        false => String::new(),
+    };
     let size = gib(&number(heap.size_bytes));
     let grain = match heap.coarse_grained_only {
-        Some(1) => "; coarse-grained only, that is what the card can do",
+        Some(1) => "; coarse-grained only, as this card's VRAM always is",
         _ => "",
     };
     format!(
-        "{size}, {} bits, {}{grain}",
+        "{node}{size}, {} bits, {}{grain}",
         number(heap.width_bits),
         text(&heap.heap)
     )
 }
 
-fn bar(told: &Card) -> String {
-    let size = gib(&number(told.card.bar0_bytes));
-    match text(&told.card.bar) {
+fn bar(shown: &Card) -> String {
+    let size = gib(&number(shown.card.bar0_bytes));
+    match text(&shown.card.bar) {
         "large" => format!("{size}: the CPU reaches all of VRAM"),
-        "small" => format!("{size}: not resized; the CPU reaches that much of VRAM"),
-        "partial" => format!("{size}: the CPU reaches a part of VRAM"),
+        "small" => format!("{size}: not resized; the CPU reaches only that much of VRAM"),
+        "partial" => format!("{size}: the CPU reaches only that much of VRAM"),
         _ => size,
     }
 }
 
-fn link(told: &Card) -> String {
-    let card = &told.card;
-    let (now, most) = match &told.slot_link {
+fn link(shown: &Card) -> String {
+    let card = &shown.card;
+    let (now, most) = match &shown.slot_link {
         Some(slot) => ((slot.gts, slot.width), (slot.gts_max, slot.width_max)),
         None => (
             (card.link_gts, card.link_width),
@@ -168,8 +196,8 @@ fn link(told: &Card) -> String {
     format!("{} now, {} at most", words(now), words(most))
 }
 
-fn atomics(told: &Card) -> String {
-    let card = &told.card;
+fn atomics(shown: &Card) -> String {
+    let card = &shown.card;
     match text(&card.atomics) {
         "completer" => green("get through"),
         "none" => {
@@ -178,12 +206,12 @@ fn atomics(told: &Card) -> String {
                 hop => format!(" (refused by {hop})"),
             };
             let kfd = match text(&card.atomics_kfd) {
-                "tolerated" => "; KFD took the card all the same",
+                "tolerated" => "; KFD accepted the card nevertheless",
                 _ => "",
             };
             format!("{}{hop}{kfd}", yellow("do not get through"))
         }
-        _ => "not known".to_owned(),
+        _ => "unknown".to_owned(),
     }
 }
 

@@ -70,7 +70,14 @@ fn in_kfd_without_a_driver() {
         NO_PACKAGE,
     ];
     let said = expect(&machine, &wanted);
-    contains(&said, &["KFD knows the card", "node=1"]);
+    contains(
+        &said,
+        &[
+            "KFD lists the card",
+            "node=1",
+            "close the programs that hold the card's render node",
+        ],
+    );
 }
 
 /// A kernel whose modules are not listed may have amdgpu, or not.
@@ -114,7 +121,7 @@ fn another_driver() {
         &said,
         &[
             "driver-other",
-            "vfio-pci has the card",
+            "vfio-pci drives the card",
             "kfd-absent",
             "reason=not-amdgpu",
         ],
@@ -134,7 +141,7 @@ fn absent_from_kfd() {
     ];
     contains(
         &expect(&machine, &wanted),
-        &["reason=unknown", "why is not to be seen"],
+        &["reason=unknown", "the reason is unknown"],
     );
     // Without KFD at all.
     machine.remove("/sys/class/kfd");
@@ -205,7 +212,7 @@ fn no_atomics_and_a_firmware_that_does_without() {
         &[
             "atomics_hop=0000:00:01.0",
             "atomics_kfd=tolerated",
-            "took the card all the same",
+            "KFD accepted the card",
         ],
     );
 }

@@ -79,6 +79,7 @@ fn each_lie_is_named() {
                     "observed=",
                     "verdict=lie",
                     "docs/truth.md section 3",
+                    "KFD's topology does not match the hardware (",
                 ],
             );
             assert_eq!(machine.run(&["status"]).status.code(), Some(1));

@@ -31,8 +31,8 @@ fn board(revision: &str) -> (&'static str, u32) {
 }
 
 impl Machine {
-    /// Puts the function of a `classify --pci` file on the bus. amdgpu drives it unless the file says
-    /// otherwise.
+    /// Puts the function of a `classify --pci` file on the bus. amdgpu drives a card, unless the file
+    /// says otherwise.
     pub fn add_card(&self, pci: &str, atomics: Atomics) {
         let value = |key: &str| {
             let mut lines = pci.lines();
@@ -41,7 +41,11 @@ impl Machine {
         let address = value("domain_bus_device_function").unwrap();
         let revision = value("revision").unwrap_or("0x00");
         let bar0: u64 = value("bar0_bytes").map_or(0, |bytes| bytes.parse().unwrap());
-        let driver = value("driver").unwrap_or("amdgpu");
+        let device = value("device").unwrap();
+        let driver = value("driver").unwrap_or(match device {
+            "0x731f" => "amdgpu",
+            _ => "-",
+        });
         let place = format!("/sys/devices/pci0000:00/{PORT}/{address}");
         self.link(
             &format!("/sys/bus/pci/devices/{address}"),
@@ -54,7 +58,7 @@ impl Machine {
         };
         for (name, text) in [
             ("vendor", value("vendor").unwrap().to_owned()),
-            ("device", value("device").unwrap().to_owned()),
+            ("device", device.to_owned()),
             ("class", "0x030000".to_owned()),
             ("revision", revision.to_owned()),
             ("subsystem_vendor", "0x1da2".to_owned()),
@@ -73,11 +77,7 @@ impl Machine {
         }
         self.set_atomics(address, atomics);
         self.set_power(&place, "active", "D0");
-        self.set_power(
-            &format!("/sys/devices/pci0000:00/{PORT}"),
-            "active",
-            "D0",
-        );
+        self.set_power(&format!("/sys/devices/pci0000:00/{PORT}"), "active", "D0");
         let (vram, mec) = board(revision);
         if driver == "amdgpu" {
             self.bind(address, value("vram_total_bytes").unwrap_or(vram), mec);
