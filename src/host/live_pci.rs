@@ -100,13 +100,24 @@ impl PciBus for LivePci {
     }
 }
 
+/// Whether the function with this folder in sysfs, and each bridge above it, is awake.
+///
+/// Only then may `config`, `current_link_*` and `max_link_*` be read, of the function or of a bridge:
+/// they read configuration space, for which the kernel wakes the bridge above a function, and the
+/// function itself from D3cold (`pci_config_pm_runtime_get()`, `drivers/pci/pci.c`). All other files
+/// that this program reads show what the kernel remembers.
+pub fn is_awake(folder: &Path) -> bool {
+    all_awake(&path_to_root(folder, Address::default()))
+}
+
+fn all_awake(path: &[(PathBuf, Address)]) -> bool {
+    path.iter()
+        .all(|(folder, _)| power(folder) == Power::Active)
+}
+
 fn function(folder: &Path, address: Address) -> Function {
     let path = path_to_root(folder, address);
-    // All that follows reads configuration space, which wakes what sleeps in D3cold
-    // (`pci_config_pm_runtime_get()`, `drivers/pci/pci.c`).
-    let is_awake = path
-        .iter()
-        .all(|(folder, _)| power(folder) == Power::Active);
+    let is_awake = all_awake(&path);
     let link = |speed, width| match is_awake {
         true => link(folder, speed, width),
         false => ExpressLink::default(),
@@ -134,13 +145,19 @@ fn function(folder: &Path, address: Address) -> Function {
 
 /// Whether a function sleeps. Both files only show what the kernel remembers.
 fn power(folder: &Path) -> Power {
-    let is = |file: &str, awake: &[&str]| match text(folder, file) {
-        Some(state) => awake.contains(&state.as_str()),
-        // Kernels without power management, and before 5.11, have none.
-        None => true,
+    let status = text(folder, "power/runtime_status");
+    let state = text(folder, "power_state");
+    let is_running = match status.as_deref() {
+        // Kernels without power management have no such file.
+        None | Some("active" | "unsupported") => true,
+        // `runtime_status_show()` (`drivers/base/power/sysfs.c`) shows an earlier failure instead of
+        // the status. Until that is cleared, the kernel neither suspends nor resumes the function.
+        Some("error") => state.as_deref() == Some("D0"),
+        Some(_) => false,
     };
-    let runs = is("power/runtime_status", &["active", "unsupported"]);
-    match runs && is("power_state", &["D0", "unknown"]) {
+    // Kernels before 5.11 have no such file.
+    let is_on = matches!(state.as_deref(), None | Some("D0" | "unknown"));
+    match is_running && is_on {
         true => Power::Active,
         false => Power::Asleep,
     }

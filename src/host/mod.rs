@@ -15,7 +15,10 @@ pub use self::{
     capture::Capture,
     doubts::doubts,
     live::LiveTopology,
-    live_pci::LivePci,
+    live_pci::{
+        is_awake,
+        LivePci, //
+    },
     pci_file::PciFile, //
 };
 

@@ -242,6 +242,12 @@ fn atomics(facts: &Facts, gpu: &Record) -> Finding {
                 _ => found,
             }
         }
+        _ if value(gpu, "power") == "asleep" => Finding::unseen(
+            "card-asleep",
+            "the card sleeps: rdna1ctl did not read its link and PCIe atomics, which would wake it",
+        )
+        .seen_in("gpus", gpu, &["gpu", "power"])
+        .advise("to see them, run rdna1ctl doctor while a program uses the card"),
         _ if facts.is_root => evidence(Finding::unseen(
             "atomics-unknown",
             "unknown whether PCIe atomics get through",

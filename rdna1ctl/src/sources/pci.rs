@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! All graphics cards of AMD's on the PCI bus, to name those that are none of ours.
+//! All of AMD's graphics cards on the PCI bus, to name those that rdna1ctl does not cover.
 
 use serde::Serialize;
 
@@ -10,28 +10,28 @@ use crate::root::Root;
 
 use super::slot::SlotLink;
 
-/// A graphics card of AMD's.
+/// One of AMD's graphics cards.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Gpu {
     /// The PCI address.
     pub gpu: String,
     /// The PCI device, hexadecimal with `0x`.
     pub device: String,
-    /// The devices that the kernel's graphics core made for it, as `card0` and `renderD128`.
+    /// Its DRM devices, such as `card0` and `renderD128`.
     pub drm: Vec<String>,
-    /// The link to its slot, if it has a switch of its own.
+    /// The link to its slot, if the card has a switch of its own.
     #[serde(skip)]
     pub slot_link: Option<SlotLink>,
 }
 
 impl Gpu {
-    /// Whether it is the device that this project is about.
+    /// Whether it is the device that this project covers.
     pub fn is_ours(&self) -> bool {
         self.device == "0x731f"
     }
 }
 
-/// Every function of AMD's that is a display controller (class 03).
+/// Every function with AMD's vendor id and the class of a display controller (03).
 pub fn gpus(root: &Root) -> Vec<Gpu> {
     let folder = "/sys/bus/pci/devices";
     let found = root.names(folder).into_iter().filter_map(|address| {

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The link by which a card hangs in its slot.
+//! The link between a card and its slot.
 //!
-//! Navi10 cards have a PCI Express switch of their own between slot and GPU. The GPU's own link is the
-//! one to that switch, and always at its best; what the slot gives shows at the switch's upstream port
-//! (seen on an RX 5700 XT in a Thunderbolt case: ewagner12/all-ways-egpu issue 37).
+//! Navi10 cards have a PCI Express switch of their own between slot and GPU. The GPU's own link goes to
+//! that switch, and always runs at its maximum. The link to the slot is the one of the switch's upstream
+//! port (seen on an RX 5700 XT in a Thunderbolt case: ewagner12/all-ways-egpu issue 37).
 
 use std::path::Path;
 
+use rdna1_kfd_guard::host::is_awake;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -18,7 +19,8 @@ const UPSTREAM: &str = "0x1478";
 /// The switch's downstream port.
 const DOWNSTREAM: &str = "0x1479";
 
-/// The link between a slot and a card's own switch.
+/// The link between a slot and a card's own switch. Speeds and lanes are not read while the card or
+/// a bridge above it sleeps.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct SlotLink {
     /// The PCI address of the switch's upstream port.
@@ -27,14 +29,14 @@ pub struct SlotLink {
     pub gts: Option<f64>,
     /// Its lanes now.
     pub width: Option<u64>,
-    /// Its speed at most, in GT/s.
+    /// Its maximum speed, in GT/s.
     pub gts_max: Option<f64>,
-    /// Its lanes at most.
+    /// Its maximum lanes.
     pub width_max: Option<u64>,
 }
 
 impl SlotLink {
-    /// That of the card at this PCI address, if it has such a switch.
+    /// The link of the card at this PCI address, if it has such a switch.
     pub fn read(root: &Root, address: &str) -> Option<Self> {
         let base = root.folder().canonicalize().ok()?;
         let card = root.path(format!("/sys/bus/pci/devices/{address}"));
@@ -49,10 +51,12 @@ impl SlotLink {
         if !is(downstream, DOWNSTREAM) || !is(upstream, UPSTREAM) {
             return None;
         }
-        // As `16.0 GT/s PCIe`; of what is not known, `Unknown` and 255.
-        let gts = |name: &str| text(upstream, name)?.split(' ').next()?.parse().ok();
+        let is_awake = is_awake(&card);
+        let of_link = |name: &str| is_awake.then(|| text(upstream, name)).flatten();
+        // As `16.0 GT/s PCIe` and `16`. The kernel prints `Unknown` and 255 for unknown values.
+        let gts = |name: &str| of_link(name)?.split(' ').next()?.parse().ok();
         let width = |name: &str| {
-            let width = text(upstream, name)?.parse().ok();
+            let width = of_link(name)?.parse().ok();
             width.filter(|&width| width != 0 && width <= 32)
         };
         Some(Self {

@@ -89,6 +89,9 @@ fn one(paper: &mut Paper, shown: &Card) {
     let word = text(&card.verdict);
     let meaning = meaning(word, &shown.lies, &shown.unknown, shown.unknown_cause);
     line("verdict", &format!("{}: {meaning}", verdict(word)));
+    if sleeps(shown) {
+        line("power", "asleep; rdna1ctl does not wake the card");
+    }
     line("driver", &driver(text(&card.driver), &shown.drm));
     line("KFD", &kfd(shown));
     for heap in &shown.heaps {
@@ -97,6 +100,13 @@ fn one(paper: &mut Paper, shown: &Card) {
     line("BAR", &bar(shown));
     line("link", &link(shown));
     line("atomics", &atomics(shown));
+}
+
+/// What stands for a value that only a card that is awake can show.
+const NOT_READ: &str = "not read: the card sleeps";
+
+fn sleeps(shown: &Card) -> bool {
+    text(&shown.card.power) == "asleep"
 }
 
 /// What a verdict means.
@@ -189,6 +199,9 @@ fn link(shown: &Card) -> String {
             (card.link_gts_max, card.link_width_max),
         ),
     };
+    if sleeps(shown) {
+        return NOT_READ.to_owned();
+    }
     let words = |(gts, width): (Option<f64>, Option<u64>)| {
         let gts = gts.map_or_else(|| "?".to_owned(), |gts| gts.to_string());
         format!("{gts} GT/s x{}", number(width))
@@ -211,6 +224,7 @@ fn atomics(shown: &Card) -> String {
             };
             format!("{}{hop}{kfd}", yellow("do not get through"))
         }
+        _ if sleeps(shown) => NOT_READ.to_owned(),
         _ => "unknown".to_owned(),
     }
 }

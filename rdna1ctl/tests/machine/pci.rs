@@ -110,6 +110,24 @@ impl Machine {
         }
     }
 
+    /// The same for the card at 0000:03:00.0 and for each bridge above it, nearest first.
+    pub fn set_power_of_path(&self, powers: &[(&str, &str)]) {
+        let root = self.root().canonicalize().unwrap();
+        let card = self.path("/sys/bus/pci/devices/0000:03:00.0");
+        let card = card.canonicalize().unwrap();
+        let bridges = card.ancestors().filter(|place| {
+            let name = place.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("0000:")
+        });
+        let mut count = 0;
+        for (place, (status, state)) in bridges.zip(powers) {
+            let place = place.strip_prefix(&root).unwrap().to_str().unwrap();
+            self.set_power(place, status, state);
+            count += 1;
+        }
+        assert_eq!(count, powers.len());
+    }
+
     /// What the kernel remembers of the power of the function with that folder.
     pub fn set_power(&self, folder: &str, runtime_status: &str, power_state: &str) {
         self.put(
