@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `rdna1ctl`: says in plain words what is going on with a 0x731f card, and what to do about it.
+//! `rdna1ctl`: shows the state of a 0x731f card in plain words, and what to do about trouble.
 //!
-//! Data flows one way: [`sources`] read the system, all of it by way of one [`root`]; [`findings`]
-//! follow from what was read; [`words`], [`documents`] and metrics tell of them. [`commands`] put
-//! these together.
+//! Data flows one way. [`sources`] read facts, all of them through one [`root`]. [`findings`] conclude
+//! from facts. [`words`], [`documents`] and metrics print both. [`commands`] connect these.
 
 pub mod cli;
 pub mod commands;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What documents show is what the command prints.
+//! The documents show what the command prints.
 //!
-//! `<!-- on: NAME -->` names the machine of the next block; `UPDATE_DOCS=1` writes the blocks anew.
+//! `<!-- on: NAME -->` names the machine of the next block; `UPDATE_DOCS=1` rewrites the blocks.
 
 mod machine;
 
@@ -13,10 +13,10 @@ use machine::Machine;
 
 const FENCE: &str = "```";
 
-/// The documents, and how many lines each has run at the least.
+/// The documents, and the minimum number of commands in each.
 const DOCUMENTS: [(&str, usize); 3] = [
     ("README.md", 2),
-    ("docs/rdna1ctl.md", 9),
+    ("docs/rdna1ctl.md", 12),
     ("docs/wishes.md", 8),
 ];
 
@@ -25,6 +25,17 @@ fn machine(name: &str) -> Machine {
         "healthy" => Machine::healthy(),
         "lie" => Machine::without_module("reconstructed/lie-hive-id"),
         "crowded" => Machine::crowded(),
+        "asleep" => {
+            let machine = Machine::without_module("reconstructed/0x731f-5700xt-largebar");
+            machine.set_power_of_path(&[("suspended", "D3cold"), ("suspended", "D3cold")]);
+            machine.load_module();
+            machine
+        }
+        "old-node" => {
+            let machine = Machine::without_module("reconstructed/stale-node-after-rescan");
+            machine.load_module();
+            machine
+        }
         "troubled" => {
             let machine = Machine::healthy();
             machine.put("/proc/self/mounts", "proc /proc proc rw 0 0\n");
@@ -34,7 +45,7 @@ fn machine(name: &str) -> Machine {
             machine.add_program(4242, "HSA_OVERRIDE_GFX_VERSION=10.3.0\0");
             machine
         }
-        // The way to the card refuses atomics, and the firmware is too old to do without.
+        // The path to the card refuses atomics, and the firmware is too old to do without.
         "absent" => {
             let machine = Machine::healthy();
             machine.remove("/sys/class/kfd/kfd/topology/nodes/1");
@@ -60,7 +71,7 @@ fn machine(name: &str) -> Machine {
     }
 }
 
-/// What a shell shows of that line on that machine, both streams as they come.
+/// The output of a shell for that line on that machine: both streams, in order.
 fn shown(machine: &Machine, line: &str) -> String {
     let words = line.strip_prefix("$ rdna1ctl ").unwrap();
     let program = machine.command(&[]);
@@ -73,7 +84,7 @@ fn shown(machine: &Machine, line: &str) -> String {
     let output = command
         .args(["-c", &format!("{} {words} 2>&1", start.join(" "))])
         .env("COLUMNS", "80")
-        // What `run` starts must not get it, where the machine's shell has it.
+        // `run` must remove it from the environment of the program that it starts.
         .env("HSA_OVERRIDE_GFX_VERSION", "10.3.0")
         .stdin(Stdio::null())
         .output()
@@ -81,7 +92,7 @@ fn shown(machine: &Machine, line: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The document with its blocks made anew, and how many lines were run.
+/// The document with its blocks rewritten, and the number of commands that were run.
 fn anew(text: &str) -> (String, usize) {
     let mut made = String::new();
     let mut on = None;

@@ -82,7 +82,7 @@ fn a_healthy_machine() {
     ] {
         assert_eq!(value(&samples, name, labels), wanted, "{name} {labels:?}");
     }
-    // What is an event, or no count, is not there.
+    // Events, settings and states are no metrics.
     for word in ["pid", "number", "errno", "kept"] {
         assert!(
             !text.contains(&format!("count=\"{word}\"")),
@@ -91,8 +91,8 @@ fn a_healthy_machine() {
     }
 }
 
-/// As promtool's `check metrics` has it: each family once, with help and type, a counter ends in
-/// `_total` and nothing else does, and no sample comes twice.
+/// The rules of promtool's `check metrics`: each family once, with help and type; only counters end in
+/// `_total`; no sample twice.
 #[test]
 fn the_text_is_well_formed() {
     for machine in [
@@ -124,7 +124,7 @@ fn the_text_is_well_formed() {
     }
 }
 
-/// What promtool, of Prometheus itself, says of a text; nothing if it likes it.
+/// The complaints of Prometheus's promtool about a text; none if it is well-formed.
 fn promtool_says(text: &str) -> String {
     let words = std::env::var("PROMTOOL").unwrap_or_else(|_| "promtool".to_owned());
     let mut words = words.split(' ');
@@ -204,7 +204,7 @@ fn a_lie_and_no_module() {
         .any(|sample| sample.metric.contains("requests")));
 }
 
-/// The file is put in its place whole, for any reader, and nothing is left beside it.
+/// The file is replaced in one step, any user may read it, and no temporary file stays.
 #[test]
 fn for_the_textfile_collector() {
     let machine = Machine::healthy();

@@ -359,9 +359,9 @@ fn a_missing_line_is_no_old_node() {
 #[test]
 fn atomics_are_the_reason_only_with_an_old_firmware() {
     for (version, reason, says) in [
-        (Some("0x00000090"), "atomics", "older than the 145"),
+        (Some("0x00000090"), "atomics", "older than 145"),
         (Some("0x00000091"), "unknown", "the reason is unknown"),
-        (None, "unknown", "the version of its MEC firmware"),
+        (None, "unknown", "the version of the firmware is unknown"),
     ] {
         let make = || {
             let machine = unlisted();

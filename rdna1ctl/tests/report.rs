@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `report`: what is in the archive, what is not, and that it can be judged elsewhere.
+//! `report`: the contents of the archive, and that another machine can judge it.
 
 mod machine;
 
@@ -15,7 +15,7 @@ use rdna1_kfd_guard::host::{Capture, Host, PciFile};
 use rdna1_kfd_guard::observe::observe;
 use rdna1_kfd_guard::text;
 
-/// A machine whose every private word is one that is found again.
+/// A machine whose private words are easy to find in an archive.
 fn private_machine() -> Machine {
     let machine = Machine::healthy();
     let node = "/sys/class/kfd/kfd/topology/nodes/1/properties";
@@ -72,7 +72,7 @@ fn report(machine: &Machine, options: &[&str]) -> (tempfile::TempDir, BTreeMap<S
     (folder, files)
 }
 
-/// What `classify --pci FOLDER/pci FOLDER` prints.
+/// The output of `classify --pci FOLDER/pci FOLDER`.
 fn classify(folder: &Path) -> String {
     let mut topology = Capture::open(folder).unwrap();
     let mut pci = PciFile::open(&folder.join("pci")).unwrap();
@@ -116,7 +116,7 @@ fn nothing_private_is_in_it() {
             assert!(!text.contains(word), "{word} in {name}: {text}");
         }
     }
-    // And what is needed is.
+    // The facts that a bug report needs are in it.
     for (name, word) in [
         ("about.txt", "amdgpu.debug_mask=2"),
         ("about.txt", "7.2.12+deb13-amd64"),
@@ -179,7 +179,7 @@ fn all_of_it_if_that_is_wanted() {
             files[name]
         );
     }
-    // What no library of ROCm heeds is not even read.
+    // Variables that no library of ROCm reads are not read here, either.
     assert!(!files.values().any(|text| text.contains("secret-word")));
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `run`: a program that ends, one that asks for fine-grained memory, one that crashes, one that
-//! hangs.
+//! `run`: a program that ends, one that requests fine-grained memory, one that crashes, one that hangs.
 
 mod machine;
 
@@ -81,7 +80,7 @@ fn the_environment_is_set() {
     );
 }
 
-/// What a program does to the machine when it asks KFD for fine-grained memory.
+/// The changes to the machine when a program requests fine-grained memory of KFD.
 const ASK: &str = r#"
 file=$ROOT/sys/kernel/debug/rdna1/requests
 sed -i 's/heap=gtt requests=1 coarse=0 coherent=1/heap=gtt requests=4 coarse=0 coherent=4/' $file
@@ -90,7 +89,7 @@ echo '4,902,9000000,-;amdgpu 0000:03:00.0: [gfxhub] page fault' >> $ROOT/dev/kms
 echo '6,903,9000001,-;usb 1-1: new device' >> $ROOT/dev/kmsg
 "#;
 
-/// What was gained, and what the log said, is told however the program ends.
+/// Gains and log lines are shown however the program ends.
 #[test]
 fn gains_and_log_are_told_however_it_ends() {
     for (options, end, status, words) in [
@@ -118,14 +117,14 @@ fn gains_and_log_are_told_however_it_ends() {
         ] {
             assert!(seen.contains(word), "{end}: {word:?} is not in {seen}");
         }
-        // Nothing that was there before, nothing that is no business of ours.
+        // No earlier events and lines, and none about other devices.
         for word in ["number=1 ", "usb 1-1", "added device", "+1"] {
             assert!(!seen.contains(word), "{end}: {word:?} is in {seen}");
         }
     }
 }
 
-/// One that heeds nothing is killed, and all that it started.
+/// A program that ignores SIGTERM is killed, with everything that it started.
 #[test]
 fn a_hang_that_heeds_no_signal() {
     let machine = Machine::healthy();
@@ -140,7 +139,7 @@ fn a_hang_that_heeds_no_signal() {
         .trim()
         .parse()
         .unwrap();
-    // It has no parent any more: whoever adopted it may not have buried it yet.
+    // Its parent has ended. The process that adopted it may not have waited for it yet.
     let gone = || {
         let state = std::fs::read_to_string(format!("/proc/{started}/stat"));
         state.map_or(true, |stat| stat.contains(") Z "))
@@ -154,7 +153,7 @@ fn a_hang_that_heeds_no_signal() {
     panic!("process {started} outlived the command");
 }
 
-/// A program that stops itself is ended, too.
+/// A program that stops itself is ended at the time-out.
 #[test]
 fn a_program_that_is_stopped() {
     let machine = Machine::healthy();
@@ -162,7 +161,7 @@ fn a_program_that_is_stopped() {
     assert_eq!(output.status.code(), Some(124), "{}", said(&output));
 }
 
-/// A signal for us is for the program, and we tell of it afterwards.
+/// A signal for rdna1ctl goes to the program, and the report shows how it ended.
 #[test]
 fn a_signal_is_passed_on() {
     let machine = Machine::healthy();
@@ -183,7 +182,7 @@ fn a_signal_is_passed_on() {
     assert!(said(&output).contains("ended with status 7"));
 }
 
-/// However early it comes: the program itself sends it, as the first thing that it does.
+/// Even a signal that the program sends as its first action.
 #[test]
 fn a_signal_that_comes_at_once() {
     let machine = Machine::healthy();
@@ -216,8 +215,8 @@ fn it_refuses_where_kfd_lies() {
         (output.status.code(), &output.stdout[..]),
         (Some(0), &b"ran\n"[..])
     );
-    // Without the module nothing is counted, and that is said.
-    assert!(said(&output).contains("Requests are counted by the module alone"));
+    // Without the module nothing is counted.
+    assert!(said(&output).contains("Only the module counts requests"));
 }
 
 #[test]
@@ -244,11 +243,11 @@ fn probes_that_see_nothing() {
     );
     let seen = said(&run(&machine, &[], "true"));
     assert!(seen.contains("svm (blind)"), "{seen}");
-    assert!(seen.contains("Nothing was counted"), "{seen}");
+    assert!(seen.contains("No request was counted"), "{seen}");
     assert!(!seen.contains("Nothing was asked"), "{seen}");
 }
 
-/// A program that is no shell, which would do so by itself, has no signal held back.
+/// The program starts without blocked signals. A shell would unblock them itself, so this is none.
 #[test]
 fn no_signal_is_held_back() {
     let machine = Machine::healthy();
@@ -256,8 +255,7 @@ fn no_signal_is_held_back() {
     assert_eq!(output.stdout, b"SigBlk:\t0000000000000000\n");
 }
 
-/// Who starts us may have told the kernel that nobody will ask how children end. No shell passes that
-/// on, so another program has to.
+/// The parent may ignore SIGCHLD, and children inherit that. No shell passes it on, so env does.
 #[test]
 fn an_end_that_nobody_was_to_be_told_of() {
     let machine = Machine::healthy();
@@ -274,7 +272,7 @@ fn an_end_that_nobody_was_to_be_told_of() {
     assert_eq!(output.status.code(), Some(7), "{}", said(&output));
 }
 
-/// The status is the command's also where nobody hears what is said of it.
+/// The exit status is the command's even if stderr cannot be written.
 #[test]
 fn a_stderr_that_takes_nothing() {
     let machine = Machine::healthy();

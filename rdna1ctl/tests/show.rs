@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is printed: tables 80 columns wide, colours on a terminal alone, JSON as it is kept.
+//! The output: tables 80 columns wide, colours only on a terminal, and JSON.
 
 mod machine;
 
@@ -45,7 +45,7 @@ fn json_is_as_kept() {
     );
 }
 
-/// What the command prints on a terminal of 80 columns.
+/// The output of the command on a terminal of 80 columns.
 fn on_a_terminal(mut command: Command) -> String {
     let size = Winsize {
         ws_row: 24,
@@ -60,7 +60,7 @@ fn on_a_terminal(mut command: Command) -> String {
         .stdin(Stdio::null())
         .stdout(terminal.slave);
     let mut child = command.spawn().unwrap();
-    // The other end of the terminal is closed with it.
+    // This closes our copies of the terminal's other end.
     drop(command);
     let mut shown = Vec::new();
     let mut reader = fs::File::from(terminal.master);
@@ -161,7 +161,7 @@ fn wrong_arguments_and_files_of_another_form() {
     assert!(said.contains("# rdna1 heaps v2"), "{said}");
 }
 
-/// Counts of an unknown form are no reason to say nothing of the card.
+/// `status` shows the card although it cannot parse the counters.
 #[test]
 fn counts_of_another_form() {
     let machine = Machine::healthy();
@@ -178,7 +178,7 @@ fn counts_of_another_form() {
     }
 }
 
-/// What the module does not know is null, whatever its kind.
+/// An unknown value is null, whatever its type.
 #[test]
 fn an_unknown_value_is_null() {
     let machine = Machine::healthy();
@@ -193,7 +193,7 @@ fn an_unknown_value_is_null() {
     assert_eq!(card["reason"], "no-kfd");
 }
 
-/// A key that a newer module adds is shown in JSON, and disturbs no table.
+/// JSON shows a key that a newer module adds, and tables do not.
 #[test]
 fn keys_of_a_newer_module() {
     let machine = Machine::healthy();
@@ -210,7 +210,7 @@ fn keys_of_a_newer_module() {
     );
 }
 
-/// Another user than root reads KFD's sysfs, and is told what root would see.
+/// Another user than root reads KFD's sysfs, and a note says what root could read.
 #[test]
 fn another_user_than_root() {
     let machine = Machine::healthy();
@@ -261,7 +261,7 @@ fn watch_tells_of_changes() {
     let mut child = watch.stdout(Stdio::piped()).spawn().unwrap();
     let mut out = child.stdout.take().unwrap();
     let mut seen = String::new();
-    // What comes up to that word; the next call looks behind it.
+    // Reads up to that word, and returns the text before it.
     let mut until = |word: &str| -> String {
         let mut buffer = [0; 4096];
         loop {
@@ -283,7 +283,7 @@ fn watch_tells_of_changes() {
     );
     let before = until("+   verdict    lie");
     assert!(before.contains("-   verdict    truth"), "{before}");
-    // What cannot be read for a time is no end, as while the module is loaded anew.
+    // An unreadable file does not end `watch`: the module may be reloading.
     let heaps = "/sys/kernel/debug/rdna1/heaps";
     machine.edit(heaps, "# rdna1 heaps v1", "# rdna1 heaps v9");
     until("# rdna1 heaps v9");

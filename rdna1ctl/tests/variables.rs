@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `env`, and what is found in environments.
+//! `env`, and the findings about environments.
 
 mod machine;
 
@@ -26,7 +26,7 @@ fn a_crowded_machine() {
     }
 }
 
-/// A shell takes what is printed.
+/// A shell can evaluate the output.
 #[test]
 fn a_shell_evaluates_it() {
     let page = Machine::crowded().says(&["env"], 0);
@@ -54,12 +54,12 @@ fn a_miopen_that_knows_the_card_needs_nothing() {
     machine.put("/opt/rocm/share/miopen/db/gfx1010_40.HIP.fdb.txt", "");
     let page = machine.says(&["env"], 0);
     assert!(
-        !page.contains("export") && page.contains("nothing needs to be set"),
+        !page.contains("export") && page.contains("no variable is needed"),
         "{page}"
     );
 }
 
-/// Who has chosen by himself keeps what he chose.
+/// A variable that the user has set stays.
 #[test]
 fn what_is_set_already_is_left_as_it_is() {
     let machine = Machine::crowded();
@@ -184,7 +184,7 @@ fn each_override_of_a_running_program() {
     }
 }
 
-/// The card is node 1; what is for another is no business of ours.
+/// The card is node 1. Overrides for other nodes do not matter.
 #[test]
 fn overrides_of_other_gpus() {
     for environment in [
@@ -194,11 +194,11 @@ fn overrides_of_other_gpus() {
     ] {
         assert_eq!(of_program(environment), [], "{environment}");
     }
-    // The node's own comes before the one for all.
+    // The node's own takes precedence.
     let found = of_program("HSA_OVERRIDE_GFX_VERSION=10.3.0\0HSA_OVERRIDE_GFX_VERSION_1=10.1.0\0");
     let found: Vec<_> = found.iter().map(|(id, ..)| id.as_str()).collect();
     assert_eq!(found, ["override-idle"]);
-    // And where there is no such card, nothing is one for it.
+    // Without a card, no override matters.
     let machine = Machine::bare();
     machine.add_program(4242, "HSA_OVERRIDE_GFX_VERSION=10.3.0\0");
     let found = machine.findings();
@@ -208,7 +208,7 @@ fn overrides_of_other_gpus() {
     );
 }
 
-/// HIP counts the devices that ROCr shows: both choices together would leave none.
+/// HIP counts the devices that ROCr shows: both variables together could leave none.
 #[test]
 fn a_gpu_that_was_chosen_by_other_means() {
     for name in [
@@ -233,7 +233,7 @@ fn a_program_that_only_has_kfd_open_is_found() {
     machine.add_program(4242, "HSA_OVERRIDE_GFX_VERSION=10.3.0\0");
     machine.remove("/sys/class/kfd/kfd/proc");
     assert!(machine.findings().iter().any(|(id, _, _)| id == "override"));
-    // And one that has not is none of ours.
+    // A program without it does not use KFD.
     machine.remove("/proc/4242/fd/5");
     machine.link("/proc/4242/fd/5", "/dev/null");
     assert!(!machine.findings().iter().any(|(id, _, _)| id == "override"));
@@ -268,7 +268,7 @@ fn the_shell_and_all_programs() {
     assert!(has("preload-all", "librdna1shim.so"), "{found:#?}");
 }
 
-/// sudo takes most of an environment away: that of the shell before it counts, too.
+/// sudo removes most of an environment, so the shell's own is read, too.
 #[test]
 fn the_shell_that_sudo_was_called_from() {
     let machine = Machine::healthy();
@@ -285,7 +285,7 @@ fn the_shell_that_sudo_was_called_from() {
         said.contains("before sudo") && said.contains("/proc/77/environ"),
         "{said}"
     );
-    // With sudo -E both have it: that is said once.
+    // With sudo -E both have it: there is one finding.
     machine.put("/proc/self/environ", "HSA_OVERRIDE_GFX_VERSION=10.3.0\0");
     let [said] = overrides().try_into().unwrap();
     assert!(said.contains("/proc/self/environ"), "{said}");

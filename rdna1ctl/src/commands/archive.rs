@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A `.tar.gz` in the making: all files in one folder, and nothing in it of who made it where.
+//! Writes a `.tar.gz`: all files in one folder, without the names of the user and the machine.
 
 use std::io::Write;
 
@@ -14,12 +14,12 @@ pub const FOLDER: &str = "rdna1-report";
 /// An archive.
 pub struct Archive<W: Write> {
     builder: Builder<GzEncoder<W>>,
-    /// What is in it, by name.
+    /// The names of its files.
     names: Vec<String>,
 }
 
 impl<W: Write> Archive<W> {
-    /// An empty one, to be written there.
+    /// An empty archive, written to `out`.
     pub fn new(out: W) -> Self {
         Self {
             builder: Builder::new(GzEncoder::new(out, Compression::default())),
@@ -32,7 +32,7 @@ impl<W: Write> Archive<W> {
         let mut header = Header::new_gnu();
         header.set_size(u64::try_from(bytes.len())?);
         header.set_mode(0o644);
-        // Neither time nor user: they say nothing of the card.
+        // No time and no user: a report needs neither.
         header.set_mtime(0);
         let path = format!("{FOLDER}/{name}");
         self.builder.append_data(&mut header, path, bytes)?;
@@ -40,12 +40,12 @@ impl<W: Write> Archive<W> {
         Ok(())
     }
 
-    /// What is in it.
+    /// The names of its files.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// Ends it.
+    /// Completes it.
     pub fn end(self) -> Result<()> {
         self.builder.into_inner()?.finish()?.flush()?;
         Ok(())

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a report leaves out: taken out of the facts, before anything is made of them.
+//! Removes private data from the facts, before a report is written from them.
 
 use regex_lite::Regex;
 
@@ -9,10 +9,10 @@ use anyhow::Result;
 use crate::sources::processes::Variable;
 use crate::sources::Facts;
 
-/// What stands in the place of a name.
+/// The replacement of a name.
 const LEFT_OUT: &str = "left-out";
 
-/// Parameters of the kernel's command line that matter here.
+/// The parameters of the kernel's command line that a report keeps.
 const PARAMETERS: [&str; 12] = [
     "amdgpu.",
     "amd_iommu",
@@ -28,10 +28,10 @@ const PARAMETERS: [&str; 12] = [
     "pci",
 ];
 
-/// Lines that begin so are about programs and users, whatever else is in them.
+/// The prefix of lines about programs and users. A report keeps none of them.
 const AUDIT: &str = "audit: ";
 
-/// How the kernel's log names programs and users, and what stays of it.
+/// Names of programs and users in the kernel's log, and their replacements.
 const NAMES: [(&str, &str); 7] = [
     // amdgpu's own.
     (
@@ -39,20 +39,20 @@ const NAMES: [(&str, &str); 7] = [
         "$1 ? pid ?",
     ),
     ("(?i)pid[ :=]*[0-9]+", "pid ?"),
-    // Of a program that crashed, of one that hangs, of one that had too much memory.
+    // A program that crashed, one that hangs, one that used too much memory.
     (
         r"^(traps: )?.*?\[[0-9]+\](:? (?:segfault|general protection|trap) )",
         "$1?[?]$2",
     ),
     ("task .*?:[0-9]+ blocked", "task ?:? blocked"),
     (r"process [0-9]+ \(.*?\)", "process ? (?)"),
-    // Of a fault of the kernel.
+    // A fault of the kernel.
     ("Comm: .*? (Tainted|Not tainted)", "Comm: ? $1"),
     ("UID: ?[0-9]+", "UID: ?"),
 ];
 
-/// Takes out names and ids of programs, paths in environments, and what of the kernel's log and
-/// command line is not about the card.
+/// Removes names and ids of programs, paths in environments, and everything of the kernel's log and
+/// command line that is not about the card.
 pub fn hide(facts: &mut Facts) -> Result<()> {
     facts
         .kernel
@@ -113,7 +113,7 @@ fn requests(text: &str) -> String {
     lines.collect()
 }
 
-/// Takes a card's serial number out of its properties.
+/// Removes the card's serial number from its properties.
 pub fn serial_number(text: &str) -> String {
     let lines = text.lines().map(|line| match line.split_once(' ') {
         Some(("unique_id", _)) => "unique_id 0\n".to_owned(),

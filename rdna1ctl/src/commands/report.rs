@@ -39,10 +39,10 @@ pub(super) fn report(root: &Root, how: &Report) -> Result<u8> {
         write(root, &facts, how).with_context(|| format!("cannot write {}", how.file.display()))?;
     let name = how.file.display();
     print(&format!(
-        "{name}: {names} files\n{}\nIt can be judged elsewhere: tar xzf {name}; \
+        "{name}: {names} files\n{}\nTo judge it on another machine: tar xzf {name}; \
          classify --pci {FOLDER}/pci {FOLDER}\n",
         if how.private {
-            "PRIVATE DATA IS IN IT, as --private asked: look at it before you give it away."
+            "IT CONTAINS PRIVATE DATA, because of --private: look at it before you send it."
         } else {
             "Left out: serial numbers, names and ids of programs, their variables, the rest of the \
              kernel log and command line."
@@ -51,17 +51,17 @@ pub(super) fn report(root: &Root, how: &Report) -> Result<u8> {
     Ok(WELL)
 }
 
-/// Puts the archive in its place whole; gives the number of files in it.
+/// Writes the archive in one step; returns the number of files in it.
 fn write(root: &Root, facts: &Facts, how: &Report) -> Result<usize> {
     if how.file.exists() {
-        bail!("it is there already: name another file");
+        bail!("the file exists already: name another file");
     }
     let file = NamedTempFile::new_in(folder_of(&how.file))?;
     let mut archive = Archive::new(BufWriter::new(file.as_file()));
     fill(&mut archive, root, facts, how.private)?;
     let names = archive.names().len();
     archive.end()?;
-    // Made by root, it is for somebody else to send.
+    // Root writes it, and another user sends it.
     let mode = if how.private { 0o600 } else { 0o644 };
     file.as_file()
         .set_permissions(Permissions::from_mode(mode))?;
@@ -182,7 +182,7 @@ fn pci(root: &Root) -> Result<Option<String>> {
     Ok(Some(text))
 }
 
-/// Copies KFD's topology: plain files alone, as deep as KFD's folders go.
+/// Copies KFD's topology: only plain files, as deep as KFD's folders go.
 fn topology<W: Write>(
     archive: &mut Archive<W>,
     root: &Root,

@@ -49,7 +49,7 @@ pub(super) fn file(root: &Root, file: File, json: bool) -> Result<u8> {
         File::Gpus => words::pages::gpus(&mut paper, &pages.gpus),
         File::Counters => match &pages.counters {
             Some(counters) => words::pages::counters(&mut paper, counters),
-            None => paper.line("Only the module counts: there are no counters without its file."),
+            None => paper.line("Only the module has counters, and its file could not be read."),
         },
         File::Requests => match &pages.requests {
             Some(requests) => words::requests::requests(&mut paper, requests),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `watch`: the status, then each change of it.
+//! `watch`: the status, then each change.
 
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -21,7 +21,7 @@ pub(super) fn watch(root: &Root, how: &Watch) -> Result<u8> {
     let mut looks = 0u64;
     loop {
         let (page, verdict) = match page(root) {
-            // The module may just be unloaded: that is a change, too.
+            // The module may be reloading: show the error as a change.
             Err(error) if shown.is_some() => {
                 (format!("{}\n", safe(&format!("{error:#}"))), UNUSABLE)
             }
@@ -41,7 +41,7 @@ pub(super) fn watch(root: &Root, how: &Watch) -> Result<u8> {
     }
 }
 
-/// The status, and what it comes to.
+/// The status page, and its exit status.
 fn page(root: &Root) -> Result<(String, u8)> {
     let facts = Facts::read(root)?;
     let mut paper = Paper::new();
@@ -49,7 +49,7 @@ fn page(root: &Root) -> Result<(String, u8)> {
     Ok((paper.text().to_owned(), of_verdict(facts.pages.verdict())))
 }
 
-/// The lines that went, and those that came.
+/// The lines that only `before` has, and those that only `after` has.
 fn changes(before: &str, after: &str) -> String {
     let only = |one: &str, other: &str| -> Vec<String> {
         let others: Vec<_> = other.lines().collect();

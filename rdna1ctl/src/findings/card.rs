@@ -8,7 +8,7 @@ use crate::sources::log::Line;
 use crate::sources::Facts;
 use crate::words::gib;
 
-use super::unknown::CLOSE_PROGRAMS;
+use super::unknown::{CLOSE_PROGRAMS, FIND_PROGRAMS};
 use super::{Finding, TRUTH};
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
@@ -80,7 +80,8 @@ fn driver(facts: &Facts, gpu: &Record) -> Finding {
         .seen(from, "none")
         .seen_in("gpus", gpu, &["gpu", "kfd", "node"])
         .advise("look again after a few seconds: amdgpu may be adding or removing the card")
-        .advise(format!("if nothing changes: {CLOSE_PROGRAMS}"))
+        .advise(CLOSE_PROGRAMS)
+        .advise(FIND_PROGRAMS)
         .advise("sudo dmesg | grep -i amdgpu shows what amdgpu did"),
         "-" => no_driver(facts, from),
         other => Finding::trouble(
@@ -187,12 +188,12 @@ fn absent(facts: &Facts, gpu: &Record) -> Finding {
             found.advise("boot a kernel whose amdgpu is built with CONFIG_HSA_AMD=y: distributions' kernels are")
         }
         "atomics" => without_atomics(
-            found("the PCIe path refuses atomics, and its MEC firmware is older than the 145 that does without"),
+            found("the PCIe path refuses atomics, and its MEC firmware is older than 145, the first that works without them"),
             gpu,
         ),
         // The core names atomics only where it knows the firmware's version.
         _ if value(gpu, "atomics") == "none" && value(gpu, "mec_fw") == "?" => without_atomics(
-            found("the PCIe path refuses atomics, and the version of its MEC firmware, which must then be 145 or newer, is unknown"),
+            found("the PCIe path refuses atomics, which takes MEC firmware 145 or newer, and the version of the firmware is unknown"),
             gpu,
         ),
         _ => found("the reason is unknown")

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! debugfs, where the module's files are.
+//! debugfs, which holds the module's files.
 
 use crate::sources::module::Debugfs;
 use crate::sources::Facts;
@@ -25,23 +25,23 @@ pub(super) fn finding(facts: &Facts) -> Option<Finding> {
         }
         Debugfs::NotMounted => Finding::trouble(
             "debugfs-not-mounted",
-            "debugfs is not mounted: the module's files are not to be reached",
+            "debugfs is not mounted: the module's files cannot be reached",
         )
         .seen("/proc/self/mounts", "no debugfs")
-        .advise("sudo mount -t debugfs debugfs /sys/kernel/debug; if this is a container, look from outside"),
+        .advise("sudo mount -t debugfs debugfs /sys/kernel/debug; if this is a container, read from outside"),
         Debugfs::Off(why) => off(
             Finding::trouble(
                 "debugfs-off",
-                "this kernel has debugfs turned off: the module is loaded, but has no files",
+                "debugfs is off in this kernel: the module is loaded, but has no files",
             ),
             why,
         ),
     })
 }
 
-/// It is in the way of who wants the module, and of nobody else.
+/// Only somebody who installed the module needs debugfs.
 fn no_debugfs_no_module(facts: &Facts, why: &str) -> Finding {
-    let says = "this kernel has debugfs turned off: the module cannot be loaded";
+    let says = "debugfs is off in this kernel: the module cannot be loaded";
     let found = match facts.module.is_installed_for(&facts.kernel.release) {
         true => Finding::trouble("debugfs-off", says),
         false => Finding::note("debugfs-off", says),
@@ -50,7 +50,8 @@ fn no_debugfs_no_module(facts: &Facts, why: &str) -> Finding {
 }
 
 fn off(found: Finding, why: &str) -> Finding {
-    found.seen("kernel", why).advise(WITH_DEBUGFS).advise(
-        "until then rdna1ctl reads KFD's sysfs by itself; counters and requests are not to be had",
-    )
+    found
+        .seen("kernel", why)
+        .advise(WITH_DEBUGFS)
+        .advise("until then rdna1ctl reads KFD's sysfs; it cannot show counters and requests")
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the environment of running programs, and of the next one, tells libraries.
+//! Variables that libraries read: those of running programs, and those of the next one.
 
 use crate::sources::processes::Variable;
 use crate::sources::Facts;
@@ -30,7 +30,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         &facts.processes.own,
     ));
     if let Some((from, variables)) = &facts.processes.caller {
-        // What was let through is told of already.
+        // The findings above cover the variables that sudo passed on.
         let mut taken = variables.clone();
         taken.retain(|one| !facts.processes.own.contains(one));
         found.extend(of(facts, "your shell, from before sudo,", from, &taken));
@@ -42,7 +42,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
                 "a library is loaded into every program before all others",
             )
             .seen("/etc/ld.so.preload", text)
-            .advise("if it is the shim of the patch, remove its line: it crashed programs"),
+            .advise("if it is the shim of the patch, remove its line: that shim crashed programs"),
         );
     }
     if found.is_empty() {
@@ -50,7 +50,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         found.push(
             Finding::good(
                 "environment",
-                "no override in the environment of any program that was seen",
+                "no override in the environment of the programs that were found",
             )
             .seen("/proc/*/environ", format!("{count} programs use KFD")),
         );
@@ -59,7 +59,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         found.push(
             Finding::unseen(
                 "environment-unread",
-                "the environment of other users' programs is for root alone to see",
+                "only root can read the environment of other users' programs",
             )
             .seen(
                 "/proc/*/environ",
@@ -75,7 +75,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     found
 }
 
-/// What is to be said of one environment.
+/// The findings for one environment.
 fn of(facts: &Facts, whose: &str, from: &str, variables: &[Variable]) -> Vec<Finding> {
     let judged = variables.iter().filter_map(|(name, value)| {
         let found = if concerns(facts, name, variables) {
@@ -88,13 +88,13 @@ fn of(facts: &Facts, whose: &str, from: &str, variables: &[Variable]) -> Vec<Fin
     judged.collect()
 }
 
-/// What a variable that is no override means for a 0x731f, if anything.
+/// The finding for a variable other than an override, if it matters for a 0x731f.
 fn judge(whose: &str, name: &str, value: &str) -> Option<Finding> {
     match name {
         "HSA_FORCE_FINE_GRAIN_PCIE" if value == "1" => Some(
             Finding::trouble(
                 "fine-grain-forced",
-                format!("{whose} has ROCr offer fine-grained VRAM, which the card does not have"),
+                format!("{whose} makes ROCr offer fine-grained VRAM, which the card does not have"),
             )
             .advise(format!("unset {name}, and start the program again"))
             .advise(format!("{TRUTH} section 5")),
@@ -104,7 +104,7 @@ fn judge(whose: &str, name: &str, value: &str) -> Option<Finding> {
                 "preload",
                 format!("{whose} loads a library before all others"),
             )
-            .advise("if it is the shim of the patch, unset LD_PRELOAD: it crashed programs"),
+            .advise("if it is the shim of the patch, unset LD_PRELOAD: that shim crashed programs"),
         ),
         "MIOPEN_FIND_ENFORCE" if !matches!(value, "" | "1" | "NONE") => Some(
             Finding::trouble(
@@ -123,7 +123,7 @@ fn overridden(whose: &str, name: &str, value: &str) -> Finding {
     match version(value) {
         Some([10, 1, 0]) => Finding::note(
             "override-idle",
-            format!("{whose} overrides the ISA{for_node} with what the card has anyway (gfx1010)"),
+            format!("{whose} overrides the ISA{for_node} with gfx1010, which the card has anyway"),
         )
         .advise(format!("unset {name}: it changes nothing here, and misleads on another card")),
         Some([major, minor, step]) => Finding::trouble(
@@ -139,8 +139,8 @@ fn overridden(whose: &str, name: &str, value: &str) -> Finding {
         None => Finding::trouble(
             "override-malformed",
             format!(
-                "{whose} overrides the ISA{for_node} with something that is no version: ROCm's \
-                 libraries then find no GPU at all"
+                "{whose} overrides the ISA{for_node} with a malformed version: ROCm's libraries then \
+                 find no GPU at all"
             ),
         )
         .advise(format!("unset {name}, and start the program again")),

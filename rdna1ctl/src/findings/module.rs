@@ -37,16 +37,16 @@ fn loaded(facts: &Facts) -> Finding {
         )
         .seen(format!("/sys/module/{NAME}"), "is not there");
         if let Debugfs::Off(_) = module.debugfs {
-            return found.advise("see debugfs-off: without debugfs it cannot be loaded");
+            return found.advise("see debugfs-off: the module needs debugfs");
         }
         let found = found.advise(format!("sudo modprobe {NAME}"));
         return match facts.kernel.lockdown.as_deref() {
-            None | Some("none") => found.advise("if that fails: sudo dmesg | tail says why"),
+            None | Some("none") => found.advise("if that fails: sudo dmesg | tail shows why"),
             Some(how) => found
                 .seen("/sys/kernel/security/lockdown", how)
                 .advise(format!(
                     "if that says \"Operation not permitted\" or \"Key was rejected by service\": \
-                     the kernel is locked down ({how}) and takes signed modules only. Sign the \
+                     the kernel is locked down ({how}) and accepts only signed modules. Sign the \
                      module with a key that this machine trusts, or turn Secure Boot off"
                 )),
         };
@@ -55,8 +55,8 @@ fn loaded(facts: &Facts) -> Finding {
         return Finding::unseen(
             "module-unknown",
             format!(
-                "the module {NAME} is not loaded, and whether it is installed is not to be seen: \
-                 what is said here of the card is read from KFD's sysfs, by the same code"
+                "the module {NAME} is not loaded, and it is unknown whether it is installed: \
+                 rdna1ctl reads KFD's sysfs with the module's code"
             ),
         )
         .seen(format!("/sys/module/{NAME}"), "is not there")
@@ -64,27 +64,26 @@ fn loaded(facts: &Facts) -> Finding {
             format!("/lib/modules/{release}/modules.dep"),
             "is not there",
         )
-        .advise("from outside the container, if this is one; else sudo depmod");
+        .advise("if this is a container, read from outside; else sudo depmod");
     }
     if module.installed.is_empty() {
         let found = Finding::note(
             "module-not-installed",
             format!(
-                "the module {NAME} is not installed: what is said here of the card is read from \
-                 KFD's sysfs, by the same code"
+                "the module {NAME} is not installed: rdna1ctl reads KFD's sysfs with the module's code"
             ),
         )
         .seen("/lib/modules/*/modules.dep", format!("no {NAME}.ko"))
-        .advise("docs/install.md says how to install it: as a package, or built by hand");
+        .advise("docs/install.md shows how to install it: as a package, or built by hand");
         return if module.in_dkms.is_empty() {
             found
         } else {
             found
                 .seen("/var/lib/dkms", module.in_dkms.join(", "))
                 .advise(format!(
-                    "DKMS has its source, but has built it for no kernel: sudo dkms autoinstall, \
-                     and see /var/lib/dkms/{NAME}/*/build/make.log"
-                ))
+                "DKMS has its source, and has built it for no kernel: sudo dkms autoinstall; if \
+                     that fails, /var/lib/dkms/{NAME}/*/build/make.log shows why"
+            ))
         };
     }
     let mut found = Finding::trouble(
@@ -100,19 +99,19 @@ fn loaded(facts: &Facts) -> Finding {
     } else {
         found.advise(format!(
             "sudo dkms autoinstall -k {release}; if that fails, \
-             /var/lib/dkms/{NAME}/*/build/make.log says what is missing"
+             /var/lib/dkms/{NAME}/*/build/make.log shows why"
         ))
     }
 }
 
-/// What the kernel says of a module that was made for another one (`kernel/module/`).
+/// The kernel's messages about a module that was built for another kernel (`kernel/module/`).
 const NOT_FOR_THIS_KERNEL: [&str; 3] = [
     "version magic",
     "disagrees about version of symbol",
     "Unknown symbol",
 ];
 
-/// The kernel's log tells of an attempt to load a module that was made for another kernel.
+/// Whether the kernel's log shows an attempt to load a module that was built for another kernel.
 fn refused(facts: &Facts) -> Option<Finding> {
     if facts.module.loaded {
         return None;
@@ -128,7 +127,7 @@ fn refused(facts: &Facts) -> Option<Finding> {
     let release = &facts.kernel.release;
     let found = Finding::trouble(
         "module-refused",
-        format!("the kernel has refused the module {NAME}: it was built for another kernel"),
+        format!("the kernel refused the module {NAME}: it was built for another kernel"),
     )
     .seen("kernel log", &line.text)
     .seen("/proc/sys/kernel/osrelease", release);
@@ -141,7 +140,7 @@ fn refused(facts: &Facts) -> Option<Finding> {
     })
 }
 
-/// Mounted, yet not read: the reader is not root, or the module is at fault.
+/// debugfs is mounted, and the files were not read: the reader is not root, or the module is faulty.
 fn readable(facts: &Facts) -> Option<Finding> {
     let origin = &facts.pages.origin;
     let mounted = matches!(facts.module.debugfs, Debugfs::Mounted(_));
@@ -161,12 +160,10 @@ fn readable(facts: &Facts) -> Option<Finding> {
     } else {
         Finding::unseen(
             "module-files",
-            "the module's files can be read by root alone; KFD's sysfs was read instead",
+            "only root can read the module's files; rdna1ctl read KFD's sysfs instead",
         )
         .seen("/sys/kernel/debug/rdna1", why)
-        .advise(
-            "sudo rdna1ctl doctor adds: counters, requests, PCIe atomics, other users' programs",
-        )
+        .advise("sudo rdna1ctl doctor also checks requests, PCIe atomics and other users' programs")
     })
 }
 
@@ -174,7 +171,7 @@ fn requests(facts: &Facts) -> Vec<Finding> {
     let Some(requests) = &facts.pages.requests else {
         return Vec::new();
     };
-    // Without amdgpu there is nothing to count, and that is said elsewhere.
+    // Without amdgpu there is nothing to count. Another finding reports that.
     if !facts.amdgpu.loaded {
         return Vec::new();
     }
@@ -194,8 +191,7 @@ fn requests(facts: &Facts) -> Vec<Finding> {
         let blind = seen(
             Finding::trouble(
                 "requests-not-counted",
-                "requests are to be counted, but the kernel does not call the probes: a zero there \
-                 means nothing",
+                "the kernel does not call the probes that count requests: their zeros mean nothing",
             ),
             &blind,
         );
@@ -207,24 +203,24 @@ fn requests(facts: &Facts) -> Vec<Finding> {
         let absent = seen(
             Finding::note(
                 "requests-in-part",
-                "some requests are not counted with this kernel and amdgpu: a zero there means nothing",
+                "some requests cannot be counted with this kernel and amdgpu: their zeros mean nothing",
             ),
             &absent,
         );
-        found.push(absent.advise("docs/requests.md says what errno means"));
+        found.push(absent.advise("docs/requests.md explains errno"));
     }
     if !unchecked.is_empty() {
         found.push(seen(
             Finding::unseen(
                 "requests-unchecked",
-                "whether requests are counted could not be checked",
+                "it could not be checked whether requests are counted",
             ),
             &unchecked,
         ));
     }
     if found.is_empty() {
         found.push(
-            Finding::good("requests", "requests of programs to KFD are counted")
+            Finding::good("requests", "the module counts requests to KFD")
                 .seen("requests", "all probes are armed"),
         );
     }
@@ -235,7 +231,7 @@ fn kernel(facts: &Facts) -> Finding {
     let kernel = &facts.kernel;
     let mut wrong = Vec::new();
     if kernel.version().is_some_and(|version| version < (6, 18)) {
-        wrong.push("it is older than 6.18, and has no debugfs for Rust".to_owned());
+        wrong.push("it is older than 6.18, which first has debugfs for Rust".to_owned());
     }
     for option in ["RUST", "DEBUG_FS"] {
         if kernel.has(option) == Some(false) {
@@ -249,7 +245,7 @@ fn kernel(facts: &Facts) -> Finding {
             "the module cannot be built for this kernel: {}",
             wrong.join("; ")
         );
-        // Who has not installed it may never want it.
+        // Without an installation, the user may not want the module at all.
         let module = &facts.module;
         let found = match module.installed.is_empty() && module.in_dkms.is_empty() {
             true => Finding::note("kernel-unfit", says),
@@ -257,15 +253,12 @@ fn kernel(facts: &Facts) -> Finding {
         };
         return found
         .seen(from, &kernel.release)
-        .advise("boot a kernel from 6.18 on with CONFIG_RUST=y: Debian's from 7.x on has it (trixie-backports, sid)")
-        .advise("rdna1ctl works without the module meanwhile");
+        .advise("boot a kernel 6.18 or newer with CONFIG_RUST=y, such as Debian's 7.x (trixie-backports, sid)")
+        .advise("meanwhile rdna1ctl works without the module");
     }
     if kernel.config.is_none() {
-        return Finding::unseen(
-            "kernel",
-            "whether this kernel has CONFIG_RUST is not to be seen",
-        )
-        .seen("/boot, /proc/config.gz", "no configuration");
+        return Finding::unseen("kernel", "unknown whether this kernel has CONFIG_RUST")
+            .seen("/boot, /proc/config.gz", "no configuration");
     }
     Finding::good("kernel", "the module can be built for this kernel").seen(from, &kernel.release)
 }
@@ -273,10 +266,10 @@ fn kernel(facts: &Facts) -> Finding {
 fn headers(facts: &Facts) -> Finding {
     let release = &facts.kernel.release;
     match &facts.kernel.headers {
-        Some(folder) => Finding::good("headers", "this kernel's headers are here").seen(folder, "is there"),
+        Some(folder) => Finding::good("headers", "this kernel's headers are installed").seen(folder, "is there"),
         None => Finding::note(
             "headers-missing",
-            "this kernel's headers are not here: no module can be built for it",
+            "this kernel's headers are not installed: no module can be built for it",
         )
         .seen(format!("/lib/modules/{release}/build"), "is not there")
         .advise(format!("sudo apt install linux-headers-{release} (Debian, Ubuntu); sudo dnf install kernel-devel (Fedora); sudo pacman -S linux-headers (Arch)")),

@@ -5,29 +5,29 @@
 use crate::sources::processes::Variable;
 use crate::sources::Facts;
 
-/// Counts for each GPU that has none of its own.
+/// Applies to each GPU without a variable of its own.
 pub const FOR_ALL: &str = "HSA_OVERRIDE_GFX_VERSION";
 
-/// Before the number of the GPU's node, in a name that counts for that one.
+/// The prefix, before the number of a node, of the variable for one GPU.
 const FOR_NODE: &str = "HSA_OVERRIDE_GFX_VERSION_";
 
-/// The node that a variable overrides the ISA of, if it is one that does so for a single node.
+/// The node whose ISA a variable overrides, if it is a variable for one node.
 pub fn node(name: &str) -> Option<u32> {
     let number = name.strip_prefix(FOR_NODE)?;
     let node = number.parse::<u32>().ok()?;
-    // The library makes the name from the number: 01 it never asks for.
+    // The library builds the name from the number, so it never reads one that ends with 01.
     (node.to_string() == number).then_some(node)
 }
 
-/// Whether a variable can make libraries take a 0x731f for another GPU. One that is for another GPU
-/// cannot.
+/// Whether a variable can make libraries take a 0x731f for another GPU: it is for all GPUs, or for a
+/// node of the card.
 pub fn can_concern(facts: &Facts, name: &str) -> bool {
     let nodes = facts.card_nodes();
     let is_ours = |node| nodes.is_empty() || nodes.contains(&node);
     facts.has_card() && (name == FOR_ALL || node(name).is_some_and(is_ours))
 }
 
-/// Whether it does so beside the other variables: a node's own comes before the one for all.
+/// Whether it does so beside the other variables: a node's own takes precedence.
 pub fn concerns(facts: &Facts, name: &str, variables: &[Variable]) -> bool {
     let nodes = facts.card_nodes();
     let has_own = |one: &u32| variables.iter().any(|(other, _)| node(other) == Some(*one));
@@ -35,8 +35,8 @@ pub fn concerns(facts: &Facts, name: &str, variables: &[Variable]) -> bool {
     can_concern(facts, name) && !is_covered
 }
 
-/// The version that the library would take, if it takes one: `%u.%u.%u` and nothing after it, major
-/// up to 63, minor and stepping up to 255.
+/// The version as the library parses it: `%u.%u.%u` and nothing after it, major up to 63, minor and
+/// stepping up to 255.
 pub fn version(text: &str) -> Option<[u32; 3]> {
     let mut numbers = text.split('.').map(|word| word.trim_start().parse::<u32>());
     let mut next = || numbers.next()?.ok();

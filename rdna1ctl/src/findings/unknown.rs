@@ -28,8 +28,12 @@ pub enum Cause {
 
 /// How to make amdgpu remove an old node.
 pub const CLOSE_PROGRAMS: &str =
-    "close the programs that hold the card's render node, or reboot; sudo find /proc/[0-9]*/fd \
-     -lname '/dev/dri/render*' lists them by process id";
+    "if nothing changes: close the programs that hold the card's render node, or reboot; amdgpu \
+     keeps the node until the last of them closes it";
+
+/// How to find those programs, also if the device file is gone.
+pub const FIND_PROGRAMS: &str =
+    "sudo find /proc/[0-9]*/fd -lname '/dev/dri/render*' lists them by process id";
 
 impl Cause {
     /// Why rules about the card at that address could not be judged; `None` where every rule was
@@ -41,7 +45,7 @@ impl Cause {
             return (is_unknown && gpu != UNKNOWN).then_some(Self::Removed);
         }
         let mut unknown = pages.checks_with(Some(gpu), "unknown");
-        if !unknown.any(|check| is_readable_comparison(check)) {
+        if !unknown.any(is_readable_comparison) {
             return None;
         }
         if pages.nodes_of(gpu).len() > 1 {

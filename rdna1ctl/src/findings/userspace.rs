@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What programs need of user space: to open KFD, and libraries with code for the card.
+//! Requirements of programs: permission to open KFD, and libraries with code for the card.
 
 use crate::sources::access::Device;
 use crate::sources::rocm::Install;
@@ -25,7 +25,7 @@ fn access(facts: &Facts) -> Option<Finding> {
     let Some(first) = refused.first() else {
         return Some(
             Finding::good("access", "this user may open KFD and the cards")
-                .seen("/dev/kfd", "may be read and written"),
+                .seen("/dev/kfd", "readable and writable"),
         );
     };
     let group = first.group.clone();
@@ -34,7 +34,7 @@ fn access(facts: &Facts) -> Option<Finding> {
         found.seen(&device.path, format!("group {}", device.group))
     });
     Some(found.advise(format!(
-        "sudo usermod -a -G {group} $USER, then log in anew"
+        "sudo usermod -a -G {group} $USER, then log in again"
     )))
 }
 
@@ -56,7 +56,7 @@ fn libraries(install: &Install) -> Vec<Finding> {
                 "this rocBLAS has no code for gfx1010: programs that multiply matrices fail on the card",
             )
             .seen(place, format!("ROCm {version}, no file named gfx1010"))
-            .advise("no variable mends that, HSA_OVERRIDE_GFX_VERSION least of all")
+            .advise("no variable repairs that, HSA_OVERRIDE_GFX_VERSION least of all")
             .advise("install one that has it: rocBLAS from ROCm 6.2 on, or Debian's packages (librocblas4)"),
         ),
         None => {}

@@ -7,7 +7,7 @@ use rdna1_records::Record;
 use crate::sources::pages::Source;
 use crate::sources::Facts;
 
-use super::unknown::{Cause, CLOSE_PROGRAMS};
+use super::unknown::{Cause, CLOSE_PROGRAMS, FIND_PROGRAMS};
 use super::{Finding, MISMATCH, TRUTH};
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
@@ -113,10 +113,10 @@ fn unknown(facts: &Facts, gpu: &str) -> Option<Finding> {
     let found = notes.fold(found, |found, note| found.seen("KFD", note));
     let again = "read again after a few seconds: amdgpu may be adding or removing the card";
     let found = match cause {
-        Some(_) => found.advise(again).advise(format!(
-            "if nothing changes: amdgpu keeps the node until the last program closes the card's \
-             render node; {CLOSE_PROGRAMS}"
-        )),
+        Some(_) => found
+            .advise(again)
+            .advise(CLOSE_PROGRAMS)
+            .advise(FIND_PROGRAMS),
         None => found.advise(again),
     };
     Some(found.advise(format!("{TRUTH} section 4 lists the causes")))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Words: what was found, for a human.
+//! Words: facts and findings as text for people.
 
 pub mod doctor;
 pub mod pages;
@@ -10,7 +10,7 @@ pub mod settings;
 pub mod status;
 mod table;
 
-/// A size in the unit that reads best; `?` stays what it is.
+/// A size in GiB or MiB. Text that is not a number, such as `?`, stays as it is.
 pub fn gib(bytes: &str) -> String {
     let Ok(bytes) = bytes.parse::<u64>() else {
         return bytes.to_owned();
@@ -25,11 +25,11 @@ pub fn gib(bytes: &str) -> String {
     }
 }
 
-/// The most characters of somebody else's text that are shown.
+/// The most characters of foreign text that are shown.
 const LONGEST: usize = 400;
 
-/// Text of somebody else's, safe to print: no control characters, so no escape sequences either, and
-/// not without end.
+/// Foreign text, safe to print: without control characters, hence without escape sequences, and not
+/// longer than [`LONGEST`].
 pub fn safe(text: &str) -> String {
     let safe = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     let mut shown: String = text.chars().take(LONGEST).map(safe).collect();

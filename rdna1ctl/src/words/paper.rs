@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What words are put on: a width, colours, paragraphs and tables.
+//! Text of a certain width: colours, paragraphs and tables.
 //!
-//! Colours are always written; who prints them takes them out again where they are not wanted
-//! (`anstream` knows: no terminal, `NO_COLOR`, `TERM=dumb`).
+//! The text always has colours. `anstream` removes them when printing, if stdout is no terminal or
+//! `NO_COLOR` or `TERM=dumb` is set.
 
 use anstyle::{AnsiColor, Style};
 
 use super::table;
 
-/// Where a line must end, where no terminal says so.
+/// The width without a terminal.
 const WIDTH: usize = 80;
 
-/// Text in the making.
+/// Text that is being written.
 pub struct Paper {
     width: usize,
     text: String,
 }
 
 impl Paper {
-    /// As wide as the terminal, or as `COLUMNS` says.
+    /// The width of the terminal, or of `COLUMNS`.
     pub fn new() -> Self {
         let terminal = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
         let named = std::env::var("COLUMNS")
@@ -29,7 +29,7 @@ impl Paper {
         Self::of_width(width)
     }
 
-    /// So wide, within reason.
+    /// That width, limited to 40 to 200 columns.
     pub fn of_width(width: usize) -> Self {
         Self {
             width: width.clamp(40, 200),
@@ -55,13 +55,13 @@ impl Paper {
         }
     }
 
-    /// A paragraph: its first line begins with `first`, the others with as many blanks.
+    /// A paragraph. Its first line begins with `first`, the others with as many blanks.
     pub fn paragraph(&mut self, first: &str, words: &str) {
         let blanks = " ".repeat(textwrap::core::display_width(first));
         self.lines(first, &blanks, words);
     }
 
-    /// A comment as shells have it.
+    /// A shell comment.
     pub fn comment(&mut self, words: &str) {
         self.lines("# ", "# ", words);
     }
@@ -70,7 +70,7 @@ impl Paper {
         let options = textwrap::Options::new(self.width)
             .initial_indent(first)
             .subsequent_indent(others)
-            // An address or a path is found again only if it is whole.
+            // A reader copies addresses and paths: keep them whole.
             .break_words(false)
             .word_splitter(textwrap::WordSplitter::NoHyphenation);
         for line in textwrap::wrap(words, options) {
@@ -102,12 +102,12 @@ pub fn red(text: &str) -> String {
     styled(AnsiColor::Red.on_default(), text)
 }
 
-/// All is well.
+/// Nothing is wrong.
 pub fn green(text: &str) -> String {
     styled(AnsiColor::Green.on_default(), text)
 }
 
-/// It is not known.
+/// Unknown, or worth a look.
 pub fn yellow(text: &str) -> String {
     styled(AnsiColor::Yellow.on_default(), text)
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `requests` as tables: one for each kind of record, and one line where a kind has one alone.
+//! `requests` as tables: one for each kind of record, or one line for a single record.
 
 use rdna1_records::Record;
 
@@ -9,7 +9,7 @@ use crate::gain::{deaf, is_event, is_naming, kinds, numbers, Gains};
 use super::paper::{bold, yellow, Paper};
 use super::safe;
 
-/// `requests`. Records with nothing but zeroes are left out, and said to be.
+/// `requests`, without the records that have only zeros. The last line counts those.
 pub fn requests(paper: &mut Paper, requests: &[Record]) {
     let mut left_out = 0;
     for kind in kinds(requests) {
@@ -27,12 +27,12 @@ pub fn requests(paper: &mut Paper, requests: &[Record]) {
     if left_out != 0 {
         paper.gap();
         paper.line(&format!(
-            "{left_out} records with nothing but zeroes are left out here."
+            "{left_out} records with only zeros are left out here."
         ));
     }
 }
 
-/// Whether a record says more than that nothing was asked.
+/// Whether a record has more than zeros.
 fn is_telling(kind: &str, record: &Record) -> bool {
     kind == "probe"
         || is_event(record)
@@ -40,7 +40,7 @@ fn is_telling(kind: &str, record: &Record) -> bool {
         || numbers(record).any(|(_, value)| value != 0)
 }
 
-/// What all have in common is said once; the rest is a table.
+/// One line with the values that all records share, and a table of the others.
 fn group(paper: &mut Paper, records: &[&Record]) {
     let Some(first) = records.first() else { return };
     let keys: Vec<&str> = first.pairs().map(|(key, _)| key).skip(1).collect();
@@ -74,14 +74,12 @@ fn group(paper: &mut Paper, records: &[&Record]) {
     paper.table(&heads, &rows);
 }
 
-/// Why there are none.
+/// Why there are no requests, and how to count them.
 pub fn none(paper: &mut Paper, loaded: bool, counting: Option<bool>) {
     let why = match (loaded, counting) {
-        (false, _) => "Requests are counted by the module alone, and it is not loaded.",
-        (true, Some(true)) => {
-            "Requests are counted, but this reader may not see them: ask as root."
-        }
-        (true, _) => "The module was not told to count requests.",
+        (false, _) => "Only the module counts requests, and it is not loaded.",
+        (true, Some(true)) => "The module counts requests, and only root can read them.",
+        (true, _) => "The module was loaded without requests=1, and counts no requests.",
     };
     paper.paragraph("", why);
     let again = match (loaded, counting) {
@@ -95,28 +93,28 @@ pub fn none(paper: &mut Paper, loaded: bool, counting: Option<bool>) {
     );
 }
 
-/// What was gained, of what stands in `after`.
+/// The gains between two reads of `requests`; `after` is the second one.
 pub fn gains(paper: &mut Paper, gains: &Gains, after: &[Record]) {
     if gains.fell {
         paper.paragraph(
             "",
-            &yellow("Counters fell: the module was loaded anew meanwhile, and what it had counted is lost."),
+            &yellow("Counters fell: the module was reloaded meanwhile, and its earlier counts are lost."),
         );
     }
     let deaf = deaf(after);
     if !deaf.is_empty() {
         let words = format!(
-            "Not counted everywhere, so that a zero means nothing there: {}. rdna1ctl doctor says more.",
+            "These probes do not count, so a zero means nothing there: {}. rdna1ctl doctor says more.",
             deaf.join(", ")
         );
         paper.paragraph("", &yellow(&words));
     }
-    // What a probe was hit, and how many fine requests there were, the others say in more detail.
-    let told = gains.counters.iter().filter(|gain| {
+    // The other records have the hits of the probes, and the fine-grained requests, in more detail.
+    let shown = gains.counters.iter().filter(|gain| {
         let sums = gain.of.starts_with("record=probe") || gain.of.starts_with("record=fine");
         !sums || matches!(gain.key.as_str(), "missed" | "left_out")
     });
-    let rows: Vec<_> = told
+    let rows: Vec<_> = shown
         .map(|gain| {
             let of = gain.of.trim_start_matches("record=");
             [format!("+{}", gain.by), gain.key.clone(), of.to_owned()]
@@ -125,7 +123,7 @@ pub fn gains(paper: &mut Paper, gains: &Gains, after: &[Record]) {
     match (rows.is_empty(), deaf.is_empty()) {
         (false, _) => paper.table(&["GAINED", "COUNTER", "OF"], &rows),
         (true, true) if !gains.fell => paper.line("Nothing was asked of KFD."),
-        (true, _) => paper.line("Nothing was counted."),
+        (true, _) => paper.line("No request was counted."),
     }
     if !gains.events.is_empty() {
         paper.gap();

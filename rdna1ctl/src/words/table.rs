@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tables that fit a width: where they would not, the widest columns are broken, after a mark that
-//! parts what stands in them if there is one.
+//! Tables that fit a width: the widest columns are wrapped, after a separator where there is one.
 
 use std::iter;
 
@@ -14,7 +13,7 @@ use super::safe;
 /// Blanks between columns.
 const GAP: usize = 2;
 
-/// No column is made narrower.
+/// The least width to which a column is wrapped.
 const LEAST: usize = 8;
 
 /// The lines of a table: a head, and a row for each of `rows`.
@@ -32,7 +31,7 @@ pub fn lines<R: AsRef<[String]>>(width: usize, heads: &[&str], rows: &[R]) -> Ve
         .collect()
 }
 
-/// How wide each column may be.
+/// The width of each column.
 fn widths(width: usize, heads: &[String], rows: &[Vec<String>]) -> Vec<usize> {
     let wanted = heads.iter().enumerate().map(|(index, head)| {
         let cells = rows.iter().filter_map(|row| row.get(index));
@@ -87,7 +86,7 @@ fn broken(cell: &str, width: usize) -> Vec<String> {
     lines.into_iter().map(|line| line.into_owned()).collect()
 }
 
-/// What may stand on lines of their own.
+/// The parts of a cell that lines can begin with.
 fn parts(text: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
     Box::new(text.split_inclusive([' ', ',', '|', '-']).map(Word::from))
 }

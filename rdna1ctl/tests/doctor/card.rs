@@ -80,7 +80,7 @@ fn in_kfd_without_a_driver() {
     );
 }
 
-/// A kernel whose modules are not listed may have amdgpu, or not.
+/// Without a list of its modules, a kernel may have amdgpu or not.
 #[test]
 fn no_driver_and_no_list_of_modules() {
     let machine = Machine::bare();
@@ -265,7 +265,7 @@ fn a_narrow_link_but_not_a_slow_one() {
     let machine = Machine::healthy();
     machine.put(&format!("{CARD}/current_link_speed"), "2.5 GT/s PCIe\n");
     machine.write_files();
-    // The module reads registers, we the files: both say the same.
+    // The module reads registers, rdna1ctl reads files: both must agree.
     expect(&machine, &[NO_PACKAGE]);
     machine.put(&format!("{CARD}/current_link_width"), "4\n");
     machine.write_files();
@@ -275,7 +275,7 @@ fn a_narrow_link_but_not_a_slow_one() {
     );
 }
 
-/// The GPU's own link is to the card's switch, and always at its best: the slot's is what counts.
+/// The GPU's own link goes to the card's switch, and always runs at its maximum: the slot's matters.
 #[test]
 fn a_narrow_slot_before_the_cards_own_switch() {
     let machine = Machine::healthy();

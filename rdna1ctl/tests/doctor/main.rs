@@ -14,7 +14,7 @@ use machine::Machine;
 const CARD: &str = "/sys/devices/pci0000:00/0000:00:01.0/0000:03:00.0";
 const NODE: &str = "/sys/class/kfd/kfd/topology/nodes/1";
 
-/// Demands that these are all findings that are not good; gives what is said in them.
+/// Demands exactly these findings besides the good ones; returns their text.
 fn expect(machine: &Machine, wanted: &[(&str, &str)]) -> String {
     let findings = machine.findings();
     let seen: Vec<_> = findings
@@ -31,7 +31,7 @@ fn contains(said: &str, words: &[&str]) {
     }
 }
 
-/// Nobody knows whether amdgpu is as its package has it where no package has it.
+/// No made-up system has a package of amdgpu, unless a test adds one.
 const NO_PACKAGE: (&str, &str) = ("amdgpu-package", "unseen");
 
 #[test]

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the rules say.
+//! The findings about verdicts.
 
 use crate::machine::Machine;
 use crate::{contains, expect, CARD, NODE, NO_PACKAGE};
 
-/// Each lie, by the line of KFD's that tells it.
+/// Each lie, by the line of KFD's that contains it.
 #[test]
 fn each_lie_is_named() {
     let link = "/sys/class/kfd/kfd/topology/nodes/0/io_links/0/properties";
@@ -60,7 +60,7 @@ fn each_lie_is_named() {
                 .filter(|(id, _, _)| id.starts_with("lie-"))
                 .collect();
             let wanted = format!("lie-{rule}");
-            // A bank that is larger than any is larger than the BAR, too.
+            // A bank larger than all VRAM is also larger than the BAR.
             assert!(
                 lies.iter()
                     .any(|(id, state, _)| *id == wanted && state == "trouble"),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Made-up systems: a root folder with as much of `/sys`, `/proc`, `/dev` and `/var` as is read.
+//! Made-up systems: a root folder with the files of `/sys`, `/proc`, `/dev` and `/var` that are read.
 
 // Each test binary uses a part of this.
 #![allow(dead_code)]
@@ -24,7 +24,7 @@ pub use pci::Atomics;
 /// The kernel of all made-up systems.
 pub const RELEASE: &str = "7.2.12+deb13-amd64";
 
-/// What the module writes to `requests`, shortened.
+/// A shortened `requests` file of the module.
 pub const REQUESTS: &str = "# rdna1 requests v1\n\
     record=about counts=requests-at-entry failed=included pids=of-initial-namespace\n\
     record=probe name=alloc_memory function=kfd_ioctl_alloc_memory_of_gpu state=armed errno=0 by=ftrace hits=6 missed=0\n\
@@ -45,12 +45,12 @@ pub const REQUESTS: &str = "# rdna1 requests v1\n\
     record=fine requests=2 kept=32 left_out=0\n\
     record=last number=1 time_ms=5001 pid=77 tid=77 command=python3 ioctl=alloc_memory gpu_id=0x3039 flags=0x4000001 size_bytes=4096\n";
 
-/// The commands that print JSON, too.
+/// The commands with `--json`.
 pub const COMMANDS: [&str; 8] = [
     "status", "heaps", "checks", "gpus", "counters", "requests", "doctor", "env",
 ];
 
-/// The machines whose pages are kept, and with which statuses they are shown.
+/// The machines of the snapshots, and the exit status on each.
 pub fn machines() -> [(&'static str, Machine, i32); 3] {
     let lie = Machine::without_module("reconstructed/lie-hive-id");
     [
@@ -76,7 +76,7 @@ impl Machine {
         let machine = Self {
             folder: tempfile::tempdir().unwrap(),
         };
-        // Another user may have to look into it.
+        // Another user may have to read it.
         let open = fs::Permissions::from_mode(0o755);
         fs::set_permissions(machine.folder.path(), open).unwrap();
         machine.put("/proc/sys/kernel/osrelease", RELEASE);
@@ -167,7 +167,7 @@ impl Machine {
         machine
     }
 
-    /// Where a file of it is.
+    /// The path of one of its files.
     pub fn path(&self, path: &str) -> PathBuf {
         self.folder.path().join(path.trim_start_matches('/'))
     }
@@ -208,7 +208,7 @@ impl Machine {
         symlink(target, path).unwrap();
     }
 
-    /// Loads the module, as far as is seen of it, with the files that it would write now.
+    /// Makes the traces of a loaded module, with the files that it would write now.
     pub fn load_module(&self) {
         self.put("/sys/module/rdna1_kfd_guard/parameters/requests", "1\n");
         self.put(
@@ -219,7 +219,7 @@ impl Machine {
         self.put("/sys/kernel/debug/rdna1/requests", REQUESTS);
     }
 
-    /// The module's files anew, for the system as it is: by the code that the module is made of.
+    /// Rewrites the module's files for the current state of the system, with the module's own code.
     pub fn write_files(&self) {
         let mut tally = Tally::default();
         let mut topology = LiveTopology::new(self.root());
@@ -266,24 +266,24 @@ impl Machine {
         command
     }
 
-    /// What the command does on this machine.
+    /// Runs the command on this machine.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
     }
 
-    /// What it prints on stdout; its status must be that one.
+    /// Runs the command, demands that exit status, and returns its stdout.
     pub fn says(&self, arguments: &[&str], status: i32) -> String {
         let ran = assert_cmd::Command::from_std(self.command(arguments)).assert();
         let ran = ran.code(status);
         String::from_utf8(ran.get_output().stdout.clone()).unwrap()
     }
 
-    /// The JSON that it prints; its status must be that one.
+    /// Runs the command with `--json`, demands that exit status, and returns the document.
     pub fn json(&self, command: &str, status: i32) -> serde_json::Value {
         serde_json::from_str(&self.says(&[command, "--json"], status)).unwrap()
     }
 
-    /// The findings of `doctor`, good ones left out: name, state and all that is said.
+    /// The findings of `doctor` without the good ones: name, state and the whole text.
     pub fn findings(&self) -> Vec<(String, String, String)> {
         let output = self.run(&["doctor", "--json"]);
         let document: serde_json::Value = serde_json::from_slice(&output.stdout)
