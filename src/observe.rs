@@ -98,13 +98,14 @@ fn doubt<M: Maps>(walked: &mut Walked<M>, earlier: Option<&Walked<M>>, last: boo
     doubts
 }
 
-/// Whether something would be held against KFD: a lie, or that it left out a card of amdgpu's.
+/// Whether something would be held against KFD: a lie, or that it left out a card that amdgpu has
+/// finished to probe.
 fn needs_another_look<M: Maps>(snapshot: &Snapshot<M>, key: u32, card: &Card) -> bool {
     let left_out = card.presence == Presence::Absent
         && snapshot.kfd == Presence::Present
         && card
             .function
-            .is_some_and(|function| function.driver.is_amdgpu());
+            .is_some_and(|function| matches!(function.render_node, RenderNode::Minor(_)));
     left_out || card_verdict(snapshot, key) == Verdict::Lie
 }
 

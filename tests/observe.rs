@@ -13,7 +13,8 @@ use rdna1_kfd_guard::{
     facts::{
         pci::{
             Driver,
-            Name, //
+            Name,
+            RenderNode, //
         },
         topology::{
             File,
@@ -115,6 +116,7 @@ fn a_card_that_was_left_out_is_looked_for_twice() {
     }];
     let mut bus = Bus::honest();
     bus.0[0].driver = Driver::Named(Name::new(b"amdgpu").unwrap());
+    bus.0[0].render_node = RenderNode::Minor(128);
     let found = Found::of(&tree, &bus);
     assert_eq!(
         (found.gpus()[0]["kfd"].as_str(), found.tally.scans),
@@ -247,6 +249,7 @@ fn an_absence_is_not_believed_over_a_change() {
     tree.before_walk = ANOTHER_GENERATION.to_vec();
     let mut bus = Bus::honest();
     bus.0[0].driver = Driver::Named(Name::new(b"amdgpu").unwrap());
+    bus.0[0].render_node = RenderNode::Minor(128);
     let gpu = &Found::of(&tree, &bus).gpus()[0];
     assert_eq!(
         (gpu["kfd"].as_str(), gpu["reason"].as_str()),

@@ -23,18 +23,17 @@ pub trait Properties: Default {
 
 /// Reads `text` into `values`, as [`Properties::parse`] says; returns how many lines were malformed.
 ///
-/// `keys` names the values, in their order, each name followed by a blank.
+/// `keys` names the values, in their order.
 #[inline(never)] // Once for all sets.
-pub(super) fn fill(text: &[u8], keys: &str, values: &mut [Value]) -> u64 {
+pub(super) fn fill(text: &[u8], keys: &[&str], values: &mut [Value]) -> u64 {
     let mut malformed = 0u64;
     for line in text.split_inclusive(|&byte| byte == b'\n') {
         let (key, value) = split_line(line);
         if value == Value::Unreadable {
             malformed = malformed.saturating_add(1);
         }
-        let keys = keys.as_bytes().split(|&byte| byte == b' ');
-        let mut places = keys.zip(values.iter_mut());
-        if let Some((_, place)) = places.find(|(name, _)| *name == key) {
+        let mut places = keys.iter().zip(values.iter_mut());
+        if let Some((_, place)) = places.find(|(name, _)| name.as_bytes() == key) {
             *place = match *place {
                 Value::Absent => value,
                 earlier if earlier == value => value,
@@ -134,11 +133,10 @@ macro_rules! properties {
             }
 
             fn parse(text: &[u8]) -> (Self, u64) {
-                const KEYS: &str = concat!(
-                    $( $crate::facts::properties::spelling!($key $($spelt)?), " " ),+
-                );
+                const KEYS: [&str; $name::COUNT] =
+                    [$( $crate::facts::properties::spelling!($key $($spelt)?) ),+];
                 let mut set = Self::default();
-                let malformed = $crate::facts::properties::fill(text, KEYS, &mut set.0);
+                let malformed = $crate::facts::properties::fill(text, &KEYS, &mut set.0);
                 (set, malformed)
             }
         }

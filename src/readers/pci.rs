@@ -71,10 +71,11 @@ use super::kfd::{
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Detail {
     /// What KFD's claims are compared with. The PCI core remembers it, or it stands in sysfs: nobody
-    /// is waited for.
+    /// is waited for. The driver's name is not asked for: only amdgpu makes the very render node that
+    /// KFD names.
     Compared,
-    /// What is in its configuration space, too. Reading that needs the bus to stay, and so waits
-    /// for whoever changes it.
+    /// The driver, its firmware and what is in configuration space, too. Reading that needs the bus
+    /// to stay, and so waits for whoever changes it.
     Everything,
 }
 
@@ -158,14 +159,12 @@ impl KernelPciBus {
     /// Adds what stands in sysfs.
     fn complete(&mut self, function: &mut Function) -> Result<(), OutOfMemory> {
         let address = function.address;
-        function.driver = self.driver(address)?;
-        if !function.driver.is_amdgpu() {
-            function.render_node = RenderNode::None;
-            return Ok(());
-        }
         function.render_node = self.render_node(address)?;
-        function.vram_total_bytes = self.number(address, "mem_info_vram_total", decimal)?;
+        if function.render_node != RenderNode::None {
+            function.vram_total_bytes = self.number(address, "mem_info_vram_total", decimal)?;
+        }
         if self.detail == Detail::Everything {
+            function.driver = self.driver(address)?;
             let version = |text: &[u8]| hexadecimal(text.strip_prefix(b"0x")?);
             function.mec_fw = self.number(address, "fw_version/mec_fw_version", version)?;
         }
