@@ -100,7 +100,7 @@ documents! {
     EnvDocument = "env" {
         /// Why `env` refuses; null if it does not.
         refused: Option<String>,
-        /// What to know before using the variables.
+        /// Warnings about the variables.
         caveats: Vec<String>,
         /// The variables that fit.
         settings: Vec<Setting>,
@@ -152,7 +152,7 @@ pub struct OnlyInKfd {
 pub struct Program {
     /// Its id.
     pub pid: u32,
-    /// What it is called.
+    /// Its name.
     pub command: String,
     /// Its VRAM on all cards, in bytes.
     pub vram_bytes: u64,

@@ -11,12 +11,12 @@ use std::fmt::Write as _;
 
 use anyhow::{ensure, Result};
 
-/// What a family's numbers do.
+/// The behaviour of a family's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// They only rise. What comes twice is added up.
+    /// They only rise. Two samples with the same labels are added.
     Counter,
-    /// They rise and fall. Of what comes twice the larger counts: a state that holds anywhere.
+    /// They rise and fall. Of two samples with the same labels the larger counts.
     Gauge,
 }
 
@@ -120,7 +120,7 @@ fn is_name(name: &str) -> bool {
     is_label(&name.replace(':', "_"))
 }
 
-/// `[a-zA-Z_][a-zA-Z0-9_]*`, and not `__…`, which Prometheus keeps for itself.
+/// `[a-zA-Z_][a-zA-Z0-9_]*`, and not `__…`, which Prometheus reserves.
 fn is_label(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let begins_well = |c: char| !c.is_ascii_digit();
@@ -173,7 +173,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever a value is, it comes out of the text as it went in, on a line of its own.
+        /// A value can be read back from the text, whatever its characters.
         #[test]
         fn what_goes_in_comes_out(
             samples in proptest::collection::btree_map(

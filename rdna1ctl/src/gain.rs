@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the requests counters gained between two readings.
+//! The gains of the requests counters between two reads.
 
 use rdna1_records::Record;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Keys that say whose number it is, whatever their values look like. All other keys with a decimal
-/// value are numbers that may rise.
+/// Keys that name the owner of a number, also if their values are decimal. All other keys with a
+/// decimal value are numbers that may rise.
 const NAMING: [&str; 12] = [
     "record",
     "gpu",
@@ -23,32 +23,32 @@ const NAMING: [&str; 12] = [
     "kind",
 ];
 
-/// Keys of a record that is one event, not a counter: such records come and go as a whole.
+/// The key of a record that is an event, not a counter. Such records appear and disappear as a whole.
 const EVENT: &str = "number";
 
-/// By how much a number rose.
+/// The gain of one number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Gain {
-    /// Whose number it is, as `record=alloc gpu=… heap=vram`.
+    /// The owner of the number, such as `record=alloc gpu=… heap=vram`.
     pub of: String,
     /// The number's key.
     pub key: String,
-    /// By how much it rose.
+    /// Its gain.
     pub by: u64,
 }
 
-/// What two readings differ by.
+/// The difference of two reads.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Gains {
     /// The numbers that rose.
     pub counters: Vec<Gain>,
-    /// The events that came, as the file has them.
+    /// The new events, as lines of the file.
     pub events: Vec<String>,
-    /// Numbers that fell: the module was loaded anew meanwhile, and what it counted before is lost.
+    /// Whether a number fell: the module was reloaded meanwhile, and its earlier counts are lost.
     pub fell: bool,
 }
 
-/// Compares two readings of `requests`.
+/// Compares two reads of `requests`.
 pub fn gains(before: &[Record], after: &[Record]) -> Gains {
     let mut gains = Gains::default();
     for record in after {
@@ -72,7 +72,7 @@ pub fn gains(before: &[Record], after: &[Record]) -> Gains {
                     key: key.to_owned(),
                     by,
                 }),
-                // An errno that went is none.
+                // An errno is no counter.
                 None => gains.fell |= key != "errno",
             }
         }
@@ -80,15 +80,15 @@ pub fn gains(before: &[Record], after: &[Record]) -> Gains {
     gains
 }
 
-/// What names the record among the others: whose it is.
+/// The words that name the record's owner.
 pub fn naming(record: &Record) -> String {
     let pairs = record.pairs().filter(|(key, _)| NAMING.contains(key));
     let words: Vec<_> = pairs.map(|(key, value)| format!("{key}={value}")).collect();
     words.join(" ")
 }
 
-/// What tells the record from others, also if its card leaves KFD meanwhile, as after a crash: it
-/// keeps its id then, and has no place any more.
+/// Identifies the record in another read. A card that leaves KFD meanwhile, as after a crash, keeps
+/// its id and loses its address.
 fn identity(record: &Record) -> String {
     let has_id = record.find("gpu_id").is_some_and(|id| id.starts_with("0x"));
     let words: Vec<_> = record
@@ -100,7 +100,7 @@ fn identity(record: &Record) -> String {
     words.join(" ")
 }
 
-/// The probes whose zeroes mean nothing, as `name (state)`.
+/// The probes whose zeros mean nothing, as `name (state)`.
 pub fn deaf(records: &[Record]) -> Vec<String> {
     let probes = records
         .iter()
@@ -112,7 +112,7 @@ pub fn deaf(records: &[Record]) -> Vec<String> {
     deaf.collect()
 }
 
-/// Whether a key says whose number it is.
+/// Whether a key names the owner of a number.
 pub fn is_naming(key: &str) -> bool {
     NAMING.contains(&key)
 }
@@ -127,7 +127,7 @@ pub fn numbers(record: &Record) -> impl Iterator<Item = (&str, u64)> {
     })
 }
 
-/// The kinds of records, each once, in the order in which they come first.
+/// The kinds of records, each once, in the order of their first records.
 pub fn kinds(records: &[Record]) -> Vec<&str> {
     let mut kinds = Vec::new();
     for kind in records.iter().filter_map(|record| record.find("record")) {

@@ -215,7 +215,7 @@ const SLEEPING: [[(&str, &str); 4]; 5] = [
 /// The root port above the GPU that always sleeps.
 const OTHER: &str = "/sys/devices/pci0000:00/0000:00:02.0";
 
-/// What sleeps above a card that does not: no kernel does that, and nothing relies on it.
+/// A bridge that sleeps above an active card. No kernel does that, and rdna1ctl does not rely on it.
 const BRIDGE_SLEEPS: [(&str, &str); 4] = [
     ("active", "D0"),
     ("active", "D0"),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is linked into the programs that packages bring must be under licences that go together
-//! with the GPL, version 2. The Apache licence 2.0 alone does not
-//! (<https://www.gnu.org/licenses/license-list.html#apache2>). What only tests and build scripts use
-//! is in no program.
+//! The crates in the packaged programs must have licences compatible with the GPL, version 2. The
+//! Apache licence 2.0 by itself is not
+//! (<https://www.gnu.org/licenses/license-list.html#apache2>). Crates that only tests and build
+//! scripts use are in no program.
 
 use std::process::Command;
 

@@ -115,7 +115,7 @@ fn ended(paper: &mut Paper, end: End) {
 
 fn asked(root: &Root, paper: &mut Paper, before: Option<&[Record]>) {
     paper.gap();
-    paper.line(&bold("What was asked of KFD meanwhile, by all programs:"));
+    paper.line(&bold("Requests to KFD meanwhile, by all programs:"));
     let module = Module::read(root);
     let after = Pages::read(root, &module).map(|pages| pages.requests);
     match (before, after) {
@@ -127,7 +127,7 @@ fn asked(root: &Root, paper: &mut Paper, before: Option<&[Record]>) {
 
 fn logged(paper: &mut Paper, log: Log, last: Option<u64>) {
     paper.gap();
-    paper.line(&bold("What the kernel log said meanwhile:"));
+    paper.line(&bold("The kernel log meanwhile:"));
     if let Some(why) = &log.unreadable {
         let root = match why.kind() {
             ErrorKind::PermissionDenied => "; root may read it",

@@ -2,9 +2,9 @@
 
 //! Runs a program until it ends, or until its time is over.
 //!
-//! The program gets a process group of its own, so that all it starts can be ended with it, and the
-//! terminal, if there is one, as a shell would give it. What is waited for (its end, its stop, our
-//! own signals, the time) is waited for in one place: `signalfd` under `poll`.
+//! The program gets a process group of its own, so that everything it starts can be ended with it. It
+//! gets the terminal, if there is one, as from a shell. One `poll` of a `signalfd` waits for its end,
+//! its stop, our own signals and the time-out.
 
 use std::ffi::OsString;
 use std::io;
@@ -23,33 +23,33 @@ use nix::unistd::{getpgrp, tcgetpgrp, tcsetpgrp, Pid};
 
 use crate::findings::variables::Setting;
 
-/// How long a program has to end by itself after SIGTERM.
+/// The time between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How long the kernel has to end a program after SIGKILL.
+/// The time after SIGKILL in which the kernel must end the program.
 const AFTER_KILL: Duration = Duration::from_secs(5);
 
-/// How a program ended.
+/// The end of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// With that status.
     Exited(i32),
     /// By a signal.
     Killed(Signal),
-    /// Its time was over; whether SIGKILL was needed.
+    /// The time-out ended it.
     TimedOut {
-        /// Whether it did not heed SIGTERM.
+        /// Whether it ignored SIGTERM, and SIGKILL was needed.
         killed: bool,
     },
-    /// Its time was over, and even SIGKILL does not end it: it waits in the kernel.
+    /// Even SIGKILL did not end it at the time-out: it waits in the kernel.
     Stuck(u32),
 }
 
-/// Why a program was not started.
+/// The reason why a program was not started.
 #[derive(Debug)]
 pub struct NotStarted(pub io::Error);
 
-/// Runs it, with those settings.
+/// Runs a program with those settings.
 pub fn supervise(
     words: &[OsString],
     settings: &[Setting],
@@ -64,11 +64,11 @@ pub fn supervise(
             None => command.env_remove(&setting.variable),
         };
     }
-    // Who started us may have ignored it: then the kernel tells of no end, and keeps no status.
+    // Our parent may have ignored SIGCHLD. Then the kernel reports no end, and keeps no status.
     // SAFETY: No handler is installed, so none has to be async-signal-safe (signal-safety(7)).
     unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) }
         .context("cannot ask to be told of the command's end")?;
-    // Before it is started: a signal that comes in between would end us, and leave it alone.
+    // Before the start: a signal in between would end us, and not the program.
     let (told, before) = hold_signals()?;
     // SAFETY: Between fork and exec nothing is done but one call of pthread_sigmask(3), which is
     // async-signal-safe (signal-safety(7)); `before` is a value of its own and allocates nothing.
@@ -88,8 +88,8 @@ pub fn supervise(
     end.map(Ok)
 }
 
-/// Holds back the signals that are waited for, and SIGTTOU, which would stop us when we take the
-/// terminal back. Gives what was held back before, too: that is how the program is to be started.
+/// Blocks the signals to wait for, and SIGTTOU, which would stop us when we take the terminal back.
+/// Also returns the signals that were blocked before: the program starts with these.
 fn hold_signals() -> Result<(SignalFd, SigSet)> {
     let mut signals = SigSet::empty();
     for signal in [
@@ -115,7 +115,7 @@ struct Program {
     terminal: Option<Terminal>,
 }
 
-/// What was done to end the program so far.
+/// The steps taken to end the program.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ending {
     Not,
@@ -132,7 +132,7 @@ impl Program {
                 if ending == Ending::Not {
                     return Ok(end);
                 }
-                // What it started is to end, too.
+                // End the programs that it started, too.
                 self.send(Signal::SIGKILL);
                 return Ok(End::TimedOut {
                     killed: ending == Ending::Killed,
@@ -145,7 +145,7 @@ impl Program {
                     Ending::Killed => return Ok(End::Stuck(self.child.as_raw().unsigned_abs())),
                 };
                 self.send(signal);
-                // One that is stopped heeds nothing but SIGKILL.
+                // A stopped program reacts only to SIGKILL.
                 self.send(Signal::SIGCONT);
                 ending = next;
                 deadline = Instant::now().checked_add(time);
@@ -154,10 +154,10 @@ impl Program {
         }
     }
 
-    /// Waits for a signal, or for the deadline. Signals that are for the program are passed on.
+    /// Waits for a signal or the deadline, and passes signals on to the program.
     fn pause(&self, deadline: Option<Instant>) -> Result<()> {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        // Rounded up: a poll that ends too early would only be done again.
+        // Rounded up: a poll that ends too early would be repeated.
         let left = left.map(|left| left.saturating_add(Duration::from_millis(1)));
         let left = match left {
             None => PollTimeout::NONE,
@@ -196,13 +196,13 @@ impl Program {
         }
     }
 
-    /// To the program and all that it started. It may just have ended: then there is no such group.
+    /// Sends a signal to the program and all that it started. If they have ended, there is no group.
     fn send(&self, signal: Signal) {
         let _ = killpg(self.child, signal);
     }
 }
 
-/// The terminal, as long as the program has it.
+/// Stands for the terminal while the program has it.
 struct Terminal;
 
 impl Terminal {
@@ -213,7 +213,7 @@ impl Terminal {
             return None;
         }
         tcsetpgrp(stdin, child).ok()?;
-        // It may have asked for the terminal before it had it, and have been stopped for that.
+        // The program may have used the terminal too early, and have been stopped for that.
         let _ = killpg(child, Signal::SIGCONT);
         Some(Self)
     }
@@ -226,7 +226,7 @@ impl Drop for Terminal {
 }
 
 fn stdin() -> BorrowedFd<'static> {
-    // Kept open for as long as the program runs: nobody closes it here.
+    // Stays open as long as the program runs.
     static STDIN: std::sync::OnceLock<io::Stdin> = std::sync::OnceLock::new();
     STDIN.get_or_init(io::stdin).as_fd()
 }

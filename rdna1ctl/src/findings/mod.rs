@@ -54,7 +54,7 @@ pub struct Finding {
     pub says: String,
     /// The facts that support it.
     pub evidence: Vec<Evidence>,
-    /// What to do, step by step.
+    /// The steps to take.
     pub advice: Vec<String>,
 }
 

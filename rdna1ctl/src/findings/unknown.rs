@@ -60,7 +60,7 @@ impl Cause {
         }
     }
 
-    /// What that means.
+    /// The cause in words.
     pub fn says(self) -> &'static str {
         match self {
             Self::Removed => {

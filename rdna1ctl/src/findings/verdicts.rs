@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the rules say of KFD's topology.
+//! The verdicts of the rules on KFD's topology.
 
 use rdna1_records::Record;
 
@@ -38,7 +38,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     found
 }
 
-/// What a lie of that rule means for programs.
+/// The consequence for programs of a lie by that rule.
 fn meaning(rule: &str) -> &'static str {
     match rule {
         "gfx-version" | "pci-identity" => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a program has to open to use the card.
+//! The device files that a program must open to use the card.
 
 use std::os::unix::fs::MetadataExt as _;
 
@@ -22,14 +22,15 @@ pub struct Device {
 
 /// The device nodes.
 pub struct Access {
-    /// `/dev/kfd`, if it is there.
+    /// `/dev/kfd`, if it exists.
     pub kfd: Option<Device>,
     /// `/dev/dri/renderD*`.
     pub render: Vec<Device>,
 }
 
 impl Access {
-    /// Looks at them; opens none.
+    /// Reads their permissions. Opening `/dev/dri/renderD*` would wake a sleeping card
+    /// (`amdgpu_driver_open_kms()`, `amdgpu_kms.c`), so this opens none.
     pub fn read(root: &Root) -> Self {
         let names = root.names("/dev/dri").into_iter();
         let render = names.filter(|name| name.starts_with("renderD"));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The driver amdgpu: which one it is, and whether it is as it came.
+//! The driver amdgpu: its origin, and its files against their package.
 
 use crate::root::Root;
 
@@ -10,9 +10,9 @@ use super::packages::{self, Checked};
 /// A trace of the patch that made KFD claim what the card does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {
-    /// Where it is.
+    /// The file, with the line in it.
     pub file: String,
-    /// What stands there.
+    /// The text there.
     pub what: String,
 }
 
@@ -20,27 +20,26 @@ pub struct Trace {
 pub struct Amdgpu {
     /// Whether it is loaded.
     pub loaded: bool,
-    /// Whether the loaded one came from outside of the kernel's tree.
+    /// Whether the loaded driver is built out of the kernel's tree.
     pub out_of_tree: bool,
-    /// Which file modprobe would load, below `/lib/modules/RELEASE`.
+    /// The file that modprobe would load, below `/lib/modules/RELEASE`.
     pub file: Option<String>,
-    /// What the packages that it is from say of their files; empty until it is inspected.
+    /// The comparison with its packages; empty until [`Amdgpu::inspect`].
     pub packages: Vec<Checked>,
-    /// Traces of the patch in the sources and in the loaded driver; empty until it is inspected.
+    /// Traces of the patch in the sources and in the loaded driver; empty until [`Amdgpu::inspect`].
     pub traces: Vec<Trace>,
-    /// The firmware files of a Navi10 that are not there; `None` where there is no firmware at all.
+    /// The missing firmware files of a Navi10; `None` without any firmware for amdgpu.
     pub missing_firmware: Option<Vec<String>>,
 }
 
-/// What a Navi10's blocks are loaded from (`MODULE_FIRMWARE` lines of `gfx_v10_0.c`, `psp_v11_0.c`,
-/// `sdma_v5_0.c`, `smu_v11_0.c` and `amdgpu_vcn.c`, `drivers/gpu/drm/amd`), but for those that are
-/// optional.
+/// The required firmware files of a Navi10 (`MODULE_FIRMWARE` lines of `gfx_v10_0.c`, `psp_v11_0.c`,
+/// `sdma_v5_0.c`, `smu_v11_0.c` and `amdgpu_vcn.c`, `drivers/gpu/drm/amd`).
 const FIRMWARE: [&str; 12] = [
     "asd", "ce", "me", "mec", "mec2", "pfp", "rlc", "sdma", "sdma1", "smc", "sos", "vcn",
 ];
 
 impl Amdgpu {
-    /// Looks at it.
+    /// Reads all but the comparison with packages.
     pub fn read(root: &Root, release: &str) -> Self {
         let taint = root.text("/sys/module/amdgpu/taint").unwrap_or_default();
         let list = root.text(format!("/lib/modules/{release}/modules.dep"));
@@ -58,20 +57,20 @@ impl Amdgpu {
         }
     }
 
-    /// Looks whether it is as it came. That takes a moment: all files of a package are read.
+    /// Compares the driver with its packages. That reads all files of a package, which takes seconds.
     pub fn inspect(&mut self, root: &Root, release: &str) {
         self.packages = checked(root, release, self.file.as_deref());
         self.traces = traces(root);
     }
 
-    /// Whether it is AMD's package, built by DKMS, that modprobe would load.
+    /// Whether modprobe would load AMD's package, built by DKMS.
     pub fn is_dkms(&self) -> bool {
         let file = self.file.as_deref().unwrap_or_default();
         file.starts_with("updates/") || file.starts_with("extra/") || file.contains("dkms")
     }
 }
 
-/// The packages of the sources and of the file that is loaded.
+/// Compares the packages of the sources and of the driver's file.
 fn checked(root: &Root, release: &str, file: Option<&str>) -> Vec<Checked> {
     let mut checked: Vec<_> = packages::check(root, "amdgpu-dkms", |_| true)
         .into_iter()
@@ -86,7 +85,7 @@ fn checked(root: &Root, release: &str, file: Option<&str>) -> Vec<Checked> {
     checked
 }
 
-/// The word that the historic patch has in its comment and in its message.
+/// A word in the comment and in the message of the historic patch.
 const WORD: &str = "RDNA1";
 
 fn traces(root: &Root) -> Vec<Trace> {
@@ -99,7 +98,7 @@ fn traces(root: &Root) -> Vec<Trace> {
             if name.ends_with(".patched") {
                 traces.push(Trace {
                     file,
-                    what: "a copy that the report of the patch tells to make".to_owned(),
+                    what: "a copy that the patch's report recommends".to_owned(),
                 });
             } else if name.ends_with(".c") || name.ends_with(".h") {
                 let text = root.text(&file).unwrap_or_default();

@@ -11,20 +11,20 @@ use crate::root::Root;
 pub struct Kernel {
     /// As `uname -r` prints it.
     pub release: String,
-    /// What it was booted with.
+    /// The words of its command line.
     pub command_line: Vec<String>,
-    /// Its options, and which file they were read from, where that is to be had.
+    /// The file with its options, and the options; `None` if no file has them.
     pub config: Option<(String, BTreeMap<String, String>)>,
     /// Whether there is a list of its modules.
     pub has_modules: bool,
-    /// Its build folder, if it is there: what modules are built against.
+    /// Its build folder, against which modules are built, if it exists.
     pub headers: Option<String>,
-    /// How it is locked down: none, integrity or confidentiality; `None` where it does not say.
+    /// Its lockdown: none, integrity or confidentiality; `None` if the kernel does not say.
     pub lockdown: Option<String>,
 }
 
 impl Kernel {
-    /// Reads what there is of it.
+    /// Reads its facts.
     pub fn read(root: &Root) -> Self {
         let release = root
             .text("/proc/sys/kernel/osrelease")
@@ -41,13 +41,13 @@ impl Kernel {
         }
     }
 
-    /// Its version as two numbers, if it has such.
+    /// The first two numbers of its version.
     pub fn version(&self) -> Option<(u32, u32)> {
         let mut numbers = self.release.split(|c: char| !c.is_ascii_digit());
         Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
     }
 
-    /// Whether an option is on; `None` where its configuration is not to be had.
+    /// Whether an option is on; `None` without its configuration.
     pub fn has(&self, option: &str) -> Option<bool> {
         let (_, options) = self.config.as_ref()?;
         Some(matches!(
@@ -56,7 +56,7 @@ impl Kernel {
         ))
     }
 
-    /// What the command line gives a parameter, the last word counting.
+    /// The value of a parameter on the command line. The last one counts.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.command_line.iter().rev().find_map(|word| {
             let (key, value) = word.split_once('=')?;
@@ -65,7 +65,7 @@ impl Kernel {
     }
 }
 
-/// The one in brackets of `none [integrity] confidentiality`.
+/// The word in brackets of `none [integrity] confidentiality`.
 fn chosen(text: String) -> Option<String> {
     let (_, rest) = text.split_once('[')?;
     let (word, _) = rest.split_once(']')?;
@@ -84,7 +84,7 @@ fn config(root: &Root, release: &str) -> Option<(String, BTreeMap<String, String
         let path = "/proc/config.gz".to_owned();
         let packed = root.bytes(&path).ok()?;
         let mut text = String::new();
-        // No configuration is a tenth of that.
+        // Far larger than any configuration.
         let mut reader = flate2::read::GzDecoder::new(packed.as_slice()).take(8 << 20);
         reader.read_to_string(&mut text).ok()?;
         Some((path, text))

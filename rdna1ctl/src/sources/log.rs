@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kernel's log, by `/dev/kmsg` (`Documentation/ABI/testing/dev-kmsg`).
+//! The kernel's log, read from `/dev/kmsg` (`Documentation/ABI/testing/dev-kmsg`).
 
 use std::fs::OpenOptions;
 use std::io::{self, Read as _};
@@ -13,7 +13,7 @@ use crate::root::Root;
 /// The kernel's log.
 const KMSG: &str = "/dev/kmsg";
 
-/// The most bytes that are read: no kernel's buffer is larger by default.
+/// The most bytes that are read. No kernel's default buffer is larger.
 const MAX_BYTES: usize = 32 << 20;
 
 /// A message.
@@ -23,7 +23,7 @@ pub struct Line {
     pub number: u64,
     /// Microseconds since boot.
     pub microseconds: u64,
-    /// What it says.
+    /// Its text.
     pub text: String,
 }
 
@@ -50,7 +50,7 @@ impl Line {
     }
 }
 
-/// What the log holds.
+/// The contents of the log.
 pub struct Log {
     /// The messages, oldest first.
     pub lines: Vec<Line>,
@@ -59,7 +59,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// Reads all that is there, and waits for nothing.
+    /// Reads all messages, and does not wait for new ones.
     pub fn read(root: &Root) -> Self {
         match bytes(root) {
             Ok(bytes) => Self {
@@ -91,7 +91,7 @@ fn bytes(root: &Root) -> io::Result<Vec<u8>> {
         .custom_flags(OFlag::O_NONBLOCK.bits())
         .open(root.path(KMSG))?;
     let mut all = Vec::new();
-    // One message a read; none is longer.
+    // Each read returns one message, which is shorter than this.
     let mut buffer = vec![0; 16 << 10];
     while all.len() < MAX_BYTES {
         match file.read(&mut buffer) {
@@ -99,7 +99,7 @@ fn bytes(root: &Root) -> io::Result<Vec<u8>> {
             Ok(size) => all.extend(buffer.iter().take(size)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // Messages were overwritten while we read: the next read goes on after them.
+            // The kernel has overwritten messages: the next read continues after them.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
             Err(error) => return Err(error),
         }
@@ -107,8 +107,8 @@ fn bytes(root: &Root) -> io::Result<Vec<u8>> {
     Ok(all)
 }
 
-/// Takes messages apart: `priority,number,microseconds,flags[,…];text`. Lines that begin with a
-/// blank belong to the message before.
+/// Parses messages: `priority,number,microseconds,flags[,…];text`. Lines that begin with a blank
+/// belong to the message before.
 pub fn lines(bytes: &[u8]) -> Vec<Line> {
     let text = String::from_utf8_lossy(bytes);
     let messages = text.lines().filter_map(|line| {

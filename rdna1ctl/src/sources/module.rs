@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The module of this project: loaded or not, and where it is installed.
+//! The module of this project: whether it is loaded, and for which kernels it is installed.
 
 use crate::root::Root;
 
-/// What the kernel calls it.
+/// The name of the module.
 pub const NAME: &str = "rdna1_kfd_guard";
 
-/// How the kernel's debugfs is to be had.
+/// The state of debugfs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Debugfs {
     /// It is mounted there.
@@ -22,18 +22,18 @@ pub enum Debugfs {
 pub struct Module {
     /// Whether it is loaded.
     pub loaded: bool,
-    /// Whether it was loaded to count requests; `None` if that can't be seen.
+    /// Whether it was loaded to count requests; `None` if that could not be read.
     pub counts_requests: Option<bool>,
-    /// For which kernels it is installed, and as which file.
+    /// The kernels for which it is installed, each with its file.
     pub installed: Vec<(String, String)>,
-    /// Which versions DKMS has of it.
+    /// Its versions in DKMS.
     pub in_dkms: Vec<String>,
-    /// How debugfs is to be had.
+    /// The state of debugfs.
     pub debugfs: Debugfs,
 }
 
 impl Module {
-    /// Looks for it.
+    /// Reads its facts.
     pub fn read(root: &Root) -> Self {
         let folder = format!("/sys/module/{NAME}");
         let requests = root.text(format!("{folder}/parameters/requests"));
@@ -64,7 +64,7 @@ impl Module {
     }
 }
 
-/// depmod lists all modules of a kernel.
+/// Searches depmod's list of each kernel.
 fn installed(root: &Root) -> Vec<(String, String)> {
     let file = format!("{NAME}.ko");
     let kernels = root.names("/lib/modules").into_iter();
@@ -80,7 +80,7 @@ fn installed(root: &Root) -> Vec<(String, String)> {
     found.collect()
 }
 
-/// Whether `path` is that file, packed or not.
+/// Whether `path` is that file, compressed or not.
 pub fn is_module(path: &str, file: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     name.strip_prefix(file)
@@ -108,7 +108,7 @@ fn debugfs(root: &Root) -> Debugfs {
     }
 }
 
-/// Whether the kernel has that file system; it is taken to, where it does not say.
+/// Whether the kernel has that file system, or does not list its file systems.
 fn knows(root: &Root, file_system: &str) -> bool {
     root.text("/proc/filesystems").is_none_or(|list| {
         list.lines()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What dpkg knows of packages: versions, and the sums of their files.
+//! dpkg's facts about packages: versions, and the checksums of their files.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -9,35 +9,35 @@ use md5::{Digest as _, Md5};
 
 use crate::root::Root;
 
-/// A file that is not as its package has it.
+/// A file that differs from its package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changed {
     /// The package.
     pub package: String,
     /// The file.
     pub file: String,
-    /// Whether it is gone altogether.
+    /// Whether it is missing.
     pub gone: bool,
 }
 
-/// What became of a package's files.
+/// The comparison of a package's files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
     /// The package.
     pub package: String,
-    /// How many files were compared.
+    /// The number of files that were compared.
     pub files: usize,
-    /// Those that differ.
+    /// The files that differ.
     pub changed: Vec<Changed>,
-    /// Those that could not be read.
+    /// The number of files that could not be read.
     pub unreadable: usize,
 }
 
 /// dpkg's folder of lists.
 const INFO: &str = "/var/lib/dpkg/info";
 
-/// Compares those files of a package whose path `wanted` likes with the sums that it came with;
-/// `None` where there is no such package, or it came without sums.
+/// Compares the files of a package whose path `wanted` accepts with the package's checksums; `None` if
+/// there is no such package, or it has no checksums.
 pub fn check(root: &Root, package: &str, wanted: impl Fn(&str) -> bool) -> Option<Checked> {
     let list = [
         format!("{INFO}/{package}.md5sums"),
@@ -83,7 +83,7 @@ fn changed(package: &str, file: String, gone: bool) -> Changed {
     }
 }
 
-/// The sum of a file, however long it is: an amdgpu.ko that is not packed has 20 MB and more.
+/// The checksum of a file of any length: an uncompressed amdgpu.ko has 20 MB and more.
 fn sum_of(mut file: File) -> io::Result<String> {
     let mut sum = Md5::new();
     let mut buffer = vec![0; 64 << 10];
@@ -99,7 +99,7 @@ fn sum_of(mut file: File) -> io::Result<String> {
     Ok(sum.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// The packages that came with sums and whose name begins like that.
+/// The packages with checksums and with that prefix.
 pub fn named(root: &Root, start: &str) -> Vec<String> {
     let names = root.names(INFO).into_iter();
     let names = names.filter_map(|name| {
@@ -110,7 +110,7 @@ pub fn named(root: &Root, start: &str) -> Vec<String> {
     names.collect()
 }
 
-/// The versions of the installed packages whose name begins like that.
+/// The versions of the installed packages with that prefix.
 pub fn versions(root: &Root, start: &str) -> Vec<(String, String)> {
     let status = root.text("/var/lib/dpkg/status").unwrap_or_default();
     let packages = status.split("\n\n").filter_map(|paragraph| {

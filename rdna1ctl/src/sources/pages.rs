@@ -18,7 +18,7 @@ use crate::root::Root;
 
 use super::module::{Debugfs, Module};
 
-/// Who wrote the records.
+/// The author of the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
@@ -28,10 +28,10 @@ pub enum Source {
     KfdSysfs,
 }
 
-/// Where the records come from.
+/// The source of the records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Origin {
-    /// Who wrote them.
+    /// Their author.
     pub source: Source,
     /// Why not the module; null if it did.
     pub why: Option<String>,
@@ -44,7 +44,7 @@ pub const VERDICTS: [&str; 4] = ["lie", "unknown", "truth", "unjudged"];
 
 /// The contents of the files.
 pub struct Pages {
-    /// Where they come from.
+    /// Their source.
     pub origin: Origin,
     /// The records of `gpus`.
     pub gpus: Vec<Record>,

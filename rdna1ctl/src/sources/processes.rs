@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Programs that use KFD, and what their environment tells user space's libraries.
+//! Programs that use KFD, and the variables of their environment that libraries read.
 
 use crate::root::Root;
 
@@ -12,25 +12,25 @@ pub type Variable = (String, String);
 pub struct Process {
     /// Its id.
     pub pid: u32,
-    /// What it is called.
+    /// Its name.
     pub command: String,
-    /// The variables of its environment that libraries of ROCm or the linker heed; `None` where it
-    /// may not be read.
+    /// The variables of its environment that libraries of ROCm or the linker read; `None` if the
+    /// environment could not be read.
     pub environment: Option<Vec<Variable>>,
-    /// How much VRAM KFD has given it, in bytes, by the id that KFD gave the card.
+    /// Its VRAM in bytes, by KFD's id of the card.
     pub vram_bytes: Vec<(u64, u64)>,
 }
 
 /// Programs that use KFD.
 pub struct Processes {
-    /// Those that were found, by their ids.
+    /// The programs that were found, by their ids.
     pub list: Vec<Process>,
-    /// Whether there may be others: the files that programs have open are not to be read.
+    /// Whether there may be others: the open files of some programs could not be read.
     pub may_be_more: bool,
-    /// What this program's own environment has: what the next program would get.
+    /// This program's own environment, which the next program inherits.
     pub own: Vec<Variable>,
-    /// The environment of the shell that sudo or its like was called from, which takes most of it away;
-    /// and from which file that is.
+    /// The environment of the shell that called sudo or a similar program, which removes most of it;
+    /// and the file that holds it.
     pub caller: Option<(String, Vec<Variable>)>,
     /// Libraries that are loaded into every program.
     pub preloaded_in_all: Option<String>,
@@ -52,7 +52,7 @@ impl Processes {
                     false
                 });
             let process = uses.then(|| process(root, pid));
-            // One that has ended meanwhile has nothing to hide.
+            // Leave out a program that has ended meanwhile.
             list.extend(process.filter(|_| root.has(format!("/proc/{pid}"))));
         }
         Self {
@@ -67,7 +67,7 @@ impl Processes {
     }
 }
 
-/// Programs that run others as root, with an environment of their own making.
+/// Programs that run others as root, in a new environment.
 const FOR_ROOT: [&str; 3] = ["sudo", "doas", "pkexec"];
 
 /// The environment that such a program, our parent, was called with.
@@ -82,7 +82,8 @@ fn caller(root: &Root) -> Option<(String, Vec<Variable>)> {
     Some((format!("/proc/{parent}/environ"), variables))
 }
 
-/// Whether a process has `/dev/kfd` open; `None` if that may not be seen.
+/// Whether a process has `/dev/kfd` open; `None` if this user must not read that. It reads links and
+/// opens nothing: an open render node would wake its card.
 fn has_open(root: &Root, pid: u32) -> Option<bool> {
     let folder = root.path(format!("/proc/{pid}/fd"));
     let mut entries = match std::fs::read_dir(folder) {
@@ -113,7 +114,7 @@ fn process(root: &Root, pid: u32) -> Process {
     }
 }
 
-/// What a program is called: no more than the kernel keeps of it (`TASK_COMM_LEN`), in one line.
+/// The name of a program in one line. The kernel keeps only `TASK_COMM_LEN` bytes of it.
 fn command(root: &Root, pid: u32) -> String {
     let text = root.text(format!("/proc/{pid}/comm")).unwrap_or_default();
     let name: String = text.chars().take_while(|c| *c != '\n').take(64).collect();
@@ -124,7 +125,7 @@ fn command(root: &Root, pid: u32) -> String {
     }
 }
 
-/// Beginnings of the names that matter.
+/// Prefixes of the variables that libraries read.
 const HEEDED: [&str; 11] = [
     "AMD_", "CUDA_", "GPU_", "HIP_", "HSA_", "LD_", "MIOPEN_", "PYTORCH_", "ROC_", "ROCBLAS_",
     "ROCR_",
@@ -134,7 +135,7 @@ fn environment(root: &Root, pid: &str) -> Option<Vec<Variable>> {
     Some(variables(&root.bytes(format!("/proc/{pid}/environ")).ok()?))
 }
 
-/// Takes an environment apart: `NAME=value`, each ended by a zero byte.
+/// Parses an environment: `NAME=value`, each ended by a zero byte.
 pub fn variables(bytes: &[u8]) -> Vec<Variable> {
     let words = bytes.split(|&byte| byte == 0).filter_map(|word| {
         let word = String::from_utf8_lossy(word);

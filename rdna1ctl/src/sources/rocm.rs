@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! User space's libraries: which ROCm there is, and whether it has code for a gfx1010.
+//! User space's libraries: the installed ROCm, and whether it has code for a gfx1010.
 
 use crate::root::Root;
 
@@ -9,9 +9,9 @@ use super::packages;
 /// One installation of ROCm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Install {
-    /// Where it is.
+    /// Its folder or package.
     pub place: String,
-    /// Its version, if it tells.
+    /// Its version, if it names one.
     pub version: Option<String>,
     /// Whether its rocBLAS has code for a gfx1010; `None` without a rocBLAS.
     pub rocblas: Option<bool>,
@@ -19,7 +19,7 @@ pub struct Install {
     pub miopen: Option<bool>,
 }
 
-/// What there is of it.
+/// The installations of ROCm.
 pub struct Rocm {
     /// The installations that were found.
     pub installs: Vec<Install>,
@@ -34,7 +34,7 @@ impl Rocm {
             .map(|name| of_amd(root, format!("/opt/{name}")))
             .filter(|found| found.version.is_some() || found.rocblas.is_some())
             .collect();
-        // /opt/rocm is a link to the one that is in use.
+        // /opt/rocm is a link to the installation in use.
         if installs.iter().any(|one| one.place == "/opt/rocm") {
             installs.retain(|one| one.place == "/opt/rocm");
         }
@@ -69,7 +69,7 @@ fn of_distribution(root: &Root) -> Option<Install> {
     })
 }
 
-/// Whether a file in that folder is for a gfx1010; `None` where there is no such folder.
+/// Whether a file in that folder is for a gfx1010; `None` without such a folder.
 fn names_gfx1010(root: &Root, folder: &str) -> Option<bool> {
     let found = || {
         root.names(folder)

@@ -9,7 +9,7 @@ use crate::sources::pages::{Origin, Source};
 use super::paper::{bold, Paper};
 use super::{gib, safe};
 
-/// Where the facts come from, and why not from the module.
+/// The source of the facts, and why it is not the module.
 pub fn origin(paper: &mut Paper, origin: &Origin) {
     match (origin.source, &origin.why) {
         (Source::Module, _) => paper.paragraph("", "Read from the module rdna1_kfd_guard."),

@@ -7,8 +7,8 @@ use crate::sources::pages::Pages;
 
 use super::paper::Paper;
 
-/// What to know before using the variables: a line for each card that KFD does not list, and one if
-/// rules could not be judged.
+/// Warnings about the variables: one for each card that KFD does not list, and one if rules could not
+/// be judged.
 pub fn caveats(pages: &Pages) -> Vec<String> {
     let unlisted = pages.gpus.iter().filter_map(|gpu| {
         let gpu = gpu.has(&[("kfd", "absent")]).then(|| gpu.find("gpu"))??;

@@ -102,21 +102,25 @@ fn one(paper: &mut Paper, shown: &Card) {
     line("atomics", &atomics(shown));
 }
 
-/// What stands for a value that only a card that is awake can show.
+/// Replaces a value that rdna1ctl reads only of a card that is awake.
 const NOT_READ: &str = "not read: the card sleeps";
 
 fn sleeps(shown: &Card) -> bool {
     text(&shown.card.power) == "asleep"
 }
 
-/// What a verdict means.
+/// The meaning of a verdict.
 fn meaning(verdict: &str, lies: &[String], unknown: &[String], cause: Option<Cause>) -> String {
     match (verdict, cause) {
         ("truth", _) => "KFD's topology matches the hardware".to_owned(),
-        ("lie", _) => format!(
-            "{MISMATCH} ({}). Run nothing on this card until it matches again",
-            lies.join(", ")
-        ),
+        ("lie", _) => {
+            // The module writes its files one after the other: `checks` can be older than `gpus`.
+            let rules = match lies {
+                [] => String::new(),
+                rules => format!(" ({})", rules.join(", ")),
+            };
+            format!("{MISMATCH}{rules}. Run nothing on this card until it matches again")
+        }
         ("unjudged", _) => "KFD does not list this card, so it claims nothing about it".to_owned(),
         (_, Some(cause)) => format!("{}. Not judged: {}", cause.says(), unknown.join(", ")),
         (_, None) if unknown.is_empty() => "unknown whether KFD lists this card".to_owned(),

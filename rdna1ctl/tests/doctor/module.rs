@@ -74,7 +74,7 @@ fn an_unfit_kernel() {
             &format!("linux-headers-{RELEASE}"),
         ],
     );
-    // Who has its source wants it.
+    // With its source installed, the user wants the module.
     machine.put("/var/lib/dkms/rdna1_kfd_guard/0.1.0/source", "");
     let wanted = [
         ("kernel-unfit", "trouble"),
@@ -139,12 +139,12 @@ fn a_module_that_the_kernel_refused() {
     contains(&said, &[line, RELEASE, "make && sudo make install"]);
     machine.put("/var/lib/dkms/rdna1_kfd_guard/0.1.0/source", "");
     contains(&expect(&machine, &wanted), &["sudo dkms autoinstall -k"]);
-    // What was in the way is over as soon as it is loaded.
+    // Once the module is loaded, the refusal no longer matters.
     machine.load_module();
     expect(&machine, &[NO_PACKAGE]);
 }
 
-/// Where nothing lists the modules of this kernel, nothing is known of them.
+/// Without a list of the kernel's modules, it is unknown whether the module is installed.
 #[test]
 fn no_list_of_modules() {
     let machine = Machine::without_module("reconstructed/0x731f-5700xt-largebar");

@@ -128,7 +128,7 @@ impl Machine {
         assert_eq!(count, powers.len());
     }
 
-    /// What the kernel remembers of the power of the function with that folder.
+    /// Sets the power that the kernel remembers for the function with that folder.
     pub fn set_power(&self, folder: &str, runtime_status: &str, power_state: &str) {
         self.put(
             &format!("{folder}/power/runtime_status"),
