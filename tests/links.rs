@@ -89,7 +89,7 @@ fn an_xgmi_link_is_seen_beside_one_that_cannot_be_read() {
     for folder in [LinkFolder::Io(1), LinkFolder::PeerToPeer(1)] {
         let found = Found::after(|tree, _| {
             tree.put(LINK_OF_CARD, "garbage\n");
-            add_link(tree, folder, "type 11\nnode_to 2\nflags 1\n");
+            add_link(tree, folder, "type 11\nnode_to 0\nflags 1\n");
         });
         assert_eq!(found.rules("lie"), ["xgmi"]);
         assert_eq!(found.flags()[0]["claimed_xgmi"], "1");
@@ -118,6 +118,16 @@ fn links_between_cpus_are_not_judged() {
         });
         assert_eq!(found.rules("truth").len(), RULES.len());
     }
+}
+
+/// KFD copies the type from the other GPU's link to its CPU.
+#[test]
+fn an_indirect_link_to_another_gpu_claims_no_xgmi() {
+    let found = Found::after(|tree, _| {
+        let link = "type 11\nnode_to 2\nflags 3\n";
+        add_link(tree, LinkFolder::PeerToPeer(1), link);
+    });
+    assert_eq!(found.rules("truth").len(), RULES.len());
 }
 
 /// Another GPU, whose first link leads to its CPU: by its NUMA number.

@@ -84,6 +84,13 @@ impl Origin {
         }
     }
 
+    /// Whether a link of that folder leads from GPU to GPU. KFD copies its type from the link of one
+    /// of them to its CPU, which may be XGMI (`kfd_add_peer_prop()`, `kfd_topology.c`): it says
+    /// nothing of the other. Those of a hive are direct.
+    fn is_beside_a_peer(&self, folder: LinkFolder, other: Option<&Self>) -> bool {
+        !folder.is_direct() && !self.has_cpu && other.is_none_or(|other| !other.has_cpu)
+    }
+
     /// Whether the link with that number leads to a GPU's CPU. KFD names that by its NUMA number,
     /// which may be any node's (`kfd_fill_gpu_direct_io_link_to_cpu()`, `kfd_crat.c`).
     fn leads_to_own_cpu(&self, folder: LinkFolder, number: u32) -> bool {
@@ -123,13 +130,16 @@ impl<M: Maps, T: Topology> Walk<'_, M, T> {
         origins: &M::Map<u32, Origin>,
     ) -> Result<(), OutOfMemory> {
         let read = self.links(folder, announced, &mut |snapshot, number, link| {
+            let to = link.node_to().known().and_then(|to| u32::try_from(to).ok());
+            let other = to.and_then(|to| origins.get(&to));
+            if origin.is_beside_a_peer(folder, other) {
+                return;
+            }
             if let Some(node) = origin.place.and_then(|own| snapshot.nodes.get_mut(&own)) {
                 Origin::note_own(&mut node.links, link);
             }
-            let to = link.node_to().known().and_then(|to| u32::try_from(to).ok());
-            let to =
-                to.filter(|&to| to != folder.node() && !origin.leads_to_own_cpu(folder, number));
-            let place = to.and_then(|to| origins.get(&to)?.place);
+            let is_own = to == Some(folder.node()) || origin.leads_to_own_cpu(folder, number);
+            let place = other.filter(|_| !is_own).and_then(|other| other.place);
             if let Some(node) = place.and_then(|place| snapshot.nodes.get_mut(&place)) {
                 origin.note_to_card(&mut node.links, link);
             }
