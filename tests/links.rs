@@ -130,26 +130,87 @@ fn an_indirect_link_to_another_gpu_claims_no_xgmi() {
     assert_eq!(found.rules("truth").len(), RULES.len());
 }
 
-/// Another GPU, whose first link leads to its CPU: by its NUMA number.
+/// Adds node 2, a GPU with XGMI, with one link of that number to node 1.
+fn add_gpu_with_xgmi(tree: &mut Tree, number: u32) {
+    tree.folders
+        .insert(Folder::Nodes.to_string(), Ok(vec![0, 1, 2]));
+    tree.put(
+        File::Node(2),
+        "cpu_cores_count 0\nio_links_count 1\np2p_links_count 0\nvendor_id 4098\n\
+         device_id 29704\nlocation_id 1024\ndomain 0\nnum_cp_queues 24\n",
+    );
+    let folder = LinkFolder::Io(2);
+    let links = Folder::Links(folder).to_string();
+    tree.folders.insert(links, Ok(vec![number]));
+    tree.put(File::Link(folder, number), "type 11\nnode_to 1\nflags 1\n");
+}
+
+/// Its first link leads to its CPU: by the NUMA number of that.
 #[test]
 fn another_gpus_xgmi_link_to_its_cpu_may_have_the_cards_number() {
-    let beside_another = |number: u32| {
-        Found::after(move |tree, _| {
-            let nodes = tree.folders.get_mut(&Folder::Nodes.to_string()).unwrap();
-            *nodes = Ok(vec![0, 1, 2]);
-            tree.put(
-                File::Node(2),
-                "cpu_cores_count 0\nio_links_count 1\np2p_links_count 0\nvendor_id 4098\n\
-                 device_id 29704\nlocation_id 1024\ndomain 0\nnum_cp_queues 24\n",
-            );
-            let folder = LinkFolder::Io(2);
-            let links = Folder::Links(folder).to_string();
-            tree.folders.insert(links, Ok(vec![number]));
-            tree.put(File::Link(folder, number), "type 11\nnode_to 1\nflags 1\n");
-        })
+    let own_cpu = Found::after(|tree, _| add_gpu_with_xgmi(tree, 0));
+    assert_eq!(own_cpu.rules("truth").len(), RULES.len());
+    let card = Found::after(|tree, _| add_gpu_with_xgmi(tree, 1));
+    assert_eq!(card.rules("lie"), ["xgmi"]);
+}
+
+/// KFD adds the link back at the node that has the number of the other GPU's CPU.
+#[test]
+fn a_link_back_to_another_gpus_xgmi_link_is_no_claim() {
+    let links = |others: u32, own: u32| {
+        let mut tree = Tree::honest();
+        add_gpu_with_xgmi(&mut tree, others);
+        let folder = LinkFolder::Io(1);
+        let links = Folder::Links(folder).to_string();
+        let all = (0..=own).collect();
+        tree.folders.insert(links, Ok(all));
+        for number in 1..=own {
+            tree.put(File::Link(folder, number), "type 11\nnode_to 2\nflags 1\n");
+        }
+        tree
     };
-    assert_eq!(beside_another(0).rules("truth").len(), RULES.len());
-    assert_eq!(beside_another(1).rules("lie"), ["xgmi"]);
+    let found = |tree: &Tree| Found::of(tree, &Bus::honest());
+    let honest = links(0, 1);
+    assert_eq!(found(&honest).rules("truth").len(), RULES.len());
+    found(&links(0, 2)).expect_only("xgmi", "lie");
+    found(&links(1, 1)).expect_only("xgmi", "lie");
+    // What explains the link could not be read, or is not there.
+    let mut unreadable = honest.clone();
+    unreadable.fail(File::Node(2), ReadError::Other);
+    found(&unreadable).expect_only("xgmi", "unknown");
+    let mut missing = honest;
+    missing
+        .folders
+        .insert(Folder::Nodes.to_string(), Ok(vec![0, 1]));
+    found(&missing).expect_only("xgmi", "unknown");
+}
+
+/// KFD gives the ends of links new numbers when it takes a node away, and the folders later.
+#[test]
+fn no_xgmi_link_is_judged_while_the_nodes_have_a_gap() {
+    let found = Found::after(|tree, _| {
+        tree.folders
+            .insert(Folder::Nodes.to_string(), Ok(vec![0, 1, 3]));
+        tree.put(File::Node(3), "cpu_cores_count 16\nio_links_count 0\n");
+        tree.set(LINK_OF_CARD, "type", "11");
+    });
+    found.expect_only("xgmi", "unknown");
+    assert_eq!(found.tally.scans, u64::from(ATTEMPTS));
+}
+
+/// amdgpu adds an APU to the node of its CPU, and its links to other GPUs before their flags.
+#[test]
+fn a_link_from_an_apu_is_not_judged_before_the_apu_is_filled_in() {
+    for (capability, verdict) in [(0x280, "unknown"), (0x2280, "lie")] {
+        let found = Found::after(|tree, _| {
+            let node = tree.files.get_mut(&File::Node(0).to_string()).unwrap();
+            let text = format!("fw_version 156\ncapability {capability}\n");
+            node.as_mut().unwrap().extend_from_slice(text.as_bytes());
+            let link = "type 2\nnode_to 1\nflags 13\n";
+            add_link(tree, LinkFolder::PeerToPeer(0), link);
+        });
+        found.expect_only("link-coherent", verdict);
+    }
 }
 
 /// Old kernels leave all flags 0; those before 5.19, which print no `p2p_links_count`, fill them

@@ -170,3 +170,25 @@ fn a_node_where_another_driver_has_another_device_is_unknown() {
     found.expect_no_lie();
     assert_eq!(found.rules("unknown"), COMPARED);
 }
+
+/// The card went, and programs keep its nodes; what came instead may have a node of its own.
+#[test]
+fn old_nodes_at_the_place_of_another_gpu_are_unknown() {
+    let mut bus = Bus::honest();
+    bus.0[0].id.device = 29704;
+    let mut held = Tree::honest();
+    add_node_2(&mut held);
+    let mut beside_its_own = held.clone();
+    beside_its_own.set(File::Node(2), "device_id", "29704");
+    for mut tree in [held, beside_its_own] {
+        for without_domain in [false, true] {
+            if without_domain {
+                tree.remove_line(NODE, "domain");
+                tree.remove_line(File::Node(2), "domain");
+            }
+            let found = Found::of(&tree, &bus);
+            found.expect_no_lie();
+            assert!(found.rules("unknown").contains(&"pci-identity".to_owned()));
+        }
+    }
+}

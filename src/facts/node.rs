@@ -5,6 +5,8 @@
 //! The keys are those of `node_show()`, `mem_show()` and `iolink_show()` in
 //! `drivers/gpu/drm/amd/amdkfd/kfd_topology.c`.
 
+use crate::uapi;
+
 use super::{
     pci::{
         Address,
@@ -194,6 +196,23 @@ impl Node {
             && (self.properties.vendor_id().is_zero() || self.properties.device_id().is_zero())
     }
 
+    /// Whether a CPU's node is becoming an APU's, too: KFD is still filling it in.
+    ///
+    /// It prints `fw_version` from the first moment on (`kfd_assign_gpu()` and `node_show()`,
+    /// `kfd_topology.c`). Kernels since 6.6 give an APU a node of its own.
+    pub fn is_unfinished_apu(&self) -> bool {
+        self.has_cpu() && self.properties.fw_version() != Value::Absent && self.has_unfilled_links()
+    }
+
+    /// Whether KFD has still to fill in the flags of the links of a GPU.
+    ///
+    /// It sets the type of the doorbells after them, and to 0 only of GPUs older than Carrizo
+    /// (`kfd_topology_add_device()`).
+    fn has_unfilled_links(&self) -> bool {
+        let doorbell = u64::from(uapi::HSA_CAP_DOORBELL_TYPE_TOTALBITS_MASK);
+        self.properties.capability().has(doorbell) == Some(false)
+    }
+
     /// Whether a card may be behind the node that cannot be told from it.
     ///
     /// It is not a CPU's, and it does not print which device it is; or, beside PCI facts, not where:
@@ -211,13 +230,14 @@ impl Node {
     /// Whether KFD is still filling the node of a card in.
     ///
     /// `kfd_topology_add_device()` shows a GPU's node first and fills these lines, and those of
-    /// [`Self::is_unidentified`], afterwards: `num_cp_queues` near the end, `cwsr_size` last of all
-    /// (`kfd_queue_ctx_save_restore_size()`). None is ever 0 on a finished card of ours. A place may
+    /// [`Self::is_unidentified`], afterwards: `num_cp_queues`, then the flags of its links, then
+    /// the doorbells, and `cwsr_size` last of all (`kfd_queue_ctx_save_restore_size()`). None is ever 0 on a finished card of ours. A place may
     /// be 0, and is told from one that is not filled in by `num_cp_queues`, which is filled in later.
     pub fn is_half_filled(&self) -> bool {
         let properties = &self.properties;
         self.is_unidentified()
             || self.has_no_place_yet()
+            || self.has_unfilled_links()
             || [
                 self.gpu_id,
                 properties.gfx_target_version(),

@@ -2,6 +2,8 @@
 
 //! The links of cards, and those that lead to them.
 
+use core::cell::Cell;
+
 use crate::{
     facts::{
         map::{
@@ -38,10 +40,20 @@ const PCI_EXPRESS: Value = Value::Known(uapi::HSA_IOLINK_TYPE_PCIEXPRESS as u64)
 /// A node whose links are to be read.
 pub(super) struct Origin {
     has_cpu: bool,
+    is_unfinished_apu: bool,
+    /// Whether the node says it is a card, which has no XGMI.
+    claims_navi10: bool,
     /// How many direct links the node says it has, and how many indirect ones.
     announced: (Value, Value),
     /// Its place in [`Snapshot::nodes`], if it is a card's.
     place: Option<(u32, u32)>,
+    /// How many XGMI links lead from here to GPUs, less those that a GPU's link to its CPU explains.
+    ///
+    /// KFD adds a link back to each of those, at the node whose number is the CPU's NUMA number
+    /// (`kfd_parse_subtype_iolink()`, `kfd_crat.c`). That node may be a card.
+    unexplained: Cell<i64>,
+    /// Whether XGMI links lead from here to nodes that were not read, and may explain them.
+    has_unclear: Cell<bool>,
 }
 
 impl Origin {
@@ -49,15 +61,29 @@ impl Origin {
         let properties = &node.properties;
         Self {
             has_cpu: node.has_cpu(),
+            is_unfinished_apu: node.is_unfinished_apu(),
+            claims_navi10: node.claims_navi10(),
             announced: (properties.io_links_count(), properties.p2p_links_count()),
             place,
+            unexplained: Cell::new(0),
+            has_unclear: Cell::new(false),
         }
     }
 
-    /// Takes in a link of a card's node.
-    fn note_own(links: &mut Links, link: &LinkProperties) {
+    /// Takes in a link of a card's node, to `other`.
+    fn note_own(
+        &self,
+        links: &mut Links,
+        link: &LinkProperties,
+        other: Option<&Self>,
+        leads_to_own_cpu: bool,
+    ) {
         if link.kind() == XGMI {
-            links.xgmi = one_more(links.xgmi);
+            match other {
+                Some(other) if other.has_cpu => links.xgmi = more(links.xgmi, 1),
+                None if !leads_to_own_cpu => self.has_unclear.set(true),
+                _ => self.count_unexplained(1),
+            }
         } else if link.kind() == PCI_EXPRESS && links.to_cpu == Value::Absent {
             links.to_cpu = link.flags();
         }
@@ -66,12 +92,21 @@ impl Origin {
     /// Takes in a link that leads from here to a card's node.
     fn note_to_card(&self, links: &mut Links, link: &LinkProperties) {
         if link.kind() == XGMI {
-            links.xgmi = one_more(links.xgmi);
+            links.xgmi = more(links.xgmi, 1);
         } else if link.kind() == PCI_EXPRESS && self.has_cpu {
             // Not those of other types: between CPUs they have NUMA numbers
             // (`kfd_fill_iolink_info_for_cpu()`, `kfd_crat.c`).
-            links.from_cpu = worse(links.from_cpu, link.flags());
+            let flags = match self.is_unfinished_apu {
+                true => Value::Unreadable,
+                false => link.flags(),
+            };
+            links.from_cpu = worse(links.from_cpu, flags);
         }
+    }
+
+    fn count_unexplained(&self, links: i64) {
+        self.unexplained
+            .set(self.unexplained.get().saturating_add(links));
     }
 
     /// Takes in that some links from here are not known: they may lead to a card.
@@ -119,7 +154,31 @@ impl<M: Maps, T: Topology> Walk<'_, M, T> {
             self.links_of(LinkFolder::Io(from), direct, origin, &origins)?;
             self.links_of(LinkFolder::PeerToPeer(from), indirect, origin, &origins)?;
         }
+        for origin in origins.values() {
+            self.settle_links(origin);
+        }
         Ok(())
+    }
+
+    /// Decides about those links of a card that only all nodes together explain.
+    fn settle_links(&mut self, origin: &Origin) {
+        let place = origin.place;
+        let Some(node) = place.and_then(|own| self.snapshot.nodes.get_mut(&own)) else {
+            return;
+        };
+        let unexplained = u64::try_from(origin.unexplained.get()).unwrap_or(0);
+        let is_unclear = origin.has_unclear.get() || (self.unread_nodes && unexplained != 0);
+        let xgmi = &mut node.links.xgmi;
+        if is_unclear && xgmi.is_zero() {
+            *xgmi = Value::Unreadable;
+        }
+        if *xgmi != Value::Unreadable {
+            *xgmi = more(*xgmi, unexplained);
+        }
+        if self.has_gap && !xgmi.is_zero() {
+            *xgmi = Value::Unreadable;
+            self.unfinished_nodes = true;
+        }
     }
 
     fn links_of(
@@ -135,11 +194,19 @@ impl<M: Maps, T: Topology> Walk<'_, M, T> {
             if origin.is_beside_a_peer(folder, other) {
                 return;
             }
+            let leads_to_own_cpu = origin.leads_to_own_cpu(folder, number);
             if let Some(node) = origin.place.and_then(|own| snapshot.nodes.get_mut(&own)) {
-                Origin::note_own(&mut node.links, link);
+                origin.note_own(&mut node.links, link, other, leads_to_own_cpu);
             }
-            let is_own = to == Some(folder.node()) || origin.leads_to_own_cpu(folder, number);
-            let place = other.filter(|_| !is_own).and_then(|other| other.place);
+            if leads_to_own_cpu {
+                if !origin.claims_navi10 && link.kind() == XGMI {
+                    other.inspect(|other| other.count_unexplained(-1));
+                }
+                return;
+            }
+            let place = other
+                .filter(|_| to != Some(folder.node()))
+                .and_then(|other| other.place);
             if let Some(node) = place.and_then(|place| snapshot.nodes.get_mut(&place)) {
                 origin.note_to_card(&mut node.links, link);
             }
@@ -201,9 +268,9 @@ impl<M: Maps, T: Topology> Walk<'_, M, T> {
     }
 }
 
-/// A number of links that is known to be at least one more.
-fn one_more(links: Value) -> Value {
-    Value::Known(links.known().unwrap_or(0).saturating_add(1))
+/// A number of links that is known to be at least so many more.
+fn more(links: Value, others: u64) -> Value {
+    Value::Known(links.known().unwrap_or(0).saturating_add(others))
 }
 
 /// Of the flags of two links from a CPU, those that say the worse of the card: coherent, then what

@@ -96,6 +96,14 @@ struct Walk<'a, M: Maps, T: Topology> {
     origins: M::Map<u32, Origin>,
     /// The locations of GPUs' nodes that do not say in which PCI domain.
     without_domain: M::Map<u64, ()>,
+    /// How many nodes of GPUs print each address.
+    gpus_at: M::Map<Address, u32>,
+    /// Whether the numbers of the nodes have a gap. KFD makes one when it takes a node away, and then
+    /// renumbers the ends of links, and the folders only later (`kfd_topology_remove_device()`,
+    /// `kfd_topology.c`).
+    has_gap: bool,
+    /// Nodes are listed whose properties could not be read.
+    unread_nodes: bool,
     /// Nodes that went, or that KFD is still filling in: a later walk may see more.
     unfinished_nodes: bool,
 }
@@ -109,6 +117,9 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
             next_card: 0,
             origins: Default::default(),
             without_domain: Default::default(),
+            gpus_at: Default::default(),
+            has_gap: false,
+            unread_nodes: false,
             unfinished_nodes: false,
         }
     }
@@ -124,6 +135,8 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
         }
         match self.list(Folder::Nodes)? {
             Ok(nodes) => {
+                let mut numbers = (0..u32::MAX).zip(nodes.iter());
+                self.has_gap = numbers.any(|(place, (&number, ()))| place != number);
                 for (&number, ()) in nodes.iter() {
                     self.node(number, bus.as_deref_mut())?;
                 }
@@ -139,18 +152,24 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
         bump(&mut self.tally.nodes);
         let properties = match self.properties::<NodeProperties>(File::Node(number))? {
             Ok(properties) => properties,
-            Err(ReadError::Absent) => return Ok(()),
-            Err(_) => return self.snapshot.hiding.insert(number, None),
+            Err(error) => {
+                self.unread_nodes = true;
+                return match error {
+                    ReadError::Absent => Ok(()),
+                    _ => self.snapshot.hiding.insert(number, None),
+                };
+            }
         };
         let mut node = Node::new(number, properties);
         if node.may_hide_a_card(self.snapshot.pci_known) {
             self.snapshot.hiding.insert(number, Some(properties))?;
         }
         self.note_missing_domain(&node)?;
+        self.note_address(&node)?;
         let known = self.card_of(&node);
         if known.is_none() && !node.claims_navi10() {
             // Another device, unless KFD has still to say which.
-            self.unfinished_nodes |= node.is_unidentified();
+            self.unfinished_nodes |= node.is_unidentified() || node.is_unfinished_apu();
             return self.origins.insert(number, Origin::of(&node, None));
         }
 
@@ -189,6 +208,18 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
             _ => has_domain && node.claims_navi10(),
         };
         belongs.then_some(key)
+    }
+
+    /// Counts the GPUs' nodes at an address. A CPU's node prints none, unless it is an APU's.
+    fn note_address(&mut self, node: &Node) -> Result<(), OutOfMemory> {
+        let Some(address) = node.address() else {
+            return Ok(());
+        };
+        match self.gpus_at.get_mut(&address) {
+            Some(gpus) => *gpus = gpus.saturating_add(1),
+            None => self.gpus_at.insert(address, 1)?,
+        }
+        Ok(())
     }
 
     /// Adds a card that has no node yet; returns its key.

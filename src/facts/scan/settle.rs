@@ -62,7 +62,8 @@ impl<M: Maps, T: Topology> Walk<'_, M, T> {
             };
         };
         let is_driven = function.is_driven_for(node.properties.drm_render_minor());
-        if is_driven && card.nodes == 1 && !self.may_sit_elsewhere(node) {
+        let is_alone = card.nodes == 1 && self.is_alone(node);
+        if is_driven && is_alone && !self.may_sit_elsewhere(node) {
             Basis::Function
         } else if node.claims_navi10() {
             Basis::Device
@@ -70,6 +71,14 @@ impl<M: Maps, T: Topology> Walk<'_, M, T> {
             // The node of another card, which was there before.
             Basis::Nothing
         }
+    }
+
+    /// Whether no other GPU's node prints the address of this one.
+    fn is_alone(&self, node: &Node) -> bool {
+        let gpus = node
+            .address()
+            .and_then(|address| self.gpus_at.get(&address));
+        gpus.is_none_or(|&gpus| gpus == 1)
     }
 
     /// Remembers a node that does not say in which PCI domain it sits: kernels before 5.4 print none.
