@@ -83,7 +83,7 @@ pub fn nothing_lost(ctx: &mut Ctx) -> Result<()> {
     });
     if !known.is_empty() {
         ctx.note(format!(
-            "known, and not of this project's module: KFD lost a CPU's link to a card {} times (the \
+            "known, and not of this project's module: KFD lost {} links to cards that went (the \
              fixture's README, Limits)",
             known.len()
         ));
@@ -141,18 +141,22 @@ fn parse(text: &str) -> Result<Vec<Object>> {
     Ok(objects)
 }
 
-/// Whether it is the one object that KFD is known to lose: the link of a CPU to a card with a large
-/// BAR, a copy of the card's link to the CPU (`kfd_parse_subtype_iolink()`, `kfd_crat.c`). When the
-/// card goes, `kfd_topology_update_io_links()` takes it off its list, and does not free it.
+/// Whether it is one of the objects that KFD is known to lose: a link to a node that went. KFD takes it
+/// off the list of the node that it leads from, and does not free it (`kfd_topology_update_io_links()`,
+/// `kfd_topology.c`).
 fn is_link_of_kfd(names: &[&str]) -> bool {
-    // The compiler may make one function of those that only that one calls.
-    const COPIERS: [&str; 3] = [
+    // What allocates links, and what the compiler may have put it into.
+    const MAKERS: [&str; 6] = [
         "kfd_parse_subtype_iolink",
         "kfd_parse_subtype",
         "kfd_parse_crat_table",
+        "kfd_add_peer_prop",
+        "kfd_create_indirect_link_prop",
+        "kfd_dev_create_p2p_links",
     ];
-    let copied = |pair: &[&str]| pair[0].starts_with("kmemdup") && COPIERS.contains(&pair[1]);
-    names.windows(2).any(copied)
+    let allocates = |name: &str| name.starts_with("kmemdup") || name.starts_with("__kmalloc_cache");
+    let made = |pair: &[&str]| allocates(pair[0]) && MAKERS.contains(&pair[1]);
+    names.windows(2).any(made)
 }
 
 /// One object of each backtrace, and how many there are.
@@ -222,10 +226,12 @@ unreferenced object 0xffff888008b16d00 (size 8):
     }
 
     #[test]
-    fn only_a_copied_link_is_of_kfd() {
+    fn only_a_link_is_of_kfd() {
         for (names, yes) in [
             (&["kmemdup_noprof", "kfd_parse_crat_table", "f"][..], true),
             (&["x", "kmemdup_noprof", "kfd_parse_subtype_iolink"], true),
+            (&["__kmalloc_cache_noprof", "kfd_add_peer_prop"], true),
+            (&["__kmalloc_cache_noprof", "kfd_parse_subtype_mem"], false),
             (&["kzalloc_noprof", "kfd_parse_crat_table"], false),
             (&["kmemdup_noprof", "f", "kfd_parse_crat_table"], false),
             (&["kmemdup_noprof", "0xffffffffa001cf98"], false),
