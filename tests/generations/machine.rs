@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Honest machines with any GPUs, and kernels of several ages. Made up, none is a capture.
+//! Honest machines, each with what happened to it and how it is seen. Made up, none is a capture.
 
 use std::collections::BTreeSet;
 
@@ -11,195 +11,200 @@ use proptest::{
     sample::select, //
 };
 
-use super::gpus::{
-    generation,
-    Generation,
-    NAVI10, //
+use super::{
+    act::{
+        acts,
+        Act, //
+    },
+    board::{
+        bar,
+        board,
+        Bar,
+        Board,
+        Gpu, //
+    },
+    host::{
+        host,
+        Age,
+        Host,
+        Numa, //
+    },
+    pci::Contents,
 };
-
-/// What a kernel of some time prints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Age {
-    /// About 4.19: no domain, hive, queues or ISA; flags of links stay 0.
-    Oldest,
-    /// About 5.4: with domain, hive and queues.
-    Old,
-    /// About 6.1: with the ISA, indirect links, and filled flags.
-    New,
-    /// From 6.13 on: with the size of a saved context.
-    Newest,
-}
-
-const AGES: [Age; 4] = [Age::Oldest, Age::Old, Age::New, Age::Newest];
-
-/// PCI domains: firmware's first ones, and the first that the kernel makes up itself.
-const DOMAINS: [u32; 3] = [0, 1, 0x10000];
 
 /// A place on the PCI bus. There are few, so that a location is often there in several domains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     pub domain: u32,
-    pub bus: u32,
+    pub bus: u8,
+    pub device: u8,
 }
 
 impl Place {
+    /// As `PCI_DEVID()` packs it and KFD prints it.
     pub fn location(self) -> u64 {
-        u64::from(self.bus) << 8
+        u64::from(self.bus) << 8 | u64::from(self.device) << 3
     }
 }
 
+/// A slot, as it is when the machine has booted.
 #[derive(Clone, Debug)]
-pub struct Gpu {
-    pub generation: Generation,
+pub struct Slot {
     pub place: Place,
-    /// The CPU node that it is at.
-    pub socket: usize,
-    pub large_bar: bool,
-    /// AtomicOps get from it to the root port.
-    pub requests_atomics: bool,
-    /// It completes AtomicOps of others.
-    pub completes_atomics: bool,
-    pub vram_bytes: u64,
+    pub numa: Numa,
+    pub board: Board,
+    pub bar: Bar,
+    /// The reader's devices cgroup forbids its render node.
+    pub is_denied: bool,
 }
 
-impl Gpu {
-    pub fn is_judged(&self) -> bool {
-        self.generation.device == NAVI10.device
-    }
+/// How far the last act has come.
+#[derive(Clone, Copy, Debug)]
+pub enum Stop {
+    /// To its end.
+    Rest,
+    /// It stays there, after so many thousandths.
+    Held(u32),
+    /// It goes on from there while the module reads.
+    Moving {
+        from: u32,
+        reads_per_step: u32,
+        steps_per_wait: u32,
+    },
+}
 
-    /// BAR0: all of VRAM, or what is there without resizing.
-    pub fn bar0_bytes(&self) -> u64 {
-        if self.large_bar {
-            self.vram_bytes.next_power_of_two()
-        } else {
-            256 << 20
-        }
-    }
+/// Where PCI facts come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// There are none.
+    Nowhere,
+    /// A file, as `classify` reads it.
+    File(Contents),
+    /// The PCI core.
+    Core,
 }
 
 #[derive(Clone, Debug)]
 pub struct Machine {
-    pub age: Age,
-    pub sockets: usize,
-    pub gpus: Vec<Gpu>,
-    /// The kernel has `CONFIG_HSA_AMD_P2P`, and the root complex lets GPUs reach each other.
-    pub peer_to_peer: bool,
-    /// For each node whether a copy of the folder lacks it, unless it is judged.
-    lost: Vec<bool>,
-    /// PCI functions that are no GPUs.
-    bystanders: Vec<Place>,
-    /// The PCI facts name all functions, not only the cards that are judged.
-    all_functions: bool,
+    pub host: Host,
+    pub slots: Vec<Slot>,
+    /// What happens, each to a slot.
+    pub acts: Vec<(usize, Act)>,
+    pub stop: Stop,
+    pub source: Source,
+    /// For each node whether a copy of the topology lacks it, unless it is a card's.
+    pub lost: Vec<bool>,
+    /// The copy lacks `generation_id`.
+    pub without_generation: bool,
 }
+
+/// Firmware's first PCI domains, and the first that the kernel makes up itself.
+const DOMAINS: [u32; 4] = [0, 0, 1, 0x10000];
+
+const MOST_SLOTS: usize = 4;
 
 fn place() -> impl Strategy<Value = Place> {
-    (select(&DOMAINS[..]), 3u32..6).prop_map(|(domain, bus)| Place { domain, bus })
+    let usual = (select(&DOMAINS[..]), 3u8..6).prop_map(|(domain, bus)| Place {
+        domain,
+        bus,
+        device: 0,
+    });
+    // As in a guest; all zeros is what KFD prints before it knows.
+    let on_root = (select(&DOMAINS[..]), 0u8..3).prop_map(|(domain, device)| Place {
+        domain,
+        bus: 0,
+        device,
+    });
+    prop_oneof![6 => usual, 1 => on_root]
 }
 
-fn gpu() -> impl Strategy<Value = Gpu> {
-    let atomics = (any::<bool>(), any::<bool>());
-    // Up to what a board of the judged device can hold.
-    let megabytes = 512u64..=8192;
-    let parts = (
-        generation(),
-        place(),
-        0usize..2,
-        any::<bool>(),
-        atomics,
-        megabytes,
-    );
-    parts.prop_map(
-        |(generation, place, socket, large_bar, (requests, completes), megabytes)| Gpu {
-            generation,
+fn slot() -> impl Strategy<Value = Slot> {
+    let numa = prop_oneof![
+        3 => Just(Numa::NotNamed),
+        6 => (0usize..5).prop_map(Numa::Online),
+        1 => (0u32..7).prop_map(Numa::Number),
+    ];
+    (place(), numa, board(), bar(), weighted(0.02)).prop_map(
+        |(place, numa, board, bar, is_denied)| Slot {
             place,
-            socket,
-            large_bar,
-            requests_atomics: requests,
-            completes_atomics: completes,
-            vram_bytes: megabytes << 20,
+            numa,
+            board,
+            bar,
+            is_denied,
         },
     )
 }
 
-const MOST_SOCKETS: usize = 2;
-const MOST_GPUS: usize = 4;
+fn stop() -> impl Strategy<Value = Stop> {
+    let moving = (0u32..1000, 1u32..30, 1u32..60).prop_map(|(from, reads, steps)| Stop::Moving {
+        from,
+        reads_per_step: reads,
+        steps_per_wait: steps,
+    });
+    prop_oneof![
+        4 => Just(Stop::Rest),
+        2 => (0u32..1000).prop_map(Stop::Held),
+        2 => moving,
+    ]
+}
+
+fn source() -> impl Strategy<Value = Source> {
+    let file = any::<[bool; 3]>()
+        .prop_map(|[all, drivers, vram]| Source::File(Contents { all, drivers, vram }));
+    prop_oneof![1 => Just(Source::Nowhere), 2 => file, 3 => Just(Source::Core)]
+}
 
 pub fn machine() -> impl Strategy<Value = Machine> {
     let parts = (
-        select(&AGES[..]),
-        1..=MOST_SOCKETS,
-        vec(gpu(), 0..=MOST_GPUS),
-        any::<bool>(),
-        vec(weighted(0.2), MOST_SOCKETS + MOST_GPUS),
-        vec(place(), 0..6),
+        host(),
+        vec(slot(), 1..=MOST_SLOTS),
+        acts(MOST_SLOTS),
+        stop(),
+        source(),
+        vec(weighted(0.1), 10),
         any::<bool>(),
     );
     parts.prop_map(
-        |(age, sockets, mut gpus, peer_to_peer, lost, mut bystanders, all_functions)| {
+        |(host, mut slots, acts, stop, source, lost, without_generation)| {
             let mut taken = BTreeSet::new();
-            for gpu in &mut gpus {
-                gpu.socket %= sockets;
-                while !taken.insert(gpu.place) {
-                    gpu.place.bus += 1;
+            for slot in &mut slots {
+                while !taken.insert(slot.place) {
+                    slot.place.bus += 1;
                 }
             }
-            bystanders.retain(|place| taken.insert(*place));
+            let count = slots.len();
             Machine {
-                age,
-                sockets,
-                gpus,
-                peer_to_peer,
+                host,
+                slots,
+                acts: acts
+                    .into_iter()
+                    .map(|(at, act)| (at % count, act))
+                    .collect(),
+                stop,
+                source,
                 lost,
-                bystanders,
-                all_functions,
+                without_generation,
             }
         },
     )
 }
 
 impl Machine {
-    /// The number of a GPU's node: KFD counts the CPUs first.
-    pub fn node_of(&self, gpu: usize) -> usize {
-        self.sockets + gpu
+    fn gpus(&self) -> impl Iterator<Item = &Gpu> {
+        let later = self.acts.iter().filter_map(|(_, act)| match act {
+            Act::Plug(board, _) => board.as_ref(),
+            _ => None,
+        });
+        let boards = self.slots.iter().map(|slot| &slot.board).chain(later);
+        boards.filter_map(Board::gpu)
     }
 
-    /// The GPU of a node.
-    pub fn gpu_of(&self, node: usize) -> Option<&Gpu> {
-        self.gpus.get(node.checked_sub(self.sockets)?)
-    }
-
-    /// Whether the node is in the copy of the folder.
-    pub fn is_copied(&self, node: usize) -> bool {
-        !self.lost[node] || self.gpu_of(node).is_some_and(Gpu::is_judged)
-    }
-
-    /// The nodes of the GPUs that are judged.
-    pub fn nodes_of_cards(&self) -> Vec<String> {
-        let judged = |at: &usize| self.gpus[*at].is_judged();
-        let cards = (0..self.gpus.len()).filter(judged);
-        cards.map(|at| self.node_of(at).to_string()).collect()
-    }
-
-    /// The file for `--pci`.
-    pub fn pci_facts(&self) -> String {
-        let mut facts = String::new();
-        let mut name = |place: Place, vendor: u32, device: u32, bar0: u64| {
-            facts += &format!(
-                "domain_bus_device_function={:04x}:{:02x}:00.0\nvendor={vendor:#06x}\n\
-                 device={device:#06x}\nbar0_bytes={bar0}\n",
-                place.domain, place.bus,
-            );
-        };
-        for gpu in &self.gpus {
-            if gpu.is_judged() || self.all_functions {
-                name(gpu.place, 0x1002, gpu.generation.device, gpu.bar0_bytes());
-            }
-        }
-        if self.all_functions {
-            for place in &self.bystanders {
-                name(*place, 0x8086, 0x1572, 8 << 20);
-            }
-        }
-        facts
+    /// Whether the firmware's table tells KFD of an APU in the CPU's node.
+    pub fn firmware_knows_apu(&self) -> bool {
+        let is_old = self.host.age <= Age::New && self.host.numa.len() == 1;
+        let has_apu = self.gpus().any(|gpu| gpu.generation.in_cpu_node);
+        // No such APU has XGMI to another GPU.
+        let is_server = self.gpus().any(Gpu::reaches_cpu_over_xgmi);
+        is_old && has_apu && !is_server
     }
 }

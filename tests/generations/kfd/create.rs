@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How nodes of GPUs come and go, with their direct links.
+
+use std::rc::Rc;
+
+use super::super::{
+    host::Age,
+    life::Life, //
+};
+
+use super::{
+    Kfd,
+    Link,
+    Node,
+    PCI_EXPRESS,
+    XGMI, //
+};
+
+/// What became of a GPU that the driver handed to KFD.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// It has a new node, which sysfs does not show yet.
+    NewNode,
+    /// It is in the node of its CPU.
+    InCpuNode,
+    /// KFD has no node for it.
+    Refused,
+}
+
+impl Kfd {
+    /// `kfd_topology_add_device()` up to where sysfs is made anew.
+    pub fn create(&mut self, life: &Rc<Life>) -> Created {
+        if life.gpu.generation.in_cpu_node && self.host.age <= Age::New {
+            let mut nodes = self.nodes.iter_mut();
+            let own = nodes.find(|node| node.awaits_apu && node.life.is_none());
+            if let Some(node) = own {
+                node.life = Some(life.clone());
+                return Created::InCpuNode;
+            }
+        }
+        let number = self.nodes.len();
+        let kind = match life.gpu.reaches_cpu_over_xgmi() {
+            true => XGMI,
+            false => PCI_EXPRESS,
+        };
+        // The number of a NUMA node, taken for that of a KFD node.
+        let to = life.numa.unwrap_or(0) as usize;
+        let to_cpu = Link::new(kind, number, to);
+        if life.is_large_bar() || kind == XGMI {
+            // `kfd_parse_subtype_iolink()`: the new node is not among them yet.
+            match self.nodes.get_mut(to) {
+                Some(node) => node.direct.push(to_cpu.reversed()),
+                None => return Created::Refused,
+            }
+        }
+        let mut node = Node::new(Some(life.clone()), 0, life.bank());
+        node.direct.push(to_cpu);
+        for (at, peer) in self.nodes.iter_mut().enumerate() {
+            let hive = peer.life.as_ref().map_or(0, |peer| peer.hive());
+            if hive != 0 && hive == life.hive() {
+                let link = Link::new(XGMI, number, at);
+                peer.direct.push(link.reversed());
+                node.direct.push(link);
+            }
+        }
+        // `kfd_assign_gpu()`.
+        for link in &mut node.direct {
+            link.is_denied = life.is_denied;
+        }
+        self.nodes.push(node);
+        Created::NewNode
+    }
+
+    /// Takes a node off the list and renumbers the others (`kfd_topology_update_io_links()`).
+    pub fn release(&mut self, life: u32) {
+        let Some(gone) = self.node_of(life) else {
+            return;
+        };
+        self.nodes.remove(gone);
+        let down = |number: &mut usize| *number -= usize::from(*number > gone);
+        for node in &mut self.nodes {
+            let links = node.direct.iter_mut().chain(&mut node.indirect);
+            for link in links.filter(|link| !link.is_orphan) {
+                if link.to == gone {
+                    link.is_orphan = true;
+                } else {
+                    down(&mut link.from);
+                    down(&mut link.to);
+                }
+            }
+        }
+    }
+}
