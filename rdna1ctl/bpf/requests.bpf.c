@@ -54,6 +54,7 @@ struct key {
 };
 
 struct asked {
+	struct key key;
 	__u64 allocations[HEAPS][GRAINS];
 	/* That of the default aperture times four, and that of the alternate one; 2 is neither. */
 	__u64 policies[POLICIES];
@@ -62,6 +63,7 @@ struct asked {
 };
 
 struct svm {
+	__u64 process;
 	__u64 operations[OPERATIONS];
 	__u64 attributes[2][ATTRIBUTES][SVM_GRAINS];
 	__u64 unread;
@@ -86,7 +88,9 @@ struct fine {
 enum kind { ALLOC, SVM, POLICY, QUEUES_MADE, KINDS };
 
 struct kept {
-	/* Requests that found no room in a map, or could not be read. */
+	/* How many rows of cards and of ranges were wanted; there can be fewer. */
+	__u64 cards, ranges;
+	/* Requests that found no row, or could not be read. */
 	__u64 lost[KINDS];
 	/* Threads that found no room among those that are followed. */
 	__u64 lost_threads;
@@ -98,8 +102,8 @@ struct kept {
 };
 
 /* src/trace/layout.rs asserts the same. */
-_Static_assert(sizeof(struct asked) == 960 && sizeof(struct svm) == 624 &&
-	       sizeof(struct fine) == 56 && sizeof(struct kept) == 64 + KEPT * 56, "layout.rs");
+_Static_assert(sizeof(struct asked) == 968 && sizeof(struct svm) == 632 &&
+	       sizeof(struct fine) == 56 && sizeof(struct kept) == 80 + KEPT * 56, "layout.rs");
 
 /* Set before this is loaded, so that the kernel's verifier drops what is not wanted. */
 enum wanted { EVERYBODY, ONE_PROCESS, FOLLOWED };
@@ -113,29 +117,53 @@ const volatile __u64 NAMESPACE_INODE;
 const volatile __u32 FORK_CHILD;
 const volatile __u32 EXEC_OLD;
 
-const struct asked nothing_asked;
-const struct svm no_svm;
-
-struct kept kept;
-
 /* Whether KFD checks the number of SVM attributes before its handler; that of a later amdgpu can. */
 volatile __u32 svm_is_checked = 1;
 
+/*
+ * Whoever reads a map by bpf(2) keeps its CPU from running BPF programs meanwhile, also for other
+ * threads that preempt it: their requests would be missed. So all numbers are in arrays, which user
+ * space maps into its memory, and the hashes only say in which row.
+ */
+#define ROOM 4096
+
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 4096);
-	__type(key, struct key);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct kept);
+} kept SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, ROOM);
+	__type(key, __u32);
 	__type(value, struct asked);
 } cards SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 4096);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, ROOM);
 	__type(key, __u32);
 	__type(value, struct svm);
 } ranges SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, ROOM);
+	__type(key, struct key);
+	__type(value, __u32);
+} card_rows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, ROOM);
+	__type(key, __u32);
+	__type(value, __u32);
+} range_rows SEC(".maps");
 
 /* Threads of the command and of all its descendants. */
 struct {
@@ -167,21 +195,52 @@ static INLINE int is_wanted(__u64 who)
 	return bpf_map_lookup_elem(&followed, &thread) != 0;
 }
 
+static INLINE struct kept *all(void)
+{
+	__u32 only = 0;
+
+	return bpf_map_lookup_elem(&kept, &only);
+}
+
+static INLINE void lose(enum kind kind)
+{
+	struct kept *kept = all();
+
+	if (kept)
+		add(&kept->lost[kind], 1);
+}
+
+/*
+ * Takes a row. If another CPU takes one for the same key at once, that one is found by later
+ * requests, and this one has the present one only: user space adds rows of one key.
+ */
+static INLINE struct asked *take_card(struct key key, enum kind kind)
+{
+	struct kept *kept = all();
+
+	if (!kept)
+		return 0;
+	__u32 row = __sync_fetch_and_add(&kept->cards, 1);
+	struct asked *asked = bpf_map_lookup_elem(&cards, &row);
+
+	if (!asked) {
+		add(&kept->lost[kind], 1);
+		return 0;
+	}
+	bpf_get_current_comm(asked->command, COMMAND);
+	asked->key = key;
+	bpf_map_update_elem(&card_rows, &key, &row, BPF_NOEXIST);
+	return asked;
+}
+
 static INLINE struct asked *asked_by(__u64 who, __u32 gpu_id, enum kind kind)
 {
 	struct key key = { .process = who >> 32, .gpu_id = gpu_id };
-	struct asked *asked = bpf_map_lookup_elem(&cards, &key);
+	__u32 *row = bpf_map_lookup_elem(&card_rows, &key);
 
-	if (asked)
-		return asked;
-	long made = bpf_map_update_elem(&cards, &key, &nothing_asked, BPF_NOEXIST);
-
-	asked = bpf_map_lookup_elem(&cards, &key);
-	if (!asked)
-		add(&kept.lost[kind], 1);
-	else if (!made)
-		bpf_get_current_comm(asked->command, COMMAND);
-	return asked;
+	if (row)
+		return bpf_map_lookup_elem(&cards, row);
+	return take_card(key, kind);
 }
 
 /*
@@ -190,15 +249,19 @@ static INLINE struct asked *asked_by(__u64 who, __u32 gpu_id, enum kind kind)
  */
 static INLINE void keep(__u64 who, int is_svm, __u32 gpu_id, __u32 flags, __u64 size)
 {
-	__u64 number = __sync_fetch_and_add(&kept.fine, 1);
-	struct fine *fine = &kept.ring[number % KEPT];
+	struct kept *kept = all();
+
+	if (!kept)
+		return;
+	__u64 number = __sync_fetch_and_add(&kept->fine, 1);
+	struct fine *fine = &kept->ring[number % KEPT];
 	__u64 seal = (number + 1) << 1 | is_svm;
 	__u64 before = __sync_lock_test_and_set(&fine->seal, BUSY);
 
 	if (before > seal) {
 		if (before != BUSY)
 			*(volatile __u64 *)&fine->seal = before;
-		add(&kept.left_out, 1);
+		add(&kept->left_out, 1);
 		return;
 	}
 	fine->nanoseconds = bpf_ktime_get_ns();
@@ -220,7 +283,7 @@ int alloc_memory(struct registers *registers)
 	if (!is_wanted(who))
 		return 0;
 	if (bpf_probe_read_kernel(&args, sizeof(args), third(registers))) {
-		add(&kept.lost[ALLOC], 1);
+		lose(ALLOC);
 		return 0;
 	}
 	struct asked *asked = asked_by(who, args.gpu_id, ALLOC);
@@ -256,7 +319,7 @@ int set_memory_policy(struct registers *registers)
 	if (!is_wanted(who))
 		return 0;
 	if (bpf_probe_read_kernel(&args, sizeof(args), third(registers))) {
-		add(&kept.lost[POLICY], 1);
+		lose(POLICY);
 		return 0;
 	}
 	struct asked *asked = asked_by(who, args.gpu_id, POLICY);
@@ -284,7 +347,7 @@ int create_queue(struct registers *registers)
 	if (!is_wanted(who))
 		return 0;
 	if (bpf_probe_read_kernel(&args, sizeof(args), third(registers) + gpu_id)) {
-		add(&kept.lost[QUEUES_MADE], 1);
+		lose(QUEUES_MADE);
 		return 0;
 	}
 	struct asked *asked = asked_by(who, args.gpu_id, QUEUES_MADE);
@@ -297,17 +360,24 @@ int create_queue(struct registers *registers)
 static INLINE struct svm *svm_of(__u64 who)
 {
 	__u32 process = who >> 32;
-	struct svm *svm = bpf_map_lookup_elem(&ranges, &process);
+	__u32 *found = bpf_map_lookup_elem(&range_rows, &process);
 
-	if (svm)
-		return svm;
-	long made = bpf_map_update_elem(&ranges, &process, &no_svm, BPF_NOEXIST);
+	if (found)
+		return bpf_map_lookup_elem(&ranges, found);
+	struct kept *kept = all();
 
-	svm = bpf_map_lookup_elem(&ranges, &process);
-	if (!svm)
-		add(&kept.lost[SVM], 1);
-	else if (!made)
-		bpf_get_current_comm(svm->command, COMMAND);
+	if (!kept)
+		return 0;
+	__u32 row = __sync_fetch_and_add(&kept->ranges, 1);
+	struct svm *svm = bpf_map_lookup_elem(&ranges, &row);
+
+	if (!svm) {
+		add(&kept->lost[SVM], 1);
+		return 0;
+	}
+	bpf_get_current_comm(svm->command, COMMAND);
+	svm->process = process;
+	bpf_map_update_elem(&range_rows, &process, &row, BPF_NOEXIST);
 	return svm;
 }
 
@@ -336,7 +406,7 @@ int svm(struct registers *registers)
 	if (!is_wanted(who))
 		return 0;
 	if (bpf_probe_read_kernel(&args, sizeof(args), data)) {
-		add(&kept.lost[SVM], 1);
+		lose(SVM);
 		return 0;
 	}
 	struct svm *svm = svm_of(who);
@@ -377,7 +447,10 @@ int svm(struct registers *registers)
 SEC("kprobe")
 int self_check(struct registers *registers)
 {
-	add(&kept.checks, 1);
+	struct kept *kept = all();
+
+	if (kept)
+		add(&kept->checks, 1);
 	return 0;
 }
 
@@ -391,9 +464,10 @@ int is_there(struct registers *registers)
 static INLINE void follow(__u32 thread)
 {
 	__u8 yes = 1;
+	struct kept *kept = all();
 
-	if (bpf_map_update_elem(&followed, &thread, &yes, BPF_ANY))
-		add(&kept.lost_threads, 1);
+	if (bpf_map_update_elem(&followed, &thread, &yes, BPF_ANY) && kept)
+		add(&kept->lost_threads, 1);
 }
 
 /* Comes before the child can run. */

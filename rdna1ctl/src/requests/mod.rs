@@ -204,12 +204,16 @@ impl RequestsDocument {
     /// The document for these counts.
     pub fn of(counts: &Counts, names: &Names) -> Self {
         let mut processes = BTreeMap::new();
-        for (key, asked) in &counts.cards {
-            let process = process(&mut processes, key.process, &asked.command);
-            process.cards.push(card(key.gpu_id, asked, names));
+        for asked in &counts.cards {
+            let process = process(&mut processes, asked.key.process, &asked.command);
+            process.cards.push(card(asked.key.gpu_id, asked, names));
         }
-        for (pid, svm) in &counts.svm {
-            process(&mut processes, *pid, &svm.command).svm = Some(svm_requests(svm));
+        for svm in &counts.svm {
+            // Ids of processes are much smaller.
+            let Ok(pid) = u32::try_from(svm.process) else {
+                continue;
+            };
+            process(&mut processes, pid, &svm.command).svm = Some(svm_requests(svm));
         }
         Self {
             form: FORM,

@@ -2,6 +2,8 @@
 
 //! What the BPF program keeps, as bpf/requests.bpf.c declares it.
 
+use aya::Pod;
+
 /// Heaps that an allocation may name, in the order of their flags; KFD takes the first.
 pub const HEAPS: [&str; 6] = ["vram", "gtt", "userptr", "doorbell", "mmio", "none"];
 /// Sets of the four flags that tell an allocation's grain.
@@ -46,6 +48,8 @@ pub struct Key {
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct Asked {
+    /// By whom, of which card.
+    pub key: Key,
     /// By heap and grain.
     pub allocations: [[u64; GRAINS]; HEAPS.len()],
     /// By the policy of the default aperture times four, and that of the alternate one.
@@ -60,6 +64,8 @@ pub struct Asked {
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct Svm {
+    /// By whom.
+    pub process: u64,
     /// By operation.
     pub operations: [u64; OPERATIONS.len()],
     /// Of a set and a get: by attribute and grain.
@@ -74,8 +80,8 @@ pub struct Svm {
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fine {
-    /// Twice its number counted from 1, and 1 for SVM; 0 or [`BUSY`]: there is none.
-    seal: u64,
+    /// Twice its number counted from 1, and 1 for SVM; 0 or the greatest number: there is none.
+    pub seal: u64,
     /// When, by `CLOCK_MONOTONIC`.
     pub nanoseconds: u64,
     /// Process << 32 | thread.
@@ -109,6 +115,10 @@ impl Fine {
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct Kept {
+    /// How many rows of [`Asked`] were wanted; there can be fewer.
+    pub cards: u64,
+    /// How many rows of [`Svm`] were wanted.
+    pub ranges: u64,
     /// Requests that found no room, by kind.
     pub lost: [u64; KINDS.len()],
     /// Threads that found no room among those that are followed.
@@ -124,17 +134,41 @@ pub struct Kept {
 }
 
 // The program's own asserts are on the same sizes.
-const _: () = assert!(size_of::<Asked>() == 960 && size_of::<Svm>() == 624);
-const _: () = assert!(size_of::<Fine>() == 56 && size_of::<Kept>() == 64 + 32 * 56);
+const _: () = assert!(size_of::<Asked>() == 968 && size_of::<Svm>() == 632);
+const _: () = assert!(size_of::<Fine>() == 56 && size_of::<Kept>() == 80 + 32 * 56);
 
 // SAFETY: It consists of numbers, without padding, and any bytes are valid.
-unsafe impl aya::Pod for Key {}
+unsafe impl Pod for Asked {}
 // SAFETY: As above.
-unsafe impl aya::Pod for Asked {}
+unsafe impl Pod for Svm {}
 // SAFETY: As above.
-unsafe impl aya::Pod for Svm {}
-// SAFETY: As above.
-unsafe impl aya::Pod for Kept {}
+unsafe impl Pod for Kept {}
+
+impl Asked {
+    /// Adds what another row has.
+    pub fn add(&mut self, other: &Self) {
+        let (to, from) = (self.allocations.as_flattened_mut(), &other.allocations);
+        sum(to, from.as_flattened());
+        sum(&mut self.policies, &other.policies);
+        sum(&mut self.queues, &other.queues);
+    }
+}
+
+impl Svm {
+    /// Adds what another row has.
+    pub fn add(&mut self, other: &Self) {
+        sum(&mut self.operations, &other.operations);
+        let to = self.attributes.as_flattened_mut().as_flattened_mut();
+        sum(to, other.attributes.as_flattened().as_flattened());
+        self.unread = self.unread.saturating_add(other.unread);
+    }
+}
+
+fn sum(to: &mut [u64], from: &[u64]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = to.saturating_add(*from);
+    }
+}
 
 /// A thread's name.
 pub fn command(bytes: &[u8; COMMAND]) -> String {

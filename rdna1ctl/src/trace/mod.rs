@@ -7,18 +7,20 @@
 
 mod attach;
 pub mod layout;
+mod mapped;
 mod unable;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::linux::fs::MetadataExt as _;
 
 use anyhow::{Context, Result};
-use aya::maps::{Array, HashMap};
 use aya::{Ebpf, EbpfLoader};
 
 use crate::root::Root;
 use attach::{Attached, FUNCTIONS};
-use layout::{Asked, Fine, Kept, Key, Svm, KINDS};
+use layout::{Asked, Fine, Kept, Svm, KINDS};
+use mapped::Mapped;
 pub use unable::Unable;
 
 /// The program. The macro aligns it.
@@ -105,9 +107,9 @@ impl Tracing {
 /// Everything that was counted so far.
 pub struct Counts {
     /// By process and card.
-    pub cards: Vec<(Key, Asked)>,
+    pub cards: Vec<Asked>,
     /// By process.
-    pub svm: Vec<(u32, Svm)>,
+    pub svm: Vec<Svm>,
     /// Fine-grained requests.
     pub fine: u64,
     /// Those of them that were not kept.
@@ -122,6 +124,9 @@ pub struct Counts {
 pub struct Tracer {
     root: Root,
     bpf: Ebpf,
+    kept: Mapped<Kept>,
+    cards: Mapped<Asked>,
+    ranges: Mapped<Svm>,
     attached: Attached,
     driver: Option<u64>,
     state: State,
@@ -142,6 +147,9 @@ impl Tracer {
             let attached = Attached::new(&mut bpf, is_module(root))?;
             let mut tracer = Self {
                 root: root.clone(),
+                kept: Mapped::new(&bpf, "kept")?,
+                cards: Mapped::new(&bpf, "cards")?,
+                ranges: Mapped::new(&bpf, "ranges")?,
                 bpf,
                 attached,
                 driver,
@@ -159,25 +167,36 @@ impl Tracer {
     pub fn look(&mut self) -> Result<()> {
         let driver = inode(&self.root);
         if driver != self.driver {
-            self.attached.detach(&mut self.bpf)?;
             self.unloads = self.unloads.saturating_add(1);
-            if driver.is_some() {
-                self.attached = Attached::new(&mut self.bpf, is_module(&self.root))?;
-            }
             self.driver = driver;
+            self.attach_again()?;
         }
-        self.check()
+        self.check()?;
+        if self.state == State::Blind {
+            // A probe that was attached while kprobes were off stays off when they are on again.
+            self.attach_again()?;
+            self.check()?;
+        }
+        Ok(())
+    }
+
+    fn attach_again(&mut self) -> Result<()> {
+        self.attached.detach(&mut self.bpf)?;
+        if self.driver.is_some() {
+            self.attached = Attached::new(&mut self.bpf, is_module(&self.root))?;
+        }
+        Ok(())
     }
 
     fn check(&mut self) -> Result<()> {
         self.state = if self.driver.is_none() {
             State::Gone
         } else {
-            let before = kept(&self.bpf)?.checks;
+            let before = self.kept.get(0)?.checks;
             let read = self.root.bytes(CHECK).is_ok();
             if !read || !self.attached.has_check {
                 State::Unchecked
-            } else if kept(&self.bpf)?.checks == before {
+            } else if self.kept.get(0)?.checks == before {
                 State::Blind
             } else {
                 State::Armed
@@ -190,20 +209,22 @@ impl Tracer {
     /// Copies what was counted.
     pub fn read(&mut self) -> Result<Counts> {
         self.look()?;
-        let cards: HashMap<_, Key, Asked> =
-            HashMap::try_from(self.bpf.map("cards").context("no map of cards")?)?;
-        let mut cards = cards.iter().collect::<Result<Vec<_>, _>>()?;
-        cards.sort_by_key(|(key, _)| *key);
-        let svm: HashMap<_, u32, Svm> =
-            HashMap::try_from(self.bpf.map("ranges").context("no map of SVM")?)?;
-        let mut svm = svm.iter().collect::<Result<Vec<_>, _>>()?;
-        svm.sort_by_key(|(process, _)| *process);
         // An entry is whole if its seal was the same before and after it was copied.
-        let (kept, later) = (kept(&self.bpf)?, kept(&self.bpf)?);
+        let (kept, later) = (self.kept.get(0)?, self.kept.get(0)?);
         let both = kept.ring.into_iter().zip(&later.ring);
         let whole = both.filter(|(fine, later)| fine.number().is_some() && fine.is_same(later));
         let mut last: Vec<_> = whole.map(|(fine, _)| fine).collect();
         last.sort_by_key(Fine::number);
+        let mut cards = BTreeMap::new();
+        for row in rows(&self.cards, later.cards)? {
+            let first = cards.entry(row.key);
+            first.and_modify(|one: &mut Asked| one.add(&row)).or_insert(row);
+        }
+        let mut svm = BTreeMap::new();
+        for row in rows(&self.ranges, later.ranges)? {
+            let first = svm.entry(row.process);
+            first.and_modify(|one: &mut Svm| one.add(&row)).or_insert(row);
+        }
         let probes = KINDS.iter().zip(FUNCTIONS).zip(later.lost).enumerate();
         let probes = probes.map(|(kind, ((ioctl, function), lost))| Probe {
             ioctl,
@@ -213,8 +234,8 @@ impl Tracer {
             missed: attach::missed(&self.bpf, ioctl),
         });
         Ok(Counts {
-            cards,
-            svm,
+            cards: cards.into_values().collect(),
+            svm: svm.into_values().collect(),
             fine: later.fine,
             left_out: later.left_out,
             last,
@@ -230,9 +251,10 @@ impl Tracer {
     }
 }
 
-fn kept(bpf: &Ebpf) -> Result<Kept> {
-    let kept: Array<_, Kept> = Array::try_from(bpf.map(".bss").context("no counters")?)?;
-    Ok(kept.get(&0, 0)?)
+/// The rows that were taken.
+fn rows<T: aya::Pod>(rows: &Mapped<T>, taken: u64) -> Result<Vec<T>> {
+    let taken = usize::try_from(taken).unwrap_or(usize::MAX);
+    (0..taken.min(rows.rows())).map(|row| rows.get(row)).collect()
 }
 
 /// Loads the program and its maps.
@@ -261,7 +283,9 @@ fn load(root: &Root, wanted: Wanted, room: Option<u32>) -> Result<Ebpf> {
     if let Some(room) = room {
         loader
             .set_max_entries("cards", room)
-            .set_max_entries("ranges", room);
+            .set_max_entries("card_rows", room)
+            .set_max_entries("ranges", room)
+            .set_max_entries("range_rows", room);
     }
     loader.load(PROGRAM).context("cannot load the BPF program")
 }

@@ -175,7 +175,7 @@ fn one_request(ctx: &mut Ctx) -> Result<()> {
     let seen = tracer.end(COMPLETE)?;
     seen.expect_numbers(&expected)?;
     seen.expect("/tracing/state", &json!("armed"))?;
-    seen.expect("/processes/0/command", &json!("init"))?;
+    seen.expect("/processes/0/command", &json!("exe"))?;
     expect_patched(0)
 }
 
