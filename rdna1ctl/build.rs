@@ -22,12 +22,19 @@ fn main() -> Result<()> {
     let clang = env::var_os("CLANG").filter(|name| !name.is_empty());
     let clang = clang.unwrap_or_else(|| "clang".into());
     let kfd = env::var_os("DEP_KFD_UAPI_INCLUDE").context("kfd-uapi names no folder of headers")?;
-    let object = PathBuf::from(env::var("OUT_DIR")?).join("requests.bpf.o");
+    let out = env::var("OUT_DIR")?;
+    let object = PathBuf::from(&out).join("requests.bpf.o");
+    let here = env::var("CARGO_MANIFEST_DIR")?;
     let mut command = Command::new(&clang);
     // -g makes BTF, which describes the maps. Atomic operations that return something need v3.
     command
         .args(["-target", "bpf", "-mcpu=v3", "-O2", "-g"])
         .args(["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter"])
+        // Where it was built must not change the program.
+        .args([
+            format!("-ffile-prefix-map={out}=out"),
+            format!("-ffile-prefix-map={here}=rdna1ctl"),
+        ])
         .arg("-I")
         .arg(kfd)
         .args(["-idirafter", HEADERS, "-c", PROGRAM, "-o"])

@@ -98,6 +98,7 @@ const SUITES: &[(&str, &[Case])] = &[
     ("shapes", shapes::CASES),
     ("stock", stock::CASES),
     ("requests", requests::CASES),
+    ("requests-smp", requests::SMP),
     ("torture", torture::CASES),
     ("restricted", restricted::CASES),
     ("scarce", scarce::CASES),

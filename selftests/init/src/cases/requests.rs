@@ -40,6 +40,13 @@ pub const CASES: &[Case] = &[
     Case::new("last-requests-are-whole", requests_last::whole),
 ];
 
+/// The suite for a boot with more CPUs.
+pub const SMP: &[Case] = &[
+    Case::new("exact-by-eight-processes", exact_by_eight_processes),
+    Case::new("last-requests-are-whole", requests_last::whole),
+    Case::new("killed-in-a-storm", requests_life::killed_in_a_storm),
+];
+
 /// A size that no test needs: 64 KiB.
 pub const SIZE: u64 = 65536;
 

@@ -81,9 +81,12 @@ pub fn killed_in_a_storm(ctx: &mut Ctx) -> Result<()> {
     let mut asker = Asker::start()?;
     asker.begin_storm(&alloc(id, 1 | COHERENT), 8)?;
     for _ in 0..ctx.share_of(6) {
+        ctx.show("start")?;
         let tracer = Tracer::start(&[])?;
+        ctx.show("started")?;
         expect_patched(5)?;
         tracer.murder()?;
+        ctx.show("murdered")?;
         expect_nothing_left()?;
     }
     ensure!(asker.end_storm()? > 0, "nothing was asked");
