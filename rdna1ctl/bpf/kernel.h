@@ -27,6 +27,8 @@ static long (*const bpf_get_current_comm)(void *to, __u32 size) =
 	(void *)BPF_FUNC_get_current_comm;
 static long (*const bpf_probe_read_kernel)(void *to, __u32 size, __u64 from) =
 	(void *)BPF_FUNC_probe_read_kernel;
+static long (*const bpf_loop)(__u32 times, void *function, void *context, __u64 flags) =
+	(void *)BPF_FUNC_loop;
 static long (*const bpf_get_ns_current_pid_tgid)(__u64 device, __u64 inode,
 						 struct bpf_pidns_info *to, __u32 size) =
 	(void *)BPF_FUNC_get_ns_current_pid_tgid;

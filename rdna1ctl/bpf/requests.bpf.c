@@ -42,7 +42,7 @@ _Static_assert(KFD_IOCTL_SVM_FLAG_COHERENT == 2 && KFD_IOCTL_SVM_FLAG_EXT_COHERE
 	       "SVM flags");
 /* The most attributes of one request that are looked at, and how many are read at once. */
 #define MOST_ATTRIBUTES 64
-#define CHUNK 8
+#define CHUNK 4
 
 #define COMMAND 16
 #define KEPT 32
@@ -381,27 +381,49 @@ static INLINE struct svm *svm_of(__u64 who)
 	return svm;
 }
 
-/* Counts an attribute; gives its flags if it asks for fine grain. */
-static INLINE __u32 attribute(struct svm *svm, __u32 operation,
-				       struct kfd_ioctl_svm_attribute *one)
-{
-	__u32 kind = at_most(one->type, OTHER_ATTRIBUTE), grain = 0;
+/* What is known while the attributes of a request are looked at. */
+struct walk {
+	struct svm *svm;
+	__u64 data;
+	__u32 operation;
+	__u32 count;
+	/* Flags that ask for fine grain, or 0. */
+	__u32 fine;
+};
 
-	/* The values that a get gives in mean nothing. */
-	if (operation == KFD_IOCTL_SVM_OP_SET_ATTR &&
-	    (kind == KFD_IOCTL_SVM_ATTR_SET_FLAGS || kind == KFD_IOCTL_SVM_ATTR_CLR_FLAGS))
-		grain = (one->value >> 1 & 1) | (one->value >> 6 & 2);
-	add(&svm->attributes[operation & 1][kind][grain & 3], 1);
-	return kind == KFD_IOCTL_SVM_ATTR_SET_FLAGS && grain ? one->value : 0;
+/* Counts some attributes. A function of its own, which the verifier looks at once only. */
+static long some_attributes(__u32 number, struct walk *walk)
+{
+	struct kfd_ioctl_svm_attribute some[CHUNK];
+	struct svm *svm = walk->svm;
+	__u32 first = number * CHUNK, is_get = walk->operation & 1;
+	__u32 here = at_most(walk->count - first, CHUNK);
+
+	if (bpf_probe_read_kernel(some, here * sizeof(some[0]),
+				  walk->data + first * sizeof(some[0]))) {
+		add(&svm->unread, walk->count - first);
+		return 1;
+	}
+	for (__u32 one = 0; one < CHUNK && one < here; one++) {
+		__u32 kind = at_most(some[one].type, OTHER_ATTRIBUTE), grain = 0;
+
+		/* The values that a get gives in mean nothing. */
+		if (!is_get && (kind == KFD_IOCTL_SVM_ATTR_SET_FLAGS ||
+				kind == KFD_IOCTL_SVM_ATTR_CLR_FLAGS)) {
+			grain = (some[one].value >> 1 & 1) | (some[one].value >> 6 & 2);
+			if (kind == KFD_IOCTL_SVM_ATTR_SET_FLAGS && grain)
+				walk->fine = some[one].value;
+		}
+		add(&svm->attributes[is_get][kind][grain], 1);
+	}
+	return 0;
 }
 
 SEC("kprobe")
 int svm(struct registers *registers)
 {
 	struct kfd_ioctl_svm_args args;
-	struct kfd_ioctl_svm_attribute chunk[CHUNK];
 	__u64 who = bpf_get_current_pid_tgid(), data = third(registers);
-	__u32 fine = 0, count;
 
 	if (!is_wanted(who))
 		return 0;
@@ -419,27 +441,20 @@ int svm(struct registers *registers)
 	if (operation == OTHER_OPERATION)
 		return 0;
 	/* Else a program could name more attributes than it gave. */
-	count = svm_is_checked ? at_most(args.nattr, MOST_ATTRIBUTES) : 0;
+	__u32 count = svm_is_checked ? at_most(args.nattr, MOST_ATTRIBUTES) : 0;
+	struct walk walk = {
+		.svm = svm,
+		.data = data + sizeof(args),
+		.operation = operation,
+		.count = count,
+	};
+
 	if (args.nattr > count)
 		add(&svm->unread, args.nattr - count);
-	data += sizeof(args);
-	for (__u32 first = 0; first < MOST_ATTRIBUTES && first < count; first += CHUNK) {
-		__u32 here = at_most(count - first, CHUNK);
-
-		if (bpf_probe_read_kernel(chunk, here * sizeof(chunk[0]), data)) {
-			add(&svm->unread, count - first);
-			break;
-		}
-		data += sizeof(chunk);
-		for (__u32 one = 0; one < CHUNK && one < here; one++) {
-			__u32 flags = attribute(svm, operation, &chunk[one]);
-
-			if (flags)
-				fine = flags;
-		}
-	}
-	if (fine)
-		keep(who, 1, 0, fine, args.size);
+	if (count)
+		bpf_loop((count + CHUNK - 1) / CHUNK, some_attributes, &walk, 0);
+	if (walk.fine)
+		keep(who, 1, 0, walk.fine, args.size);
 	return 0;
 }
 

@@ -8,8 +8,8 @@ use std::fs;
 use std::io::Read as _;
 use std::process::{Command, Stdio};
 
-use machine::{machines, requests, Machine, COMMANDS};
 use anstream::adapter::strip_str;
+use machine::{machines, requests, Machine, COMMANDS};
 use nix::pty::{openpty, Winsize};
 use rdna1ctl::trace::{Counts, State, Tracing};
 use rdna1ctl::words::paper::Paper;

@@ -91,7 +91,9 @@ fn until_the_end(root: &Root, how: &Requests, traced: &mut Traced) -> Result<()>
     let told = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC);
     let told = told.context("cannot wait for signals")?;
     let is_live = !how.json && std::io::stdout().is_terminal();
-    let end = how.seconds.and_then(|time| Instant::now().checked_add(time));
+    let end = how
+        .seconds
+        .and_then(|time| Instant::now().checked_add(time));
     loop {
         let is_over = || {
             let is_gone = |pid| !root.has(format!("/proc/{pid}"));

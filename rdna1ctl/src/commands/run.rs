@@ -14,8 +14,8 @@ use crate::sources::log::{Line, Log};
 use crate::sources::Facts;
 use crate::trace::Wanted;
 use crate::words::paper::{bold, red, Paper};
-use crate::words::settings::caveats;
 use crate::words::safe;
+use crate::words::settings::caveats;
 
 use super::complain;
 use super::requests::Traced;

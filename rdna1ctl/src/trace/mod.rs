@@ -218,12 +218,16 @@ impl Tracer {
         let mut cards = BTreeMap::new();
         for row in rows(&self.cards, later.cards)? {
             let first = cards.entry(row.key);
-            first.and_modify(|one: &mut Asked| one.add(&row)).or_insert(row);
+            first
+                .and_modify(|one: &mut Asked| one.add(&row))
+                .or_insert(row);
         }
         let mut svm = BTreeMap::new();
         for row in rows(&self.ranges, later.ranges)? {
             let first = svm.entry(row.process);
-            first.and_modify(|one: &mut Svm| one.add(&row)).or_insert(row);
+            first
+                .and_modify(|one: &mut Svm| one.add(&row))
+                .or_insert(row);
         }
         let probes = KINDS.iter().zip(FUNCTIONS).zip(later.lost).enumerate();
         let probes = probes.map(|(kind, ((ioctl, function), lost))| Probe {
@@ -254,7 +258,9 @@ impl Tracer {
 /// The rows that were taken.
 fn rows<T: aya::Pod>(rows: &Mapped<T>, taken: u64) -> Result<Vec<T>> {
     let taken = usize::try_from(taken).unwrap_or(usize::MAX);
-    (0..taken.min(rows.rows())).map(|row| rows.get(row)).collect()
+    (0..taken.min(rows.rows()))
+        .map(|row| rows.get(row))
+        .collect()
 }
 
 /// Loads the program and its maps.

@@ -43,7 +43,7 @@ pub(super) fn check(root: &Root, wanted: Wanted, has_driver: bool) -> Result<(),
         );
     }
     if root.folder() != Path::new("/") {
-        return unable("only the running system can be traced, and --root names another one.");
+        return unable("only the running system can be traced.");
     }
     if let Wanted::Process(process) = wanted {
         if !root.has(format!("/proc/{process}")) {

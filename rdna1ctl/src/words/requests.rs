@@ -57,7 +57,10 @@ fn tracing(paper: &mut Paper, tracing: &Tracing) {
     for probe in &tracing.probes {
         let ioctl = probe.ioctl;
         if let Some(why) = &probe.unavailable {
-            warn(format!("{ioctl} is not traced: {} ({why}).", probe.function));
+            warn(format!(
+                "{ioctl} is not traced: {} ({why}).",
+                probe.function
+            ));
         }
         if probe.lost != 0 {
             warn(format!(
@@ -101,7 +104,9 @@ fn of_process(paper: &mut Paper, process: &Process) {
 /// `2 (compute_aql 2)`, without zeros.
 fn list(pairs: &[(&'static str, u64)]) -> String {
     let parts = pairs.iter().filter(|(_, count)| *count != 0);
-    let parts: Vec<_> = parts.map(|(name, count)| format!("{name} {count}")).collect();
+    let parts: Vec<_> = parts
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
     parts.join(", ")
 }
 
@@ -162,7 +167,10 @@ fn of_svm(paper: &mut Paper, svm: &SvmRequests) {
         paper.paragraph("    ", &words);
     }
     if svm.unread != 0 {
-        paper.paragraph("    ", &format!("{} attributes were not looked at", svm.unread));
+        paper.paragraph(
+            "    ",
+            &format!("{} attributes were not looked at", svm.unread),
+        );
     }
 }
 
@@ -177,7 +185,15 @@ fn last(paper: &mut Paper, document: &RequestsDocument) {
     }
     let rows: Vec<_> = document.last.iter().map(row).collect();
     paper.table(
-        &["SECONDS", "PID/TID", "COMMAND", "IOCTL", "CARD", "FLAGS", "SIZE_BYTES"],
+        &[
+            "SECONDS",
+            "PID/TID",
+            "COMMAND",
+            "IOCTL",
+            "CARD",
+            "FLAGS",
+            "SIZE_BYTES",
+        ],
         &rows,
     );
 }

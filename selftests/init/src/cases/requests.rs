@@ -33,7 +33,10 @@ pub const CASES: &[Case] = &[
     Case::new("without-amdgpu", requests_life::without_amdgpu),
     Case::new("amdgpu-reloaded", requests_life::reloaded),
     Case::new("not-root", requests_life::not_root),
-    Case::new("blind-without-kprobes", requests_life::blind_without_kprobes),
+    Case::new(
+        "blind-without-kprobes",
+        requests_life::blind_without_kprobes,
+    ),
     Case::new("blind-without-ftrace", requests_life::blind_without_ftrace),
     Case::new("last-requests", requests_last::kept),
     Case::new("last-requests-of-anybody", requests_last::of_anybody),
@@ -210,11 +213,9 @@ fn exact_by_eight_processes(ctx: &mut Ctx) -> Result<()> {
     };
     let pids = thread::scope(|scope| {
         let threads: Vec<_> = (0..PROCESSES).map(|_| scope.spawn(ask_all)).collect();
-        let pids = threads.into_iter().map(|thread| {
-            thread
-                .join()
-                .unwrap_or_else(|_| bail!("a thread panicked"))
-        });
+        let pids = threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|_| bail!("a thread panicked")));
         pids.collect::<Result<Vec<_>>>()
     })?;
     let mut expected = Numbers::new();
@@ -282,7 +283,14 @@ fn full_map(ctx: &mut Ctx) -> Result<()> {
             add(&mut expected, asker.id(), &request, 2)?;
         }
     }
-    asker.ask(&Request::Queue { gpu_id: 99, kind: 0 }, 3, 1)?;
+    asker.ask(
+        &Request::Queue {
+            gpu_id: 99,
+            kind: 0,
+        },
+        3,
+        1,
+    )?;
     let policy = Request::Policy {
         gpu_id: 98,
         default: 0,

@@ -64,7 +64,11 @@ pub fn kept(ctx: &mut Ctx) -> Result<()> {
     let seen = tracer.end(COMPLETE)?;
     seen.expect("/fine", &json!(41))?;
     let last = seen.list("last")?;
-    ensure!(last.len() == 32, "expected 32 of the last, seen {}", last.len());
+    ensure!(
+        last.len() == 32,
+        "expected 32 of the last, seen {}",
+        last.len()
+    );
     let mut before = begin;
     for (number_of, one) in (9u64..).zip(last) {
         expect(

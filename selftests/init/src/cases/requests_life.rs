@@ -9,8 +9,8 @@ use anyhow::{ensure, Context, Result};
 use nix::errno::Errno;
 use serde_json::json;
 
-use super::requests::{alloc, expect_patched, gpu_id, load};
 use super::readers::wait_for;
+use super::requests::{alloc, expect_patched, gpu_id, load};
 use super::stock::{amdgpu_references, need_amdgpu};
 use crate::ask::Asker;
 use crate::ctl;
@@ -69,7 +69,10 @@ pub fn killed(ctx: &mut Ctx) -> Result<()> {
     expect_patched(5)?;
     asker.murder()?;
     expect_nothing_left()?;
-    wait_for("the end of the asker", || Ok(amdgpu_references()? == before))?;
+    wait_for(
+        "the end of the asker",
+        || Ok(amdgpu_references()? == before),
+    )?;
     STOCK.unload()?;
     ensure!(amdgpu_references()? == 0, "amdgpu is held");
     ctx.modules.unload(AMDGPU)
@@ -81,12 +84,9 @@ pub fn killed_in_a_storm(ctx: &mut Ctx) -> Result<()> {
     let mut asker = Asker::start()?;
     asker.begin_storm(&alloc(id, 1 | COHERENT), 8)?;
     for _ in 0..ctx.share_of(6) {
-        ctx.show("start")?;
         let tracer = Tracer::start(&[])?;
-        ctx.show("started")?;
         expect_patched(5)?;
         tracer.murder()?;
-        ctx.show("murdered")?;
         expect_nothing_left()?;
     }
     ensure!(asker.end_storm()? > 0, "nothing was asked");
@@ -153,7 +153,10 @@ pub fn not_root(ctx: &mut Ctx) -> Result<()> {
     load(ctx)?;
     let mut command = ctl::command(&["requests", "--json"])?;
     let said = refused(command.uid(65534).gid(65534), 2)?;
-    ensure!(said.contains("needs root") && said.contains("sudo"), "it said {said}");
+    ensure!(
+        said.contains("needs root") && said.contains("sudo"),
+        "it said {said}"
+    );
     let mut command = ctl::command(&["run", "--no-env", "--", "/init", "nothing"])?;
     let output = command.uid(65534).gid(65534).output()?;
     let said = String::from_utf8_lossy(&output.stderr).replace('\n', " ");

@@ -35,7 +35,10 @@ pub fn one_process(ctx: &mut Ctx) -> Result<()> {
         &mut ctl::command(&["requests", "--json", "--pid", &pid.to_string()])?,
         2,
     )?;
-    ensure!(said.contains(&format!("no process {pid}")), "it said {said}");
+    ensure!(
+        said.contains(&format!("no process {pid}")),
+        "it said {said}"
+    );
     Ok(())
 }
 
@@ -80,7 +83,10 @@ fn of_command(ctx: &mut Ctx, words: &[&str], is_child: bool) -> Result<()> {
     ensure!(ended.success(), "rdna1ctl requests -- {words:?}: {ended}");
     let seen = Requests::parse(said)?;
     let processes = seen.list("processes")?;
-    ensure!(processes.len() == 1, "expected one process, seen {processes:?}");
+    ensure!(
+        processes.len() == 1,
+        "expected one process, seen {processes:?}"
+    );
     let pid = seen.number("/processes/0/pid")?;
     // A child is not the process that rdna1ctl has started.
     ensure!(

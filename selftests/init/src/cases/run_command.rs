@@ -32,7 +32,10 @@ fn run(ctx: &mut Ctx, options: &[&str], last: Last, status: i32, words: &[&str])
     asker.ask(&alloc(id, fine), 3, 1)?;
     asker.ask(&alloc(id, vram), 2, 1)?;
     let (ended, said) = asker.output(last)?;
-    ensure!(other.end_storm()? > 0, "the other program asked for nothing");
+    ensure!(
+        other.end_storm()? > 0,
+        "the other program asked for nothing"
+    );
     other.end()?;
     ensure!(
         ended.code() == Some(status),

@@ -288,7 +288,11 @@ pub fn by_rdna1ctl(ctx: &mut Ctx, gpu_id: u32) -> Result<()> {
     other.end()?;
     let (_, said) = asker.output(Last::End)?;
     let seen = Requests::parse(said)?;
-    expect(&seen, u32::try_from(seen.number("/processes/0/pid")?)?, &asked)
+    expect(
+        &seen,
+        u32::try_from(seen.number("/processes/0/pid")?)?,
+        &asked,
+    )
 }
 
 /// Demands that just this was counted, of that process.
