@@ -22,14 +22,12 @@ use crate::requests::{add, Numbers, Tracer, COMPLETE, INCOMPLETE};
 /// The suite for a boot with the stock amdgpu.ko.
 pub const CASES: &[Case] = &[
     Case::new("one-request", one_request),
-    Case::new("exact-by-eight-processes", exact_by_eight_processes),
     Case::new("names-of-cards", names_of_cards),
     Case::new("full-map", full_map),
     Case::new("one-process", requests_whose::one_process),
     Case::new("a-command-and-its-children", requests_whose::command),
     Case::new("exec-by-a-thread", requests_whose::exec_by_a_thread),
     Case::new("killed", requests_life::killed),
-    Case::new("killed-in-a-storm", requests_life::killed_in_a_storm),
     Case::new("without-amdgpu", requests_life::without_amdgpu),
     Case::new("amdgpu-reloaded", requests_life::reloaded),
     Case::new("not-root", requests_life::not_root),
@@ -40,7 +38,6 @@ pub const CASES: &[Case] = &[
     Case::new("blind-without-ftrace", requests_life::blind_without_ftrace),
     Case::new("last-requests", requests_last::kept),
     Case::new("last-requests-of-anybody", requests_last::of_anybody),
-    Case::new("last-requests-are-whole", requests_last::whole),
 ];
 
 /// The suite for a boot with more CPUs.

@@ -147,7 +147,7 @@ pub fn of_anybody(ctx: &mut Ctx) -> Result<()> {
 
 /// Threads that ask for things which belong together: what is kept of each belongs together.
 pub fn whole(ctx: &mut Ctx) -> Result<()> {
-    const READS: usize = 12;
+    const READS: usize = 4;
     let (_, id) = load(ctx)?;
     let mut askers = Vec::new();
     for number in 1..=4u32 {
@@ -159,7 +159,7 @@ pub fn whole(ctx: &mut Ctx) -> Result<()> {
             size: u64::from(number) << 40 | u64::from(asker.id()),
         };
         asker.rename(&format!("asker-{number}"))?;
-        asker.begin_storm(&request, 2)?;
+        asker.begin_storm(&request, 1)?;
         askers.push(asker);
     }
     let mut shown = 0;

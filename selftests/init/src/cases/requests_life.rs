@@ -83,7 +83,7 @@ pub fn killed_in_a_storm(ctx: &mut Ctx) -> Result<()> {
     let (_, id) = load(ctx)?;
     let mut asker = Asker::start()?;
     asker.begin_storm(&alloc(id, 1 | COHERENT), 8)?;
-    for _ in 0..ctx.share_of(6) {
+    for _ in 0..ctx.share_of(4) {
         let tracer = Tracer::start(&[])?;
         expect_patched(5)?;
         tracer.murder()?;
