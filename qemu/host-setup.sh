@@ -46,6 +46,8 @@ need gcc gcc
 # libFuzzer is C++
 need g++ g++
 need objcopy binutils
+# compiles the BPF program of rdna1ctl
+need clang clang
 need dpkg-deb dpkg
 need unshare util-linux
 need setpriv util-linux

@@ -31,6 +31,7 @@ fn main() -> Result<()> {
 
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let kfd = isolate(&headers, &out)?;
+    println!("cargo:include={}", kfd.display());
     generate(&kfd, &out)?;
     cc::Build::new()
         .file("layout.c")

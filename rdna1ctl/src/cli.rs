@@ -16,7 +16,8 @@ use clap::{Args, Parser, Subcommand};
 ///
 /// Exit status of status, heaps, checks and gpus: 0 all truth, or no card that KFD lists; 1 a lie;
 /// 3 no lie, but an unknown. Of doctor: 0 no trouble, 1 trouble. Of env: 0, or 1 if it refuses. Of
-/// run: the command's. Of all: 2 for wrong arguments, or files that could not be read.
+/// run: the command's. Of requests: the command's; without one 0, or 3 if requests may be missing. Of
+/// all: 2 for wrong arguments, files that could not be read, or requests that cannot be traced.
 #[derive(Debug, Parser)]
 #[command(name = "rdna1ctl", version, propagate_version = true)]
 pub struct Arguments {
@@ -48,8 +49,13 @@ pub enum Command {
     Gpus(Json),
     /// Show the module's counters
     Counters(Json),
-    /// Show the requests of programs to KFD
-    Requests(Json),
+    /// Trace what programs ask of KFD: memory by heap and grain, policies, queues, SVM
+    ///
+    /// Counts in the kernel, per process and card, requests at entry, failed ones included; until
+    /// Ctrl-C, the end of --seconds, of --pid's process or of COMMAND. Shows them every second on a
+    /// terminal, elsewhere once at the end. Needs root, or CAP_BPF and CAP_PERFMON, and a loaded
+    /// amdgpu; not the module.
+    Requests(Requests),
     /// Find troubles, and show what to do about each
     Doctor(Json),
     /// Print the variables that fit this card and this ROCm, each with its reason
@@ -59,10 +65,10 @@ pub enum Command {
     Env(Json),
     /// Run a command with the variables of `env`, and show its requests to KFD
     ///
-    /// Afterwards it prints on stderr what the requests counters gained and what the kernel log
-    /// said, also if the command crashed or did not end. The exit status is the command's; 128 + N
-    /// if signal N ended it; 124 if --timeout ended it; 125 if nothing was run; 126 or 127 if it
-    /// could not be started.
+    /// Afterwards it prints on stderr what the command and its children asked of KFD, where that can
+    /// be traced (see `requests`), and what the kernel log said, also if the command crashed or did
+    /// not end. The exit status is the command's; 128 + N if signal N ended it; 124 if --timeout
+    /// ended it; 125 if nothing was run; 126 or 127 if it could not be started.
     Run(Run),
     /// Show the status, and then each change of it
     Watch(Watch),
@@ -88,8 +94,6 @@ pub enum File {
     Gpus,
     /// `counters`
     Counters,
-    /// `requests`
-    Requests,
 }
 
 /// How a command prints.
@@ -98,6 +102,30 @@ pub struct Json {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `requests`.
+#[derive(Debug, Args)]
+pub struct Requests {
+    /// Count only what that process asks, until it ends
+    #[arg(long, value_name = "PID", conflicts_with = "command")]
+    pub pid: Option<u32>,
+
+    /// End after that many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, conflicts_with = "command")]
+    pub seconds: Option<Duration>,
+
+    /// Print JSON at the end. The output of COMMAND goes to stderr then
+    #[arg(long)]
+    pub json: bool,
+
+    /// Room for so many pairs of a process and a card
+    #[arg(long, hide = true, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub room: Option<u32>,
+
+    /// Run this command, and count only what it and its children ask
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
 }
 
 /// `run`.

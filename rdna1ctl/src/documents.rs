@@ -13,7 +13,8 @@ use serde::Serialize;
 use crate::findings::unknown::Cause;
 use crate::findings::variables::Setting;
 use crate::findings::Finding;
-use crate::rows::{self, Check, Gpu, Heap, Value};
+use crate::requests::RequestsDocument;
+use crate::rows::{Check, Gpu, Heap};
 use crate::sources::pages::{Origin, Pages};
 use crate::sources::pci;
 use crate::sources::slot::SlotLink;
@@ -40,7 +41,11 @@ macro_rules! documents {
         /// this program writes them: every key is present.
         pub fn schemas() -> Vec<(&'static str, Schema)> {
             let new = || SchemaSettings::draft2020_12().for_serialize().into_generator();
-            vec![$( ($file, new().into_root_schema_for::<$name>()) ),+]
+            vec![
+                $( ($file, new().into_root_schema_for::<$name>()), )+
+                // It has no origin: the counts are the kernel's own.
+                ("requests", new().into_root_schema_for::<RequestsDocument>()),
+            ]
         }
     };
 }
@@ -82,12 +87,6 @@ documents! {
     CountersDocument = "counters" {
         /// The module's counters, by name; null without the module.
         counters: Option<BTreeMap<String, u64>>,
-    }
-
-    /// `rdna1ctl requests --json`
-    RequestsDocument = "requests" {
-        /// A record for each line of the file; null if the module does not count requests.
-        records: Option<Vec<BTreeMap<String, Value>>>,
     }
 
     /// `rdna1ctl doctor --json`
@@ -258,14 +257,6 @@ pub fn page(pages: &Pages, file: crate::cli::File) -> Result<String> {
                     .map(|(name, value)| (name.to_owned(), value))
                     .collect()
             }),
-        }),
-        File::Requests => json(&RequestsDocument {
-            form,
-            origin,
-            records: pages
-                .requests
-                .as_ref()
-                .map(|records| records.iter().map(rows::values).collect()),
         }),
     }
 }

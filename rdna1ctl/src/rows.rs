@@ -127,35 +127,3 @@ rows! {
         verdict: String,
     }
 }
-
-/// A value of `requests`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Value {
-    /// A decimal number.
-    Number(u64),
-    /// Anything else.
-    Text(String),
-    /// `?`.
-    Unknown,
-}
-
-impl Value {
-    /// Tells a number from text by its digits.
-    pub fn of(value: &str) -> Self {
-        let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-        match value.parse() {
-            _ if value == UNKNOWN => Self::Unknown,
-            Ok(number) if digits => Self::Number(number),
-            _ => Self::Text(value.to_owned()),
-        }
-    }
-}
-
-/// All values of a record, by their keys.
-pub fn values(record: &Record) -> BTreeMap<String, Value> {
-    let pairs = record.pairs();
-    pairs
-        .map(|(key, value)| (key.to_owned(), Value::of(value)))
-        .collect()
-}

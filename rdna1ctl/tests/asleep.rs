@@ -278,7 +278,7 @@ fn files_that_wake_are_read_of_a_card_that_is_awake() {
         );
         let reads_all = !matches!(
             command[0].as_str(),
-            "heaps" | "checks" | "gpus" | "counters" | "requests" | "metrics"
+            "heaps" | "checks" | "gpus" | "counters" | "metrics"
         );
         let other = files
             .iter()

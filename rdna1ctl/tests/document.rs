@@ -9,15 +9,18 @@ mod machine;
 use std::path::Path;
 use std::process::Stdio;
 
-use machine::Machine;
+use anstream::adapter::strip_str;
+use machine::{requests, Machine};
+use rdna1ctl::words::{self, paper::Paper};
 
 const FENCE: &str = "```";
 
 /// The documents, and the minimum number of commands in each.
-const DOCUMENTS: [(&str, usize); 3] = [
+const DOCUMENTS: [(&str, usize); 4] = [
     ("README.md", 2),
     ("docs/rdna1ctl.md", 12),
     ("docs/wishes.md", 8),
+    ("docs/requests.md", 1),
 ];
 
 fn machine(name: &str) -> Machine {
@@ -73,6 +76,12 @@ fn machine(name: &str) -> Machine {
 
 /// The output of a shell for that line on that machine: both streams, in order.
 fn shown(machine: &Machine, line: &str) -> String {
+    if line.starts_with("$ sudo rdna1ctl requests") {
+        // Nothing can be traced on a made-up machine.
+        let mut paper = Paper::of_width(80);
+        words::requests::requests(&mut paper, &requests::document(&requests::counts()));
+        return strip_str(paper.text()).to_string();
+    }
     let words = line.strip_prefix("$ rdna1ctl ").unwrap();
     let program = machine.command(&[]);
     let mut command = std::process::Command::new("sh");

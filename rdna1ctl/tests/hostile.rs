@@ -16,10 +16,9 @@ use rdna1ctl::sources::Facts;
 use rdna1ctl::{documents, findings};
 
 /// Files that the command reads on every machine, some of them only without the module.
-const FILES: [&str; 18] = [
+const FILES: [&str; 17] = [
     "/sys/kernel/debug/rdna1/gpus",
     "/sys/kernel/debug/rdna1/counters",
-    "/sys/kernel/debug/rdna1/requests",
     "/sys/class/kfd/kfd/topology/nodes/1/properties",
     "/sys/devices/pci0000:00/0000:00:01.0/0000:03:00.0/config",
     "/sys/devices/pci0000:00/0000:00:01.0/0000:03:00.0/resource",

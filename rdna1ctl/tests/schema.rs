@@ -7,7 +7,7 @@ mod machine;
 use std::fs;
 use std::path::Path;
 
-use machine::{machines, Machine, COMMANDS};
+use machine::{machines, requests, Machine, COMMANDS};
 
 fn schema(folder: &Path, command: &str) -> serde_json::Value {
     let text = fs::read(folder.join(format!("{command}.json"))).unwrap();
@@ -20,25 +20,32 @@ fn json_has_a_schema() {
     let machines = machines();
     for command in COMMANDS {
         let schema = schema(&kept, command);
-        let judge = jsonschema::validator_for(&schema).unwrap();
         for (name, machine, _) in &machines {
             let output = machine.run(&[command, "--json"]);
-            let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-            let wrong: Vec<_> = judge
-                .iter_errors(&document)
-                .map(|error| error.to_string())
-                .collect();
-            assert!(wrong.is_empty(), "{name} {command}: {wrong:?}");
-            // It is no schema that takes anything.
-            for key in document.as_object().unwrap().keys() {
-                let mut less = document.clone();
-                less.as_object_mut().unwrap().remove(key);
-                assert!(!judge.is_valid(&less), "{command} without {key}");
-                let mut odd = document.clone();
-                odd[key] = serde_json::json!(-1.5);
-                assert!(!judge.is_valid(&odd), "{command} with an odd {key}");
-            }
+            let document = serde_json::from_slice(&output.stdout).unwrap();
+            expect_fit(&schema, &document, &format!("{name} {command}"));
         }
+    }
+    let schema = schema(&kept, "requests");
+    for counts in [requests::nothing(), requests::counts()] {
+        let document = serde_json::to_value(requests::document(&counts)).unwrap();
+        expect_fit(&schema, &document, "requests");
+    }
+}
+
+/// The document fits the schema, which does not take anything.
+fn expect_fit(schema: &serde_json::Value, document: &serde_json::Value, name: &str) {
+    let judge = jsonschema::validator_for(schema).unwrap();
+    let errors = judge.iter_errors(document);
+    let wrong: Vec<_> = errors.map(|error| error.to_string()).collect();
+    assert!(wrong.is_empty(), "{name}: {wrong:?}");
+    for key in document.as_object().unwrap().keys() {
+        let mut less = document.clone();
+        less.as_object_mut().unwrap().remove(key);
+        assert!(!judge.is_valid(&less), "{name} without {key}");
+        let mut odd = document.clone();
+        odd[key] = serde_json::json!(-1.5);
+        assert!(!judge.is_valid(&odd), "{name} with an odd {key}");
     }
 }
 
@@ -62,7 +69,7 @@ fn what_packages_need_is_generated() {
         names(&made),
         "run: rdna1ctl generate, and copy schema/"
     );
-    for command in COMMANDS {
+    for command in COMMANDS.into_iter().chain(["requests"]) {
         assert_eq!(
             schema(&kept, command),
             schema(&made, command),

@@ -8,8 +8,12 @@ use std::fs;
 use std::io::Read as _;
 use std::process::{Command, Stdio};
 
-use machine::{machines, Machine, COMMANDS};
+use anstream::adapter::strip_str;
+use machine::{machines, requests, Machine, COMMANDS};
 use nix::pty::{openpty, Winsize};
+use rdna1ctl::trace::{Counts, State, Tracing};
+use rdna1ctl::words::paper::Paper;
+use rdna1ctl::{documents, words};
 
 #[test]
 fn pages_are_as_read_by_a_human() {
@@ -20,9 +24,7 @@ fn pages_are_as_read_by_a_human() {
                 machine.says(&[command], status)
             );
         }
-        for command in ["counters", "requests"] {
-            insta::assert_snapshot!(format!("{name}-{command}"), machine.says(&[command], 0));
-        }
+        insta::assert_snapshot!(format!("{name}-counters"), machine.says(&["counters"], 0));
     }
     let lie = Machine::without_module("reconstructed/lie-hive-id");
     insta::assert_snapshot!("lie-doctor", lie.says(&["doctor"], 1));
@@ -39,10 +41,71 @@ fn json_is_as_kept() {
             );
         }
     }
-    insta::assert_snapshot!(
-        "healthy-requests-json",
-        Machine::healthy().says(&["requests", "--json"], 0)
+}
+
+/// Requests as text.
+fn requests_page(counts: &Counts) -> String {
+    let mut paper = Paper::of_width(80);
+    words::requests::requests(&mut paper, &requests::document(counts));
+    strip_str(paper.text()).to_string()
+}
+
+#[test]
+fn requests_are_as_read_by_a_human() {
+    insta::assert_snapshot!("requests", requests_page(&requests::counts()));
+    assert_eq!(
+        requests_page(&requests::nothing()),
+        "Nothing was asked of KFD.\n"
     );
+    let document = requests::document(&requests::counts());
+    insta::assert_snapshot!("requests-json", documents::json(&document).unwrap());
+}
+
+/// Where a zero means nothing, the page says why, and never that nothing was asked.
+#[test]
+fn a_zero_that_means_nothing() {
+    type Change = fn(&mut Tracing);
+    let changes: [(Change, &str); 8] = [
+        (|one| one.state = State::Blind, "kernel.ftrace_enabled=1"),
+        (|one| one.was_blind = true, "For a time the kernel did not"),
+        (|one| one.state = State::Unchecked, "could not be checked"),
+        (|one| one.state = State::Gone, "not loaded any more"),
+        (|one| one.unloads = 1, "amdgpu was unloaded meanwhile"),
+        (|one| one.lost_threads = 2, "2 threads of the command were"),
+        (|one| one.probes[1].lost = 3, "3 requests of svm were lost"),
+        (
+            |one| one.probes[3].missed = 4,
+            "4 requests of create_queue were missed",
+        ),
+    ];
+    for (change, words) in changes {
+        let mut counts = requests::nothing();
+        change(&mut counts.tracing);
+        let page = requests_page(&counts);
+        let line = page.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(line.contains(words), "{words:?} is not in {page}");
+        assert!(line.ends_with("No request was counted."), "{page}");
+    }
+}
+
+/// Who cannot trace learns why, and what to do.
+#[test]
+fn what_cannot_be_traced() {
+    for (machine, words) in [
+        (Machine::bare(), "amdgpu is not loaded"),
+        (Machine::healthy(), "only the running system"),
+    ] {
+        for (arguments, status) in [
+            (&["requests"][..], 2),
+            (&["requests", "--json", "--seconds", "1"], 2),
+            (&["requests", "--", "true"], 125),
+        ] {
+            let output = machine.run(arguments);
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(status), "{said}");
+            assert!(said.contains(words) && output.stdout.is_empty(), "{said}");
+        }
+    }
 }
 
 /// The output of the command on a terminal of 80 columns.
@@ -165,15 +228,10 @@ fn wrong_arguments_and_files_of_another_form() {
 #[test]
 fn counts_of_another_form() {
     let machine = Machine::healthy();
-    machine.edit(
-        "/sys/kernel/debug/rdna1/requests",
-        "# rdna1 requests v1",
-        "# rdna1 requests v2",
-    );
     machine.edit("/sys/kernel/debug/rdna1/counters", "reads ", "reads? ");
     let page = machine.says(&["status"], 0);
     let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
-    for word in ["verdict truth", "# rdna1 requests v2", "reads?"] {
+    for word in ["verdict truth", "reads?"] {
         assert!(page.contains(word), "{word} is not in {page}");
     }
 }

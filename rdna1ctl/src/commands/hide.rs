@@ -85,12 +85,6 @@ pub fn hide(facts: &mut Facts) -> Result<()> {
             line.text = pattern.replace_all(&line.text, *instead).into_owned();
         }
     }
-
-    for (name, text) in &mut facts.pages.texts {
-        if *name == "requests" {
-            *text = requests(text);
-        }
-    }
     Ok(())
 }
 
@@ -100,17 +94,6 @@ fn paths(variables: &mut [Variable]) {
             *value = LEFT_OUT.to_owned();
         }
     }
-}
-
-fn requests(text: &str) -> String {
-    let lines = text.lines().map(|line| {
-        let words = line.split(' ').map(|word| match word.split_once('=') {
-            Some((key @ ("pid" | "tid" | "command"), _)) => format!("{key}=?"),
-            _ => word.to_owned(),
-        });
-        words.collect::<Vec<_>>().join(" ") + "\n"
-    });
-    lines.collect()
 }
 
 /// Removes the card's serial number from its properties.

@@ -11,7 +11,6 @@ use rdna1_records::{Counters, Record};
 
 use crate::cli::Metrics;
 use crate::exposition::{self, Family, Kind};
-use crate::gain::{is_event, is_naming, kinds, numbers};
 use crate::root::Root;
 use crate::sources::module::Module;
 use crate::sources::pages::{Pages, Source, VERDICTS};
@@ -52,9 +51,6 @@ fn text(module: &Module, pages: &Pages) -> Result<String> {
         let help = "Counted by the module since it was loaded; see docs/files.md.";
         let name = format!("rdna1_{name}_total");
         families.push(single(Kind::Counter, &name, help, value)?);
-    }
-    if let Some(requests) = &pages.requests {
-        families.extend(asked(requests)?);
     }
     exposition::text(&families)
 }
@@ -204,44 +200,4 @@ fn rules(pages: &Pages) -> Result<Family> {
 
 fn number(record: &Record, key: &str) -> Option<u64> {
     record.find(key)?.parse().ok()
-}
-
-/// Keys of `requests` whose numbers are settings or states, not counters.
-const NO_COUNTS: [&str; 2] = ["errno", "kept"];
-
-/// A family for each kind of record. Its words are labels, and so is the key of the number.
-fn asked(requests: &[Record]) -> Result<Vec<Family>> {
-    let mut families = Vec::new();
-    for kind in kinds(requests) {
-        let records = requests
-            .iter()
-            .filter(|one| one.find("record") == Some(kind));
-        let records: Vec<_> = records.filter(|one| !is_event(one)).collect();
-        let Some(first) = records.first().filter(|one| numbers(one).next().is_some()) else {
-            continue;
-        };
-        let naming = first.pairs().map(|(key, _)| key);
-        let naming: Vec<_> = naming
-            .filter(|key| is_naming(key) && *key != "record")
-            .collect();
-        let labels: Vec<_> = naming.iter().copied().chain(["count"]).collect();
-        let mut family = Family::new(
-            Kind::Counter,
-            &format!("rdna1_requests_{kind}_total"),
-            "What programs asked of KFD, counted at entry, failed requests included; see docs/files.md.",
-            &labels,
-        )?;
-        for record in records {
-            let values: Vec<_> = naming
-                .iter()
-                .map(|key| record.find(key).unwrap_or(""))
-                .collect();
-            for (key, value) in numbers(record).filter(|(key, _)| !NO_COUNTS.contains(key)) {
-                let values: Vec<_> = values.iter().copied().chain([key]).collect();
-                family.add(&values, value)?;
-            }
-        }
-        families.push(family);
-    }
-    Ok(families)
 }

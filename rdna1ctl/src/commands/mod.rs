@@ -8,6 +8,7 @@ mod generate;
 mod hide;
 mod metrics;
 mod report;
+mod requests;
 mod run;
 mod show;
 mod supervise;
@@ -39,7 +40,7 @@ pub fn run(arguments: &Arguments) -> Result<u8> {
         Command::Checks(how) => show::file(&root, File::Checks, how.json),
         Command::Gpus(how) => show::file(&root, File::Gpus, how.json),
         Command::Counters(how) => show::file(&root, File::Counters, how.json),
-        Command::Requests(how) => show::file(&root, File::Requests, how.json),
+        Command::Requests(how) => requests::requests(&root, how),
         Command::Doctor(how) => show::doctor(&root, how.json),
         Command::Env(how) => environment::env(&root, how.json),
         Command::Run(how) => run::run(&root, how),

@@ -2,31 +2,30 @@
 
 //! `run`: runs a program, and reports what it asked of KFD.
 
+use std::ffi::OsString;
 use std::io::ErrorKind;
 
 use anyhow::Result;
-use rdna1_records::Record;
 
 use crate::cli::Run;
 use crate::findings::variables::{settings, Setting};
-use crate::gain::gains;
 use crate::root::Root;
 use crate::sources::log::{Line, Log};
-use crate::sources::module::Module;
-use crate::sources::pages::Pages;
 use crate::sources::Facts;
+use crate::trace::Wanted;
 use crate::words::paper::{bold, red, Paper};
+use crate::words::safe;
 use crate::words::settings::caveats;
-use crate::words::{requests, safe};
 
 use super::complain;
-use super::supervise::{supervise, End, NotStarted};
+use super::requests::Traced;
+use super::supervise::{supervise, End, NotStarted, Start};
 
 // As timeout(1) and env(1) have them.
 /// `--timeout` ended the program.
 const TIMED_OUT: u8 = 124;
 /// Nothing was run.
-const REFUSED: u8 = 125;
+pub(super) const REFUSED: u8 = 125;
 /// The program exists, and could not be started.
 const NOT_STARTED: u8 = 126;
 /// There is no such program.
@@ -54,24 +53,24 @@ pub(super) fn run(root: &Root, how: &Run) -> Result<u8> {
         caveats.for_each(|caveat| complain(&format!("rdna1ctl: {caveat}")));
     }
     announce(&settings);
-    let before = facts.pages.requests;
     let last = facts.log.last();
-    let end = match supervise(&how.command, &settings, how.timeout)? {
+    // Only what comes of the program's requests depends on it.
+    let mut traced = Traced::start(root, Wanted::Started, None);
+    let end = supervise(Start {
+        words: &how.command,
+        settings: &settings,
+        timeout: how.timeout,
+        to_stderr: false,
+        meanwhile: Some(&mut || traced.look()),
+    })?;
+    let end = match end {
         Ok(end) => end,
-        Err(NotStarted(error)) => {
-            let name = how.command.first().map(|word| word.to_string_lossy());
-            let name = name.unwrap_or_default();
-            complain(&format!("rdna1ctl: cannot run {name}: {error}"));
-            return Ok(match error.kind() {
-                ErrorKind::NotFound => NOT_FOUND,
-                _ => NOT_STARTED,
-            });
-        }
+        Err(error) => return Ok(not_started(&how.command, &error)),
     };
     let mut paper = Paper::new();
     paper.gap();
     ended(&mut paper, end);
-    asked(root, &mut paper, before.as_deref());
+    asked(&mut paper, &mut traced);
     logged(&mut paper, Log::read(root), last);
     complain(paper.text().trim_end());
     Ok(status(end))
@@ -86,7 +85,19 @@ fn announce(settings: &[Setting]) {
     }
 }
 
-fn status(end: End) -> u8 {
+/// Complains of a program that could not be started; returns the exit status.
+pub(super) fn not_started(command: &[OsString], NotStarted(error): &NotStarted) -> u8 {
+    let name = command.first().map(|word| word.to_string_lossy());
+    let name = name.unwrap_or_default();
+    complain(&format!("rdna1ctl: cannot run {name}: {error}"));
+    match error.kind() {
+        ErrorKind::NotFound => NOT_FOUND,
+        _ => NOT_STARTED,
+    }
+}
+
+/// The exit status for the end of a program.
+pub(super) fn status(end: End) -> u8 {
     match end {
         End::Exited(status) => u8::try_from(status).unwrap_or(u8::MAX),
         End::Killed(signal) => u8::try_from(128 + signal as i32).unwrap_or(u8::MAX),
@@ -113,16 +124,10 @@ fn ended(paper: &mut Paper, end: End) {
     paper.paragraph("", &words);
 }
 
-fn asked(root: &Root, paper: &mut Paper, before: Option<&[Record]>) {
+fn asked(paper: &mut Paper, traced: &mut Traced) {
     paper.gap();
-    paper.line(&bold("Requests to KFD meanwhile, by all programs:"));
-    let module = Module::read(root);
-    let after = Pages::read(root, &module).map(|pages| pages.requests);
-    match (before, after) {
-        (Some(before), Ok(Some(after))) => requests::gains(paper, &gains(before, &after), &after),
-        (_, Ok(_)) => requests::none(paper, module.loaded, module.counts_requests),
-        (_, Err(error)) => paper.paragraph("", &safe(&format!("{error:#}"))),
-    }
+    paper.line(&bold("Requests to KFD, by the command and its children:"));
+    traced.write(paper);
 }
 
 fn logged(paper: &mut Paper, log: Log, last: Option<u64>) {

@@ -51,10 +51,6 @@ pub(super) fn file(root: &Root, file: File, json: bool) -> Result<u8> {
             Some(counters) => words::pages::counters(&mut paper, counters),
             None => paper.line("Only the module has counters, and its file could not be read."),
         },
-        File::Requests => match &pages.requests {
-            Some(requests) => words::requests::requests(&mut paper, requests),
-            None => words::requests::none(&mut paper, module.loaded, module.counts_requests),
-        },
     }
     paper.gap();
     words::pages::origin(&mut paper, &pages.origin);

@@ -29,6 +29,9 @@ const GRACE: Duration = Duration::from_secs(10);
 /// The time after SIGKILL in which the kernel must end the program.
 const AFTER_KILL: Duration = Duration::from_secs(5);
 
+/// How often `meanwhile` is called.
+const EVERY: Duration = Duration::from_secs(1);
+
 /// The end of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
@@ -49,16 +52,30 @@ pub enum End {
 #[derive(Debug)]
 pub struct NotStarted(pub io::Error);
 
-/// Runs a program with those settings.
-pub fn supervise(
-    words: &[OsString],
-    settings: &[Setting],
-    timeout: Option<Duration>,
-) -> Result<Result<End, NotStarted>> {
-    let (program, arguments) = words.split_first().context("no command")?;
+/// A program to run.
+pub struct Start<'a> {
+    /// The program and its arguments.
+    pub words: &'a [OsString],
+    /// Variables of its environment.
+    pub settings: &'a [Setting],
+    /// The longest time that it may run.
+    pub timeout: Option<Duration>,
+    /// Whether its output goes to our stderr, because our stdout has something else.
+    pub to_stderr: bool,
+    /// What to do every second meanwhile.
+    pub meanwhile: Option<&'a mut dyn FnMut()>,
+}
+
+/// Runs a program. The calling thread starts it, so that a tracer can follow.
+pub fn supervise(start: Start<'_>) -> Result<Result<End, NotStarted>> {
+    let (program, arguments) = start.words.split_first().context("no command")?;
     let mut command = Command::new(program);
     command.args(arguments).process_group(0);
-    for setting in settings {
+    if start.to_stderr {
+        let stderr = io::stderr().as_fd().try_clone_to_owned();
+        command.stdout(stderr.context("cannot duplicate stderr")?);
+    }
+    for setting in start.settings {
         match &setting.value {
             Some(value) => command.env(&setting.variable, value),
             None => command.env_remove(&setting.variable),
@@ -83,8 +100,9 @@ pub fn supervise(
         child,
         told,
         terminal,
+        meanwhile: start.meanwhile,
     }
-    .wait(timeout);
+    .wait(start.timeout);
     end.map(Ok)
 }
 
@@ -109,10 +127,11 @@ fn hold_signals() -> Result<(SignalFd, SigSet)> {
     Ok((told, before))
 }
 
-struct Program {
+struct Program<'a> {
     child: Pid,
     told: SignalFd,
     terminal: Option<Terminal>,
+    meanwhile: Option<&'a mut dyn FnMut()>,
 }
 
 /// The steps taken to end the program.
@@ -123,7 +142,7 @@ enum Ending {
     Killed,
 }
 
-impl Program {
+impl Program<'_> {
     fn wait(mut self, timeout: Option<Duration>) -> Result<End> {
         let mut deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut ending = Ending::Not;
@@ -151,12 +170,19 @@ impl Program {
                 deadline = Instant::now().checked_add(time);
             }
             self.pause(deadline)?;
+            if let Some(meanwhile) = &mut self.meanwhile {
+                meanwhile();
+            }
         }
     }
 
     /// Waits for a signal or the deadline, and passes signals on to the program.
     fn pause(&self, deadline: Option<Instant>) -> Result<()> {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let left = match self.meanwhile {
+            Some(_) => Some(left.unwrap_or(EVERY).min(EVERY)),
+            None => left,
+        };
         // Rounded up: a poll that ends too early would be repeated.
         let left = left.map(|left| left.saturating_add(Duration::from_millis(1)));
         let left = match left {

@@ -53,5 +53,5 @@ fn off(found: Finding, why: &str) -> Finding {
     found
         .seen("kernel", why)
         .advise(WITH_DEBUGFS)
-        .advise("until then rdna1ctl reads KFD's sysfs; it cannot show counters and requests")
+        .advise("until then rdna1ctl reads KFD's sysfs; it cannot show counters")
 }

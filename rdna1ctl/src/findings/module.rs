@@ -2,8 +2,6 @@
 
 //! The module, and the kernel that it is for.
 
-use rdna1_records::Record;
-
 use crate::sources::module::{Debugfs, NAME};
 use crate::sources::pages::Source;
 use crate::sources::Facts;
@@ -15,7 +13,6 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     found.extend(refused(facts));
     found.extend(debugfs::finding(facts));
     found.extend(readable(facts));
-    found.extend(requests(facts));
     if !facts.module.loaded {
         found.push(kernel(facts));
         found.push(headers(facts));
@@ -163,68 +160,8 @@ fn readable(facts: &Facts) -> Option<Finding> {
             "only root can read the module's files; rdna1ctl read KFD's sysfs instead",
         )
         .seen("/sys/kernel/debug/rdna1", why)
-        .advise("sudo rdna1ctl doctor also checks requests, PCIe atomics and other users' programs")
+        .advise("sudo rdna1ctl doctor also checks PCIe atomics and other users' programs")
     })
-}
-
-fn requests(facts: &Facts) -> Vec<Finding> {
-    let Some(requests) = &facts.pages.requests else {
-        return Vec::new();
-    };
-    // Without amdgpu there is nothing to count. Another finding reports that.
-    if !facts.amdgpu.loaded {
-        return Vec::new();
-    }
-    let of = |state: &str| -> Vec<&Record> {
-        let probes = requests.iter();
-        let probes = probes.filter(|record| record.has(&[("record", "probe"), ("state", state)]));
-        probes.collect()
-    };
-    let seen = |found: Finding, probes: &[&Record]| {
-        probes.iter().fold(found, |found, probe| {
-            found.seen_in("requests", probe, &["name", "function", "state", "errno"])
-        })
-    };
-    let (blind, absent, unchecked) = (of("blind"), of("unavailable"), of("unchecked"));
-    let mut found = Vec::new();
-    if !blind.is_empty() {
-        let blind = seen(
-            Finding::trouble(
-                "requests-not-counted",
-                "the kernel does not call the probes that count requests: their zeros mean nothing",
-            ),
-            &blind,
-        );
-        found.push(blind.advise(
-            "sudo sysctl kernel.ftrace_enabled=1; echo 1 | sudo tee /sys/kernel/debug/kprobes/enabled",
-        ));
-    }
-    if !absent.is_empty() {
-        let absent = seen(
-            Finding::note(
-                "requests-in-part",
-                "some requests cannot be counted with this kernel and amdgpu: their zeros mean nothing",
-            ),
-            &absent,
-        );
-        found.push(absent.advise("docs/requests.md explains errno"));
-    }
-    if !unchecked.is_empty() {
-        found.push(seen(
-            Finding::unseen(
-                "requests-unchecked",
-                "it could not be checked whether requests are counted",
-            ),
-            &unchecked,
-        ));
-    }
-    if found.is_empty() {
-        found.push(
-            Finding::good("requests", "the module counts requests to KFD")
-                .seen("requests", "all probes are armed"),
-        );
-    }
-    found
 }
 
 fn kernel(facts: &Facts) -> Finding {

@@ -22,8 +22,6 @@ pub enum Debugfs {
 pub struct Module {
     /// Whether it is loaded.
     pub loaded: bool,
-    /// Whether it was loaded to count requests; `None` if that could not be read.
-    pub counts_requests: Option<bool>,
     /// The kernels for which it is installed, each with its file.
     pub installed: Vec<(String, String)>,
     /// Its versions in DKMS.
@@ -36,10 +34,8 @@ impl Module {
     /// Reads its facts.
     pub fn read(root: &Root) -> Self {
         let folder = format!("/sys/module/{NAME}");
-        let requests = root.text(format!("{folder}/parameters/requests"));
         Self {
             loaded: root.has(&folder),
-            counts_requests: requests.map(|text| !matches!(text.as_str(), "0" | "N")),
             installed: installed(root),
             in_dkms: root
                 .names(format!("/var/lib/dkms/{NAME}"))

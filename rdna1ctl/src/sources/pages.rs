@@ -56,8 +56,6 @@ pub struct Pages {
     pub checks: Vec<Record>,
     /// `counters`; only the module writes them.
     pub counters: Option<Counters>,
-    /// The records of `requests`; only a module that was loaded with `requests=1` writes them.
-    pub requests: Option<Vec<Record>>,
     /// The text of each file, by its name.
     pub texts: Vec<(&'static str, String)>,
 }
@@ -87,10 +85,9 @@ impl Pages {
 
     fn of_module(root: &Root, folder: &str) -> Result<Self> {
         let mut texts = Vec::new();
-        for name in JUDGED.into_iter().chain(["counters", "requests"]) {
+        for name in JUDGED.into_iter().chain(["counters"]) {
             match file(root, folder, name) {
                 Ok(text) => texts.push((name, text)),
-                Err(error) if name == "requests" && error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => bail!("cannot read {folder}/{name}: {error}"),
             }
         }
@@ -145,20 +142,16 @@ impl Pages {
             found.map(|(_, text)| text.as_str())
         };
         let judged = |name| records(name, text(name).unwrap_or_default());
-        // No verdict depends on counters or requests: show the rest without them.
+        // No verdict depends on counters: show the rest without them.
         let counters = text("counters").map(Counters::parse).transpose();
-        let requests = text("requests").map(|text| records("requests", text));
-        let requests = requests.transpose();
-        for error in [counters.as_ref().err(), requests.as_ref().err()] {
-            origin.notes.extend(error.map(|error| format!("{error:#}")));
-        }
+        let error = counters.as_ref().err();
+        origin.notes.extend(error.map(|error| format!("{error:#}")));
         Ok(Self {
             gpus: judged("gpus")?,
             heaps: judged("heaps")?,
             flags: judged("flags")?,
             checks: judged("checks")?,
             counters: counters.ok().flatten(),
-            requests: requests.ok().flatten(),
             origin,
             texts,
         })

@@ -1,135 +1,212 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `requests` as tables: one for each kind of record, or one line for a single record.
+//! Requests to KFD as text: a part for each process and card, and the last fine-grained requests.
 
-use rdna1_records::Record;
-
-use crate::gain::{deaf, is_event, is_naming, kinds, numbers, Gains};
+use crate::requests::{Card, Last, Process, RequestsDocument, SvmRequests};
+use crate::trace::{State, Tracing};
 
 use super::paper::{bold, yellow, Paper};
 use super::safe;
 
-/// `requests`, without the records that have only zeros. The last line counts those.
-pub fn requests(paper: &mut Paper, requests: &[Record]) {
-    let mut left_out = 0;
-    for kind in kinds(requests) {
-        let of_kind = requests
-            .iter()
-            .filter(|one| one.find("record") == Some(kind));
-        let (shown, idle): (Vec<&Record>, Vec<_>) = of_kind.partition(|one| is_telling(kind, one));
-        left_out += idle.len();
-        if !shown.is_empty() {
-            paper.gap();
-            paper.line(&bold(kind));
-            group(paper, &shown);
-        }
-    }
-    if left_out != 0 {
-        paper.gap();
-        paper.line(&format!(
-            "{left_out} records with only zeros are left out here."
-        ));
-    }
-}
-
-/// Whether a record has more than zeros.
-fn is_telling(kind: &str, record: &Record) -> bool {
-    kind == "probe"
-        || is_event(record)
-        || numbers(record).next().is_none()
-        || numbers(record).any(|(_, value)| value != 0)
-}
-
-/// One line with the values that all records share, and a table of the others.
-fn group(paper: &mut Paper, records: &[&Record]) {
-    let Some(first) = records.first() else { return };
-    let keys: Vec<&str> = first.pairs().map(|(key, _)| key).skip(1).collect();
-    let is_common = |key: &&str| {
-        records
-            .iter()
-            .all(|record| record.find(key) == first.find(key))
-    };
-    let zero = |key: &str| first.find(key) == Some("0");
-    let (common, differing): (Vec<_>, Vec<_>) = keys.into_iter().partition(is_common);
-    let said: Vec<_> = common
-        .iter()
-        .filter(|key| is_naming(key) || !zero(key))
-        .map(|key| format!("{key}={}", first.find(key).unwrap_or("?")))
-        .collect();
-    if !said.is_empty() {
-        paper.paragraph("  ", &said.join(" "));
-    }
-    if differing.is_empty() {
+/// Everything that was counted; first of all what is missing.
+pub fn requests(paper: &mut Paper, document: &RequestsDocument) {
+    tracing(paper, &document.tracing);
+    if document.processes.is_empty() {
+        paper.line(if document.tracing.is_complete() {
+            "Nothing was asked of KFD."
+        } else {
+            "No request was counted."
+        });
         return;
     }
-    let heads: Vec<String> = differing.iter().map(|key| key.to_uppercase()).collect();
-    let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
-    let rows: Vec<Vec<String>> = records
-        .iter()
-        .map(|record| {
-            let values = differing.iter().map(|key| record.find(key).unwrap_or(""));
-            values.map(str::to_owned).collect()
-        })
-        .collect();
-    paper.table(&heads, &rows);
+    for process in &document.processes {
+        paper.gap();
+        of_process(paper, process);
+    }
+    last(paper, document);
 }
 
-/// Why there are no requests, and how to count them.
-pub fn none(paper: &mut Paper, loaded: bool, counting: Option<bool>) {
-    let why = match (loaded, counting) {
-        (false, _) => "Only the module counts requests, and it is not loaded.",
-        (true, Some(true)) => "The module counts requests, and only root can read them.",
-        (true, _) => "The module was loaded without requests=1, and counts no requests.",
+/// When a zero, or any number, does not mean what it seems to.
+fn tracing(paper: &mut Paper, tracing: &Tracing) {
+    let mut warn = |words: String| paper.paragraph("", &yellow(&words));
+    match tracing.state {
+        State::Armed if tracing.was_blind => warn(
+            "For a time the kernel did not call the probes: what was asked then is missing.".into(),
+        ),
+        State::Armed => {}
+        State::Blind => warn(
+            "The kernel does not call the probes, so a zero means nothing. Kprobes or ftrace are \
+             switched off: echo 1 > /sys/kernel/debug/kprobes/enabled; sysctl kernel.ftrace_enabled=1"
+                .into(),
+        ),
+        State::Unchecked => warn(
+            "It could not be checked whether the kernel calls the probes, so a zero may mean \
+             nothing: /sys/class/kfd/kfd/topology/generation_id cannot be read, or KFD shows it by \
+             another function."
+                .into(),
+        ),
+        State::Gone => warn("amdgpu is not loaded any more.".into()),
+    }
+    if tracing.unloads != 0 {
+        warn(format!(
+            "amdgpu was unloaded meanwhile ({} times): what was asked just after it was loaded again \
+             may be missing.",
+            tracing.unloads
+        ));
+    }
+    for probe in &tracing.probes {
+        let ioctl = probe.ioctl;
+        if let Some(why) = &probe.unavailable {
+            warn(format!(
+                "{ioctl} is not traced: {} ({why}).",
+                probe.function
+            ));
+        }
+        if probe.lost != 0 {
+            warn(format!(
+                "{} requests of {ioctl} were lost: too many processes and cards.",
+                probe.lost
+            ));
+        }
+        if probe.missed != 0 {
+            warn(format!(
+                "{} requests of {ioctl} were missed: their CPU was at another BPF program.",
+                probe.missed
+            ));
+        }
+    }
+    if tracing.lost_threads != 0 {
+        warn(format!(
+            "{} threads of the command were not followed: there were too many.",
+            tracing.lost_threads
+        ));
+    }
+    if !tracing.svm_attributes {
+        warn(
+            "The attributes of SVM are not counted: this amdgpu does not check their number before \
+             its handler."
+                .into(),
+        );
+    }
+}
+
+fn of_process(paper: &mut Paper, process: &Process) {
+    let name = format!("{} (process {})", safe(&process.command), process.pid);
+    paper.line(&bold(&name));
+    for card in &process.cards {
+        of_card(paper, card);
+    }
+    if let Some(svm) = &process.svm {
+        of_svm(paper, svm);
+    }
+}
+
+/// `2 (compute_aql 2)`, without zeros.
+fn list(pairs: &[(&'static str, u64)]) -> String {
+    let parts = pairs.iter().filter(|(_, count)| *count != 0);
+    let parts: Vec<_> = parts
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
+    parts.join(", ")
+}
+
+fn of_card(paper: &mut Paper, card: &Card) {
+    let place = match (&card.gpu, card.node) {
+        (Some(gpu), Some(node)) => format!("{gpu}, node {node}, gpu_id {}", card.gpu_id),
+        (None, Some(node)) => format!("node {node}, gpu_id {}", card.gpu_id),
+        _ => format!("gpu_id {}, which no card of KFD has", card.gpu_id),
     };
-    paper.paragraph("", why);
-    let again = match (loaded, counting) {
-        (true, Some(true)) => return,
-        (true, _) => "sudo modprobe -r rdna1_kfd_guard; ",
-        (false, _) => "",
-    };
-    paper.paragraph(
-        "To count them: ",
-        &format!("{again}sudo modprobe rdna1_kfd_guard requests=1"),
+    paper.line(&format!("  {place}"));
+    if !card.memory.is_empty() {
+        let heads: Vec<String> = ["  MEMORY".to_owned()]
+            .into_iter()
+            .chain(first(&card.memory).map(|(name, _)| name.to_uppercase()))
+            .collect();
+        let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
+        let rows: Vec<Vec<String>> = card
+            .memory
+            .iter()
+            .map(|row| {
+                let counts = row.grains.pairs().into_iter();
+                [format!("  {}", row.heap)]
+                    .into_iter()
+                    .chain(counts.map(|(_, count)| count.to_string()))
+                    .collect()
+            })
+            .collect();
+        paper.table(&heads, &rows);
+    }
+    for (what, pairs) in [
+        ("policies", card.policies.pairs()),
+        ("queues", card.queues.pairs()),
+    ] {
+        if pairs.iter().any(|(_, count)| *count != 0) {
+            paper.paragraph(&format!("    {what}: "), &list(&pairs));
+        }
+    }
+}
+
+fn first(memory: &[crate::requests::Memory]) -> impl Iterator<Item = (&'static str, u64)> {
+    let pairs = memory.first().map(|row| row.grains.pairs());
+    pairs.unwrap_or_default().into_iter()
+}
+
+fn of_svm(paper: &mut Paper, svm: &SvmRequests) {
+    let operations: Vec<_> = svm.operations.iter().map(|(op, n)| (*op, *n)).collect();
+    paper.paragraph("  SVM: ", &list(&operations));
+    for one in &svm.attributes {
+        let flags = list(&[
+            ("coherent", one.coherent),
+            ("ext_coherent", one.ext_coherent),
+        ]);
+        let flags = match flags.is_empty() {
+            true => String::new(),
+            false => format!(" ({flags})"),
+        };
+        let words = format!("{} {} {}{flags}", one.op, one.attribute, one.attributes);
+        paper.paragraph("    ", &words);
+    }
+    if svm.unread != 0 {
+        paper.paragraph(
+            "    ",
+            &format!("{} attributes were not looked at", svm.unread),
+        );
+    }
+}
+
+fn last(paper: &mut Paper, document: &RequestsDocument) {
+    if document.fine == 0 {
+        return;
+    }
+    paper.gap();
+    paper.line(&bold("The last requests for fine-grained memory"));
+    if document.last.len() as u64 != document.fine {
+        paper.line(&format!("{} of {}:", document.last.len(), document.fine));
+    }
+    let rows: Vec<_> = document.last.iter().map(row).collect();
+    paper.table(
+        &[
+            "SECONDS",
+            "PID/TID",
+            "COMMAND",
+            "IOCTL",
+            "CARD",
+            "FLAGS",
+            "SIZE_BYTES",
+        ],
+        &rows,
     );
 }
 
-/// The gains between two reads of `requests`; `after` is the second one.
-pub fn gains(paper: &mut Paper, gains: &Gains, after: &[Record]) {
-    if gains.fell {
-        paper.paragraph(
-            "",
-            &yellow("Counters fell: the module was reloaded meanwhile, and its earlier counts are lost."),
-        );
-    }
-    let deaf = deaf(after);
-    if !deaf.is_empty() {
-        let words = format!(
-            "These probes do not count, so a zero means nothing there: {}. rdna1ctl doctor says more.",
-            deaf.join(", ")
-        );
-        paper.paragraph("", &yellow(&words));
-    }
-    // The other records have the hits of the probes, and the fine-grained requests, in more detail.
-    let shown = gains.counters.iter().filter(|gain| {
-        let sums = gain.of.starts_with("record=probe") || gain.of.starts_with("record=fine");
-        !sums || matches!(gain.key.as_str(), "missed" | "left_out")
-    });
-    let rows: Vec<_> = shown
-        .map(|gain| {
-            let of = gain.of.trim_start_matches("record=");
-            [format!("+{}", gain.by), gain.key.clone(), of.to_owned()]
-        })
-        .collect();
-    match (rows.is_empty(), deaf.is_empty()) {
-        (false, _) => paper.table(&["GAINED", "COUNTER", "OF"], &rows),
-        (true, true) if !gains.fell => paper.line("Nothing was asked of KFD."),
-        (true, _) => paper.line("No request was counted."),
-    }
-    if !gains.events.is_empty() {
-        paper.gap();
-        paper.line("The last fine-grained requests:");
-        for event in &gains.events {
-            paper.paragraph("  ", &safe(event.trim_start_matches("record=last ")));
-        }
-    }
+fn row(one: &Last) -> [String; 7] {
+    let card = one.gpu.as_ref().or(one.gpu_id.as_ref());
+    [
+        format!("{}.{:03}", one.time_ms / 1000, one.time_ms % 1000),
+        format!("{}/{}", one.pid, one.tid),
+        one.command.clone(),
+        one.ioctl.to_owned(),
+        card.cloned().unwrap_or_else(|| "-".to_owned()),
+        one.flags.clone(),
+        one.size_bytes.to_string(),
+    ]
 }

@@ -160,31 +160,3 @@ fn files_that_are_not_there() {
     let said = expect(&machine, &[("module-files", "trouble"), NO_PACKAGE]);
     contains(&said, &["modprobe -r"]);
 }
-
-#[test]
-fn requests_that_are_not_counted() {
-    for (state, id, kind, word) in [
-        ("blind", "requests-not-counted", "trouble", "ftrace_enabled"),
-        (
-            "unavailable",
-            "requests-in-part",
-            "note",
-            "docs/requests.md",
-        ),
-        (
-            "unchecked",
-            "requests-unchecked",
-            "unseen",
-            "could not be checked",
-        ),
-    ] {
-        let machine = Machine::healthy();
-        machine.edit(
-            "/sys/kernel/debug/rdna1/requests",
-            "function=kfd_ioctl_svm state=armed",
-            &format!("function=kfd_ioctl_svm state={state}"),
-        );
-        let said = expect(&machine, &[(id, kind), NO_PACKAGE]);
-        contains(&said, &["name=svm", &format!("state={state}"), word]);
-    }
-}

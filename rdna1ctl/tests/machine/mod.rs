@@ -6,6 +6,7 @@
 #![allow(dead_code)]
 
 mod pci;
+pub mod requests;
 
 use std::fs;
 use std::os::unix::fs::{symlink, PermissionsExt as _};
@@ -24,30 +25,9 @@ pub use pci::Atomics;
 /// The kernel of all made-up systems.
 pub const RELEASE: &str = "7.2.12+deb13-amd64";
 
-/// A shortened `requests` file of the module.
-pub const REQUESTS: &str = "# rdna1 requests v1\n\
-    record=about counts=requests-at-entry failed=included pids=of-initial-namespace\n\
-    record=probe name=alloc_memory function=kfd_ioctl_alloc_memory_of_gpu state=armed errno=0 by=ftrace hits=6 missed=0\n\
-    record=probe name=svm function=kfd_ioctl_svm state=armed errno=0 by=ftrace hits=0 missed=0\n\
-    record=probe name=self_check function=sysprops_show state=armed errno=0 by=ftrace hits=9 missed=0\n\
-    record=alloc gpu=0000:03:00.0 node=1 gpu_id=0x3039 heap=vram requests=5 coarse=4 coherent=1 uncached=0 ext_coherent=0 queue=0\n\
-    record=alloc gpu=0000:03:00.0 node=1 gpu_id=0x3039 heap=gtt requests=1 coarse=0 coherent=1 uncached=0 ext_coherent=0 queue=0\n\
-    record=policy gpu=0000:03:00.0 node=1 gpu_id=0x3039 requests=0 default_coherent=0 default_noncoherent=0 alternate_coherent=0 alternate_noncoherent=0\n\
-    record=queue gpu=0000:03:00.0 node=1 gpu_id=0x3039 requests=2 compute=0 sdma=0 compute_aql=2 sdma_xgmi=0 sdma_by_engine=0 other=0\n\
-    record=alloc gpu=other node=- gpu_id=- heap=vram requests=0 coarse=0 coherent=0 uncached=0 ext_coherent=0 queue=0\n\
-    record=alloc gpu=other node=- gpu_id=- heap=gtt requests=0 coarse=0 coherent=0 uncached=0 ext_coherent=0 queue=0\n\
-    record=policy gpu=other node=- gpu_id=- requests=0 default_coherent=0 default_noncoherent=0 alternate_coherent=0 alternate_noncoherent=0\n\
-    record=queue gpu=other node=- gpu_id=- requests=0 compute=0 sdma=0 compute_aql=0 sdma_xgmi=0 sdma_by_engine=0 other=0\n\
-    record=svm op=set requests=0\n\
-    record=svm op=get requests=0\n\
-    record=svm_attribute op=set attribute=set_flags attributes=0 coherent=0 ext_coherent=0\n\
-    record=svm_unread attributes=0\n\
-    record=fine requests=2 kept=32 left_out=0\n\
-    record=last number=1 time_ms=5001 pid=77 tid=77 command=python3 ioctl=alloc_memory gpu_id=0x3039 flags=0x4000001 size_bytes=4096\n";
-
-/// The commands with `--json`.
-pub const COMMANDS: [&str; 8] = [
-    "status", "heaps", "checks", "gpus", "counters", "requests", "doctor", "env",
+/// The commands with `--json` that show a made-up machine.
+pub const COMMANDS: [&str; 7] = [
+    "status", "heaps", "checks", "gpus", "counters", "doctor", "env",
 ];
 
 /// The machines of the snapshots, and the exit status on each.
@@ -210,13 +190,12 @@ impl Machine {
 
     /// Makes the traces of a loaded module, with the files that it would write now.
     pub fn load_module(&self) {
-        self.put("/sys/module/rdna1_kfd_guard/parameters/requests", "1\n");
+        self.put("/sys/module/rdna1_kfd_guard/initstate", "live\n");
         self.put(
             "/proc/self/mounts",
             "proc /proc proc rw 0 0\nnone /sys/kernel/debug debugfs rw 0 0\n",
         );
         self.write_files();
-        self.put("/sys/kernel/debug/rdna1/requests", REQUESTS);
     }
 
     /// Rewrites the module's files for the current state of the system, with the module's own code.

@@ -10,7 +10,7 @@ mod ioctl;
 
 use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
 use anyhow::{bail, ensure, Context, Result};
 
@@ -138,11 +138,18 @@ pub enum Last {
     Hang,
 }
 
+fn spawn(command: &mut Command) -> Result<Child> {
+    let command = command.arg(VERB).stdin(Stdio::piped());
+    let child = command.stdout(Stdio::piped()).spawn();
+    child.context("start a process that asks KFD")
+}
+
 /// The process.
 pub struct Asker {
     child: Child,
     tell: Option<ChildStdin>,
-    hear: BufReader<ChildStdout>,
+    hear: BufReader<Box<dyn Read + Send>>,
+    rest: Option<Box<dyn Read + Send>>,
 }
 
 impl Asker {
@@ -153,18 +160,31 @@ impl Asker {
 
     /// The same with a command that runs this program.
     pub fn start_by(command: &mut Command) -> Result<Self> {
-        let mut child = command
-            .arg(VERB)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("start a process that asks KFD")?;
-        let tell = child.stdin.take();
+        let mut child = spawn(command)?;
         let hear = child.stdout.take().context("it has no output")?;
+        let rest = child.stderr.take().map(|rest| Box::new(rest) as _);
+        Self::opened(child, Box::new(hear), rest)
+    }
+
+    /// The same with a command that has something else on its output.
+    pub fn start_heard_by_stderr(command: &mut Command) -> Result<Self> {
+        let mut child = spawn(command.stderr(Stdio::piped()))?;
+        let hear = child.stderr.take().context("it has no error output")?;
+        let rest = child.stdout.take().map(|rest| Box::new(rest) as _);
+        Self::opened(child, Box::new(hear), rest)
+    }
+
+    fn opened(
+        mut child: Child,
+        hear: Box<dyn Read + Send>,
+        rest: Option<Box<dyn Read + Send>>,
+    ) -> Result<Self> {
+        let tell = child.stdin.take();
         let mut asker = Self {
             child,
             tell,
             hear: BufReader::new(hear),
+            rest,
         };
         let said = asker.heard()?;
         ensure!(
@@ -237,7 +257,14 @@ impl Asker {
         Ok(())
     }
 
-    /// Lets it end like that, and gives how it ended, and what came on its error output, which has to
+    /// Ends it by SIGKILL, not what it has started.
+    pub fn murder(mut self) -> Result<()> {
+        self.child.kill().context("kill it")?;
+        self.child.wait().context("wait for it")?;
+        Ok(())
+    }
+
+    /// Lets it end like that, and gives how it ended, and what came on its other output, which has to
     /// be a pipe.
     pub fn output(mut self, last: Last) -> Result<(ExitStatus, String)> {
         match (last, &mut self.tell) {
@@ -245,10 +272,9 @@ impl Asker {
             (Last::Crash, Some(tell)) => writeln!(tell, "crash").context("tell it")?,
             (Last::Crash | Last::Hang, _) => {}
         }
+        let rest = self.rest.as_mut().context("its other output is no pipe")?;
         let mut said = String::new();
-        let errors = self.child.stderr.as_mut();
-        let errors = errors.context("its error output is no pipe")?;
-        errors.read_to_string(&mut said).context("hear from it")?;
+        rest.read_to_string(&mut said).context("hear from it")?;
         let status = self.child.wait().context("wait for it")?;
         Ok((status, said))
     }

@@ -39,7 +39,7 @@ mod reading;
 mod requests;
 mod requests_last;
 mod requests_life;
-mod requests_stand_in;
+mod requests_whose;
 mod restricted;
 mod run_command;
 mod scarce;
@@ -98,7 +98,7 @@ const SUITES: &[(&str, &[Case])] = &[
     ("shapes", shapes::CASES),
     ("stock", stock::CASES),
     ("requests", requests::CASES),
-    ("requests-stand-in", requests_stand_in::CASES),
+    ("requests-smp", requests::SMP),
     ("torture", torture::CASES),
     ("restricted", restricted::CASES),
     ("scarce", scarce::CASES),

@@ -7,6 +7,7 @@ mod helper;
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
@@ -26,6 +27,9 @@ pub const VERB: &str = "child";
 
 /// The second argument of one that only starts another: the first of a new pid namespace.
 pub const FORK: &str = "fork";
+
+/// The second argument of one that a thread other than the first replaces by another.
+pub const THREAD: &str = "thread";
 
 /// From where a helper process reads.
 #[derive(Debug, Clone, Copy)]
@@ -65,11 +69,10 @@ pub fn read_from(place: Place<'_>, file: &str) -> Result<String> {
 
 /// The helper process itself.
 pub fn run(args: &[String]) -> ExitCode {
-    if let Some((FORK, rest)) = args
-        .split_first()
-        .map(|(first, rest)| (first.as_str(), rest))
-    {
-        return run_in_child(rest);
+    match args.split_first() {
+        Some((first, rest)) if first == FORK => return run_in_child(rest),
+        Some((first, rest)) if first == THREAD => return run_in_place(rest),
+        _ => {}
     }
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = helper::run(&words).unwrap_or_else(|| read_here(&words));
@@ -127,6 +130,16 @@ fn run_in_child(args: &[String]) -> ExitCode {
         Ok(status) if status.success() => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
+}
+
+/// Runs this program in place of this process, by a thread that is not its first.
+fn run_in_place(args: &[String]) -> ExitCode {
+    let mut command = Command::new("/proc/self/exe");
+    command.args(args);
+    // It returns only if it fails.
+    let thread = std::thread::spawn(move || command.exec());
+    eprintln!("exec: {:?}", thread.join());
+    ExitCode::FAILURE
 }
 
 fn enter_empty_root() -> Result<()> {

@@ -6,8 +6,8 @@
 const PREFIX: &str = "rdna1.";
 
 /// The words there are, each with a value.
-pub const WORDS: [&str; 9] = [
-    "suite", "cases", "lie", "requests", "rounds", "seed", "share", "shell", "terminal",
+pub const WORDS: [&str; 8] = [
+    "suite", "cases", "lie", "rounds", "seed", "share", "shell", "terminal",
 ];
 
 /// The `rdna1.*` words of the kernel command line.
@@ -19,8 +19,6 @@ pub struct Options {
     pub cases: Vec<String>,
     /// `rdna1.lie=`: what the card of the demo lies about.
     pub lie: Option<String>,
-    /// `rdna1.requests=1`: the module is loaded to count requests, whatever the case.
-    pub requests: bool,
     /// `rdna1.rounds=`: how much of a storm there is to be.
     pub rounds: Option<usize>,
     /// `rdna1.seed=`: what is drawn at random begins with this.
@@ -60,7 +58,6 @@ impl Options {
                     options.cases = value.split(',').filter_map(non_empty).collect();
                 }
                 Some(("lie", value)) => options.lie = non_empty(value).filter(|l| l != "none"),
-                Some(("requests", value)) => options.requests = value == "1",
                 Some(("rounds", value)) if value.parse::<usize>().is_ok() => {
                     options.rounds = value.parse().ok();
                 }

@@ -2,12 +2,10 @@
 
 //! The module under test and its files.
 
-use std::ffi::CStr;
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{ensure, Context, Result};
 
@@ -35,47 +33,9 @@ pub fn path(file: &str) -> PathBuf {
     dir().join(file)
 }
 
-/// Whether every load is to count requests.
-static ALWAYS_COUNT: AtomicBool = AtomicBool::new(false);
-/// Whether the last load was to.
-static COUNTS: AtomicBool = AtomicBool::new(false);
-
-/// Has every load count requests, or those alone that ask for it.
-pub fn always_count(always: bool) {
-    ALWAYS_COUNT.store(always, Ordering::SeqCst);
-}
-
-/// The parameters to load the module with, wherever it is about to be loaded.
-pub fn parameters() -> &'static CStr {
-    let counts = ALWAYS_COUNT.load(Ordering::SeqCst);
-    COUNTS.store(counts, Ordering::SeqCst);
-    if counts {
-        c"requests=1"
-    } else {
-        c""
-    }
-}
-
 /// Loads the module.
 pub fn load(modules: &Modules) -> Result<()> {
-    modules.load_own(NAME, parameters().to_str()?)
-}
-
-/// Loads the module, to count requests.
-pub fn load_counting(modules: &Modules) -> Result<()> {
-    COUNTS.store(true, Ordering::SeqCst);
-    modules.load_own(NAME, "requests=1")
-}
-
-/// The files there are.
-pub fn files() -> Vec<&'static str> {
-    let counts = COUNTS.load(Ordering::SeqCst);
-    let more: &[&str] = if counts {
-        &["counters", "requests"]
-    } else {
-        &["counters"]
-    };
-    [&RECORD_FILES[..], more].concat()
+    modules.load_own(NAME, "")
 }
 
 /// Unloads the module and checks that nothing of it is left.
@@ -148,7 +108,7 @@ pub fn expect_header_only() -> Result<()> {
 
 /// Demands exactly the files of version 1, read-only for root.
 pub fn expect_files() -> Result<()> {
-    let mut expected = files();
+    let mut expected = FILES;
     expected.sort_unstable();
     let mut seen = Vec::new();
     for entry in fs::read_dir(dir()).with_context(|| format!("list {}", dir().display()))? {

@@ -18,8 +18,6 @@ use crate::modinfo::ModInfo;
 const OWN: &str = "/modules";
 /// Where they lie a second time, signed, if there is a key of the kernel's.
 const SIGNED: &str = "/modules/signed";
-/// Where the module under test lies as it is made for a kernel without kprobes.
-const WITHOUT_KPROBES: &str = "/modules/without-kprobes";
 /// Where the stock kernel's modules lie, with their modules.dep.
 const STOCK: &str = "/modules/stock";
 
@@ -66,14 +64,6 @@ impl Modules {
             ..self.clone()
         };
         Path::new(SIGNED).is_dir().then_some(signed)
-    }
-
-    /// The same with the module under test as it is made for a kernel without kprobes.
-    pub fn without_kprobes(&self) -> Self {
-        Self {
-            own: WITHOUT_KPROBES,
-            ..self.clone()
-        }
     }
 
     /// The file of one of the project's own modules.

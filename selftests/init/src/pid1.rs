@@ -13,7 +13,6 @@ use nix::sys::reboot::{reboot, RebootMode};
 use crate::cases;
 use crate::cmdline::{Options, WORDS};
 use crate::ctx::Ctx;
-use crate::guard;
 use crate::kmemleak;
 use crate::ktap::Ktap;
 use crate::modules::Modules;
@@ -113,7 +112,6 @@ fn run_suite(port: &mut Option<Port>, troubles: &[String], args: &[String]) -> R
 fn prepare(options: Options) -> Result<(Ctx, Vec<String>)> {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").context("read the release")?;
     let boot_taint = Taint::now()?;
-    guard::always_count(options.requests);
     let modules = Modules::find()?;
     let mut notes = vec![format!(
         "kernel {} taint at boot {boot_taint}",

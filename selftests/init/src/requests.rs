@@ -1,184 +1,206 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The module's file `requests`, and what should stand in it.
+//! `rdna1ctl requests`, and what it should say.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{bail, ensure, Context, Result};
-use rdna1_records::{body, Record};
+use nix::sys::signal::{kill, Signal};
+use nix::unistd::Pid;
+use serde_json::Value;
 
 use crate::ask::Request;
-use crate::guard;
+use crate::ctl;
 
-/// The probes, in the order of the file.
-pub const PROBES: [&str; 5] = [
-    "alloc_memory",
-    "svm",
-    "set_memory_policy",
-    "create_queue",
-    "self_check",
-];
+/// What it says when it has begun.
+const BEGUN: &str = "rdna1ctl: tracing requests to KFD";
 
-/// Keys of which the value is no count.
-const WORDS: [&str; 13] = [
-    "record",
-    "gpu",
-    "node",
-    "gpu_id",
-    "heap",
-    "op",
-    "attribute",
-    "name",
-    "function",
-    "state",
-    "errno",
-    "by",
-    "kept",
-];
+/// Its exit status if everything was counted.
+pub const COMPLETE: i32 = 0;
+/// Its exit status if something may be missing.
+pub const INCOMPLETE: i32 = 3;
 
-/// What the file said at one moment.
-#[derive(Debug, Clone)]
-pub struct Requests {
-    text: String,
-    records: Vec<Record>,
-}
-
-/// Numbers of the file, by the words before them.
+/// Numbers above 0, by the words before them.
 pub type Numbers = BTreeMap<String, u64>;
 
-/// Reads the file.
-pub fn read() -> Result<Requests> {
-    Requests::parse(guard::text("requests")?)
+/// A running `rdna1ctl requests --json`.
+pub struct Tracer(Child);
+
+impl Tracer {
+    /// Starts it. Everything that is asked from now on is counted.
+    pub fn start(arguments: &[&str]) -> Result<Self> {
+        let arguments = [&["requests", "--json"], arguments].concat();
+        let mut command = ctl::command(&arguments)?;
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().context("start rdna1ctl requests")?;
+        let said = child.stderr.as_mut().context("no error output")?;
+        let mut line = String::new();
+        BufReader::new(said).read_line(&mut line)?;
+        ensure!(
+            line.starts_with(BEGUN),
+            "rdna1ctl {arguments:?}: expected {BEGUN:?}, seen {line:?}"
+        );
+        Ok(Self(child))
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Ends it as Ctrl-C does; it must end with that status.
+    pub fn end(self, status: i32) -> Result<Requests> {
+        self.signal(Signal::SIGINT)?;
+        self.output(status)
+    }
+
+    /// Ends it, whether everything was counted or not.
+    pub fn end_in_any_way(self) -> Result<Requests> {
+        self.signal(Signal::SIGINT)?;
+        let output = self.0.wait_with_output().context("wait for rdna1ctl")?;
+        Requests::parse(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Waits for its own end.
+    pub fn output(self, status: i32) -> Result<Requests> {
+        let output = self.0.wait_with_output().context("wait for rdna1ctl")?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        ensure!(
+            output.status.code() == Some(status),
+            "rdna1ctl requests: expected status {status}, seen {}\n{text}{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Requests::parse(text)
+    }
+
+    /// Ends it by SIGKILL.
+    pub fn murder(mut self) -> Result<()> {
+        self.signal(Signal::SIGKILL)?;
+        let status = self.0.wait().context("wait for rdna1ctl")?;
+        ensure!(!status.success(), "SIGKILL did not end it: {status}");
+        Ok(())
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = Pid::from_raw(i32::try_from(self.id())?);
+        kill(pid, signal).with_context(|| format!("send {signal} to rdna1ctl"))
+    }
+}
+
+/// Has it fail, and gives what it says.
+pub fn refused(command: &mut Command, status: i32) -> Result<String> {
+    let output = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let output = output.spawn()?.wait_with_output()?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    ensure!(
+        output.status.code() == Some(status) && output.stdout.is_empty(),
+        "rdna1ctl requests: expected status {status} and no output, seen {}\n{}{said}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout)
+    );
+    Ok(said)
+}
+
+/// What it printed.
+pub struct Requests {
+    text: String,
+    document: Value,
 }
 
 impl Requests {
-    /// Parses the file's text.
+    /// Parses it.
     pub fn parse(text: String) -> Result<Self> {
-        let lines = body("requests", &text)?.lines();
-        let records = lines.map(Record::parse).collect::<Result<Vec<_>>>()?;
-        let requests = Self { text, records };
-        let about = requests.records.first().context("requests is empty")?;
-        about.expect(&[
-            ("record", "about"),
-            ("counts", "requests-at-entry"),
-            ("failed", "included"),
-        ])?;
-        let probes = requests.of_kind("probe");
-        let names: Vec<&str> = probes.map(|p| p.get("name")).collect::<Result<_>>()?;
+        let document = serde_json::from_str(&text).with_context(|| format!("no JSON: {text}"))?;
+        Ok(Self { text, document })
+    }
+
+    /// A list of the document.
+    pub fn list(&self, key: &str) -> Result<&Vec<Value>> {
+        let list = self.document[key].as_array();
+        list.with_context(|| format!("{key} is no list:\n{}", self.text))
+    }
+
+    /// Demands that value at that JSON pointer.
+    pub fn expect(&self, pointer: &str, wanted: &Value) -> Result<()> {
+        let seen = self.document.pointer(pointer);
         ensure!(
-            names == PROBES,
-            "expected the probes {PROBES:?}, seen {names:?}"
+            seen == Some(wanted),
+            "{pointer}: expected {wanted}, seen {seen:?}\n{}",
+            self.text
         );
-        Ok(requests)
+        Ok(())
     }
 
-    fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Record> {
-        self.records
-            .iter()
-            .filter(move |record| record.has(&[("record", kind)]))
+    /// A number at that JSON pointer.
+    pub fn number(&self, pointer: &str) -> Result<u64> {
+        let number = self.document.pointer(pointer).and_then(Value::as_u64);
+        number.with_context(|| format!("{pointer} is no number:\n{}", self.text))
     }
 
-    /// The last fine-grained requests.
-    pub fn last(&self) -> Vec<&Record> {
-        self.of_kind("last").collect()
-    }
-
-    /// Demands this of every probe.
-    pub fn expect_probes(&self, wanted: &[(&str, &str)]) -> Result<()> {
-        self.of_kind("probe")
-            .try_for_each(|probe| probe.expect(wanted))
-    }
-
-    /// The state of a probe.
-    pub fn state(&self, name: &str) -> Result<&str> {
-        let probe = self.of_kind("probe").find(|p| p.has(&[("name", name)]));
-        probe
-            .with_context(|| format!("no probe {name}:\n{}", self.text))?
-            .get("state")
-    }
-
-    /// Demands a record of the place where a card's or all others' requests of a kind are counted.
-    pub fn expect_gpu(&self, gpu_id: &str, gpu: &str, node: &str) -> Result<()> {
-        let mut found = self
-            .records
-            .iter()
-            .filter(|r| r.has(&[("gpu_id", gpu_id), ("record", "queue")]));
-        let record = found
-            .next()
-            .with_context(|| format!("no record of {gpu_id}:\n{}", self.text))?;
-        record.expect(&[("gpu", gpu), ("node", node)])
-    }
-
-    /// The ids that have records of their own.
-    pub fn gpu_ids(&self) -> Result<Vec<&str>> {
-        self.of_kind("queue").map(|r| r.get("gpu_id")).collect()
-    }
-
-    /// All that is counted; what is not counted of the probes is the self-check, which every read
-    /// of ours makes.
+    /// All that is counted, but for zeros.
     pub fn numbers(&self) -> Result<Numbers> {
         let mut numbers = Numbers::new();
-        for record in &self.records {
-            let kind = record.get("record")?;
-            let identity: &[&str] = match kind {
-                "alloc" => &["gpu_id", "heap"],
-                "policy" | "queue" => &["gpu_id"],
-                "svm" => &["op"],
-                "svm_attribute" => &["op", "attribute"],
-                "svm_unread" | "fine" => &[],
-                "probe" if !record.has(&[("name", "self_check")]) => &["name"],
-                "about" | "last" | "probe" => continue,
-                other => bail!("no record={other} is known:\n{}", self.text),
-            };
-            let mut name = kind.to_owned();
-            for key in identity {
-                name = format!("{name} {}", record.get(key)?);
+        for process in self.list("processes")? {
+            let pid = &process["pid"];
+            for card in process["cards"].as_array().context("cards")? {
+                let gpu_id = card["gpu_id"].as_str().context("gpu_id")?;
+                for heap in card["memory"].as_array().context("memory")? {
+                    let name = heap["heap"].as_str().context("heap")?;
+                    collect(&mut numbers, &format!("{pid} alloc {gpu_id} {name}"), heap);
+                }
+                for (kind, key) in [("policy", "policies"), ("queue", "queues")] {
+                    collect(&mut numbers, &format!("{pid} {kind} {gpu_id}"), &card[key]);
+                }
             }
-            for (key, value) in record.pairs().filter(|(key, _)| !WORDS.contains(key)) {
-                let value = value.parse().with_context(|| format!("{name} {key}"))?;
-                let before = numbers.insert(format!("{name} {key}"), value);
-                ensure!(
-                    before.is_none(),
-                    "{name} {key} is there twice:\n{}",
-                    self.text
+            let svm = &process["svm"];
+            collect(&mut numbers, &format!("{pid} svm"), &svm["operations"]);
+            collect(&mut numbers, &format!("{pid} svm"), svm);
+            for one in svm["attributes"].as_array().unwrap_or(&Vec::new()) {
+                let (op, kind) = (one["op"].as_str(), one["attribute"].as_str());
+                let name = format!(
+                    "{pid} svm_attribute {} {}",
+                    op.context("op")?,
+                    kind.context("attribute")?
                 );
+                collect(&mut numbers, &name, one);
             }
         }
+        collect(&mut numbers, "all", &self.document);
+        numbers.retain(|name, _| !matches!(name.as_str(), "all form" | "all left_out"));
         Ok(numbers)
     }
 
-    /// Demands that since `before` the numbers have risen by these, and no other has changed.
-    pub fn expect_rise(&self, before: &Self, expected: &Numbers) -> Result<()> {
-        let (before, after) = (before.numbers()?, self.numbers()?);
+    /// Demands these numbers, and no others.
+    pub fn expect_numbers(&self, expected: &Numbers) -> Result<()> {
+        let seen = self.numbers()?;
+        let names: std::collections::BTreeSet<_> = seen.keys().chain(expected.keys()).collect();
         let mut wrong = Vec::new();
-        for (name, after) in &after {
-            let before = before.get(name).copied().unwrap_or(0);
-            let expected = expected.get(name).copied().unwrap_or(0);
-            if *after != before + expected {
-                wrong.push(format!(
-                    "{name}: expected {before} + {expected}, seen {after}"
-                ));
+        for name in names {
+            let (expected, seen) = (expected.get(name), seen.get(name));
+            if expected != seen {
+                wrong.push(format!("{name}: expected {expected:?}, seen {seen:?}"));
             }
         }
-        let missing = expected.keys().chain(before.keys());
-        for name in missing.filter(|name| !after.contains_key(*name)) {
-            wrong.push(format!("{name}: expected, not seen"));
-        }
-        ensure!(wrong.is_empty(), "{}\n{}", wrong.join("\n"), self.text);
+        wrong.truncate(40);
+        ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
         Ok(())
     }
 }
 
-/// By how much what numbers rise if this is asked so many times; `cards` are the ids that have
-/// records of their own.
-pub fn add(expected: &mut Numbers, cards: &[u32], request: &Request, times: u64) {
-    let place = |gpu_id: u32| {
-        if cards.contains(&gpu_id) {
-            format!("{gpu_id:#x}")
-        } else {
-            "-".to_owned()
+/// The numbers of an object, each by its key.
+fn collect(numbers: &mut Numbers, name: &str, object: &Value) {
+    for (key, value) in object.as_object().into_iter().flatten() {
+        if let Some(number) = value.as_u64().filter(|number| *number != 0) {
+            numbers.insert(format!("{name} {key}"), number);
         }
-    };
+    }
+}
+
+/// Counts in `expected` that a process asks this so many times.
+pub fn add(expected: &mut Numbers, pid: u32, request: &Request, times: u64) -> Result<()> {
     let mut rise = |name: String| *expected.entry(name).or_default() += times;
     match request {
         Request::Alloc { gpu_id, flags, .. } => {
@@ -186,8 +208,7 @@ pub fn add(expected: &mut Numbers, cards: &[u32], request: &Request, times: u64)
             let heaps = ["vram", "gtt", "userptr", "doorbell", "mmio"];
             let heap = heaps.into_iter().zip(0..).find(|(_, bit)| has(*bit));
             let heap = heap.map_or("none", |(heap, _)| heap);
-            let name = format!("alloc {} {heap}", place(*gpu_id));
-            rise("probe alloc_memory hits".to_owned());
+            let name = format!("{pid} alloc {gpu_id:#x} {heap}");
             rise(format!("{name} requests"));
             let (extended, uncached, coherent, queue) = (has(24), has(25), has(26), has(27));
             let fine = extended || uncached || coherent;
@@ -203,15 +224,14 @@ pub fn add(expected: &mut Numbers, cards: &[u32], request: &Request, times: u64)
                 }
             }
             if fine && !queue && ["vram", "gtt", "userptr"].contains(&heap) {
-                rise("fine requests".to_owned());
+                rise("all fine".to_owned());
             }
         }
         Request::Svm { op, attributes, .. } => {
             let op = ["set", "get"].get(*op as usize).copied().unwrap_or("other");
-            rise("probe svm hits".to_owned());
-            rise(format!("svm {op} requests"));
+            rise(format!("{pid} svm {op}"));
             if op == "other" {
-                return;
+                return Ok(());
             }
             let mut fine = false;
             for (kind, value) in attributes.iter().take(64) {
@@ -226,21 +246,21 @@ pub fn add(expected: &mut Numbers, cards: &[u32], request: &Request, times: u64)
                     7 => "granularity",
                     _ => "other",
                 };
-                rise(format!("svm_attribute {op} {kind} attributes"));
+                rise(format!("{pid} svm_attribute {op} {kind} attributes"));
                 if op == "set" && kind.ends_with("_flags") {
                     for (key, bit) in [("coherent", 0x2), ("ext_coherent", 0x80)] {
                         if value & bit != 0 {
-                            rise(format!("svm_attribute {op} {kind} {key}"));
+                            rise(format!("{pid} svm_attribute {op} {kind} {key}"));
                             fine |= kind == "set_flags";
                         }
                     }
                 }
             }
             for _ in attributes.iter().skip(64) {
-                rise("svm_unread attributes".to_owned());
+                rise(format!("{pid} svm unread"));
             }
             if fine {
-                rise("fine requests".to_owned());
+                rise("all fine".to_owned());
             }
         }
         Request::Policy {
@@ -248,8 +268,7 @@ pub fn add(expected: &mut Numbers, cards: &[u32], request: &Request, times: u64)
             default,
             alternate,
         } => {
-            let name = format!("policy {}", place(*gpu_id));
-            rise("probe set_memory_policy hits".to_owned());
+            let name = format!("{pid} policy {gpu_id:#x}");
             rise(format!("{name} requests"));
             for (which, policy) in [("default", default), ("alternate", alternate)] {
                 match policy {
@@ -260,7 +279,7 @@ pub fn add(expected: &mut Numbers, cards: &[u32], request: &Request, times: u64)
             }
         }
         Request::Queue { gpu_id, kind } => {
-            let name = format!("queue {}", place(*gpu_id));
+            let name = format!("{pid} queue {gpu_id:#x}");
             let kinds = [
                 "compute",
                 "sdma",
@@ -269,10 +288,10 @@ pub fn add(expected: &mut Numbers, cards: &[u32], request: &Request, times: u64)
                 "sdma_by_engine",
             ];
             let kind = kinds.get(*kind as usize).copied().unwrap_or("other");
-            rise("probe create_queue hits".to_owned());
             rise(format!("{name} requests"));
             rise(format!("{name} {kind}"));
         }
-        Request::Version => (),
+        Request::Version => bail!("AMDKFD_IOC_GET_VERSION is not counted"),
     }
+    Ok(())
 }

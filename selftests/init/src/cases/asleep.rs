@@ -43,7 +43,7 @@ fn expect_asleep(ctx: &Ctx) -> Result<()> {
 
     TREE.control("sleep slot=0")?;
     for _ in 0..3 {
-        for file in guard::files() {
+        for file in guard::FILES {
             guard::text(file)?;
         }
     }

@@ -13,7 +13,6 @@ use crate::ctx::Ctx;
 use crate::fixture::{Fixture, STOCK, TREE};
 use crate::guard;
 
-mod document;
 mod growth;
 mod load;
 mod programs;
@@ -37,15 +36,9 @@ pub const CASES: &[Case] = &[
         let gpu_id = one_card(ctx)?;
         requests::by_bpftrace(ctx, gpu_id)
     }),
-    Case::new("requests-by-the-module", |ctx| {
+    Case::new("requests-by-rdna1ctl", |ctx| {
         let gpu_id = one_card(ctx)?;
-        requests::by_module(ctx, gpu_id)
-    }),
-    Case::new("tracefs-as-documented", |ctx| {
-        document::tracefs(one_card(ctx)?)
-    }),
-    Case::new("bpftrace-as-documented", |ctx| {
-        document::bpftrace(one_card(ctx)?)
+        requests::by_rdna1ctl(ctx, gpu_id)
     }),
     Case::new("cards", cards),
 ];

@@ -49,7 +49,7 @@ const NO_PACKAGE: &str = "amdgpu-package";
 fn load(ctx: &Ctx, words: &str) -> Result<Card> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "")?;
-    guard::load_counting(&ctx.modules)?;
+    guard::load(&ctx.modules)?;
     STOCK.add(0, words)
 }
 
@@ -64,7 +64,6 @@ fn healthy(ctx: &mut Ctx) -> Result<()> {
             "verdicts",
             "module",
             "debugfs",
-            "requests",
             "card",
             "driver",
             "kfd",

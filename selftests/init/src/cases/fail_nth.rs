@@ -16,7 +16,6 @@ use crate::fail_nth::{prepare, sweep, FailNth, MOST};
 use crate::fixture::TREE;
 use crate::guard;
 use crate::modules::{self, Image};
-use crate::requests::Requests;
 use crate::uevents::Uevents;
 
 /// Room for more than any file of the module holds.
@@ -38,7 +37,7 @@ pub fn load(ctx: &mut Ctx) -> Result<()> {
     let module = Image::own(guard::NAME)?;
     let (mut sent, mut unsent) = (0, 0);
     let (failed, tries) = sweep(
-        || module.load(guard::parameters()),
+        || module.load(c""),
         |result| match result {
             Ok(()) => {
                 guard::expect_files()?;
@@ -134,12 +133,11 @@ pub fn reads(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "slot=0;slot=1 lie=bank-flags")?;
     guard::load(&ctx.modules)?;
     let mut buffer = vec![1; BUFFER];
-    for file in guard::files() {
+    for file in guard::FILES {
         let text = guard::text(file)?;
         // What is counted goes up meanwhile.
         let usual = |seen: &[u8]| match file {
             "counters" => Counters::parse(&String::from_utf8_lossy(seen)).is_ok(),
-            "requests" => Requests::parse(String::from_utf8_lossy(seen).into()).is_ok(),
             _ => seen == text.as_bytes(),
         };
         let before = guard::counters()?;

@@ -24,7 +24,7 @@ const GONE_WITHIN: Duration = Duration::from_secs(60);
 /// are counted.
 pub fn load_from_net_namespace(ctx: &mut Ctx) -> Result<()> {
     let before = settled()?;
-    let mut loader = Helper::in_net_namespace(Some(guard::parameters()))?;
+    let mut loader = Helper::in_net_namespace(Some(c""))?;
     let with_one = count()?;
     ensure!(
         with_one > before,

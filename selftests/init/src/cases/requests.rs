@@ -1,29 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What programs ask of the stock KFD is counted: exactly, and for whom it was asked.
+//! `rdna1ctl requests` beside the stock amdgpu.ko: what programs ask is counted exactly, and by whom
+//! it was asked.
 
 use std::fs;
+use std::sync::Barrier;
+use std::thread;
 
-use anyhow::{ensure, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
 use kfd_uapi as uapi;
+use serde_json::json;
 
 use super::stock::need_amdgpu;
-use super::{requests_last, requests_life, Case};
+use super::{requests_last, requests_life, requests_whose, Case};
 use crate::ask::{Asker, Request};
 use crate::ctx::Ctx;
 use crate::fixture::{Card, STOCK};
-use crate::guard;
 use crate::kfd;
-use crate::requests::{self, Numbers};
+use crate::requests::{add, Numbers, Tracer, COMPLETE, INCOMPLETE};
 
 /// The suite for a boot with the stock amdgpu.ko.
 pub const CASES: &[Case] = &[
-    Case::cold("before-amdgpu", requests_life::before_amdgpu),
-    Case::new("off-patches-nothing", off_patches_nothing),
-    Case::new("exact", exact),
-    Case::new("exact-by-eight-threads", exact_by_eight_threads),
-    Case::new("card-that-was-not-looked-at", card_not_looked_at),
-    Case::new("strangers-are-others", strangers_are_others),
+    Case::new("one-request", one_request),
+    Case::new("names-of-cards", names_of_cards),
+    Case::new("full-map", full_map),
+    Case::new("one-process", requests_whose::one_process),
+    Case::new("a-command-and-its-children", requests_whose::command),
+    Case::new("exec-by-a-thread", requests_whose::exec_by_a_thread),
+    Case::new("killed", requests_life::killed),
+    Case::new("without-amdgpu", requests_life::without_amdgpu),
+    Case::new("amdgpu-reloaded", requests_life::reloaded),
+    Case::new("not-root", requests_life::not_root),
     Case::new(
         "blind-without-kprobes",
         requests_life::blind_without_kprobes,
@@ -31,19 +38,22 @@ pub const CASES: &[Case] = &[
     Case::new("blind-without-ftrace", requests_life::blind_without_ftrace),
     Case::new("last-requests", requests_last::kept),
     Case::new("last-requests-of-anybody", requests_last::of_anybody),
+];
+
+/// The suite for a boot with more CPUs.
+pub const SMP: &[Case] = &[
+    Case::new("exact-by-eight-processes", exact_by_eight_processes),
     Case::new("last-requests-are-whole", requests_last::whole),
-    Case::new("unload-in-a-storm", requests_life::unload_in_a_storm),
-    Case::new("over-reload-of-amdgpu", requests_life::over_reload),
+    Case::new("killed-in-a-storm", requests_life::killed_in_a_storm),
 ];
 
 /// A size that no test needs: 64 KiB.
 pub const SIZE: u64 = 65536;
 
-/// Loads the fixture with a card, and the module; gives the card and KFD's id of it.
+/// Loads the fixture with a card; gives the card and KFD's id of it.
 pub fn load(ctx: &Ctx) -> Result<(Card, u32)> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "")?;
-    guard::load_counting(&ctx.modules)?;
     let card = STOCK.add(0, "bar=large")?;
     let id = gpu_id(&card)?;
     Ok((card, id))
@@ -132,21 +142,6 @@ pub fn every_kind(gpu_ids: &[u32]) -> Vec<Request> {
     all
 }
 
-/// Without the parameter there is neither the file nor a probe, and with it there is one at each
-/// function.
-fn off_patches_nothing(ctx: &mut Ctx) -> Result<()> {
-    need_amdgpu(ctx)?;
-    guard::load(&ctx.modules)?;
-    guard::expect_files()?;
-    expect_patched(0)?;
-    guard::unload()?;
-    guard::load_counting(&ctx.modules)?;
-    expect_patched(requests::PROBES.len())?;
-    requests::read()?.expect_probes(&[("state", "armed"), ("errno", "0"), ("by", "ftrace")])?;
-    guard::unload()?;
-    expect_patched(0)
-}
-
 /// Demands so many kprobes in amdgpu, all of them by ftrace, and so many functions patched.
 pub fn expect_patched(count: usize) -> Result<()> {
     const LIST: &str = "/sys/kernel/debug/kprobes/list";
@@ -171,118 +166,153 @@ pub fn expect_patched(count: usize) -> Result<()> {
     Ok(())
 }
 
-fn exact(ctx: &mut Ctx) -> Result<()> {
-    exact_by(ctx, 1, 3)
-}
-
-fn exact_by_eight_threads(ctx: &mut Ctx) -> Result<()> {
-    exact_by(ctx, 8, 3)
-}
-
-/// Every kind of request is made by so many threads so many times, for the card, for ids that no
-/// card has, and for no id: each is counted once, where it belongs, and nothing else is.
-fn exact_by(ctx: &mut Ctx, threads: u64, times: u64) -> Result<()> {
-    let (card, id) = load(ctx)?;
-    requests::read()?.expect_gpu(&format!("{id:#x}"), card.gpu(), card.node())?;
-    exact_for(ctx, &[id], &[0xbeef, 0, u32::MAX, id ^ 1], threads, times)?;
-    guard::unload()
-}
-
-/// The same, for these cards and ids.
-pub fn exact_for(
-    ctx: &mut Ctx,
-    cards: &[u32],
-    others: &[u32],
-    threads: u64,
-    times: u64,
-) -> Result<()> {
-    let all = every_kind(&[cards, others].concat());
-    let before = requests::read()?;
-    let mut expected = Numbers::new();
+/// One request of one process.
+fn one_request(ctx: &mut Ctx) -> Result<()> {
+    let (_, id) = load(ctx)?;
+    expect_patched(0)?;
+    let tracer = Tracer::start(&[])?;
+    // KFD's four handlers, and the self-check.
+    expect_patched(5)?;
     let mut asker = Asker::start()?;
-    for request in &all {
-        asker.ask(request, times, threads)?;
-        requests::add(&mut expected, cards, request, times * threads);
-    }
+    let request = alloc(id, uapi::KFD_IOC_ALLOC_MEM_FLAGS_VRAM);
+    asker.ask(&request, 1, 1)?;
+    let mut expected = Numbers::new();
+    add(&mut expected, asker.id(), &request, 1)?;
     asker.end()?;
-    let after = requests::read()?;
-    after.expect_probes(&[("state", "armed"), ("missed", "0")])?;
-    let left_out = left_out(&before, &after)?;
-    expected.insert("fine left_out".to_owned(), left_out);
-    after.expect_rise(&before, &expected)?;
+    let seen = tracer.end(COMPLETE)?;
+    seen.expect_numbers(&expected)?;
+    seen.expect("/tracing/state", &json!("armed"))?;
+    seen.expect("/processes/0/command", &json!("exe"))?;
+    expect_patched(0)
+}
+
+/// Every kind of request is made by eight processes at once, of two threads each, for a card, for ids
+/// that no card has, and for no id: each is counted once, for its process, and nothing else is.
+fn exact_by_eight_processes(ctx: &mut Ctx) -> Result<()> {
+    const PROCESSES: usize = 8;
+    const THREADS: u64 = 2;
+    let (_, id) = load(ctx)?;
+    let all = every_kind(&[id, 0xbeef, 0, u32::MAX, id ^ 1]);
+    ensure!(all.len() >= 700, "expected 700 kinds, seen {}", all.len());
+    let times = ctx.share_of(3) as u64;
+    let tracer = Tracer::start(&[])?;
+    let together = Barrier::new(PROCESSES);
+    let ask_all = || -> Result<u32> {
+        let asker = Asker::start();
+        together.wait();
+        let mut asker = asker?;
+        for request in &all {
+            asker.ask(request, times, THREADS)?;
+        }
+        let pid = asker.id();
+        asker.end()?;
+        Ok(pid)
+    };
+    let pids = thread::scope(|scope| {
+        let threads: Vec<_> = (0..PROCESSES).map(|_| scope.spawn(ask_all)).collect();
+        let pids = threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|_| bail!("a thread panicked")));
+        pids.collect::<Result<Vec<_>>>()
+    })?;
+    let mut expected = Numbers::new();
+    for pid in pids {
+        for request in &all {
+            add(&mut expected, pid, request, times * THREADS)?;
+        }
+    }
+    let seen = tracer.end(COMPLETE)?;
+    seen.expect_numbers(&expected)?;
     ctx.note(format!(
-        "{} kinds of requests, {} times each",
+        "{} kinds of requests, {} times each, by {PROCESSES} processes; {} numbers",
         all.len(),
-        times * threads
+        times * THREADS,
+        expected.len()
     ));
     Ok(())
 }
 
-/// How many were left out of the ring: none where there is one CPU. Where there are more, writers can
-/// meet, and one of the two is kept.
-fn left_out(before: &requests::Requests, after: &requests::Requests) -> Result<u64> {
-    let (before, after) = (before.numbers()?, after.numbers()?);
-    let risen = |name: &str| after[name] - before[name];
-    let (left_out, fine) = (risen("fine left_out"), risen("fine requests"));
-    let one_cpu = std::thread::available_parallelism()?.get() == 1;
-    let most = if one_cpu { 0 } else { fine / 2 };
-    ensure!(
-        left_out <= most,
-        "{left_out} of {fine} fine-grained requests were left out, expected {most} at most"
-    );
-    Ok(left_out)
-}
-
-/// A card that nobody has looked at yet: what was asked of it is its own as soon as somebody looks.
-fn card_not_looked_at(ctx: &mut Ctx) -> Result<()> {
-    let (_, first) = load(ctx)?;
-    let before = requests::read()?;
-    let second = gpu_id(&STOCK.add(1, "bar=small")?)?;
-    let mut expected = Numbers::new();
+/// A card is named by KFD's topology, one that comes later and is gone at the end, too.
+fn names_of_cards(ctx: &mut Ctx) -> Result<()> {
+    let (card, id) = load(ctx)?;
+    let tracer = Tracer::start(&[])?;
+    let second = STOCK.add(1, "bar=small")?;
+    let second_id = gpu_id(&second)?;
+    // It looks every second.
+    thread::sleep(std::time::Duration::from_millis(2500));
     let mut asker = Asker::start()?;
-    for id in [first, second] {
-        asker.ask(&alloc(id, 1), 5, 1)?;
-        requests::add(&mut expected, &[first, second], &alloc(id, 1), 5);
+    for id in [id, second_id, 0xbeef] {
+        asker.ask(&alloc(id, 1), 1, 1)?;
     }
     asker.end()?;
-    let after = requests::read()?;
-    after.expect_rise(&before, &expected)?;
-    // A card that went keeps what was counted for it.
     STOCK.remove(1)?;
-    let gone = requests::read()?;
-    gone.expect_rise(&after, &Numbers::new())?;
-    gone.expect_gpu(&format!("{second:#x}"), "?", "?")?;
-    guard::unload()
+    let seen = tracer.end(COMPLETE)?;
+    let process = &seen.list("processes")?[0];
+    for (id, gpu, node) in [
+        (id, Some(card.gpu()), Some(card.node())),
+        (second_id, Some(second.gpu()), Some(second.node())),
+        (0xbeef, None, None),
+    ] {
+        let cards = process["cards"].as_array().context("cards")?;
+        let found = cards.iter().find(|one| one["gpu_id"] == format!("{id:#x}"));
+        let found = found.with_context(|| format!("nothing of {id:#x}: {process}"))?;
+        let node: Option<u32> = node.map(str::parse).transpose()?;
+        ensure!(
+            found["gpu"] == json!(gpu) && found["node"] == json!(node),
+            "expected {gpu:?} and node {node:?}, seen {found}"
+        );
+    }
+    Ok(())
 }
 
-/// However many ids a program makes up, they are one record, and none is a card's.
-fn strangers_are_others(ctx: &mut Ctx) -> Result<()> {
-    let (_, first) = load(ctx)?;
-    let before = requests::read()?;
-    let mut expected = Numbers::new();
+/// A map that is full: what found no room is counted by its kind, and said.
+fn full_map(ctx: &mut Ctx) -> Result<()> {
+    const ROOM: u32 = 16;
+    load(ctx)?;
+    let tracer = Tracer::start(&["--room", &ROOM.to_string()])?;
+    let mut askers = Vec::new();
     let mut asker = Asker::start()?;
-    for made_up in 1000..1100 {
-        asker.ask(&alloc(made_up, 2), 1, 1)?;
-        requests::add(&mut expected, &[first], &alloc(made_up, 2), 1);
+    let mut expected = Numbers::new();
+    for gpu_id in 1..=ROOM + 5 {
+        let request = alloc(gpu_id, 1);
+        asker.ask(&request, 2, 1)?;
+        if gpu_id <= ROOM {
+            add(&mut expected, asker.id(), &request, 2)?;
+        }
     }
+    asker.ask(
+        &Request::Queue {
+            gpu_id: 99,
+            kind: 0,
+        },
+        3,
+        1,
+    )?;
+    let policy = Request::Policy {
+        gpu_id: 98,
+        default: 0,
+        alternate: 0,
+    };
+    asker.ask(&policy, 4, 1)?;
     asker.end()?;
-    let after = requests::read()?;
-    after.expect_rise(&before, &expected)?;
-    // There is room for a card that comes later.
-    let second = gpu_id(&STOCK.add(1, "bar=small")?)?;
-    let seen = requests::read()?;
-    let ids = [first, second].map(|id| format!("{id:#x}"));
-    let all = [&ids[0], &ids[1], "-"];
-    ensure!(
-        seen.gpu_ids()? == all,
-        "expected records of {all:?}, seen {:?}",
-        seen.gpu_ids()?
-    );
-    let mut asker = Asker::start()?;
-    let mut expected = Numbers::new();
-    asker.ask(&alloc(second, 2), 3, 1)?;
-    asker.end()?;
-    requests::add(&mut expected, &[first, second], &alloc(second, 2), 3);
-    requests::read()?.expect_rise(&seen, &expected)?;
-    guard::unload()
+    for number in 0..ROOM + 2 {
+        let mut asker = Asker::start()?;
+        let request = Request::Svm {
+            op: 1,
+            size: SIZE,
+            attributes: vec![],
+        };
+        asker.ask(&request, 1, 1)?;
+        if number < ROOM {
+            add(&mut expected, asker.id(), &request, 1)?;
+        }
+        askers.push(asker);
+    }
+    let seen = tracer.end(INCOMPLETE)?;
+    askers.into_iter().try_for_each(Asker::end)?;
+    seen.expect_numbers(&expected)?;
+    for (kind, lost) in [(0, 10), (1, 2), (2, 4), (3, 3)] {
+        seen.expect(&format!("/tracing/probes/{kind}/lost"), &json!(lost))?;
+    }
+    Ok(())
 }

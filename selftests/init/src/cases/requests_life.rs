@@ -1,133 +1,172 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Counting begins and ends with amdgpu, which is never held; and who is blind says so.
+//! Tracing ends with the tracer, never holds amdgpu, and says when a zero means nothing.
 
 use std::fs;
+use std::os::unix::process::CommandExt as _;
 
 use anyhow::{ensure, Context, Result};
 use nix::errno::Errno;
+use serde_json::json;
 
 use super::readers::wait_for;
 use super::requests::{alloc, expect_patched, gpu_id, load};
 use super::stock::{amdgpu_references, need_amdgpu};
 use crate::ask::Asker;
+use crate::ctl;
 use crate::ctx::Ctx;
 use crate::fixture::STOCK;
-use crate::guard;
 use crate::modules::is_loaded;
-use crate::requests::{self, Numbers};
+use crate::requests::{add, refused, Numbers, Requests, Tracer, COMPLETE, INCOMPLETE};
 
 const AMDGPU: &str = "amdgpu";
-const ARMED: &[(&str, &str)] = &[("state", "armed"), ("errno", "0"), ("by", "ftrace")];
-/// ENOENT.
-const NOT_THERE: &[(&str, &str)] = &[("state", "unavailable"), ("errno", "2"), ("by", "-")];
-const BLIND: &[(&str, &str)] = &[("state", "blind"), ("errno", "0"), ("by", "ftrace")];
+const COHERENT: u32 = 1 << 26;
+/// How long the tracer takes at most to look again, and more.
+const LOOK: std::time::Duration = std::time::Duration::from_millis(2500);
 
-/// Demands that amdgpu is held as it was.
-fn expect_references(before: u64, when: &str) -> Result<()> {
-    let now = amdgpu_references()?;
-    ensure!(
-        now == before,
-        "amdgpu's references {when}: expected {before}, seen {now}"
-    );
+/// Demands that nothing of a tracer is left: no probe, no event, no patched function.
+fn expect_nothing_left() -> Result<()> {
+    // The kernel closes a process's descriptors after its end was reported.
+    wait_for("the end of the probes", || Ok(expect_patched(0).is_ok()))?;
+    let events = "/sys/kernel/debug/tracing/kprobe_events";
+    let text = fs::read_to_string(events).with_context(|| format!("read {events}"))?;
+    ensure!(text.is_empty(), "{events}: expected none, seen {text}");
     Ok(())
 }
 
-/// Has a request be made and counted.
-fn expect_counted(gpu_id: u32) -> Result<()> {
-    let before = requests::read()?;
+/// Has a request be made and counted by a tracer that starts now.
+fn expect_counted(gpu_id: u32) -> Result<Requests> {
+    let tracer = Tracer::start(&[])?;
     let mut asker = Asker::start()?;
-    let request = alloc(gpu_id, 1 | 1 << 26);
+    let request = alloc(gpu_id, 1 | COHERENT);
     asker.ask(&request, 7, 1)?;
-    asker.end()?;
     let mut expected = Numbers::new();
-    requests::add(&mut expected, &[gpu_id], &request, 7);
-    requests::read()?.expect_rise(&before, &expected)
+    add(&mut expected, asker.id(), &request, 7)?;
+    asker.end()?;
+    let seen = tracer.end(COMPLETE)?;
+    seen.expect_numbers(&expected)?;
+    Ok(seen)
 }
 
-/// The module is there first, and is told of amdgpu before anybody can ask it for anything.
-pub fn before_amdgpu(ctx: &mut Ctx) -> Result<()> {
-    ensure!(!is_loaded(AMDGPU), "amdgpu is loaded: tried nothing");
-    guard::load_counting(&ctx.modules)?;
-    requests::read()?.expect_probes(NOT_THERE)?;
-    need_amdgpu(ctx)?;
-    expect_references(0, "after it was loaded")?;
-    requests::read()?.expect_probes(ARMED)?;
-    STOCK.load(&ctx.modules, "slot=0")?;
-    expect_counted(gpu_id(&STOCK.card(0)?)?)?;
-    guard::unload()?;
-    expect_patched(0)
-}
-
-/// amdgpu goes and comes again while the module stays: it is not kept from going, and all that was
-/// counted stays.
-pub fn over_reload(ctx: &mut Ctx) -> Result<()> {
-    let (_, id) = load(ctx)?;
-    expect_counted(id)?;
-    let before = requests::read()?;
-    before.expect_probes(ARMED)?;
+/// SIGKILL: the kernel tidies up, and amdgpu can be unloaded.
+pub fn killed(ctx: &mut Ctx) -> Result<()> {
+    load(ctx)?;
+    let before = amdgpu_references()?;
+    for arguments in [&[][..], &["--pid", "1"]] {
+        let tracer = Tracer::start(arguments)?;
+        expect_patched(5)?;
+        ensure!(
+            amdgpu_references()? == before,
+            "amdgpu's references while it is traced: expected {before}, seen {}",
+            amdgpu_references()?
+        );
+        tracer.murder()?;
+        expect_nothing_left()?;
+    }
+    // One that follows a command has tracepoints, too; the command goes on.
+    let mut command = ctl::command(&["requests", "--", super::requests_whose::ASKER])?;
+    let asker = Asker::start_by(&mut command)?;
+    expect_patched(5)?;
+    asker.murder()?;
+    expect_nothing_left()?;
+    wait_for(
+        "the end of the asker",
+        || Ok(amdgpu_references()? == before),
+    )?;
     STOCK.unload()?;
-    expect_references(0, "without a card")?;
-    ctx.modules.unload(AMDGPU)?;
-    let without = requests::read()?;
-    without.expect_probes(NOT_THERE)?;
-    without.expect_rise(&before, &Numbers::new())?;
-    without.expect_gpu(&format!("{id:#x}"), "?", "?")?;
-
-    need_amdgpu(ctx)?;
-    expect_references(0, "after it was loaded again")?;
-    let again = requests::read()?;
-    again.expect_probes(ARMED)?;
-    again.expect_rise(&without, &Numbers::new())?;
-    STOCK.load(&ctx.modules, "slot=0")?;
-    let same = gpu_id(&STOCK.card(0)?)?;
-    requests::read()?.expect_gpu(&format!("{same:#x}"), "0001:03:00.0", "1")?;
-    expect_counted(same)?;
-
-    guard::unload()?;
-    STOCK.unload()?;
-    expect_references(0, "after all")?;
-    expect_patched(0)?;
+    ensure!(amdgpu_references()? == 0, "amdgpu is held");
     ctx.modules.unload(AMDGPU)
 }
 
-/// The module comes and goes while eight threads ask without end.
-pub fn unload_in_a_storm(ctx: &mut Ctx) -> Result<()> {
-    const ROUNDS: usize = 6;
+/// The same while eight threads ask without end; then the next tracer counts.
+pub fn killed_in_a_storm(ctx: &mut Ctx) -> Result<()> {
     let (_, id) = load(ctx)?;
-    guard::unload()?;
     let mut asker = Asker::start()?;
-    let before = amdgpu_references()?;
-    let request = alloc(id, 1 | 1 << 26);
-    asker.begin_storm(&request, 8)?;
-    let mut counted = 0;
-    for _ in 0..ctx.share_of(ROUNDS) {
-        guard::load_counting(&ctx.modules)?;
-        expect_references(before, "after a load")?;
-        wait_for("a request to be counted", || {
-            let now = requests::read()?;
-            now.expect_probes(ARMED)?;
-            counted = now.numbers()?["probe alloc_memory hits"];
-            Ok(counted > 0)
-        })?;
-        guard::unload()?;
-        expect_references(before, "after an unload")?;
-        expect_patched(0)?;
+    asker.begin_storm(&alloc(id, 1 | COHERENT), 8)?;
+    for _ in 0..ctx.share_of(4) {
+        let tracer = Tracer::start(&[])?;
+        expect_patched(5)?;
+        tracer.murder()?;
+        expect_nothing_left()?;
     }
-    let asked = asker.end_storm()?;
-    ctx.note(format!(
-        "{asked} requests in all, {counted} counted in the last round"
-    ));
-    ensure!(asked > counted, "more was counted than asked");
-    // What is asked after the storm is counted as ever.
-    guard::load_counting(&ctx.modules)?;
-    let before = requests::read()?;
-    asker.ask(&request, 5, 1)?;
-    let mut expected = Numbers::new();
-    requests::add(&mut expected, &[id], &request, 5);
-    requests::read()?.expect_rise(&before, &expected)?;
+    ensure!(asker.end_storm()? > 0, "nothing was asked");
     asker.end()?;
-    guard::unload()
+    expect_counted(id).map(drop)
+}
+
+/// There is nothing to trace without amdgpu, and that is no zero.
+pub fn without_amdgpu(ctx: &mut Ctx) -> Result<()> {
+    if is_loaded(AMDGPU) {
+        ctx.modules.unload(AMDGPU)?;
+    }
+    for (arguments, status) in [
+        (&["requests", "--json"][..], 2),
+        (&["requests", "--", "/init", "nothing"], 125),
+    ] {
+        let said = refused(&mut ctl::command(arguments)?, status)?;
+        ensure!(
+            said.contains("amdgpu is not loaded") && said.contains("modprobe amdgpu"),
+            "it said {said}"
+        );
+    }
+    need_amdgpu(ctx)
+}
+
+/// amdgpu goes and comes again while it is traced: it is not kept from going, what was counted stays,
+/// counting goes on, and that something may be missing is said.
+pub fn reloaded(ctx: &mut Ctx) -> Result<()> {
+    let (_, id) = load(ctx)?;
+    let request = alloc(id, 1 | COHERENT);
+    let mut expected = Numbers::new();
+    let mut ask = |times| -> Result<()> {
+        let mut asker = Asker::start()?;
+        asker.ask(&request, times, 1)?;
+        add(&mut expected, asker.id(), &request, times)?;
+        asker.end()
+    };
+    let tracer = Tracer::start(&[])?;
+    ask(3)?;
+    STOCK.unload()?;
+    ctx.modules.unload(AMDGPU)?;
+    std::thread::sleep(LOOK);
+    need_amdgpu(ctx)?;
+    STOCK.load(&ctx.modules, "slot=0")?;
+    ensure!(gpu_id(&STOCK.card(0)?)? == id, "the card has another id");
+    std::thread::sleep(LOOK);
+    ask(4)?;
+    let seen = tracer.end(INCOMPLETE)?;
+    seen.expect_numbers(&expected)?;
+    seen.expect("/tracing/state", &json!("armed"))?;
+    ensure!(seen.number("/tracing/unloads")? >= 1, "no unload was seen");
+    expect_nothing_left()?;
+
+    let tracer = Tracer::start(&[])?;
+    STOCK.unload()?;
+    ctx.modules.unload(AMDGPU)?;
+    let seen = tracer.end(INCOMPLETE)?;
+    seen.expect("/tracing/state", &json!("gone"))?;
+    need_amdgpu(ctx)
+}
+
+/// Who is not root learns that, and a program is run all the same by `run`.
+pub fn not_root(ctx: &mut Ctx) -> Result<()> {
+    load(ctx)?;
+    let mut command = ctl::command(&["requests", "--json"])?;
+    let said = refused(command.uid(65534).gid(65534), 2)?;
+    ensure!(
+        said.contains("needs root") && said.contains("sudo"),
+        "it said {said}"
+    );
+    let mut command = ctl::command(&["run", "--no-env", "--", "/init", "nothing"])?;
+    let output = command.uid(65534).gid(65534).output()?;
+    let said = String::from_utf8_lossy(&output.stderr).replace('\n', " ");
+    // The program has a status of its own for words that it does not know.
+    ensure!(
+        output.status.code() == Some(2) && said.contains("needs root"),
+        "run: seen {}\n{said}",
+        output.status
+    );
+    Ok(())
 }
 
 /// Somebody turns kprobes off for all.
@@ -142,9 +181,7 @@ pub fn blind_without_ftrace(ctx: &mut Ctx) -> Result<()> {
         Err(error) if error.raw_os_error() == Some(Errno::EOPNOTSUPP as i32) => {
             ctx.note("the kernel refuses to turn ftrace off");
             let (_, id) = load(ctx)?;
-            requests::read()?.expect_probes(ARMED)?;
-            expect_counted(id)?;
-            guard::unload()
+            expect_counted(id).map(drop)
         }
         written => {
             written.with_context(|| format!("turn {SWITCH} off"))?;
@@ -174,33 +211,31 @@ impl Drop for Off {
     }
 }
 
-/// The probes are in their places and see nothing: that is said, and when it is over all is counted
-/// again. So it is where it was so before the module came.
+/// The probes are in their places and the kernel does not call them: that is said, also when it is
+/// over. So it is where it was so before the tracer came.
 fn blind(ctx: &mut Ctx, switch: &'static str) -> Result<()> {
     let (_, id) = load(ctx)?;
     expect_counted(id)?;
     let mut asker = Asker::start()?;
+    let (missing, counted) = (alloc(id, 1), alloc(id, 2));
 
     let off = Off::turn(switch)?;
-    let before = requests::read()?;
-    before.expect_probes(BLIND)?;
-    asker.ask(&alloc(id, 1), 5, 1)?;
-    let after = requests::read()?;
-    after.expect_probes(BLIND)?;
+    let tracer = Tracer::start(&[])?;
+    asker.ask(&missing, 5, 1)?;
+    let seen = tracer.end(INCOMPLETE)?;
+    seen.expect("/tracing/state", &json!("blind"))?;
     // This is why it has to be said.
-    after.expect_rise(&before, &Numbers::new())?;
-    off.on()?;
-    requests::read()?.expect_probes(ARMED)?;
-    expect_counted(id)?;
+    seen.expect_numbers(&Numbers::new())?;
 
-    let off = Off::turn(switch)?;
-    guard::unload()?;
-    guard::load_counting(&ctx.modules)?;
-    requests::read()?.expect_probes(BLIND)?;
-    asker.ask(&alloc(id, 1), 5, 1)?;
+    let tracer = Tracer::start(&[])?;
     off.on()?;
-    requests::read()?.expect_probes(ARMED)?;
-    expect_counted(id)?;
+    asker.ask(&counted, 3, 1)?;
+    let mut expected = Numbers::new();
+    add(&mut expected, asker.id(), &counted, 3)?;
+    let seen = tracer.end(INCOMPLETE)?;
+    seen.expect("/tracing/state", &json!("armed"))?;
+    seen.expect("/tracing/was_blind", &json!(true))?;
+    seen.expect_numbers(&expected)?;
     asker.end()?;
-    guard::unload()
+    expect_counted(id).map(drop)
 }

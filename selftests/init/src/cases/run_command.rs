@@ -8,7 +8,7 @@ use std::process::Stdio;
 use anyhow::{ensure, Result};
 use kfd_uapi as uapi;
 
-use super::requests::{alloc, load};
+use super::requests::{alloc, load, SIZE};
 use crate::ask::{Asker, Last};
 use crate::ctl;
 use crate::ctx::Ctx;
@@ -21,6 +21,9 @@ const ASKER: &str = "/init";
 /// and then ends like that. rdna1ctl must end with that status, and say these words.
 fn run(ctx: &mut Ctx, options: &[&str], last: Last, status: i32, words: &[&str]) -> Result<()> {
     let (card, id) = load(ctx)?;
+    // Another program asks for something else all the time.
+    let mut other = Asker::start()?;
+    other.begin_storm(&alloc(id, uapi::KFD_IOC_ALLOC_MEM_FLAGS_GTT), 2)?;
     let arguments = [&["run"], options, &["--", ASKER]].concat();
     let mut command = ctl::command(&arguments)?;
     let mut asker = Asker::start_by(command.stderr(Stdio::piped()))?;
@@ -30,28 +33,34 @@ fn run(ctx: &mut Ctx, options: &[&str], last: Last, status: i32, words: &[&str])
     asker.ask(&alloc(id, vram), 2, 1)?;
     let (ended, said) = asker.output(last)?;
     ensure!(
+        other.end_storm()? > 0,
+        "the other program asked for nothing"
+    );
+    other.end()?;
+    ensure!(
         ended.code() == Some(status),
         "run: expected status {status}, seen {ended}\n{said}"
-    );
-    let of = format!(
-        "alloc gpu={} node={} gpu_id={id:#x} heap=vram",
-        card.gpu(),
-        card.node()
     );
     let lines: Vec<String> = said
         .lines()
         .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
         .collect();
-    for (key, by) in [("requests", 5), ("coarse", 2), ("coherent", 3)] {
-        let line = format!("+{by} {key} {of}");
-        ensure!(lines.contains(&line), "run: expected {line:?} in\n{said}");
+    // MEMORY REQUESTS COARSE COHERENT UNCACHED EXT_COHERENT QUEUE
+    let place = format!("{}, node {}, gpu_id {id:#x}", card.gpu(), card.node());
+    for line in [&place, "vram 5 2 3 0 0 0"] {
+        ensure!(
+            lines.iter().any(|seen| seen == line),
+            "run: expected {line:?} in\n{said}"
+        );
     }
-    // What was asked for, by whom, three times.
-    let flags = format!("flags={fine:#x}");
+    // What was asked for, by whom, three times; and nothing that the other program asked for.
+    let row = format!("init alloc_memory {} {fine:#x} {SIZE}", card.gpu());
     let all = lines.join(" ");
     ensure!(
-        all.matches(&flags).count() == 3 && all.contains("command=init ioctl=alloc_memory"),
-        "run: expected three requests with {flags}\n{said}"
+        all.matches(&row).count() == 3
+            && all.matches("(process ").count() == 1
+            && !lines.iter().any(|line| line.starts_with("gtt ")),
+        "run: expected three rows with {row:?}, and one process\n{said}"
     );
     for word in words {
         ensure!(all.contains(word), "run: expected {word:?} in\n{said}");

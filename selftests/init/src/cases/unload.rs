@@ -21,7 +21,7 @@ pub fn while_open(ctx: &mut Ctx) -> Result<()> {
     guard::load(&ctx.modules)?;
     let mut byte = [0];
     let mut files = Vec::new();
-    for name in guard::files() {
+    for name in guard::FILES {
         let mut file = File::open(guard::path(name)).with_context(|| format!("open {name}"))?;
         file.read_exact(&mut byte)
             .with_context(|| format!("read a byte of {name}"))?;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! What watching KFD's ioctls costs the program that is watched: not at all, by what a kernel has
-//! without more (a histogram in tracefs), by bpftrace, and by the module. Each answers the same
-//! question: how often was what asked for, of which card? Each must have counted every call.
+//! without more (a histogram in tracefs), by bpftrace, and by `rdna1ctl requests`. Each answers the
+//! same question: how often was what asked for, of which card? Each must have counted every call.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -16,11 +16,11 @@ use nix::sys::signal::{kill, Signal};
 use nix::unistd::Pid;
 
 use super::programs::need;
-use crate::ask::{Asker, Request};
+use crate::ask::{Asker, Last, Request};
+use crate::ctl;
 use crate::ctx::Ctx;
-use crate::guard;
 use crate::mounts::mount_at;
-use crate::requests::{self, Numbers};
+use crate::requests::{self, Numbers, Requests, Tracer, COMPLETE};
 
 pub const TRACEFS: &str = "/sys/kernel/tracing";
 /// KFD's handler of requests for memory.
@@ -74,7 +74,7 @@ const WAIT: Duration = Duration::from_millis(20);
 const TIMES: u64 = 1001;
 /// No card has it.
 const NO_CARD: u32 = 0xdead;
-/// Nor these: so many that the module does not keep them apart.
+/// Nor these: so many cards of one process.
 const CROWD: std::ops::Range<u32> = 1..9;
 /// No virtual card has so much.
 const SIZE: u64 = 4096;
@@ -155,13 +155,23 @@ fn is_alloc(request: &Request) -> bool {
 /// Has a program ask all of this, and hands on what each took.
 fn ask(ctx: &mut Ctx, watcher: &str, asked: &[(Option<&str>, Request)]) -> Result<()> {
     let mut asker = Asker::start()?;
+    ask_by(ctx, &mut asker, watcher, asked)?;
+    asker.end()
+}
+
+fn ask_by(
+    ctx: &mut Ctx,
+    asker: &mut Asker,
+    watcher: &str,
+    asked: &[(Option<&str>, Request)],
+) -> Result<()> {
     for (name, request) in asked {
         let counts = asker.count(request, times(*name))?;
         if let Some(name) = name {
             ctx.note(counts.line(&format!("request.{watcher}.{name}")));
         }
     }
-    asker.end()
+    Ok(())
 }
 
 /// Nobody watches.
@@ -255,18 +265,43 @@ pub fn while_it_watches(
     fs::read_to_string(said).context("read what bpftrace said")
 }
 
-/// The module.
-pub fn by_module(ctx: &mut Ctx, gpu_id: u32) -> Result<()> {
-    guard::load_counting(&ctx.modules)?;
-    let before = requests::read()?;
+/// `rdna1ctl requests`: of everybody, of one process, and of a command with its children. Nothing is
+/// left when it ends: what is asked then costs what it does when nobody watches.
+pub fn by_rdna1ctl(ctx: &mut Ctx, gpu_id: u32) -> Result<()> {
     let asked = asked(gpu_id);
-    ask(ctx, "ours", &asked)?;
+    let tracer = Tracer::start(&[])?;
+    let mut asker = Asker::start()?;
+    ask_by(ctx, &mut asker, "ours", &asked)?;
+    expect(&tracer.end(COMPLETE)?, asker.id(), &asked)?;
+
+    let tracer = Tracer::start(&["--pid", &asker.id().to_string()])?;
+    ask_by(ctx, &mut asker, "process", &asked)?;
+    expect(&tracer.end(COMPLETE)?, asker.id(), &asked)?;
+    ask_by(ctx, &mut asker, "after", &asked)?;
+    asker.end()?;
+
+    let mut command = ctl::command(&["requests", "--json", "--", "/init"])?;
+    let mut asker = Asker::start_heard_by_stderr(&mut command)?;
+    ask_by(ctx, &mut asker, "command", &asked)?;
+    let mut other = Asker::start()?;
+    ask_by(ctx, &mut other, "others", &asked)?;
+    other.end()?;
+    let (_, said) = asker.output(Last::End)?;
+    let seen = Requests::parse(said)?;
+    expect(
+        &seen,
+        u32::try_from(seen.number("/processes/0/pid")?)?,
+        &asked,
+    )
+}
+
+/// Demands that just this was counted, of that process.
+fn expect(seen: &Requests, pid: u32, asked: &[(Option<&str>, Request)]) -> Result<()> {
     let mut expected = Numbers::new();
-    for (name, request) in &asked {
-        requests::add(&mut expected, &[gpu_id], request, times(*name));
+    for (name, request) in asked.iter().filter(|(_, one)| *one != Request::Version) {
+        requests::add(&mut expected, pid, request, times(*name))?;
     }
-    requests::read()?.expect_rise(&before, &expected)?;
-    guard::unload()
+    seen.expect_numbers(&expected)
 }
 
 pub fn need_tracefs() -> Result<()> {

@@ -1,0 +1,529 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Counts what programs ask of KFD, at the entry of KFD's own handlers of ioctls.
+ *
+ * All handlers have one form: int handler(struct file *, struct kfd_process *, void *data). `data`
+ * is the kernel's own copy of the ioctl's structure, which user space cannot change any more. Its
+ * layout is UAPI, so nothing here needs BTF of amdgpu or of the kernel.
+ *
+ * src/trace/layout.rs mirrors the structures below, and loads this.
+ */
+#include "kernel.h"
+
+#include <linux/kfd_ioctl.h>
+
+/* What is counted of requests that name a card: by heap and grain, by policies, by queue type. */
+#define HEAPS 6
+#define GRAINS 16
+#define POLICIES 16
+#define QUEUES 6
+
+/* Of a request's flags: KFD takes the first heap that is named, in the order of the flags. */
+#define HEAP_FLAGS 0x1fu
+#define NO_HEAP 5
+#define GRAIN_SHIFT 24
+#define GRAIN_OF(flag) (KFD_IOC_ALLOC_MEM_FLAGS_##flag >> GRAIN_SHIFT)
+#define FINE (GRAIN_OF(EXT_COHERENT) | GRAIN_OF(UNCACHED) | GRAIN_OF(COHERENT))
+#define QUEUE GRAIN_OF(AQL_QUEUE_MEM)
+_Static_assert((KFD_IOC_ALLOC_MEM_FLAGS_VRAM | KFD_IOC_ALLOC_MEM_FLAGS_GTT |
+		KFD_IOC_ALLOC_MEM_FLAGS_USERPTR | KFD_IOC_ALLOC_MEM_FLAGS_DOORBELL |
+		KFD_IOC_ALLOC_MEM_FLAGS_MMIO_REMAP) == HEAP_FLAGS, "heaps");
+_Static_assert((FINE | QUEUE) == GRAINS - 1, "grains");
+
+/* AMDKFD_IOC_SVM names no card: operations (set, get, other) and attributes. */
+#define OPERATIONS 3
+#define OTHER_OPERATION 2
+#define ATTRIBUTES 9
+#define OTHER_ATTRIBUTE 8
+#define SVM_GRAINS 4
+_Static_assert(KFD_IOCTL_SVM_OP_SET_ATTR == 0 && KFD_IOCTL_SVM_OP_GET_ATTR == 1 &&
+	       KFD_IOCTL_SVM_ATTR_GRANULARITY == OTHER_ATTRIBUTE - 1, "SVM");
+_Static_assert(KFD_IOCTL_SVM_FLAG_COHERENT == 2 && KFD_IOCTL_SVM_FLAG_EXT_COHERENT == 0x80,
+	       "SVM flags");
+/* The most attributes of one request that are looked at, and how many are read at once. */
+#define MOST_ATTRIBUTES 64
+#define CHUNK 4
+
+#define COMMAND 16
+#define KEPT 32
+
+/* A process and a card. */
+struct key {
+	__u32 process;
+	__u32 gpu_id;
+};
+
+struct asked {
+	struct key key;
+	__u64 allocations[HEAPS][GRAINS];
+	/* That of the default aperture times four, and that of the alternate one; 2 is neither. */
+	__u64 policies[POLICIES];
+	__u64 queues[QUEUES];
+	char command[COMMAND];
+};
+
+struct svm {
+	__u64 process;
+	__u64 operations[OPERATIONS];
+	__u64 attributes[2][ATTRIBUTES][SVM_GRAINS];
+	__u64 unread;
+	char command[COMMAND];
+};
+
+/* A request for fine-grained memory. */
+struct fine {
+	/* Twice its number counted from 1, and 1 for SVM; 0: none; BUSY: it is being written. */
+	__u64 seal;
+	__u64 nanoseconds;
+	/* Process << 32 | thread. */
+	__u64 who;
+	__u64 size;
+	__u32 gpu_id;
+	__u32 flags;
+	char command[COMMAND];
+};
+
+#define BUSY (~0ull)
+
+enum kind { ALLOC, SVM, POLICY, QUEUES_MADE, KINDS };
+
+struct kept {
+	/* How many rows of cards and of ranges were wanted; there can be fewer. */
+	__u64 cards, ranges;
+	/* Requests that found no row, or could not be read. */
+	__u64 lost[KINDS];
+	/* Threads that found no room among those that are followed. */
+	__u64 lost_threads;
+	/* How often the self-check was seen. */
+	__u64 checks;
+	__u64 fine;
+	__u64 left_out;
+	struct fine ring[KEPT];
+};
+
+/* src/trace/layout.rs asserts the same. */
+_Static_assert(sizeof(struct asked) == 968 && sizeof(struct svm) == 632 &&
+	       sizeof(struct fine) == 56 && sizeof(struct kept) == 80 + KEPT * 56, "layout.rs");
+
+/* Set before this is loaded, so that the kernel's verifier drops what is not wanted. */
+enum wanted { EVERYBODY, ONE_PROCESS, FOLLOWED };
+const volatile __u32 WANTED;
+const volatile __u32 PROCESS;
+/* The thread whose children are followed, in the pid namespace of that device and inode. */
+const volatile __u32 ROOT;
+const volatile __u64 NAMESPACE_DEVICE;
+const volatile __u64 NAMESPACE_INODE;
+/* Where the tracepoints have these fields. */
+const volatile __u32 FORK_CHILD;
+const volatile __u32 EXEC_OLD;
+
+/* Whether KFD checks the number of SVM attributes before its handler; that of a later amdgpu can. */
+volatile __u32 svm_is_checked = 1;
+
+/*
+ * Whoever reads a map by bpf(2) keeps its CPU from running BPF programs meanwhile, also for other
+ * threads that preempt it: their requests would be missed. So all numbers are in arrays, which user
+ * space maps into its memory, and the hashes only say in which row.
+ */
+#define ROOM 4096
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct kept);
+} kept SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, ROOM);
+	__type(key, __u32);
+	__type(value, struct asked);
+} cards SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, ROOM);
+	__type(key, __u32);
+	__type(value, struct svm);
+} ranges SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, ROOM);
+	__type(key, struct key);
+	__type(value, __u32);
+} card_rows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, ROOM);
+	__type(key, __u32);
+	__type(value, __u32);
+} range_rows SEC(".maps");
+
+/* Threads of the command and of all its descendants. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, __u8);
+} followed SEC(".maps");
+
+static INLINE void add(__u64 *counter, __u64 more)
+{
+	__sync_fetch_and_add(counter, more);
+}
+
+static INLINE __u32 at_most(__u32 number, __u32 most)
+{
+	return number < most ? number : most;
+}
+
+static INLINE int is_wanted(__u64 who)
+{
+	if (WANTED == EVERYBODY)
+		return 1;
+	if (WANTED == ONE_PROCESS)
+		return who >> 32 == PROCESS;
+	__u32 thread = who;
+
+	return bpf_map_lookup_elem(&followed, &thread) != 0;
+}
+
+static INLINE struct kept *all(void)
+{
+	__u32 only = 0;
+
+	return bpf_map_lookup_elem(&kept, &only);
+}
+
+static INLINE void lose(enum kind kind)
+{
+	struct kept *kept = all();
+
+	if (kept)
+		add(&kept->lost[kind], 1);
+}
+
+/*
+ * Takes a row. If another CPU takes one for the same key at once, that one is found by later
+ * requests, and this one has the present one only: user space adds rows of one key.
+ */
+static INLINE struct asked *take_card(struct key key, enum kind kind)
+{
+	struct kept *kept = all();
+
+	if (!kept)
+		return 0;
+	__u32 row = __sync_fetch_and_add(&kept->cards, 1);
+	struct asked *asked = bpf_map_lookup_elem(&cards, &row);
+
+	if (!asked) {
+		add(&kept->lost[kind], 1);
+		return 0;
+	}
+	bpf_get_current_comm(asked->command, COMMAND);
+	asked->key = key;
+	bpf_map_update_elem(&card_rows, &key, &row, BPF_NOEXIST);
+	return asked;
+}
+
+static INLINE struct asked *asked_by(__u64 who, __u32 gpu_id, enum kind kind)
+{
+	struct key key = { .process = who >> 32, .gpu_id = gpu_id };
+	__u32 *row = bpf_map_lookup_elem(&card_rows, &key);
+
+	if (row)
+		return bpf_map_lookup_elem(&cards, row);
+	return take_card(key, kind);
+}
+
+/*
+ * Keeps a fine-grained request. Writers do not wait for each other: one that finds another at its
+ * place leaves its own request out, and counts that.
+ */
+static INLINE void keep(__u64 who, int is_svm, __u32 gpu_id, __u32 flags, __u64 size)
+{
+	struct kept *kept = all();
+
+	if (!kept)
+		return;
+	__u64 number = __sync_fetch_and_add(&kept->fine, 1);
+	struct fine *fine = &kept->ring[number % KEPT];
+	__u64 seal = (number + 1) << 1 | is_svm;
+	__u64 before = __sync_lock_test_and_set(&fine->seal, BUSY);
+
+	if (before > seal) {
+		if (before != BUSY)
+			*(volatile __u64 *)&fine->seal = before;
+		add(&kept->left_out, 1);
+		return;
+	}
+	fine->nanoseconds = bpf_ktime_get_ns();
+	fine->who = who;
+	fine->size = size;
+	fine->gpu_id = gpu_id;
+	fine->flags = flags;
+	bpf_get_current_comm(fine->command, COMMAND);
+	barrier();
+	*(volatile __u64 *)&fine->seal = seal;
+}
+
+SEC("kprobe")
+int alloc_memory(struct registers *registers)
+{
+	struct kfd_ioctl_alloc_memory_of_gpu_args args;
+	__u64 who = bpf_get_current_pid_tgid();
+
+	if (!is_wanted(who))
+		return 0;
+	if (bpf_probe_read_kernel(&args, sizeof(args), third(registers))) {
+		lose(ALLOC);
+		return 0;
+	}
+	struct asked *asked = asked_by(who, args.gpu_id, ALLOC);
+
+	if (!asked)
+		return 0;
+	__u32 heap = NO_HEAP, grain = args.flags >> GRAIN_SHIFT & (GRAINS - 1);
+
+	/* BPF has no instruction for the lowest bit that is set. */
+	if (args.flags & KFD_IOC_ALLOC_MEM_FLAGS_VRAM)
+		heap = 0;
+	else if (args.flags & KFD_IOC_ALLOC_MEM_FLAGS_GTT)
+		heap = 1;
+	else if (args.flags & KFD_IOC_ALLOC_MEM_FLAGS_USERPTR)
+		heap = 2;
+	else if (args.flags & KFD_IOC_ALLOC_MEM_FLAGS_DOORBELL)
+		heap = 3;
+	else if (args.flags & KFD_IOC_ALLOC_MEM_FLAGS_MMIO_REMAP)
+		heap = 4;
+	add(&asked->allocations[heap][grain], 1);
+	/* Doorbells and MMIO are registers, and a queue's memory is uncached in any case. */
+	if (heap <= 2 && grain & FINE && !(grain & QUEUE))
+		keep(who, 0, args.gpu_id, args.flags, args.size);
+	return 0;
+}
+
+SEC("kprobe")
+int set_memory_policy(struct registers *registers)
+{
+	struct kfd_ioctl_set_memory_policy_args args;
+	__u64 who = bpf_get_current_pid_tgid();
+
+	if (!is_wanted(who))
+		return 0;
+	if (bpf_probe_read_kernel(&args, sizeof(args), third(registers))) {
+		lose(POLICY);
+		return 0;
+	}
+	struct asked *asked = asked_by(who, args.gpu_id, POLICY);
+
+	if (asked)
+		add(&asked->policies[at_most(args.default_policy, 2) << 2 |
+				     at_most(args.alternate_policy, 2)], 1);
+	return 0;
+}
+
+SEC("kprobe")
+int create_queue(struct registers *registers)
+{
+	/* Later kernels have added fields at the end, so the whole is not read. */
+	struct {
+		__u32 gpu_id;
+		__u32 queue_type;
+	} args;
+	const __u64 gpu_id = __builtin_offsetof(struct kfd_ioctl_create_queue_args, gpu_id);
+	__u64 who = bpf_get_current_pid_tgid();
+
+	_Static_assert(__builtin_offsetof(struct kfd_ioctl_create_queue_args, queue_type) ==
+		       __builtin_offsetof(struct kfd_ioctl_create_queue_args, gpu_id) + 4,
+		       "a queue's type follows its card");
+	if (!is_wanted(who))
+		return 0;
+	if (bpf_probe_read_kernel(&args, sizeof(args), third(registers) + gpu_id)) {
+		lose(QUEUES_MADE);
+		return 0;
+	}
+	struct asked *asked = asked_by(who, args.gpu_id, QUEUES_MADE);
+
+	if (asked)
+		add(&asked->queues[at_most(args.queue_type, QUEUES - 1)], 1);
+	return 0;
+}
+
+static INLINE struct svm *svm_of(__u64 who)
+{
+	__u32 process = who >> 32;
+	__u32 *found = bpf_map_lookup_elem(&range_rows, &process);
+
+	if (found)
+		return bpf_map_lookup_elem(&ranges, found);
+	struct kept *kept = all();
+
+	if (!kept)
+		return 0;
+	__u32 row = __sync_fetch_and_add(&kept->ranges, 1);
+	struct svm *svm = bpf_map_lookup_elem(&ranges, &row);
+
+	if (!svm) {
+		add(&kept->lost[SVM], 1);
+		return 0;
+	}
+	bpf_get_current_comm(svm->command, COMMAND);
+	svm->process = process;
+	bpf_map_update_elem(&range_rows, &process, &row, BPF_NOEXIST);
+	return svm;
+}
+
+/* What is known while the attributes of a request are looked at. */
+struct walk {
+	struct svm *svm;
+	__u64 data;
+	__u32 operation;
+	__u32 count;
+	/* Flags that ask for fine grain, or 0. */
+	__u32 fine;
+};
+
+/* Counts some attributes. A function of its own, which the verifier looks at once only. */
+static long some_attributes(__u32 number, struct walk *walk)
+{
+	struct kfd_ioctl_svm_attribute some[CHUNK];
+	struct svm *svm = walk->svm;
+	__u32 first = number * CHUNK, is_get = walk->operation & 1;
+	__u32 here = at_most(walk->count - first, CHUNK);
+
+	if (bpf_probe_read_kernel(some, here * sizeof(some[0]),
+				  walk->data + first * sizeof(some[0]))) {
+		add(&svm->unread, walk->count - first);
+		return 1;
+	}
+	for (__u32 one = 0; one < CHUNK && one < here; one++) {
+		__u32 kind = at_most(some[one].type, OTHER_ATTRIBUTE), grain = 0;
+
+		/* The values that a get gives in mean nothing. */
+		if (!is_get && (kind == KFD_IOCTL_SVM_ATTR_SET_FLAGS ||
+				kind == KFD_IOCTL_SVM_ATTR_CLR_FLAGS)) {
+			grain = (some[one].value >> 1 & 1) | (some[one].value >> 6 & 2);
+			if (kind == KFD_IOCTL_SVM_ATTR_SET_FLAGS && grain)
+				walk->fine = some[one].value;
+		}
+		add(&svm->attributes[is_get][kind][grain], 1);
+	}
+	return 0;
+}
+
+SEC("kprobe")
+int svm(struct registers *registers)
+{
+	struct kfd_ioctl_svm_args args;
+	__u64 who = bpf_get_current_pid_tgid(), data = third(registers);
+
+	if (!is_wanted(who))
+		return 0;
+	if (bpf_probe_read_kernel(&args, sizeof(args), data)) {
+		lose(SVM);
+		return 0;
+	}
+	struct svm *svm = svm_of(who);
+
+	if (!svm)
+		return 0;
+	__u32 operation = at_most(args.op, OTHER_OPERATION);
+
+	add(&svm->operations[operation], 1);
+	if (operation == OTHER_OPERATION)
+		return 0;
+	/* Else a program could name more attributes than it gave. */
+	__u32 count = svm_is_checked ? at_most(args.nattr, MOST_ATTRIBUTES) : 0;
+	struct walk walk = {
+		.svm = svm,
+		.data = data + sizeof(args),
+		.operation = operation,
+		.count = count,
+	};
+
+	if (args.nattr > count)
+		add(&svm->unread, args.nattr - count);
+	if (count)
+		bpf_loop((count + CHUNK - 1) / CHUNK, some_attributes, &walk, 0);
+	if (walk.fine)
+		keep(who, 1, 0, walk.fine, args.size);
+	return 0;
+}
+
+/* KFD shows generation_id of its topology: the self-check. */
+SEC("kprobe")
+int self_check(struct registers *registers)
+{
+	struct kept *kept = all();
+
+	if (kept)
+		add(&kept->checks, 1);
+	return 0;
+}
+
+/* Attached for a moment, to see whether a function is there. */
+SEC("kprobe")
+int is_there(struct registers *registers)
+{
+	return 0;
+}
+
+static INLINE void follow(__u32 thread)
+{
+	__u8 yes = 1;
+	struct kept *kept = all();
+
+	if (bpf_map_update_elem(&followed, &thread, &yes, BPF_ANY) && kept)
+		add(&kept->lost_threads, 1);
+}
+
+/* Comes before the child can run. */
+SEC("tracepoint")
+int sched_process_fork(void *event)
+{
+	__u32 thread = bpf_get_current_pid_tgid(), child;
+	struct bpf_pidns_info in_namespace;
+
+	if (!bpf_map_lookup_elem(&followed, &thread) &&
+	    (bpf_get_ns_current_pid_tgid(NAMESPACE_DEVICE, NAMESPACE_INODE, &in_namespace,
+					 sizeof(in_namespace)) ||
+	     in_namespace.pid != ROOT))
+		return 0;
+	if (!bpf_probe_read_kernel(&child, sizeof(child), (__u64)event + FORK_CHILD))
+		follow(child);
+	return 0;
+}
+
+/* A thread that calls exec takes the id of its process's first thread, which has exited. */
+SEC("tracepoint")
+int sched_process_exec(void *event)
+{
+	__u32 thread = bpf_get_current_pid_tgid(), old;
+
+	if (bpf_probe_read_kernel(&old, sizeof(old), (__u64)event + EXEC_OLD) || old == thread ||
+	    !bpf_map_lookup_elem(&followed, &old))
+		return 0;
+	bpf_map_delete_elem(&followed, &old);
+	follow(thread);
+	return 0;
+}
+
+/* The id can be given to another thread later. */
+SEC("tracepoint")
+int sched_process_exit(void *event)
+{
+	__u32 thread = bpf_get_current_pid_tgid();
+
+	bpf_map_delete_elem(&followed, &thread);
+	return 0;
+}
+
+char _license[] SEC("license") = "GPL";

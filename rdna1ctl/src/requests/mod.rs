@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What programs asked of KFD, as JSON has it and as text is made from it.
+//!
+//! Counted are requests at the entry of KFD's handlers, failed ones included.
+
+pub mod names;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::documents::FORM;
+use crate::trace::layout::{command, Asked, Fine, Svm, ATTRIBUTES, HEAPS, KINDS, OPERATIONS};
+use crate::trace::{Counts, Tracing};
+use names::Names;
+
+// The flags that tell an allocation's grain, as the BPF program numbers them.
+const EXT_COHERENT: usize = 1;
+const UNCACHED: usize = 2;
+const COHERENT: usize = 4;
+const QUEUE: usize = 8;
+const FINE: usize = EXT_COHERENT | UNCACHED | COHERENT;
+
+/// `rdna1ctl requests --json`
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct RequestsDocument {
+    /// The form of this document.
+    pub form: u32,
+    /// How tracing went: whether a zero means that nothing was asked.
+    pub tracing: Tracing,
+    /// Each process that asked for something.
+    pub processes: Vec<Process>,
+    /// How many requests there were for fine-grained memory.
+    pub fine: u64,
+    /// Those of them that are not in `last` because two came at once.
+    pub left_out: u64,
+    /// The last requests for fine-grained memory, 32 at most, the oldest first.
+    pub last: Vec<Last>,
+}
+
+/// A process.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Process {
+    /// Its id in the initial pid namespace.
+    pub pid: u32,
+    /// The name of the thread that asked first.
+    pub command: String,
+    /// What it asked of each card.
+    pub cards: Vec<Card>,
+    /// What it asked by AMDKFD_IOC_SVM, which names no card; null if nothing.
+    pub svm: Option<SvmRequests>,
+}
+
+/// What a process asked of a card.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Card {
+    /// KFD's id of the card, or the number that the program made up.
+    pub gpu_id: String,
+    /// The PCI address of the card; null if KFD has no card with that id.
+    pub gpu: Option<String>,
+    /// KFD's node of the card; null if there is none.
+    pub node: Option<u32>,
+    /// Allocations: a row for each heap that was asked for.
+    pub memory: Vec<Memory>,
+    /// Memory policies.
+    pub policies: Policies,
+    /// Queues.
+    pub queues: Queues,
+}
+
+macro_rules! counts {
+    ($( $(#[$meta:meta])* $name:ident { $( $(#[$doc:meta])* $key:ident, )+ } )+) => { $(
+        $(#[$meta])*
+        #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+        pub struct $name {
+            $( $(#[$doc])* pub $key: u64, )+
+        }
+
+        impl $name {
+            /// The numbers, each with its name.
+            pub fn pairs(&self) -> Vec<(&'static str, u64)> {
+                vec![$( (stringify!($key), self.$key) ),+]
+            }
+        }
+    )+ };
+}
+
+counts! {
+    /// Allocations of one heap. One request can count in several of coherent, uncached and
+    /// ext_coherent; queue memory counts in none of these, and not as coarse.
+    Grains {
+        /// All.
+        requests,
+        /// Without any of the flags below.
+        coarse,
+        /// With COHERENT.
+        coherent,
+        /// With UNCACHED.
+        uncached,
+        /// With EXT_COHERENT.
+        ext_coherent,
+        /// Memory for AQL queues, which is uncached in any case.
+        queue,
+    }
+
+    /// AMDKFD_IOC_SET_MEMORY_POLICY; what is neither coherent nor noncoherent counts only in
+    /// requests.
+    Policies {
+        /// All.
+        requests,
+        /// Default aperture: coherent.
+        default_coherent,
+        /// Default aperture: noncoherent.
+        default_noncoherent,
+        /// Alternate aperture: coherent.
+        alternate_coherent,
+        /// Alternate aperture: noncoherent.
+        alternate_noncoherent,
+    }
+
+    /// AMDKFD_IOC_CREATE_QUEUE.
+    Queues {
+        /// All.
+        requests,
+        /// PM4.
+        compute,
+        /// SDMA.
+        sdma,
+        /// AQL.
+        compute_aql,
+        /// SDMA over XGMI.
+        sdma_xgmi,
+        /// SDMA on a certain engine.
+        sdma_by_engine,
+        /// Any other type.
+        other,
+    }
+}
+
+/// Allocations of one heap.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Memory {
+    /// vram, gtt, userptr, doorbell, mmio or none.
+    pub heap: &'static str,
+    /// How many, by grain.
+    #[serde(flatten)]
+    pub grains: Grains,
+}
+
+/// What a process asked by AMDKFD_IOC_SVM.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct SvmRequests {
+    /// Requests, by operation: set, get, other.
+    pub operations: BTreeMap<&'static str, u64>,
+    /// Each attribute that was given.
+    pub attributes: Vec<SvmAttribute>,
+    /// Attributes that were not looked at: of one request, those beyond 64.
+    pub unread: u64,
+}
+
+/// An attribute of SVM.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct SvmAttribute {
+    /// set or get.
+    pub op: &'static str,
+    /// Its type.
+    pub attribute: &'static str,
+    /// How often it was given.
+    pub attributes: u64,
+    /// How often COHERENT was among the flags to set or to clear.
+    pub coherent: u64,
+    /// How often EXT_COHERENT was.
+    pub ext_coherent: u64,
+}
+
+/// A request for fine-grained memory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Last {
+    /// Counted from 0.
+    pub number: u64,
+    /// When, in milliseconds of CLOCK_MONOTONIC.
+    pub time_ms: u64,
+    /// The process, in the initial pid namespace.
+    pub pid: u32,
+    /// The thread.
+    pub tid: u32,
+    /// The thread's name.
+    pub command: String,
+    /// alloc_memory or svm.
+    pub ioctl: &'static str,
+    /// KFD's id of the card; null for svm, which names none.
+    pub gpu_id: Option<String>,
+    /// The card's PCI address; null if KFD has no card with that id.
+    pub gpu: Option<String>,
+    /// KFD_IOC_ALLOC_MEM_FLAGS_* or, for svm, KFD_IOCTL_SVM_FLAG_*.
+    pub flags: String,
+    /// In bytes.
+    pub size_bytes: u64,
+}
+
+impl RequestsDocument {
+    /// The document for these counts.
+    pub fn of(counts: &Counts, names: &Names) -> Self {
+        let mut processes = BTreeMap::new();
+        for asked in &counts.cards {
+            let process = process(&mut processes, asked.key.process, &asked.command);
+            process.cards.push(card(asked.key.gpu_id, asked, names));
+        }
+        for svm in &counts.svm {
+            // Ids of processes are much smaller.
+            let Ok(pid) = u32::try_from(svm.process) else {
+                continue;
+            };
+            process(&mut processes, pid, &svm.command).svm = Some(svm_requests(svm));
+        }
+        Self {
+            form: FORM,
+            tracing: counts.tracing.clone(),
+            processes: processes.into_values().collect(),
+            fine: counts.fine,
+            left_out: counts.left_out,
+            last: counts.last.iter().filter_map(|f| last(f, names)).collect(),
+        }
+    }
+}
+
+fn process<'a>(
+    processes: &'a mut BTreeMap<u32, Process>,
+    pid: u32,
+    name: &[u8; 16],
+) -> &'a mut Process {
+    processes.entry(pid).or_insert_with(|| Process {
+        pid,
+        command: command(name),
+        cards: Vec::new(),
+        svm: None,
+    })
+}
+
+/// The sum of the counters whose place has these bits of the mask set, and no others of it.
+fn sum(counts: &[u64], mask: usize, bits: usize) -> u64 {
+    let counts = counts.iter().enumerate();
+    let wanted = counts.filter(|(place, _)| place & mask == bits);
+    wanted.map(|(_, count)| count).sum()
+}
+
+fn card(gpu_id: u32, asked: &Asked, names: &Names) -> Card {
+    let name = names.find(gpu_id);
+    let heaps = HEAPS.iter().zip(&asked.allocations);
+    let memory = heaps.map(|(heap, counts)| Memory {
+        heap,
+        grains: Grains {
+            requests: sum(counts, 0, 0),
+            coarse: sum(counts, QUEUE | FINE, 0),
+            coherent: sum(counts, QUEUE | COHERENT, COHERENT),
+            uncached: sum(counts, QUEUE | UNCACHED, UNCACHED),
+            ext_coherent: sum(counts, QUEUE | EXT_COHERENT, EXT_COHERENT),
+            queue: sum(counts, QUEUE, QUEUE),
+        },
+    });
+    let [compute, sdma, compute_aql, sdma_xgmi, sdma_by_engine, other] = asked.queues;
+    Card {
+        gpu_id: format!("{gpu_id:#x}"),
+        gpu: name.and_then(|name| name.gpu.clone()),
+        node: name.map(|name| name.node),
+        memory: memory.filter(|one| one.grains.requests != 0).collect(),
+        policies: Policies {
+            requests: sum(&asked.policies, 0, 0),
+            default_coherent: sum(&asked.policies, 12, 0),
+            default_noncoherent: sum(&asked.policies, 12, 4),
+            alternate_coherent: sum(&asked.policies, 3, 0),
+            alternate_noncoherent: sum(&asked.policies, 3, 1),
+        },
+        queues: Queues {
+            requests: asked.queues.iter().sum(),
+            compute,
+            sdma,
+            compute_aql,
+            sdma_xgmi,
+            sdma_by_engine,
+            other,
+        },
+    }
+}
+
+fn svm_requests(svm: &Svm) -> SvmRequests {
+    let mut attributes = Vec::new();
+    for (op, kinds) in OPERATIONS.iter().zip(&svm.attributes) {
+        for (attribute, counts) in ATTRIBUTES.iter().zip(kinds) {
+            let all = sum(counts, 0, 0);
+            if all != 0 {
+                attributes.push(SvmAttribute {
+                    op,
+                    attribute,
+                    attributes: all,
+                    coherent: sum(counts, 1, 1),
+                    ext_coherent: sum(counts, 2, 2),
+                });
+            }
+        }
+    }
+    SvmRequests {
+        operations: OPERATIONS.into_iter().zip(svm.operations).collect(),
+        attributes,
+        unread: svm.unread,
+    }
+}
+
+fn last(fine: &Fine, names: &Names) -> Option<Last> {
+    let (number, is_svm) = fine.number()?;
+    let name = names.find(fine.gpu_id).filter(|_| !is_svm);
+    Some(Last {
+        number,
+        time_ms: fine.nanoseconds / 1_000_000,
+        pid: u32::try_from(fine.who >> 32).ok()?,
+        tid: u32::try_from(fine.who & 0xffff_ffff).ok()?,
+        command: command(&fine.command),
+        ioctl: KINDS[usize::from(is_svm)],
+        gpu_id: (!is_svm).then(|| format!("{:#x}", fine.gpu_id)),
+        gpu: name.and_then(|name| name.gpu.clone()),
+        flags: format!("{:#x}", fine.flags),
+        size_bytes: fine.size,
+    })
+}

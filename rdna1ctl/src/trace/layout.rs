@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the BPF program keeps, as bpf/requests.bpf.c declares it.
+
+use aya::Pod;
+
+/// Heaps that an allocation may name, in the order of their flags; KFD takes the first.
+pub const HEAPS: [&str; 6] = ["vram", "gtt", "userptr", "doorbell", "mmio", "none"];
+/// Sets of the four flags that tell an allocation's grain.
+const GRAINS: usize = 16;
+/// Types of queues.
+pub const QUEUES: usize = 6;
+/// Operations of SVM.
+pub const OPERATIONS: [&str; 3] = ["set", "get", "other"];
+/// Attributes of SVM.
+pub const ATTRIBUTES: [&str; 9] = [
+    "preferred_loc",
+    "prefetch_loc",
+    "access",
+    "access_in_place",
+    "no_access",
+    "set_flags",
+    "clr_flags",
+    "granularity",
+    "other",
+];
+/// The bytes of a thread's name.
+const COMMAND: usize = 16;
+/// How many fine-grained requests are kept.
+pub const KEPT: usize = 32;
+/// The seal of an entry that is being written.
+const BUSY: u64 = u64::MAX;
+
+/// The ioctls that are traced, in the order of `enum kind`.
+pub const KINDS: [&str; 4] = ["alloc_memory", "svm", "set_memory_policy", "create_queue"];
+
+/// A process and a card.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// The process, as the initial pid namespace numbers it.
+    pub process: u32,
+    /// KFD's id of the card.
+    pub gpu_id: u32,
+}
+
+/// What a process asked of a card.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    /// By whom, of which card.
+    pub key: Key,
+    /// By heap and grain.
+    pub allocations: [[u64; GRAINS]; HEAPS.len()],
+    /// By the policy of the default aperture times four, and that of the alternate one.
+    pub policies: [u64; 16],
+    /// By type.
+    pub queues: [u64; QUEUES],
+    /// The name of the thread that asked first.
+    pub command: [u8; COMMAND],
+}
+
+/// What a process asked by `AMDKFD_IOC_SVM`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct Svm {
+    /// By whom.
+    pub process: u64,
+    /// By operation.
+    pub operations: [u64; OPERATIONS.len()],
+    /// Of a set and a get: by attribute and grain.
+    pub attributes: [[[u64; 4]; ATTRIBUTES.len()]; 2],
+    /// Attributes that were not looked at.
+    pub unread: u64,
+    /// The name of the thread that asked first.
+    pub command: [u8; COMMAND],
+}
+
+/// A request for fine-grained memory.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fine {
+    /// Twice its number counted from 1, and 1 for SVM; 0 or the greatest number: there is none.
+    pub seal: u64,
+    /// When, by `CLOCK_MONOTONIC`.
+    pub nanoseconds: u64,
+    /// Process << 32 | thread.
+    pub who: u64,
+    /// In bytes.
+    pub size: u64,
+    /// KFD's id of the card; 0 for SVM.
+    pub gpu_id: u32,
+    /// As asked.
+    pub flags: u32,
+    /// The thread's name.
+    pub command: [u8; COMMAND],
+}
+
+impl Fine {
+    /// Its number counted from 0, and whether it was asked by SVM; `None` if it is not whole.
+    pub fn number(&self) -> Option<(u64, bool)> {
+        match self.seal {
+            0 | BUSY => None,
+            seal => Some(((seal >> 1).saturating_sub(1), seal & 1 == 1)),
+        }
+    }
+
+    /// Whether a later read found the same request.
+    pub fn is_same(&self, later: &Self) -> bool {
+        self.seal == later.seal
+    }
+}
+
+/// What is kept beside the maps.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct Kept {
+    /// How many rows of [`Asked`] were wanted; there can be fewer.
+    pub cards: u64,
+    /// How many rows of [`Svm`] were wanted.
+    pub ranges: u64,
+    /// Requests that found no room, by kind.
+    pub lost: [u64; KINDS.len()],
+    /// Threads that found no room among those that are followed.
+    pub lost_threads: u64,
+    /// How often the self-check was seen.
+    pub checks: u64,
+    /// Fine-grained requests.
+    pub fine: u64,
+    /// Those of them that were not kept because two came to one place at once.
+    pub left_out: u64,
+    /// The last of them.
+    pub ring: [Fine; KEPT],
+}
+
+// The program's own asserts are on the same sizes.
+const _: () = assert!(size_of::<Asked>() == 968 && size_of::<Svm>() == 632);
+const _: () = assert!(size_of::<Fine>() == 56 && size_of::<Kept>() == 80 + 32 * 56);
+
+// SAFETY: It consists of numbers, without padding, and any bytes are valid.
+unsafe impl Pod for Asked {}
+// SAFETY: As above.
+unsafe impl Pod for Svm {}
+// SAFETY: As above.
+unsafe impl Pod for Kept {}
+
+impl Asked {
+    /// Adds what another row has.
+    pub fn add(&mut self, other: &Self) {
+        let (to, from) = (self.allocations.as_flattened_mut(), &other.allocations);
+        sum(to, from.as_flattened());
+        sum(&mut self.policies, &other.policies);
+        sum(&mut self.queues, &other.queues);
+    }
+}
+
+impl Svm {
+    /// Adds what another row has.
+    pub fn add(&mut self, other: &Self) {
+        sum(&mut self.operations, &other.operations);
+        let to = self.attributes.as_flattened_mut().as_flattened_mut();
+        sum(to, other.attributes.as_flattened().as_flattened());
+        self.unread = self.unread.saturating_add(other.unread);
+    }
+}
+
+fn sum(to: &mut [u64], from: &[u64]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = to.saturating_add(*from);
+    }
+}
+
+/// A thread's name.
+pub fn command(bytes: &[u8; COMMAND]) -> String {
+    let end = bytes.iter().position(|byte| *byte == 0);
+    let (name, _) = bytes.split_at(end.unwrap_or(COMMAND));
+    String::from_utf8_lossy(name).into_owned()
+}

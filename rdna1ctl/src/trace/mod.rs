@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Traces what programs ask of KFD, by a BPF program that counts in the kernel.
+//!
+//! The program ([`layout`]) is attached by kprobes of perf, which belong to file descriptors of this
+//! process: when it ends, however it ends, the kernel removes them.
+
+mod attach;
+pub mod layout;
+mod mapped;
+mod unable;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::linux::fs::MetadataExt as _;
+
+use anyhow::{Context, Result};
+use aya::{Ebpf, EbpfLoader};
+
+use crate::root::Root;
+use attach::{Attached, FUNCTIONS};
+use layout::{Asked, Fine, Kept, Svm, KINDS};
+use mapped::Mapped;
+pub use unable::Unable;
+
+/// The program. The macro aligns it.
+static PROGRAM: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/requests.bpf.o"));
+
+/// A file of KFD's topology. Whoever reads it makes KFD call a function that is probed.
+const CHECK: &str = "/sys/class/kfd/kfd/topology/generation_id";
+
+/// The driver. Its inode is another one when it was loaded again.
+const DRIVER: &str = "/sys/module/amdgpu";
+
+/// Whose requests are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Those of all processes.
+    All,
+    /// Those of that process.
+    Process(u32),
+    /// Those of the processes that the calling thread starts, and of all their descendants.
+    Started,
+}
+
+/// Whether what is asked now is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// A function that KFD was made to call was seen.
+    Armed,
+    /// It was called, and not seen: kprobes or ftrace are switched off.
+    Blind,
+    /// The probes are attached, but the check could not be made.
+    Unchecked,
+    /// amdgpu is not loaded any more.
+    Gone,
+}
+
+/// One of KFD's handlers.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub struct Probe {
+    /// The name of the ioctl.
+    pub ioctl: &'static str,
+    /// The function.
+    pub function: &'static str,
+    /// Why it is not traced; null if it is.
+    pub unavailable: Option<String>,
+    /// Requests that found no room in the program's maps: they are counted nowhere else.
+    pub lost: u64,
+    /// Requests that the kernel did not pass on, because the CPU was at another BPF program.
+    pub missed: u64,
+}
+
+/// How tracing went.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub struct Tracing {
+    /// Whether what is asked now is counted.
+    pub state: State,
+    /// Whether a check was not seen before, so that requests may be missing.
+    pub was_blind: bool,
+    /// How often amdgpu was unloaded meanwhile. What was asked before the probes were attached again
+    /// is missing.
+    pub unloads: u64,
+    /// Whether SVM attributes are counted; this amdgpu may not check their number.
+    pub svm_attributes: bool,
+    /// Threads that were not followed, because there were too many.
+    pub lost_threads: u64,
+    /// The handlers.
+    pub probes: Vec<Probe>,
+}
+
+impl Tracing {
+    /// Whether everything that was asked is counted.
+    pub fn is_complete(&self) -> bool {
+        self.state == State::Armed
+            && !self.was_blind
+            && self.unloads == 0
+            && self.lost_threads == 0
+            && self
+                .probes
+                .iter()
+                .all(|one| one.unavailable.is_none() && one.lost == 0 && one.missed == 0)
+    }
+}
+
+/// Everything that was counted so far.
+pub struct Counts {
+    /// By process and card.
+    pub cards: Vec<Asked>,
+    /// By process.
+    pub svm: Vec<Svm>,
+    /// Fine-grained requests.
+    pub fine: u64,
+    /// Those of them that were not kept.
+    pub left_out: u64,
+    /// The last of them that are whole, the oldest first.
+    pub last: Vec<Fine>,
+    /// How it went.
+    pub tracing: Tracing,
+}
+
+/// Traces as long as it lives.
+pub struct Tracer {
+    root: Root,
+    bpf: Ebpf,
+    kept: Mapped<Kept>,
+    cards: Mapped<Asked>,
+    ranges: Mapped<Svm>,
+    attached: Attached,
+    driver: Option<u64>,
+    state: State,
+    was_blind: bool,
+    unloads: u64,
+}
+
+impl Tracer {
+    /// Begins. `room` is how many pairs of a process and a card there can be at most.
+    pub fn start(root: &Root, wanted: Wanted, room: Option<u32>) -> Result<Self, Unable> {
+        let driver = inode(root);
+        unable::check(root, wanted, driver.is_some())?;
+        let begin = || -> Result<Self> {
+            let mut bpf = load(root, wanted, room)?;
+            if wanted == Wanted::Started {
+                attach::follow(&mut bpf)?;
+            }
+            let attached = Attached::new(&mut bpf, is_module(root))?;
+            let mut tracer = Self {
+                root: root.clone(),
+                kept: Mapped::new(&bpf, "kept")?,
+                cards: Mapped::new(&bpf, "cards")?,
+                ranges: Mapped::new(&bpf, "ranges")?,
+                bpf,
+                attached,
+                driver,
+                state: State::Unchecked,
+                was_blind: false,
+                unloads: 0,
+            };
+            tracer.check()?;
+            Ok(tracer)
+        };
+        begin().map_err(|error| unable::explain(root, &error))
+    }
+
+    /// Looks whether tracing still works, and attaches again if amdgpu was loaded again.
+    pub fn look(&mut self) -> Result<()> {
+        let driver = inode(&self.root);
+        if driver != self.driver {
+            self.unloads = self.unloads.saturating_add(1);
+            self.driver = driver;
+            self.attach_again()?;
+        }
+        self.check()?;
+        if self.state == State::Blind {
+            // A probe that was attached while kprobes were off stays off when they are on again.
+            self.attach_again()?;
+            self.check()?;
+        }
+        Ok(())
+    }
+
+    fn attach_again(&mut self) -> Result<()> {
+        self.attached.detach(&mut self.bpf)?;
+        if self.driver.is_some() {
+            self.attached = Attached::new(&mut self.bpf, is_module(&self.root))?;
+        }
+        Ok(())
+    }
+
+    fn check(&mut self) -> Result<()> {
+        self.state = if self.driver.is_none() {
+            State::Gone
+        } else {
+            let before = self.kept.get(0)?.checks;
+            let read = self.root.bytes(CHECK).is_ok();
+            if !read || !self.attached.has_check {
+                State::Unchecked
+            } else if self.kept.get(0)?.checks == before {
+                State::Blind
+            } else {
+                State::Armed
+            }
+        };
+        self.was_blind |= self.state == State::Blind;
+        Ok(())
+    }
+
+    /// Copies what was counted.
+    pub fn read(&mut self) -> Result<Counts> {
+        self.look()?;
+        // An entry is whole if its seal was the same before and after it was copied.
+        let (kept, later) = (self.kept.get(0)?, self.kept.get(0)?);
+        let both = kept.ring.into_iter().zip(&later.ring);
+        let whole = both.filter(|(fine, later)| fine.number().is_some() && fine.is_same(later));
+        let mut last: Vec<_> = whole.map(|(fine, _)| fine).collect();
+        last.sort_by_key(Fine::number);
+        let mut cards = BTreeMap::new();
+        for row in rows(&self.cards, later.cards)? {
+            let first = cards.entry(row.key);
+            first
+                .and_modify(|one: &mut Asked| one.add(&row))
+                .or_insert(row);
+        }
+        let mut svm = BTreeMap::new();
+        for row in rows(&self.ranges, later.ranges)? {
+            let first = svm.entry(row.process);
+            first
+                .and_modify(|one: &mut Svm| one.add(&row))
+                .or_insert(row);
+        }
+        let probes = KINDS.iter().zip(FUNCTIONS).zip(later.lost).enumerate();
+        let probes = probes.map(|(kind, ((ioctl, function), lost))| Probe {
+            ioctl,
+            function,
+            unavailable: self.attached.unavailable.get(kind).cloned().flatten(),
+            lost,
+            missed: attach::missed(&self.bpf, ioctl),
+        });
+        Ok(Counts {
+            cards: cards.into_values().collect(),
+            svm: svm.into_values().collect(),
+            fine: later.fine,
+            left_out: later.left_out,
+            last,
+            tracing: Tracing {
+                state: self.state,
+                was_blind: self.was_blind,
+                unloads: self.unloads,
+                svm_attributes: self.attached.svm_is_checked,
+                lost_threads: later.lost_threads,
+                probes: probes.collect(),
+            },
+        })
+    }
+}
+
+/// The rows that were taken.
+fn rows<T: aya::Pod>(rows: &Mapped<T>, taken: u64) -> Result<Vec<T>> {
+    let taken = usize::try_from(taken).unwrap_or(usize::MAX);
+    (0..taken.min(rows.rows()))
+        .map(|row| rows.get(row))
+        .collect()
+}
+
+/// Loads the program and its maps.
+fn load(root: &Root, wanted: Wanted, room: Option<u32>) -> Result<Ebpf> {
+    let (wanted, process) = match wanted {
+        Wanted::All => (0_u32, 0),
+        Wanted::Process(process) => (1, process),
+        Wanted::Started => (2, 0),
+    };
+    let thread = u32::try_from(nix::unistd::gettid().as_raw())?;
+    let space = fs::metadata(root.path("/proc/self/ns/pid"))
+        .context("cannot tell the pid namespace (/proc/self/ns/pid)")?;
+    let (device, inode) = (space.st_dev(), space.st_ino());
+    let is_started = wanted == 2;
+    let fork_child = attach::field(root, is_started, "sched_process_fork", "child_pid")?;
+    let exec_old = attach::field(root, is_started, "sched_process_exec", "old_pid")?;
+    let mut loader = EbpfLoader::new();
+    loader
+        .set_global("WANTED", &wanted, true)
+        .set_global("PROCESS", &process, true)
+        .set_global("ROOT", &thread, true)
+        .set_global("NAMESPACE_DEVICE", &device, true)
+        .set_global("NAMESPACE_INODE", &inode, true)
+        .set_global("FORK_CHILD", &fork_child, true)
+        .set_global("EXEC_OLD", &exec_old, true);
+    if let Some(room) = room {
+        loader
+            .set_max_entries("cards", room)
+            .set_max_entries("card_rows", room)
+            .set_max_entries("ranges", room)
+            .set_max_entries("range_rows", room);
+    }
+    loader.load(PROGRAM).context("cannot load the BPF program")
+}
+
+fn inode(root: &Root) -> Option<u64> {
+    let metadata = fs::metadata(root.path(DRIVER)).ok()?;
+    Some(metadata.st_ino())
+}
+
+/// Whether amdgpu is a module, and not a part of the kernel.
+fn is_module(root: &Root) -> bool {
+    root.has(format!("{DRIVER}/initstate"))
+}

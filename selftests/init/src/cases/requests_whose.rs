@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Only what some processes ask is counted: those of `--pid`, and those of a command.
+
+use anyhow::{ensure, Result};
+
+use super::requests::{alloc, load};
+use crate::ask::{Asker, Last};
+use crate::ctl;
+use crate::ctx::Ctx;
+use crate::requests::{add, refused, Numbers, Requests, Tracer, COMPLETE};
+
+const COHERENT: u32 = 1 << 26;
+/// This program; what is run must not take rdna1ctl for it.
+pub const ASKER: &str = "/init";
+
+/// `--pid`, while another process asks for the same. It ends with the process.
+pub fn one_process(ctx: &mut Ctx) -> Result<()> {
+    let (_, id) = load(ctx)?;
+    let (mut asker, mut other) = (Asker::start()?, Asker::start()?);
+    let request = alloc(id, 1 | COHERENT);
+    asker.ask(&request, 1, 1)?;
+    let pid = asker.id();
+    let tracer = Tracer::start(&["--pid", &pid.to_string()])?;
+    other.begin_storm(&alloc(id, 2), 2)?;
+    asker.ask(&request, 5, 3)?;
+    let asked = other.end_storm()?;
+    ensure!(asked > 0, "the other asked for nothing");
+    let mut expected = Numbers::new();
+    add(&mut expected, pid, &request, 15)?;
+    asker.end()?;
+    tracer.output(COMPLETE)?.expect_numbers(&expected)?;
+    other.end()?;
+    let said = refused(
+        &mut ctl::command(&["requests", "--json", "--pid", &pid.to_string()])?,
+        2,
+    )?;
+    ensure!(
+        said.contains(&format!("no process {pid}")),
+        "it said {said}"
+    );
+    Ok(())
+}
+
+/// A command, its child and that one's threads, while others ask for the same.
+pub fn command(ctx: &mut Ctx) -> Result<()> {
+    of_command(ctx, &[crate::child::VERB, crate::child::FORK], true)
+}
+
+/// A program that a thread other than the first has started in its own place: that thread takes the
+/// id of the first one, which was counted as exited.
+pub fn exec_by_a_thread(ctx: &mut Ctx) -> Result<()> {
+    of_command(ctx, &[crate::child::VERB, crate::child::THREAD], false)
+}
+
+/// Has a command run this program with these words before the asker's own. It asks; so do a process
+/// that was there before and one that came later.
+fn of_command(ctx: &mut Ctx, words: &[&str], is_child: bool) -> Result<()> {
+    let (_, id) = load(ctx)?;
+    let mut before = Asker::start()?;
+    let mut command = ctl::command(&["requests", "--json", "--", ASKER])?;
+    command.args(words);
+    let mut asker = Asker::start_heard_by_stderr(&mut command)?;
+    let mut later = Asker::start()?;
+    let request = alloc(id, 1 | COHERENT);
+    let svm = crate::ask::Request::Svm {
+        op: 0,
+        size: 1,
+        attributes: vec![(5, 2)],
+    };
+    for other in [&mut before, &mut later] {
+        other.begin_storm(&alloc(id, 2), 2)?;
+    }
+    asker.ask(&request, 2, 4)?;
+    asker.ask(&svm, 3, 1)?;
+    for other in [&mut before, &mut later] {
+        ensure!(other.end_storm()? > 0, "the other asked for nothing");
+    }
+    before.end()?;
+    later.end()?;
+    let tracer = asker.id();
+    let (ended, said) = asker.output(Last::End)?;
+    ensure!(ended.success(), "rdna1ctl requests -- {words:?}: {ended}");
+    let seen = Requests::parse(said)?;
+    let processes = seen.list("processes")?;
+    ensure!(
+        processes.len() == 1,
+        "expected one process, seen {processes:?}"
+    );
+    let pid = seen.number("/processes/0/pid")?;
+    // A child is not the process that rdna1ctl has started.
+    ensure!(
+        pid > u64::from(tracer) && (pid > u64::from(tracer) + 1 || !is_child),
+        "rdna1ctl is {tracer}, and {pid} asked"
+    );
+    let mut expected = Numbers::new();
+    add(&mut expected, u32::try_from(pid)?, &request, 8)?;
+    add(&mut expected, u32::try_from(pid)?, &svm, 3)?;
+    seen.expect_numbers(&expected)?;
+    seen.expect("/tracing/state", &"armed".into())
+}
