@@ -8,18 +8,7 @@
 use kernel::prelude::*;
 
 use crate::{
-    facts::{
-        map::{
-            Map as _,
-            OutOfMemory, //
-        },
-        pci::Address,
-        snapshot::{
-            Card,
-            CardKey,
-            Snapshot, //
-        }, //
-    },
+    facts::prelude::*,
     raw::uevent,
     readers::{
         Kernel,
@@ -30,7 +19,7 @@ use crate::{
         About,
         RuleNames,
         Verdict, //
-    },
+    }, //
 };
 
 use super::log::Place;

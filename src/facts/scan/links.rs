@@ -9,26 +9,8 @@ use crate::facts::{
         Links,
         PCI_EXPRESS,
         XGMI, //
-    },
-    map::{
-        Map,
-        Maps,
-        OutOfMemory, //
-    },
-    node::{
-        Basis,
-        LinkProperties,
-        Node, //
-    },
-    numbers::Numbers,
-    topology::{
-        File,
-        Folder,
-        LinkFolder,
-        ReadError,
-        Topology, //
-    },
-    value::Value, //
+    }, //
+    prelude::*,
 };
 
 use super::Walk;
