@@ -40,21 +40,18 @@ _Static_assert(KFD_IOCTL_SVM_OP_SET_ATTR == 0 && KFD_IOCTL_SVM_OP_GET_ATTR == 1 
 	       KFD_IOCTL_SVM_ATTR_GRANULARITY == OTHER_ATTRIBUTE - 1, "SVM");
 _Static_assert(KFD_IOCTL_SVM_FLAG_COHERENT == 2 && KFD_IOCTL_SVM_FLAG_EXT_COHERENT == 0x80,
 	       "SVM flags");
-/* The most attributes of one request that are looked at, and how many are read at once. */
+/* The most attributes of one request that are looked at, and how many of them at once. */
 #define MOST_ATTRIBUTES 64
 #define CHUNK 4
+/* How many are read with the request itself. */
+#define FIRST 3
 
 #define COMMAND 16
 #define KEPT 32
 
-/* A process and a card. */
-struct key {
-	__u32 process;
-	__u32 gpu_id;
-};
-
 struct asked {
-	struct key key;
+	/* Process << 32 | KFD's id of the card; 0 if the row is free. */
+	__u64 key;
 	__u64 allocations[HEAPS][GRAINS];
 	/* That of the default aperture times four, and that of the alternate one; 2 is neither. */
 	__u64 policies[POLICIES];
@@ -63,7 +60,8 @@ struct asked {
 };
 
 struct svm {
-	__u64 process;
+	/* The process; 0 if the row is free. */
+	__u64 key;
 	__u64 operations[OPERATIONS];
 	__u64 attributes[2][ATTRIBUTES][SVM_GRAINS];
 	__u64 unread;
@@ -80,7 +78,6 @@ struct fine {
 	__u64 size;
 	__u32 gpu_id;
 	__u32 flags;
-	char command[COMMAND];
 };
 
 #define BUSY (~0ull)
@@ -88,12 +85,8 @@ struct fine {
 enum kind { ALLOC, SVM, POLICY, QUEUES_MADE, KINDS };
 
 struct kept {
-	/* How many rows of cards and of ranges were wanted; there can be fewer. */
-	__u64 cards, ranges;
 	/* Requests that found no row, or could not be read. */
 	__u64 lost[KINDS];
-	/* Threads that found no room among those that are followed. */
-	__u64 lost_threads;
 	/* How often the self-check was seen. */
 	__u64 checks;
 	__u64 fine;
@@ -103,12 +96,14 @@ struct kept {
 
 /* src/trace/layout.rs asserts the same. */
 _Static_assert(sizeof(struct asked) == 968 && sizeof(struct svm) == 632 &&
-	       sizeof(struct fine) == 56 && sizeof(struct kept) == 80 + KEPT * 56, "layout.rs");
+	       sizeof(struct fine) == 40 && sizeof(struct kept) == 56 + KEPT * 40, "layout.rs");
 
 /* Set before this is loaded, so that the kernel's verifier drops what is not wanted. */
 enum wanted { EVERYBODY, ONE_PROCESS, FOLLOWED };
 const volatile __u32 WANTED;
 const volatile __u32 PROCESS;
+/* The number of rows, which is a power of two, less one. */
+const volatile __u32 LAST_ROW;
 /* The thread whose children are followed, in the pid namespace of that device and inode. */
 const volatile __u32 ROOT;
 const volatile __u64 NAMESPACE_DEVICE;
@@ -123,9 +118,11 @@ volatile __u32 svm_is_checked = 1;
 /*
  * Whoever reads a map by bpf(2) keeps its CPU from running BPF programs meanwhile, also for other
  * threads that preempt it: their requests would be missed. So all numbers are in arrays, which user
- * space maps into its memory, and the hashes only say in which row.
+ * space maps into its memory. A row is found by its key, from the place on that a product with the
+ * key says; a hash of the kernel's takes a hundred instructions more.
  */
 #define ROOM 4096
+#define MOST_PROBES 16
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -151,27 +148,14 @@ struct {
 	__type(value, struct svm);
 } ranges SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, ROOM);
-	__type(key, struct key);
-	__type(value, __u32);
-} card_rows SEC(".maps");
+/* A bit for each thread of the command and of all its descendants. No kernel has more ids. */
+#define MOST_THREADS (1u << 22)
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, ROOM);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MOST_THREADS / 64);
 	__type(key, __u32);
-	__type(value, __u32);
-} range_rows SEC(".maps");
-
-/* Threads of the command and of all its descendants. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 65536);
-	__type(key, __u32);
-	__type(value, __u8);
+	__type(value, __u64);
 } followed SEC(".maps");
 
 static INLINE void add(__u64 *counter, __u64 more)
@@ -184,15 +168,39 @@ static INLINE __u32 at_most(__u32 number, __u32 most)
 	return number < most ? number : most;
 }
 
+static INLINE int is_followed(__u32 thread)
+{
+	__u32 word = thread / 64;
+	__u64 *bits = bpf_map_lookup_elem(&followed, &word);
+
+	return bits && *bits >> thread % 64 & 1;
+}
+
+static INLINE void follow(__u32 thread)
+{
+	__u32 word = thread / 64;
+	__u64 *bits = bpf_map_lookup_elem(&followed, &word);
+
+	if (bits)
+		__sync_fetch_and_or(bits, 1ull << thread % 64);
+}
+
+static INLINE void forget(__u32 thread)
+{
+	__u32 word = thread / 64;
+	__u64 *bits = bpf_map_lookup_elem(&followed, &word);
+
+	if (bits)
+		__sync_fetch_and_and(bits, ~(1ull << thread % 64));
+}
+
 static INLINE int is_wanted(__u64 who)
 {
 	if (WANTED == EVERYBODY)
 		return 1;
 	if (WANTED == ONE_PROCESS)
 		return who >> 32 == PROCESS;
-	__u32 thread = who;
-
-	return bpf_map_lookup_elem(&followed, &thread) != 0;
+	return is_followed(who);
 }
 
 static INLINE struct kept *all(void)
@@ -210,37 +218,67 @@ static INLINE void lose(enum kind kind)
 		add(&kept->lost[kind], 1);
 }
 
-/*
- * Takes a row. If another CPU takes one for the same key at once, that one is found by later
- * requests, and this one has the present one only: user space adds rows of one key.
- */
-static INLINE struct asked *take_card(struct key key, enum kind kind)
+static INLINE __u32 place(__u64 key)
 {
-	struct kept *kept = all();
+	return key * 0x9e3779b97f4a7c15ull >> 40;
+}
 
-	if (!kept)
-		return 0;
-	__u32 row = __sync_fetch_and_add(&kept->cards, 1);
-	struct asked *asked = bpf_map_lookup_elem(&cards, &row);
+/* Whether a row has that key now; a free one is taken. */
+static INLINE int is_row(__u64 *row, char *command, __u64 key)
+{
+	__u64 there = *(volatile __u64 *)row;
 
-	if (!asked) {
-		add(&kept->lost[kind], 1);
-		return 0;
+	if (!there) {
+		there = __sync_val_compare_and_swap(row, 0, key);
+		if (!there) {
+			bpf_get_current_comm(command, COMMAND);
+			return 1;
+		}
 	}
-	bpf_get_current_comm(asked->command, COMMAND);
-	asked->key = key;
-	bpf_map_update_elem(&card_rows, &key, &row, BPF_NOEXIST);
-	return asked;
+	return there == key;
+}
+
+/* Functions of their own: most requests find their row at once. */
+static __attribute__((noinline)) struct asked *search_card(__u64 key)
+{
+	for (__u32 probe = 0; probe < MOST_PROBES; probe++) {
+		__u32 row = (place(key) + probe) & LAST_ROW;
+		struct asked *asked = bpf_map_lookup_elem(&cards, &row);
+
+		if (!asked)
+			break;
+		if (is_row(&asked->key, asked->command, key))
+			return asked;
+	}
+	return 0;
+}
+
+static __attribute__((noinline)) struct svm *search_range(__u64 key)
+{
+	for (__u32 probe = 0; probe < MOST_PROBES; probe++) {
+		__u32 row = (place(key) + probe) & LAST_ROW;
+		struct svm *svm = bpf_map_lookup_elem(&ranges, &row);
+
+		if (!svm)
+			break;
+		if (is_row(&svm->key, svm->command, key))
+			return svm;
+	}
+	return 0;
 }
 
 static INLINE struct asked *asked_by(__u64 who, __u32 gpu_id, enum kind kind)
 {
-	struct key key = { .process = who >> 32, .gpu_id = gpu_id };
-	__u32 *row = bpf_map_lookup_elem(&card_rows, &key);
+	__u64 key = (who >> 32 << 32) | gpu_id;
+	__u32 row = place(key) & LAST_ROW;
+	struct asked *asked = bpf_map_lookup_elem(&cards, &row);
 
-	if (row)
-		return bpf_map_lookup_elem(&cards, row);
-	return take_card(key, kind);
+	if (asked && asked->key == key)
+		return asked;
+	asked = search_card(key);
+	if (!asked)
+		lose(kind);
+	return asked;
 }
 
 /*
@@ -264,12 +302,11 @@ static INLINE void keep(__u64 who, int is_svm, __u32 gpu_id, __u32 flags, __u64 
 		add(&kept->left_out, 1);
 		return;
 	}
-	fine->nanoseconds = bpf_ktime_get_ns();
+	fine->nanoseconds = bpf_ktime_get_coarse_ns();
 	fine->who = who;
 	fine->size = size;
 	fine->gpu_id = gpu_id;
 	fine->flags = flags;
-	bpf_get_current_comm(fine->command, COMMAND);
 	barrier();
 	*(volatile __u64 *)&fine->seal = seal;
 }
@@ -359,62 +396,63 @@ int create_queue(struct registers *registers)
 
 static INLINE struct svm *svm_of(__u64 who)
 {
-	__u32 process = who >> 32;
-	__u32 *found = bpf_map_lookup_elem(&range_rows, &process);
-
-	if (found)
-		return bpf_map_lookup_elem(&ranges, found);
-	struct kept *kept = all();
-
-	if (!kept)
-		return 0;
-	__u32 row = __sync_fetch_and_add(&kept->ranges, 1);
+	__u64 key = who >> 32;
+	__u32 row = place(key) & LAST_ROW;
 	struct svm *svm = bpf_map_lookup_elem(&ranges, &row);
 
-	if (!svm) {
-		add(&kept->lost[SVM], 1);
-		return 0;
-	}
-	bpf_get_current_comm(svm->command, COMMAND);
-	svm->process = process;
-	bpf_map_update_elem(&range_rows, &process, &row, BPF_NOEXIST);
+	if (svm && svm->key == key)
+		return svm;
+	svm = search_range(key);
+	if (!svm)
+		lose(SVM);
 	return svm;
+}
+
+/* Counts an attribute; gives the flags if they ask for fine grain. */
+static INLINE __u32 attribute(struct svm *svm, __u32 is_get,
+			      const struct kfd_ioctl_svm_attribute *one)
+{
+	__u32 kind = at_most(one->type, OTHER_ATTRIBUTE), grain = 0, fine = 0;
+
+	/* The values that a get gives in mean nothing. */
+	if (!is_get && (kind == KFD_IOCTL_SVM_ATTR_SET_FLAGS ||
+			kind == KFD_IOCTL_SVM_ATTR_CLR_FLAGS)) {
+		grain = (one->value >> 1 & 1) | (one->value >> 6 & 2);
+		if (kind == KFD_IOCTL_SVM_ATTR_SET_FLAGS && grain)
+			fine = one->value;
+	}
+	add(&svm->attributes[is_get][kind][grain], 1);
+	return fine;
 }
 
 /* What is known while the attributes of a request are looked at. */
 struct walk {
 	struct svm *svm;
+	/* Those that are left: where, and how many. */
 	__u64 data;
-	__u32 operation;
 	__u32 count;
+	__u32 is_get;
 	/* Flags that ask for fine grain, or 0. */
 	__u32 fine;
 };
 
-/* Counts some attributes. A function of its own, which the verifier looks at once only. */
-static long some_attributes(__u32 number, struct walk *walk)
+/* Counts more attributes. A function of its own, which the verifier looks at once only. */
+static long more_attributes(__u32 number, struct walk *walk)
 {
 	struct kfd_ioctl_svm_attribute some[CHUNK];
-	struct svm *svm = walk->svm;
-	__u32 first = number * CHUNK, is_get = walk->operation & 1;
+	__u32 first = number * CHUNK, is_get = walk->is_get & 1;
 	__u32 here = at_most(walk->count - first, CHUNK);
 
 	if (bpf_probe_read_kernel(some, here * sizeof(some[0]),
 				  walk->data + first * sizeof(some[0]))) {
-		add(&svm->unread, walk->count - first);
+		add(&walk->svm->unread, walk->count - first);
 		return 1;
 	}
 	for (__u32 one = 0; one < CHUNK && one < here; one++) {
-		__u32 kind = at_most(some[one].type, OTHER_ATTRIBUTE), grain = 0;
+		__u32 fine = attribute(walk->svm, is_get, &some[one]);
 
-		/* The values that a get gives in mean nothing. */
-		if (!is_get && (kind == KFD_IOCTL_SVM_ATTR_SET_FLAGS ||
-				kind == KFD_IOCTL_SVM_ATTR_CLR_FLAGS)) {
-			grain = (some[one].value >> 1 & 1) | (some[one].value >> 6 & 2);
-			if (kind == KFD_IOCTL_SVM_ATTR_SET_FLAGS && grain)
-				walk->fine = some[one].value;
-		}
-		add(&svm->attributes[is_get][kind][grain], 1);
+		if (fine)
+			walk->fine = fine;
 	}
 	return 0;
 }
@@ -422,12 +460,16 @@ static long some_attributes(__u32 number, struct walk *walk)
 SEC("kprobe")
 int svm(struct registers *registers)
 {
-	struct kfd_ioctl_svm_args args;
+	/* KFD copies a request that is as small as this one to 128 bytes of its stack. */
+	__u64 asked[(sizeof(struct kfd_ioctl_svm_args) +
+		     FIRST * sizeof(struct kfd_ioctl_svm_attribute)) / sizeof(__u64)];
+	const struct kfd_ioctl_svm_args *args = (void *)asked;
 	__u64 who = bpf_get_current_pid_tgid(), data = third(registers);
+	__u32 fine = 0;
 
 	if (!is_wanted(who))
 		return 0;
-	if (bpf_probe_read_kernel(&args, sizeof(args), data)) {
+	if (bpf_probe_read_kernel(asked, sizeof(asked), data)) {
 		lose(SVM);
 		return 0;
 	}
@@ -435,26 +477,36 @@ int svm(struct registers *registers)
 
 	if (!svm)
 		return 0;
-	__u32 operation = at_most(args.op, OTHER_OPERATION);
+	__u32 operation = at_most(args->op, OTHER_OPERATION);
 
 	add(&svm->operations[operation], 1);
 	if (operation == OTHER_OPERATION)
 		return 0;
 	/* Else a program could name more attributes than it gave. */
-	__u32 count = svm_is_checked ? at_most(args.nattr, MOST_ATTRIBUTES) : 0;
-	struct walk walk = {
-		.svm = svm,
-		.data = data + sizeof(args),
-		.operation = operation,
-		.count = count,
-	};
+	__u32 count = svm_is_checked ? at_most(args->nattr, MOST_ATTRIBUTES) : 0;
 
-	if (args.nattr > count)
-		add(&svm->unread, args.nattr - count);
-	if (count)
-		bpf_loop((count + CHUNK - 1) / CHUNK, some_attributes, &walk, 0);
-	if (walk.fine)
-		keep(who, 1, 0, walk.fine, args.size);
+	for (__u32 one = 0; one < FIRST && one < count; one++) {
+		__u32 flags = attribute(svm, operation & 1, &args->attrs[one]);
+
+		if (flags)
+			fine = flags;
+	}
+	if (args->nattr > count)
+		add(&svm->unread, args->nattr - count);
+	if (count > FIRST) {
+		struct walk walk = {
+			.svm = svm,
+			.data = data + sizeof(asked),
+			.count = count - FIRST,
+			.is_get = operation,
+			.fine = fine,
+		};
+
+		bpf_loop((walk.count + CHUNK - 1) / CHUNK, more_attributes, &walk, 0);
+		fine = walk.fine;
+	}
+	if (fine)
+		keep(who, 1, 0, fine, args->size);
 	return 0;
 }
 
@@ -476,15 +528,6 @@ int is_there(struct registers *registers)
 	return 0;
 }
 
-static INLINE void follow(__u32 thread)
-{
-	__u8 yes = 1;
-	struct kept *kept = all();
-
-	if (bpf_map_update_elem(&followed, &thread, &yes, BPF_ANY) && kept)
-		add(&kept->lost_threads, 1);
-}
-
 /* Comes before the child can run. */
 SEC("tracepoint")
 int sched_process_fork(void *event)
@@ -492,7 +535,7 @@ int sched_process_fork(void *event)
 	__u32 thread = bpf_get_current_pid_tgid(), child;
 	struct bpf_pidns_info in_namespace;
 
-	if (!bpf_map_lookup_elem(&followed, &thread) &&
+	if (!is_followed(thread) &&
 	    (bpf_get_ns_current_pid_tgid(NAMESPACE_DEVICE, NAMESPACE_INODE, &in_namespace,
 					 sizeof(in_namespace)) ||
 	     in_namespace.pid != ROOT))
@@ -509,9 +552,9 @@ int sched_process_exec(void *event)
 	__u32 thread = bpf_get_current_pid_tgid(), old;
 
 	if (bpf_probe_read_kernel(&old, sizeof(old), (__u64)event + EXEC_OLD) || old == thread ||
-	    !bpf_map_lookup_elem(&followed, &old))
+	    !is_followed(old))
 		return 0;
-	bpf_map_delete_elem(&followed, &old);
+	forget(old);
 	follow(thread);
 	return 0;
 }
@@ -520,9 +563,7 @@ int sched_process_exec(void *event)
 SEC("tracepoint")
 int sched_process_exit(void *event)
 {
-	__u32 thread = bpf_get_current_pid_tgid();
-
-	bpf_map_delete_elem(&followed, &thread);
+	forget(bpf_get_current_pid_tgid());
 	return 0;
 }
 

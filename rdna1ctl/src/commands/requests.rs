@@ -170,7 +170,7 @@ impl Traced {
 
     /// What was counted.
     fn document(&mut self) -> Result<RequestsDocument> {
-        self.look();
+        self.names.update(&self.root);
         match &mut self.tracing {
             Tracing::On(tracer) => Ok(RequestsDocument::of(&tracer.read()?, &self.names)),
             Tracing::Unable(why) => Err(anyhow::anyhow!("{why}")),

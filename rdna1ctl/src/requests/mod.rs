@@ -186,7 +186,7 @@ pub struct Last {
     pub pid: u32,
     /// The thread.
     pub tid: u32,
-    /// The thread's name.
+    /// The command of its process.
     pub command: String,
     /// alloc_memory or svm.
     pub ioctl: &'static str,
@@ -205,25 +205,36 @@ impl RequestsDocument {
     pub fn of(counts: &Counts, names: &Names) -> Self {
         let mut processes = BTreeMap::new();
         for asked in &counts.cards {
-            let process = process(&mut processes, asked.key.process, &asked.command);
-            process.cards.push(card(asked.key.gpu_id, asked, names));
+            let (pid, gpu_id) = halves(asked.key);
+            let process = process(&mut processes, pid, &asked.command);
+            process.cards.push(card(gpu_id, asked, names));
         }
         for svm in &counts.svm {
-            // Ids of processes are much smaller.
-            let Ok(pid) = u32::try_from(svm.process) else {
-                continue;
-            };
+            let (_, pid) = halves(svm.key);
             process(&mut processes, pid, &svm.command).svm = Some(svm_requests(svm));
         }
+        let last = counts.last.iter().filter_map(|fine| {
+            let (pid, _) = halves(fine.who);
+            last(fine, processes.get(&pid), names)
+        });
         Self {
             form: FORM,
             tracing: counts.tracing.clone(),
-            processes: processes.into_values().collect(),
             fine: counts.fine,
             left_out: counts.left_out,
-            last: counts.last.iter().filter_map(|f| last(f, names)).collect(),
+            last: last.collect(),
+            processes: processes.into_values().collect(),
         }
     }
+}
+
+/// The upper and the lower half.
+fn halves(number: u64) -> (u32, u32) {
+    let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
+    (
+        u32::from_be_bytes([a, b, c, d]),
+        u32::from_be_bytes([e, f, g, h]),
+    )
 }
 
 fn process<'a>(
@@ -308,15 +319,16 @@ fn svm_requests(svm: &Svm) -> SvmRequests {
     }
 }
 
-fn last(fine: &Fine, names: &Names) -> Option<Last> {
+fn last(fine: &Fine, process: Option<&Process>, names: &Names) -> Option<Last> {
     let (number, is_svm) = fine.number()?;
+    let (pid, tid) = halves(fine.who);
     let name = names.find(fine.gpu_id).filter(|_| !is_svm);
     Some(Last {
         number,
         time_ms: fine.nanoseconds / 1_000_000,
-        pid: u32::try_from(fine.who >> 32).ok()?,
-        tid: u32::try_from(fine.who & 0xffff_ffff).ok()?,
-        command: command(&fine.command),
+        pid,
+        tid,
+        command: process.map_or_else(String::new, |one| one.command.clone()),
         ioctl: KINDS[usize::from(is_svm)],
         gpu_id: (!is_svm).then(|| format!("{:#x}", fine.gpu_id)),
         gpu: name.and_then(|name| name.gpu.clone()),

@@ -3,9 +3,10 @@
 //! Attaches the programs to KFD's functions, and detaches them.
 
 use std::fs;
+use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _};
 
-use anyhow::{Context, Result};
+use anyhow::{bail, Context, Result};
 use aya::maps::Array;
 use aya::programs::kprobe::KProbeLinkId;
 use aya::programs::{KProbe, TracePoint};
@@ -145,15 +146,29 @@ pub(super) fn field(root: &Root, is_wanted: bool, event: &str, field: &str) -> R
     if !is_wanted {
         return Ok(0);
     }
-    let mut texts = TRACEFS.iter();
-    let text = texts.find_map(|place| root.text(format!("{place}/events/sched/{event}/format")));
-    let text = text.with_context(|| {
-        format!(
-            "cannot read the format of the tracepoint sched:{event}: is tracefs mounted? \
-             mount -t tracefs tracefs {}",
-            TRACEFS[0]
-        )
-    })?;
+    let mut read = Err(io::Error::from(io::ErrorKind::NotFound));
+    for place in TRACEFS {
+        read = root.bytes(format!("{place}/events/sched/{event}/format"));
+        let denied =
+            read.as_ref().err().map(io::Error::kind) == Some(io::ErrorKind::PermissionDenied);
+        if read.is_ok() || denied {
+            break;
+        }
+    }
+    let words = format!(
+        "cannot read the format of the tracepoint sched:{event}: is tracefs mounted? \
+         (mount -t tracefs tracefs {})",
+        TRACEFS[0]
+    );
+    let text = match read {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            return Err(error).context(words);
+        }
+        // No cause: its code would be taken for that of a probe.
+        Err(error) => bail!("{words}: {error}"),
+    };
+    let text = String::from_utf8_lossy(&text);
     offset(&text, field).with_context(|| format!("sched:{event} has no field {field}:\n{text}"))
 }
 

@@ -34,22 +34,12 @@ const BUSY: u64 = u64::MAX;
 /// The ioctls that are traced, in the order of `enum kind`.
 pub const KINDS: [&str; 4] = ["alloc_memory", "svm", "set_memory_policy", "create_queue"];
 
-/// A process and a card.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Key {
-    /// The process, as the initial pid namespace numbers it.
-    pub process: u32,
-    /// KFD's id of the card.
-    pub gpu_id: u32,
-}
-
 /// What a process asked of a card.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct Asked {
-    /// By whom, of which card.
-    pub key: Key,
+    /// Process << 32 | KFD's id of the card; 0 if the row is free.
+    pub key: u64,
     /// By heap and grain.
     pub allocations: [[u64; GRAINS]; HEAPS.len()],
     /// By the policy of the default aperture times four, and that of the alternate one.
@@ -64,8 +54,8 @@ pub struct Asked {
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct Svm {
-    /// By whom.
-    pub process: u64,
+    /// The process; 0 if the row is free.
+    pub key: u64,
     /// By operation.
     pub operations: [u64; OPERATIONS.len()],
     /// Of a set and a get: by attribute and grain.
@@ -92,8 +82,6 @@ pub struct Fine {
     pub gpu_id: u32,
     /// As asked.
     pub flags: u32,
-    /// The thread's name.
-    pub command: [u8; COMMAND],
 }
 
 impl Fine {
@@ -115,14 +103,8 @@ impl Fine {
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct Kept {
-    /// How many rows of [`Asked`] were wanted; there can be fewer.
-    pub cards: u64,
-    /// How many rows of [`Svm`] were wanted.
-    pub ranges: u64,
     /// Requests that found no room, by kind.
     pub lost: [u64; KINDS.len()],
-    /// Threads that found no room among those that are followed.
-    pub lost_threads: u64,
     /// How often the self-check was seen.
     pub checks: u64,
     /// Fine-grained requests.
@@ -135,7 +117,7 @@ pub struct Kept {
 
 // The program's own asserts are on the same sizes.
 const _: () = assert!(size_of::<Asked>() == 968 && size_of::<Svm>() == 632);
-const _: () = assert!(size_of::<Fine>() == 56 && size_of::<Kept>() == 80 + 32 * 56);
+const _: () = assert!(size_of::<Fine>() == 40 && size_of::<Kept>() == 56 + 32 * 40);
 
 // SAFETY: It consists of numbers, without padding, and any bytes are valid.
 unsafe impl Pod for Asked {}
@@ -143,32 +125,6 @@ unsafe impl Pod for Asked {}
 unsafe impl Pod for Svm {}
 // SAFETY: As above.
 unsafe impl Pod for Kept {}
-
-impl Asked {
-    /// Adds what another row has.
-    pub fn add(&mut self, other: &Self) {
-        let (to, from) = (self.allocations.as_flattened_mut(), &other.allocations);
-        sum(to, from.as_flattened());
-        sum(&mut self.policies, &other.policies);
-        sum(&mut self.queues, &other.queues);
-    }
-}
-
-impl Svm {
-    /// Adds what another row has.
-    pub fn add(&mut self, other: &Self) {
-        sum(&mut self.operations, &other.operations);
-        let to = self.attributes.as_flattened_mut().as_flattened_mut();
-        sum(to, other.attributes.as_flattened().as_flattened());
-        self.unread = self.unread.saturating_add(other.unread);
-    }
-}
-
-fn sum(to: &mut [u64], from: &[u64]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = to.saturating_add(*from);
-    }
-}
 
 /// A thread's name.
 pub fn command(bytes: &[u8; COMMAND]) -> String {

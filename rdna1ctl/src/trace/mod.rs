@@ -10,7 +10,6 @@ pub mod layout;
 mod mapped;
 mod unable;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::linux::fs::MetadataExt as _;
 
@@ -31,6 +30,9 @@ const CHECK: &str = "/sys/class/kfd/kfd/topology/generation_id";
 
 /// The driver. Its inode is another one when it was loaded again.
 const DRIVER: &str = "/sys/module/amdgpu";
+
+/// How many pairs of a process and a card there is room for: a power of two.
+const ROOM: u32 = 4096;
 
 /// Whose requests are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,8 +86,6 @@ pub struct Tracing {
     pub unloads: u64,
     /// Whether SVM attributes are counted; this amdgpu may not check their number.
     pub svm_attributes: bool,
-    /// Threads that were not followed, because there were too many.
-    pub lost_threads: u64,
     /// The handlers.
     pub probes: Vec<Probe>,
 }
@@ -96,7 +96,6 @@ impl Tracing {
         self.state == State::Armed
             && !self.was_blind
             && self.unloads == 0
-            && self.lost_threads == 0
             && self
                 .probes
                 .iter()
@@ -215,20 +214,10 @@ impl Tracer {
         let whole = both.filter(|(fine, later)| fine.number().is_some() && fine.is_same(later));
         let mut last: Vec<_> = whole.map(|(fine, _)| fine).collect();
         last.sort_by_key(Fine::number);
-        let mut cards = BTreeMap::new();
-        for row in rows(&self.cards, later.cards)? {
-            let first = cards.entry(row.key);
-            first
-                .and_modify(|one: &mut Asked| one.add(&row))
-                .or_insert(row);
-        }
-        let mut svm = BTreeMap::new();
-        for row in rows(&self.ranges, later.ranges)? {
-            let first = svm.entry(row.process);
-            first
-                .and_modify(|one: &mut Svm| one.add(&row))
-                .or_insert(row);
-        }
+        let mut cards = rows(&self.cards, |row| row.key != 0)?;
+        cards.sort_by_key(|row| row.key);
+        let mut svm = rows(&self.ranges, |row| row.key != 0)?;
+        svm.sort_by_key(|row| row.key);
         let probes = KINDS.iter().zip(FUNCTIONS).zip(later.lost).enumerate();
         let probes = probes.map(|(kind, ((ioctl, function), lost))| Probe {
             ioctl,
@@ -238,8 +227,8 @@ impl Tracer {
             missed: attach::missed(&self.bpf, ioctl),
         });
         Ok(Counts {
-            cards: cards.into_values().collect(),
-            svm: svm.into_values().collect(),
+            cards,
+            svm,
             fine: later.fine,
             left_out: later.left_out,
             last,
@@ -248,7 +237,6 @@ impl Tracer {
                 was_blind: self.was_blind,
                 unloads: self.unloads,
                 svm_attributes: self.attached.svm_is_checked,
-                lost_threads: later.lost_threads,
                 probes: probes.collect(),
             },
         })
@@ -256,10 +244,9 @@ impl Tracer {
 }
 
 /// The rows that were taken.
-fn rows<T: aya::Pod>(rows: &Mapped<T>, taken: u64) -> Result<Vec<T>> {
-    let taken = usize::try_from(taken).unwrap_or(usize::MAX);
-    (0..taken.min(rows.rows()))
-        .map(|row| rows.get(row))
+fn rows<T: aya::Pod>(rows: &Mapped<T>, is_taken: impl Fn(&T) -> bool) -> Result<Vec<T>> {
+    let all = (0..rows.rows()).map(|row| rows.get(row));
+    all.filter(|row| row.as_ref().map_or(true, &is_taken))
         .collect()
 }
 
@@ -277,6 +264,9 @@ fn load(root: &Root, wanted: Wanted, room: Option<u32>) -> Result<Ebpf> {
     let is_started = wanted == 2;
     let fork_child = attach::field(root, is_started, "sched_process_fork", "child_pid")?;
     let exec_old = attach::field(root, is_started, "sched_process_exec", "old_pid")?;
+    let room = room.unwrap_or(ROOM).checked_next_power_of_two();
+    let room = room.context("there is no such room")?;
+    let last_row = room.saturating_sub(1);
     let mut loader = EbpfLoader::new();
     loader
         .set_global("WANTED", &wanted, true)
@@ -285,14 +275,10 @@ fn load(root: &Root, wanted: Wanted, room: Option<u32>) -> Result<Ebpf> {
         .set_global("NAMESPACE_DEVICE", &device, true)
         .set_global("NAMESPACE_INODE", &inode, true)
         .set_global("FORK_CHILD", &fork_child, true)
-        .set_global("EXEC_OLD", &exec_old, true);
-    if let Some(room) = room {
-        loader
-            .set_max_entries("cards", room)
-            .set_max_entries("card_rows", room)
-            .set_max_entries("ranges", room)
-            .set_max_entries("range_rows", room);
-    }
+        .set_global("EXEC_OLD", &exec_old, true)
+        .set_global("LAST_ROW", &last_row, true)
+        .set_max_entries("cards", room)
+        .set_max_entries("ranges", room);
     loader.load(PROGRAM).context("cannot load the BPF program")
 }
 

@@ -75,12 +75,6 @@ fn tracing(paper: &mut Paper, tracing: &Tracing) {
             ));
         }
     }
-    if tracing.lost_threads != 0 {
-        warn(format!(
-            "{} threads of the command were not followed: there were too many.",
-            tracing.lost_threads
-        ));
-    }
     if !tracing.svm_attributes {
         warn(
             "The attributes of SVM are not counted: this amdgpu does not check their number before \

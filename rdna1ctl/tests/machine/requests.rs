@@ -5,7 +5,7 @@
 use rdna1ctl::requests::names::Names;
 use rdna1ctl::requests::RequestsDocument;
 use rdna1ctl::root::Root;
-use rdna1ctl::trace::layout::{Asked, Fine, Key, Svm, KINDS};
+use rdna1ctl::trace::layout::{Asked, Fine, Svm, KINDS};
 use rdna1ctl::trace::{Counts, Probe, State, Tracing};
 
 use super::Machine;
@@ -35,7 +35,6 @@ pub fn tracing() -> Tracing {
         was_blind: false,
         unloads: 0,
         svm_attributes: true,
-        lost_threads: 0,
         probes: probes
             .map(|(ioctl, function)| Probe {
                 ioctl,
@@ -63,10 +62,7 @@ pub fn nothing() -> Counts {
 /// A program with memory of several kinds, one queue and one range of SVM.
 pub fn counts() -> Counts {
     let mut asked = Asked {
-        key: Key {
-            process: 812,
-            gpu_id: CARD,
-        },
+        key: 812 << 32 | u64::from(CARD),
         allocations: [[0; 16]; 6],
         policies: [0; 16],
         queues: [0, 0, 1, 0, 0, 0],
@@ -79,7 +75,7 @@ pub fn counts() -> Counts {
     asked.allocations[3][0] = 1;
     asked.policies[1] = 1;
     let mut svm = Svm {
-        process: 812,
+        key: 812,
         operations: [1, 0, 0],
         attributes: [[[0; 4]; 9]; 2],
         unread: 0,
@@ -94,7 +90,6 @@ pub fn counts() -> Counts {
         size,
         gpu_id: if is_svm { 0 } else { CARD },
         flags,
-        command: command("my-program"),
     };
     Counts {
         cards: vec![asked],

@@ -229,6 +229,8 @@ fn blind(ctx: &mut Ctx, switch: &'static str) -> Result<()> {
 
     let tracer = Tracer::start(&[])?;
     off.on()?;
+    // The kernel leaves such a probe off; the tracer attaches another.
+    std::thread::sleep(LOOK);
     asker.ask(&counted, 3, 1)?;
     let mut expected = Numbers::new();
     add(&mut expected, asker.id(), &counted, 3)?;
