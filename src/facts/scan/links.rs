@@ -129,25 +129,23 @@ impl<M: Maps, T: Topology> Walk<'_, M, T> {
         origin: Origin,
     ) -> Result<(), OutOfMemory> {
         let read = self.links(folder, announced, origin)?;
-        let is_own = |node: &Node| node.number == Some(origin.number);
-        for node in self
-            .snapshot
-            .nodes
-            .values_mut()
-            .filter(|node| node.card.is_some())
-        {
-            if is_own(node) {
-                if read.missing {
-                    node.basis = Basis::Nothing;
-                }
-                if read.unreadable && node.links.xgmi.is_zero() {
-                    node.links.xgmi = Value::Unreadable;
-                }
-            } else if read.unreadable || read.missing {
-                origin.note_unknown(&mut node.links);
-            }
+        if !read.unreadable && !read.missing {
+            return Ok(());
         }
         self.unfinished_nodes |= read.missing && (origin.has_cpu || origin.is_card);
+        let nodes = self.snapshot.nodes.values_mut();
+        for node in nodes.filter(|node| node.card.is_some()) {
+            if node.number != Some(origin.number) {
+                origin.note_unknown(&mut node.links);
+                continue;
+            }
+            if read.missing {
+                node.basis = Basis::Nothing;
+            }
+            if read.unreadable && node.links.xgmi.is_zero() {
+                node.links.xgmi = Value::Unreadable;
+            }
+        }
         Ok(())
     }
 
