@@ -302,7 +302,7 @@ static INLINE void keep(__u64 who, int is_svm, __u32 gpu_id, __u32 flags, __u64 
 		add(&kept->left_out, 1);
 		return;
 	}
-	fine->nanoseconds = bpf_ktime_get_coarse_ns();
+	fine->nanoseconds = bpf_ktime_get_ns();
 	fine->who = who;
 	fine->size = size;
 	fine->gpu_id = gpu_id;

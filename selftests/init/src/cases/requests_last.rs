@@ -41,8 +41,7 @@ pub fn kept(ctx: &mut Ctx) -> Result<()> {
     let mut asker = Asker::start()?;
     asker.rename("a b=%\"c")?;
     let pid = asker.id();
-    // A tick is 10 ms at most.
-    let begin = now_ms()?.saturating_sub(20);
+    let begin = now_ms()?;
     for size in 1..=40 {
         let request = Request::Alloc {
             gpu_id: id,
