@@ -33,23 +33,4 @@ macro_rules! pci_device_table {
     };
 }
 
-/// The value of a parameter of the module.
-#[cfg(kernel_7_3)]
-macro_rules! parameter {
-    ($name:ident) => {
-        crate::module_parameters::$name.value()
-    };
-}
-
-/// The value of a parameter of the module.
-#[cfg(not(kernel_7_3))]
-macro_rules! parameter {
-    ($name:ident) => {
-        *crate::module_parameters::$name.value()
-    };
-}
-
-pub(crate) use {
-    parameter,
-    pci_device_table, //
-};
+pub(crate) use pci_device_table;

@@ -13,6 +13,5 @@ pub mod facts;
 #[cfg(feature = "host")]
 pub mod host;
 pub mod observe;
-pub mod requests;
 pub mod rules;
 pub mod text;

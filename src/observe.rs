@@ -7,6 +7,11 @@
 //! something is done again, and what would be held against KFD is believed only when a later walk,
 //! after a pause, sees the very same of that card.
 
+use core::fmt::{
+    self,
+    Write, //
+};
+
 use crate::{
     facts::{
         map::{
@@ -17,9 +22,6 @@ use crate::{
         },
         node::Basis,
         pci::{
-            Driver,
-            Function,
-            Id,
             PciBus,
             RenderNode, //
         },
@@ -37,11 +39,13 @@ use crate::{
             bump,
             Tally, //
         },
-        topology::Topology,
-        value::Value, //
+        topology::Topology, //
     },
     rules::{
         card_verdict,
+        findings,
+        About,
+        Judgement,
         Verdict, //
     }, //
 };
@@ -84,71 +88,84 @@ pub fn observe<M: Maps, T: Topology, B: PciBus>(
 /// In the last walk such a card becomes unknown.
 fn doubt<M: Maps>(walked: &mut Walked<M>, earlier: Option<&Walked<M>>, last: bool) -> bool {
     let mut doubts = false;
-    let mut key = 0;
-    while let Some(&card) = walked.snapshot.cards.get(&key) {
-        let confirmed = earlier.is_some_and(|earlier| same(earlier, walked, key));
-        if !confirmed && needs_another_look(&walked.snapshot, key, &card) {
-            doubts = true;
-            if last {
-                give_up(&mut walked.snapshot, key, &card);
-            }
+    while let Some(card) = doubted(walked, earlier) {
+        doubts = true;
+        if !last {
+            break;
         }
-        key = key.saturating_add(1);
+        give_up(&mut walked.snapshot, card);
     }
     doubts
 }
 
+/// The first card of which there is something to hold against KFD that only one walk has seen.
+fn doubted<M: Maps>(walked: &Walked<M>, earlier: Option<&Walked<M>>) -> Option<Card> {
+    let is_doubted = |card: &&Card| {
+        needs_another_look(&walked.snapshot, card)
+            && !earlier.is_some_and(|earlier| is_same(earlier, walked, card))
+    };
+    walked.snapshot.cards().find(is_doubted).copied()
+}
+
 /// Whether something would be held against KFD: a lie, or that it left out a card that amdgpu has
 /// finished to probe.
-fn needs_another_look<M: Maps>(snapshot: &Snapshot<M>, key: u32, card: &Card) -> bool {
+fn needs_another_look<M: Maps>(snapshot: &Snapshot<M>, card: &Card) -> bool {
     let left_out = card.presence == Presence::Absent
         && snapshot.kfd == Presence::Present
         && card
             .function
             .is_some_and(|function| matches!(function.render_node, RenderNode::Minor(_)));
-    left_out || card_verdict(snapshot, key) == Verdict::Lie
+    left_out || card_verdict(snapshot, card) == Verdict::Lie
 }
 
 /// Takes back what was concluded of a card.
-fn give_up<M: Maps>(snapshot: &mut Snapshot<M>, key: u32, card: &Card) {
-    for count in 0..card.nodes {
-        if let Some(node) = snapshot.nodes.get_mut(&(key, count)) {
-            node.basis = Basis::Nothing;
-        }
+fn give_up<M: Maps>(snapshot: &mut Snapshot<M>, card: Card) {
+    let nodes = snapshot.nodes.values_mut();
+    for node in nodes.filter(|node| node.card == Some(card.key)) {
+        node.basis = Basis::Nothing;
     }
-    match snapshot.cards.get_mut(&key) {
+    match snapshot.cards.get_mut(&card.key) {
         Some(card) if card.presence == Presence::Absent => card.presence = Presence::Unreadable,
         _ => (),
     }
 }
 
 /// Whether two walks saw the same of a card, while KFD counted no change.
-fn same<M: Maps>(earlier: &Walked<M>, later: &Walked<M>, key: u32) -> bool {
-    let (Some(one), Some(other)) = (
-        earlier.snapshot.cards.get(&key),
-        later.snapshot.cards.get(&key),
-    ) else {
-        return false;
-    };
-    let nodes = || later.snapshot.nodes_of(key);
-    let same_banks = |(count, _)| {
-        let banks = earlier.snapshot.banks_of(key, count);
-        banks.eq(later.snapshot.banks_of(key, count))
-    };
+fn is_same<M: Maps>(earlier: &Walked<M>, later: &Walked<M>, card: &Card) -> bool {
+    let other = earlier.snapshot.cards.get(&card.key);
     earlier.generation == later.generation
-        && (one.address, one.presence, one.nodes) == (other.address, other.presence, other.nodes)
-        && one.function.map(compared) == other.function.map(compared)
-        && earlier.snapshot.nodes_of(key).eq(nodes())
-        && nodes().all(same_banks)
+        && other.is_some_and(|other| {
+            other.presence == card.presence
+                && Digest::of(&earlier.snapshot, other) == Digest::of(&later.snapshot, card)
+        })
 }
 
-/// What of a function its node is compared with.
-fn compared(function: Function) -> (Id, Driver, RenderNode, Value, Value) {
-    (
-        function.id,
-        function.driver,
-        function.render_node,
-        function.bar0_bytes,
-        function.vram_total_bytes,
-    )
+/// Stands for all that the rules say of a card, and what they say it of: the FNV-1a hash of that text.
+#[derive(PartialEq)]
+struct Digest(u64);
+
+impl Digest {
+    fn of<M: Maps>(snapshot: &Snapshot<M>, card: &Card) -> Self {
+        let mut digest = Self(0xcbf2_9ce4_8422_2325);
+        // Nothing fails in it.
+        let _ = findings(snapshot, card, About::Card, &mut |finding| {
+            let Judgement {
+                expected,
+                observed,
+                verdict,
+            } = finding.judgement;
+            write!(digest, "{expected} {observed}")?;
+            digest.write_str(verdict.name())
+        });
+        digest
+    }
+}
+
+impl Write for Digest {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+        }
+        Ok(())
+    }
 }

@@ -29,6 +29,7 @@ fn links_that_are_announced_and_not_there_are_unknown() {
     for folder in [LinkFolder::Io(0), LinkFolder::Io(1)] {
         for links in [Ok(vec![]), Err(ReadError::Absent)] {
             let found = Found::after(|tree, _| {
+                tree.files.remove(&File::Link(folder, 0).to_string());
                 tree.folders
                     .insert(Folder::Links(folder).to_string(), links.clone());
             });
@@ -41,30 +42,33 @@ fn links_that_are_announced_and_not_there_are_unknown() {
 }
 
 #[test]
-fn links_that_may_not_be_listed_are_unknown() {
+fn links_that_may_not_be_read_are_unknown() {
     for (folder, rules) in [
         (LinkFolder::Io(0), vec!["xgmi", "link-coherent"]),
         (LinkFolder::Io(1), vec!["xgmi"]),
         (LinkFolder::PeerToPeer(1), vec!["xgmi"]),
     ] {
         let found = Found::after(|tree, _| {
-            tree.folders
-                .insert(Folder::Links(folder).to_string(), Err(ReadError::Denied));
+            if !folder.is_direct() {
+                add_link(tree, folder, "");
+            }
+            tree.fail(File::Link(folder, 0), ReadError::Denied);
         });
         assert_eq!(found.rules("lie"), [""; 0]);
         assert_eq!(found.rules("unknown"), rules);
     }
 }
 
-/// Adds a link to `folder`, beside the one that may be there.
+/// Adds a link to `folder`, beside those that are there.
 fn add_link(tree: &mut Tree, folder: LinkFolder, text: &str) {
-    let links = tree
-        .folders
-        .entry(Folder::Links(folder).to_string())
-        .or_insert(Ok(vec![]));
-    let links = links.as_mut().unwrap();
-    links.push(9);
-    tree.put(File::Link(folder, 9), text);
+    let count = match folder {
+        LinkFolder::Io(_) => "io_links_count",
+        LinkFolder::PeerToPeer(_) => "p2p_links_count",
+    };
+    let node = File::Node(folder.node());
+    let number = tree.get(node, count);
+    tree.set(node, count, &(number + 1).to_string());
+    tree.put(File::Link(folder, number), text);
 }
 
 #[test]
@@ -130,19 +134,19 @@ fn an_indirect_link_to_another_gpu_claims_no_xgmi() {
     assert_eq!(found.rules("truth").len(), RULES.len());
 }
 
-/// Adds node 2, a GPU with XGMI, with one link of that number to node 1.
+/// Adds node 2, a GPU with XGMI, whose link of that number leads to node 1.
 fn add_gpu_with_xgmi(tree: &mut Tree, number: u32) {
     tree.folders
         .insert(Folder::Nodes.to_string(), Ok(vec![0, 1, 2]));
     tree.put(
         File::Node(2),
-        "cpu_cores_count 0\nio_links_count 1\np2p_links_count 0\nvendor_id 4098\n\
+        "cpu_cores_count 0\nio_links_count 0\np2p_links_count 0\nvendor_id 4098\n\
          device_id 29704\nlocation_id 1024\ndomain 0\nnum_cp_queues 24\n",
     );
-    let folder = LinkFolder::Io(2);
-    let links = Folder::Links(folder).to_string();
-    tree.folders.insert(links, Ok(vec![number]));
-    tree.put(File::Link(folder, number), "type 11\nnode_to 1\nflags 1\n");
+    for _ in 0..number {
+        add_link(tree, LinkFolder::Io(2), "type 2\nnode_to 0\nflags 3\n");
+    }
+    add_link(tree, LinkFolder::Io(2), "type 11\nnode_to 1\nflags 1\n");
 }
 
 /// Its first link leads to its CPU: by the NUMA number of that.
@@ -160,12 +164,9 @@ fn a_link_back_to_another_gpus_xgmi_link_is_no_claim() {
     let links = |others: u32, own: u32| {
         let mut tree = Tree::honest();
         add_gpu_with_xgmi(&mut tree, others);
-        let folder = LinkFolder::Io(1);
-        let links = Folder::Links(folder).to_string();
-        let all = (0..=own).collect();
-        tree.folders.insert(links, Ok(all));
-        for number in 1..=own {
-            tree.put(File::Link(folder, number), "type 11\nnode_to 2\nflags 1\n");
+        for _ in 0..own {
+            let link = "type 11\nnode_to 2\nflags 1\n";
+            add_link(&mut tree, LinkFolder::Io(1), link);
         }
         tree
     };

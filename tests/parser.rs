@@ -28,6 +28,13 @@ use rdna1_kfd_guard::facts::{
     value::Value, //
 };
 
+/// The set that a text holds, and how many of its lines were malformed.
+fn parse<P: Properties>(text: &[u8]) -> (P, u64) {
+    let mut properties = P::default();
+    let malformed = properties.parse(text);
+    (properties, malformed)
+}
+
 const FILES: [File; 7] = [
     File::GenerationId,
     File::GpuId(1),
@@ -64,7 +71,7 @@ proptest! {
     #[test]
     fn any_bytes_parse(text in prop::collection::vec(any::<u8>(), 0..5000)) {
         let lines = u64::try_from(text.split_inclusive(|&b| b == b'\n').count()).unwrap();
-        let (_, malformed) = NodeProperties::parse(&text);
+        let (_, malformed) = parse::<NodeProperties>(&text);
         prop_assert!(malformed <= lines);
         single_number(&text);
         Name::new(&text);
@@ -78,7 +85,7 @@ proptest! {
     #[test]
     fn a_number_is_what_was_printed(flags: u32, size: u64) {
         let text = format!("heap_type 1\nsize_in_bytes {size}\nflags {flags}\n");
-        let (bank, malformed) = BankProperties::parse(text.as_bytes());
+        let (bank, malformed) = parse::<BankProperties>(text.as_bytes());
         prop_assert_eq!(malformed, 0);
         prop_assert_eq!(bank.flags(), Value::Known(flags.into()));
         prop_assert_eq!(bank.size_in_bytes(), Value::Known(size));
@@ -88,8 +95,8 @@ proptest! {
     #[test]
     fn a_cut_text_never_gives_another_number(cut in 0usize..70) {
         let whole = b"heap_type 1\nsize_in_bytes 8573157376\nflags 12\nwidth 256\n";
-        let (all, _) = BankProperties::parse(whole);
-        let (some, _) = BankProperties::parse(&whole[..cut.min(whole.len())]);
+        let (all, _) = parse::<BankProperties>(whole);
+        let (some, _) = parse::<BankProperties>(&whole[..cut.min(whole.len())]);
         for (all, some) in [
             (all.heap_type(), some.heap_type()),
             (all.size_in_bytes(), some.size_in_bytes()),

@@ -48,11 +48,8 @@ fn unsafe_stands_in_the_wrapper_files_alone() {
         [
             "raw/credentials.rs",
             "raw/debugfs.rs",
-            "raw/kfd.rs",
-            "raw/kprobe.rs",
             "raw/notifier.rs",
             "raw/pci.rs",
-            "raw/request.rs",
             "raw/sysfs.rs",
             "raw/uevent.rs",
             "raw/work.rs"

@@ -10,7 +10,7 @@
 
 use rdna1_kfd_guard::{
     facts::{
-        map::Map,
+        numbers::Numbers,
         topology::{File, Folder, LinkFolder, ReadError, Topology},
     },
     host::PciFile,
@@ -190,7 +190,7 @@ impl Topology for Machine<'_> {
         reading
     }
 
-    fn list<N: Map<u32, ()>>(&mut self, folder: Folder, numbers: &mut N) -> Result<(), ReadError> {
+    fn list(&mut self, folder: Folder, numbers: &mut Numbers) -> Result<(), ReadError> {
         if let Some((_, error)) = self
             .faulty_folders
             .iter()
@@ -204,7 +204,7 @@ impl Topology for Machine<'_> {
             .iter()
             .filter_map(|entry| entry_of(folder, entry.file))
         {
-            numbers.insert(number, ())?;
+            numbers.insert(number)?;
             empty = false;
         }
         if empty {

@@ -6,8 +6,10 @@
 //! a [`snapshot::Snapshot`].
 
 pub mod atomics;
+pub mod links;
 pub mod map;
 pub mod node;
+pub mod numbers;
 pub mod pci;
 pub mod properties;
 pub mod scan;

@@ -8,6 +8,7 @@
 use crate::uapi;
 
 use super::{
+    links::Links,
     pci::{
         Address,
         Id, //
@@ -16,6 +17,7 @@ use super::{
         properties,
         Properties as _, //
     },
+    snapshot::CardKey,
     value::Value, //
 };
 
@@ -100,11 +102,13 @@ pub enum Basis {
     Function,
 }
 
-/// A node of KFD's topology that stands for a card.
+/// A node of KFD's topology.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// The number of its folder; not known where the card's node could not be read.
+    /// The number of its folder; not known of [`Node::UNREADABLE`].
     pub number: Option<u32>,
+    /// The card that it stands for, if it does.
+    pub card: Option<CardKey>,
     /// What `gpu_id` holds.
     pub gpu_id: Value,
     /// What `properties` holds.
@@ -117,24 +121,14 @@ pub struct Node {
     pub basis: Basis,
 }
 
-/// What the links of a card say, all taken together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Links {
-    /// How many links from or to the card are of type XGMI.
-    pub xgmi: Value,
-    /// The flags of the PCIe link from a CPU node to the card, if there is one.
-    pub from_cpu: Value,
-    /// The flags of the card's first PCIe link, which leads to the CPU.
-    pub to_cpu: Value,
-}
-
 impl Node {
-    /// A node of which nothing has been read but its properties.
-    pub fn new(number: u32, properties: NodeProperties) -> Self {
+    /// A node of which nothing has been read.
+    pub fn new(number: u32) -> Self {
         Self {
             number: Some(number),
+            card: None,
             gpu_id: Value::Absent,
-            properties,
+            properties: NodeProperties::default(),
             banks_found: Value::Absent,
             links: Links {
                 xgmi: Value::Known(0),
@@ -144,20 +138,43 @@ impl Node {
         }
     }
 
+    /// Stands for a node that is not there.
+    pub const ABSENT: Self = Self {
+        number: None,
+        card: None,
+        gpu_id: Value::Absent,
+        properties: NodeProperties::ABSENT,
+        banks_found: Value::Absent,
+        links: Links {
+            xgmi: Value::Absent,
+            from_cpu: Value::Absent,
+            to_cpu: Value::Absent,
+            unexplained: 0,
+            has_unclear: false,
+        },
+        basis: Basis::Nothing,
+    };
+
     /// Stands for a node that could not be read, so that the rules themselves say what is unknown.
-    pub fn unreadable() -> Self {
-        Self {
-            number: None,
-            gpu_id: Value::Unreadable,
-            properties: NodeProperties::unreadable(),
-            banks_found: Value::Unreadable,
-            links: Links {
-                xgmi: Value::Unreadable,
-                from_cpu: Value::Unreadable,
-                to_cpu: Value::Unreadable,
-            },
-            basis: Basis::Nothing,
-        }
+    pub const UNREADABLE: Self = Self {
+        number: None,
+        card: None,
+        gpu_id: Value::Unreadable,
+        properties: NodeProperties::UNREADABLE,
+        banks_found: Value::Unreadable,
+        links: Links {
+            xgmi: Value::Unreadable,
+            from_cpu: Value::Unreadable,
+            to_cpu: Value::Unreadable,
+            unexplained: 0,
+            has_unclear: false,
+        },
+        basis: Basis::Nothing,
+    };
+
+    /// Whether nothing could be read of it.
+    pub fn is_unread(&self) -> bool {
+        self.properties == NodeProperties::UNREADABLE
     }
 
     /// Where the node says its card sits on the PCI bus, if it says so already.

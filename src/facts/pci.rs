@@ -4,14 +4,7 @@
 
 use core::fmt;
 
-use super::{
-    atomics::Atomics,
-    map::{
-        Maps,
-        OutOfMemory, //
-    },
-    value::Value,
-};
+use super::{atomics::Atomics, map::OutOfMemory, value::Value};
 
 /// AMD (`PCI_VENDOR_ID_ATI`, `include/linux/pci_ids.h`).
 pub const VENDOR_ATI: u16 = 0x1002;
@@ -190,7 +183,7 @@ impl ExpressLink {
 }
 
 /// A function on the PCI bus.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Function {
     /// Where it sits.
     pub address: Address,
@@ -221,7 +214,42 @@ pub struct Function {
     pub atomics: Atomics,
 }
 
+impl Default for Function {
+    fn default() -> Self {
+        Self::UNKNOWN
+    }
+}
+
 impl Function {
+    /// A function of which nothing is known.
+    pub const UNKNOWN: Self = {
+        const LINK: ExpressLink = ExpressLink {
+            speed_code: Value::Absent,
+            width: Value::Absent,
+        };
+        Self {
+            address: Address {
+                domain: 0,
+                location: 0,
+            },
+            id: Id {
+                vendor: 0,
+                device: 0,
+            },
+            subsystem: None,
+            revision: Value::Absent,
+            bar0_bytes: Value::Absent,
+            driver: Driver::NotSaid,
+            render_node: RenderNode::NotSaid,
+            vram_total_bytes: Value::Absent,
+            mec_fw: Value::Absent,
+            power: Power::Unknown,
+            link: LINK,
+            link_at_most: LINK,
+            atomics: Atomics::Unknown,
+        }
+    };
+
     /// Whether amdgpu drives the function now, and the node that prints this `drm_render_minor` is
     /// the one that it made for it.
     ///
@@ -240,10 +268,13 @@ impl Function {
     }
 }
 
+/// What takes in a card on the bus.
+pub type EachCard<'a> = dyn FnMut(Function) -> Result<(), OutOfMemory> + 'a;
+
 /// A way to ask the PCI core.
 pub trait PciBus {
-    /// Adds every function that is a [`Id::NAVI10`] to `cards`.
-    fn cards<M: Maps>(&mut self, cards: &mut M::Map<Address, Function>) -> Result<(), OutOfMemory>;
+    /// Calls `each` with every function that is a [`Id::NAVI10`], until it fails.
+    fn cards(&mut self, each: &mut EachCard<'_>) -> Result<(), OutOfMemory>;
 
     /// The function at `address`, if one is known to be there.
     fn function_at(&mut self, address: Address) -> Result<Option<Function>, OutOfMemory>;

@@ -9,16 +9,19 @@ use super::value::Value;
 
 /// A set of named numbers that can be filled from text.
 pub trait Properties: Default {
-    /// All numbers unreadable, for a file that could not be read.
-    fn unreadable() -> Self;
+    /// No number at all.
+    const ABSENT: Self;
 
-    /// Reads `text`; returns the set and how many lines were malformed.
+    /// All numbers unreadable, for a file that could not be read.
+    const UNREADABLE: Self;
+
+    /// Reads `text` into the set, which is new; returns how many lines were malformed.
     ///
     /// A line is good when it is a key of lower-case letters, digits and `_`, one blank, a decimal
     /// number that fits 64 bits, and a line feed. The last line must have its line feed too: a
     /// number that is cut off reads like a smaller one. A key that comes twice with different
     /// numbers is unreadable. Keys that the set does not have are passed over.
-    fn parse(text: &[u8]) -> (Self, u64);
+    fn parse(&mut self, text: &[u8]) -> u64;
 }
 
 /// Reads `text` into `values`, as [`Properties::parse`] says; returns how many lines were malformed.
@@ -27,16 +30,18 @@ pub trait Properties: Default {
 #[inline(never)] // Once for all sets.
 pub(super) fn fill(text: &[u8], keys: &[&str], values: &mut [Value]) -> u64 {
     let mut malformed = 0u64;
-    for line in text.split_inclusive(|&byte| byte == b'\n') {
-        let (key, value) = split_line(line);
-        if value == Value::Unreadable {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let line = Line::first_of(rest);
+        rest = line.rest;
+        if line.value == Value::Unreadable {
             malformed = malformed.saturating_add(1);
         }
         let mut places = keys.iter().zip(values.iter_mut());
-        if let Some((_, place)) = places.find(|(name, _)| name.as_bytes() == key) {
+        if let Some((_, place)) = places.find(|(name, _)| name.as_bytes() == line.key) {
             *place = match *place {
-                Value::Absent => value,
-                earlier if earlier == value => value,
+                Value::Absent => line.value,
+                earlier if earlier == line.value => earlier,
                 _ => Value::Unreadable,
             };
         }
@@ -44,23 +49,53 @@ pub(super) fn fill(text: &[u8], keys: &[&str], values: &mut [Value]) -> u64 {
     malformed
 }
 
-/// Splits one line into its key and its number.
-fn split_line(line: &[u8]) -> (&[u8], Value) {
-    let (body, ended) = match line.split_last() {
-        Some((b'\n', body)) => (body, true),
-        _ => (line, false),
-    };
-    let mut words = body.splitn(2, |&byte| byte == b' ');
-    let key = words.next().unwrap_or_default();
-    let well_named = !key.is_empty()
-        && key
-            .iter()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
-    let number = words.next().and_then(decimal);
-    match number {
-        Some(number) if ended && well_named => (key, Value::Known(number)),
-        _ => (key, Value::Unreadable),
+/// A line, taken apart in one pass.
+struct Line<'a> {
+    key: &'a [u8],
+    value: Value,
+    /// What follows the line.
+    rest: &'a [u8],
+}
+
+impl<'a> Line<'a> {
+    fn first_of(text: &'a [u8]) -> Self {
+        let (key, after_key) = split_where(
+            text,
+            |byte| !matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'),
+        );
+        let (number, after_number) = match after_key.strip_prefix(b" ") {
+            Some(number) => split_where(number, |byte| !byte.is_ascii_digit()),
+            None => (&[][..], after_key),
+        };
+        if let (Some(rest), Some(number), false) = (
+            after_number.strip_prefix(b"\n"),
+            decimal(number),
+            key.is_empty(),
+        ) {
+            let value = Value::Known(number);
+            return Self { key, value, rest };
+        }
+        let is_key = matches!(after_key.first(), None | Some(b' ' | b'\n'));
+        let (_, line_feed) = split_where(after_number, |byte| byte == b'\n');
+        Self {
+            key: if is_key { key } else { &[] },
+            value: Value::Unreadable,
+            rest: line_feed.strip_prefix(b"\n").unwrap_or_default(),
+        }
     }
+}
+
+/// Splits before the first byte that is an end.
+fn split_where(text: &[u8], is_end: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
+    let mut rest = text;
+    while let [byte, after @ ..] = rest {
+        if is_end(*byte) {
+            break;
+        }
+        rest = after;
+    }
+    let length = text.len().saturating_sub(rest.len());
+    (text.get(..length).unwrap_or_default(), rest)
 }
 
 /// Reads a file that holds one decimal number and a line feed, like `gpu_id`.
@@ -81,12 +116,18 @@ pub fn hexadecimal(digits: &[u8]) -> Option<u64> {
 }
 
 /// As `u64::from_str_radix()`, without its sign and its arithmetic that can panic.
-fn number(digits: &[u8], base: u32) -> Option<u64> {
+fn number(digits: &[u8], base: u8) -> Option<u64> {
     if digits.is_empty() {
         return None;
     }
     digits.iter().try_fold(0u64, |number, &byte| {
-        let digit = char::from(byte).to_digit(base)?;
+        let digit = match byte {
+            b'0'..=b'9' => byte.wrapping_sub(b'0'),
+            b'a'..=b'f' => byte.wrapping_sub(b'a' - 10),
+            b'A'..=b'F' => byte.wrapping_sub(b'A' - 10),
+            _ => return None,
+        };
+        let digit = Some(digit).filter(|&digit| digit < base)?;
         number.checked_mul(base.into())?.checked_add(digit.into())
     })
 }
@@ -123,21 +164,18 @@ macro_rules! properties {
 
         impl Default for $name {
             fn default() -> Self {
-                Self([$crate::facts::value::Value::Absent; Self::COUNT])
+                <Self as $crate::facts::properties::Properties>::ABSENT
             }
         }
 
         impl $crate::facts::properties::Properties for $name {
-            fn unreadable() -> Self {
-                Self([$crate::facts::value::Value::Unreadable; Self::COUNT])
-            }
+            const ABSENT: Self = Self([$crate::facts::value::Value::Absent; Self::COUNT]);
+            const UNREADABLE: Self = Self([$crate::facts::value::Value::Unreadable; Self::COUNT]);
 
-            fn parse(text: &[u8]) -> (Self, u64) {
+            fn parse(&mut self, text: &[u8]) -> u64 {
                 const KEYS: [&str; $name::COUNT] =
                     [$( $crate::facts::properties::spelling!($key $($spelt)?) ),+];
-                let mut set = Self::default();
-                let malformed = $crate::facts::properties::fill(text, &KEYS, &mut set.0);
-                (set, malformed)
+                $crate::facts::properties::fill(text, &KEYS, &mut self.0)
             }
         }
     };

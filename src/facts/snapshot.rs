@@ -9,14 +9,15 @@ use super::{
     },
     node::{
         BankProperties,
-        Node,
-        NodeProperties, //
+        Node, //
     },
     pci::{
         Address,
         Function,
         Id, //
     },
+    properties::Properties as _,
+    value::Value, //
 };
 
 /// Whether KFD is there, or a card is in KFD.
@@ -31,50 +32,61 @@ pub enum Presence {
     Unreadable,
 }
 
+/// What tells cards apart, in the order in which they are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CardKey {
+    /// A card on the PCI bus.
+    OnBus(Address),
+    /// A card that only KFD knows: the number of its first node.
+    InKfd(u32),
+}
+
 /// A card: a [`Id::NAVI10`] on the PCI bus, KFD nodes that stand for one, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Card {
+    /// What tells it from others.
+    pub key: CardKey,
     /// Where it sits: as the PCI core says, else as its node does.
     pub address: Option<Address>,
     /// The function there. It is another device where a node claims to be a card and is not.
     pub function: Option<Function>,
     /// Whether KFD has a node for it.
     pub presence: Presence,
-    /// How many nodes it has in [`Snapshot::nodes`].
-    pub nodes: u32,
+    /// The number of its first node, if KFD has one.
+    pub first_node: Option<u32>,
+    /// Whether it has more nodes than that.
+    pub has_more: bool,
 }
 
 /// A memory bank of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bank {
-    /// The number of its folder; not known where the banks could not be listed: such a bank stands
-    /// for all that may be there.
+    /// The number of its folder; not known of [`Bank::UNREADABLE`].
     pub number: Option<u32>,
     /// What its `properties` holds.
     pub properties: BankProperties,
 }
 
+impl Bank {
+    /// Stands for all banks of a node where they could not be listed.
+    pub const UNREADABLE: Self = Self {
+        number: None,
+        properties: BankProperties::UNREADABLE,
+    };
+}
+
 /// All facts of one scan.
-///
-/// Cards have keys in the order in which they are shown: those on the PCI bus by their addresses,
-/// then those that only KFD knows. The nodes of a card, and the banks of a node, are counted from 0,
-/// in the order of their numbers.
 pub struct Snapshot<M: Maps> {
     /// Whether the PCI core was asked.
     pub pci_known: bool,
     /// Whether KFD shows a topology.
     pub kfd: Presence,
-    /// The nodes that may be a card's for all that could be read of them, by their numbers; `None`
-    /// for one of which nothing could be read.
-    pub hiding: M::Map<u32, Option<NodeProperties>>,
     /// The cards.
-    pub cards: M::Map<u32, Card>,
-    /// Their keys, by their addresses.
-    pub places: M::Map<Address, u32>,
-    /// Their nodes: card, node.
-    pub nodes: M::Map<(u32, u32), Node>,
-    /// The banks of those: card, node, bank.
-    pub banks: M::Map<(u32, u32, u32), Bank>,
+    pub cards: M::Map<CardKey, Card>,
+    /// All nodes of KFD, by their numbers.
+    pub nodes: M::Map<u32, Node>,
+    /// The banks of the cards' nodes: node, and the bank's place among those of the node.
+    pub banks: M::Map<(u32, u32), Bank>,
 }
 
 impl<M: Maps> Snapshot<M> {
@@ -83,28 +95,59 @@ impl<M: Maps> Snapshot<M> {
         Self {
             pci_known,
             kfd: Presence::Present,
-            hiding: Default::default(),
             cards: Default::default(),
-            places: Default::default(),
             nodes: Default::default(),
             banks: Default::default(),
         }
     }
 
-    /// The cards, each with its key.
-    pub fn cards(&self) -> impl Iterator<Item = (u32, &Card)> {
-        self.cards.iter().map(|(&key, card)| (key, card))
+    /// The cards.
+    pub fn cards(&self) -> impl Iterator<Item = &Card> {
+        self.cards.values()
     }
 
-    /// The nodes of the card with that key, each with its count.
-    pub fn nodes_of(&self, card: u32) -> impl Iterator<Item = (u32, &Node)> {
-        // Looked up, so that a card costs the same beside however many others.
-        (0..u32::MAX).map_while(move |count| Some((count, self.nodes.get(&(card, count))?)))
+    /// The nodes of a card, by their numbers; one that stands for all if it is not known whether
+    /// there are any.
+    pub fn nodes_of<'a>(&'a self, card: &'a Card) -> impl Iterator<Item = &'a Node> {
+        let mut last = None;
+        core::iter::from_fn(move || {
+            let next = match last {
+                None => self.first_node_of(card),
+                Some(last) => self.node_after(card, last),
+            };
+            next.inspect(|next| last = Some(*next))
+        })
     }
 
-    /// The banks of a node of the card with that key.
-    pub fn banks_of(&self, card: u32, node: u32) -> impl Iterator<Item = &Bank> {
-        (0..u32::MAX).map_while(move |count| self.banks.get(&(card, node, count)))
+    #[inline(never)] // Once is enough, for all that iterate.
+    fn first_node_of(&self, card: &Card) -> Option<&Node> {
+        match card.first_node {
+            Some(number) => self.nodes.get(&number),
+            None => (card.presence == Presence::Unreadable).then_some(&Node::UNREADABLE),
+        }
+    }
+
+    #[inline(never)] // As above.
+    fn node_after(&self, card: &Card, last: &Node) -> Option<&Node> {
+        let is_next = |node: &&Node| node.card == Some(card.key) && node.number > last.number;
+        match card.has_more {
+            true => self.nodes.values().find(is_next),
+            false => None,
+        }
+    }
+
+    /// The banks of a card's node, by their numbers; one that stands for all if they could not be
+    /// listed.
+    pub fn banks_of<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = &'a Bank> {
+        (0..u32::MAX).map_while(move |place| self.bank(node, place))
+    }
+
+    #[inline(never)] // As above.
+    fn bank(&self, node: &Node, place: u32) -> Option<&Bank> {
+        if node.banks_found == Value::Unreadable {
+            return (place == 0).then_some(&Bank::UNREADABLE);
+        }
+        self.banks.get(&(node.number?, place))
     }
 
     /// Whether a card is known to be the device whose truth is published.
@@ -117,14 +160,19 @@ impl<M: Maps> Snapshot<M> {
         }
     }
 
-    /// The card at `address`, with its key.
-    pub fn card_at(&self, address: Address) -> Option<(u32, &Card)> {
-        let &key = self.places.get(&address)?;
-        Some((key, self.cards.get(&key)?))
+    /// The card at `address`. If several are, the first.
+    pub fn card_at(&self, address: Address) -> Option<&Card> {
+        self.cards().find(|card| card.address == Some(address))
+    }
+
+    /// The nodes that may be a card's for all that could be read of them.
+    pub fn hiding(&self) -> impl Iterator<Item = &Node> {
+        let nodes = self.nodes.values();
+        nodes.filter(|node| node.may_hide_a_card(self.pci_known))
     }
 
     /// Whether there may be a card that is not among them.
     pub fn may_hide_a_card(&self) -> bool {
-        self.kfd == Presence::Unreadable || self.hiding.iter().next().is_some()
+        self.kfd == Presence::Unreadable || self.hiding().next().is_some()
     }
 }

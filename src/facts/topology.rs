@@ -4,9 +4,9 @@
 
 use core::fmt;
 
-use super::map::{
-    Map,
-    OutOfMemory, //
+use super::{
+    map::OutOfMemory,
+    numbers::Numbers, //
 };
 
 /// A file of the topology.
@@ -58,36 +58,68 @@ impl LinkFolder {
     }
 }
 
+/// What a path is written to. `core::fmt` would take longer than opening the file.
+pub trait PathWriter {
+    /// Adds text.
+    fn text(&mut self, text: &str) -> fmt::Result;
+
+    /// Adds a decimal number.
+    fn number(&mut self, number: u32) -> fmt::Result;
+}
+
+impl PathWriter for fmt::Formatter<'_> {
+    fn text(&mut self, text: &str) -> fmt::Result {
+        self.write_str(text)
+    }
+
+    fn number(&mut self, number: u32) -> fmt::Result {
+        write!(self, "{number}")
+    }
+}
+
+impl File {
+    /// Writes the path below the topology's folder.
+    pub fn path(self, out: &mut dyn PathWriter) -> fmt::Result {
+        let (folder, entry) = match self {
+            Self::GenerationId => return out.text("generation_id"),
+            Self::Bank(node, bank) => (Folder::Banks(node), bank),
+            Self::Link(folder, link) => (Folder::Links(folder), link),
+            Self::GpuId(node) | Self::Node(node) => (Folder::Nodes, node),
+        };
+        folder.path(out)?;
+        out.text("/")?;
+        out.number(entry)?;
+        out.text(match self {
+            Self::GpuId(_) => "/gpu_id",
+            _ => "/properties",
+        })
+    }
+}
+
+impl Folder {
+    /// Writes the path below the topology's folder.
+    pub fn path(self, out: &mut dyn PathWriter) -> fmt::Result {
+        let (node, name) = match self {
+            Self::Nodes => return out.text("nodes"),
+            Self::Banks(node) => (node, "/mem_banks"),
+            Self::Links(LinkFolder::Io(node)) => (node, "/io_links"),
+            Self::Links(LinkFolder::PeerToPeer(node)) => (node, "/p2p_links"),
+        };
+        out.text("nodes/")?;
+        out.number(node)?;
+        out.text(name)
+    }
+}
+
 impl fmt::Display for File {
-    /// The path below the topology's folder.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::GenerationId => f.write_str("generation_id"),
-            Self::GpuId(node) => write!(f, "nodes/{node}/gpu_id"),
-            Self::Node(node) => write!(f, "nodes/{node}/properties"),
-            Self::Bank(node, bank) => write!(f, "nodes/{node}/mem_banks/{bank}/properties"),
-            Self::Link(folder, link) => write!(f, "{folder}/{link}/properties"),
-        }
+        self.path(f)
     }
 }
 
 impl fmt::Display for Folder {
-    /// The path below the topology's folder.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Nodes => f.write_str("nodes"),
-            Self::Banks(node) => write!(f, "nodes/{node}/mem_banks"),
-            Self::Links(folder) => write!(f, "{folder}"),
-        }
-    }
-}
-
-impl fmt::Display for LinkFolder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(node) => write!(f, "nodes/{node}/io_links"),
-            Self::PeerToPeer(node) => write!(f, "nodes/{node}/p2p_links"),
-        }
+        self.path(f)
     }
 }
 
@@ -118,13 +150,13 @@ pub trait Topology {
     fn read(&mut self, file: File) -> Result<&[u8], ReadError>;
 
     /// Adds the entries of `folder` to `numbers`.
-    fn list<N: Map<u32, ()>>(&mut self, folder: Folder, numbers: &mut N) -> Result<(), ReadError>;
+    fn list(&mut self, folder: Folder, numbers: &mut Numbers) -> Result<(), ReadError>;
 
     /// Lets a moment pass before the topology is read again for the `attempt`th time.
     fn wait(&mut self, attempt: u32);
 }
 
-/// The most entries that a folder may have.
+/// The most entries that a folder may have, and more than the largest number in it.
 ///
 /// KFD numbers nodes, banks and links by counting; a machine has at most some hundred of each. A
 /// folder with more is not read to its end, so that a broken tree costs bounded work.

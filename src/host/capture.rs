@@ -20,7 +20,7 @@ use anyhow::{
 };
 
 use crate::facts::{
-    map::Map,
+    numbers::Numbers,
     properties::decimal,
     topology::{
         File,
@@ -79,7 +79,7 @@ impl Topology for Capture {
         Ok(&self.text)
     }
 
-    fn list<N: Map<u32, ()>>(&mut self, folder: Folder, numbers: &mut N) -> Result<(), ReadError> {
+    fn list(&mut self, folder: Folder, numbers: &mut Numbers) -> Result<(), ReadError> {
         let entries = fs::read_dir(self.root.join(folder.to_string())).map_err(reason)?;
         let mut count = 0usize;
         for entry in entries {
@@ -90,7 +90,7 @@ impl Topology for Capture {
             if count > MAX_ENTRIES {
                 return Err(ReadError::TooLarge);
             }
-            numbers.insert(number, ())?;
+            numbers.insert(number)?;
         }
         Ok(())
     }

@@ -19,11 +19,12 @@ pub fn doubts(snapshot: &Snapshot<Host>) -> Vec<String> {
         let doubt = "the folder of KFD's nodes could not be read: there may be a 0x731f card";
         doubts.push(doubt.to_owned());
     }
-    for (number, properties) in &snapshot.hiding {
-        let why = match properties {
-            None => "its properties could not be read".to_owned(),
-            Some(properties) => format!("it does not say {}", unsaid(properties).join(", ")),
+    for node in snapshot.hiding() {
+        let why = match node.is_unread() {
+            true => "its properties could not be read".to_owned(),
+            false => format!("it does not say {}", unsaid(&node.properties).join(", ")),
         };
+        let number = node.number.unwrap_or_default();
         doubts.push(format!("node {number} may be a 0x731f card: {why}"));
     }
     doubts

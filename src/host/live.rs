@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::facts::{
-    map::Map,
+    numbers::Numbers,
     topology::{
         File,
         Folder,
@@ -38,7 +38,7 @@ impl Topology for LiveTopology {
         self.0.read(file)
     }
 
-    fn list<N: Map<u32, ()>>(&mut self, folder: Folder, numbers: &mut N) -> Result<(), ReadError> {
+    fn list(&mut self, folder: Folder, numbers: &mut Numbers) -> Result<(), ReadError> {
         self.0.list(folder, numbers)
     }
 

@@ -23,14 +23,11 @@ use crate::facts::{
         Hop,
         PortType, //
     },
-    map::{
-        Map,
-        Maps,
-        OutOfMemory, //
-    },
+    map::OutOfMemory,
     pci::{
         Address,
         Driver,
+        EachCard,
         ExpressLink,
         Function,
         Id,
@@ -80,7 +77,7 @@ impl LivePci {
 }
 
 impl PciBus for LivePci {
-    fn cards<M: Maps>(&mut self, cards: &mut M::Map<Address, Function>) -> Result<(), OutOfMemory> {
+    fn cards(&mut self, each: &mut EachCard<'_>) -> Result<(), OutOfMemory> {
         let Ok(entries) = fs::read_dir(&self.0) else {
             return Ok(());
         };
@@ -88,7 +85,7 @@ impl PciBus for LivePci {
         for address in addresses {
             let folder = self.folder(address);
             if id(&folder, "vendor", "device") == Some(Id::NAVI10) {
-                cards.insert(address, function(&folder, address))?;
+                each(function(&folder, address))?;
             }
         }
         Ok(())

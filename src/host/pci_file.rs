@@ -22,14 +22,11 @@ use anyhow::{
 };
 
 use crate::facts::{
-    map::{
-        Map,
-        Maps,
-        OutOfMemory, //
-    },
+    map::OutOfMemory,
     pci::{
         Address,
         Driver,
+        EachCard,
         Function,
         Id,
         Name,
@@ -167,11 +164,12 @@ pub(super) fn address(text: &str) -> Option<Address> {
 }
 
 impl PciBus for PciFile {
-    fn cards<M: Maps>(&mut self, cards: &mut M::Map<Address, Function>) -> Result<(), OutOfMemory> {
-        self.0
-            .values()
+    fn cards(&mut self, each: &mut EachCard<'_>) -> Result<(), OutOfMemory> {
+        let mut functions = self.0.values().copied();
+        functions
+            .by_ref()
             .filter(|function| function.id == Id::NAVI10)
-            .try_for_each(|&function| cards.insert(function.address, function))
+            .try_for_each(each)
     }
 
     fn function_at(&mut self, address: Address) -> Result<Option<Function>, OutOfMemory> {

@@ -5,10 +5,7 @@
 //! A uevent of the module's own kobject: udev and anything else that listens to uevents gets it
 //! without polling, and nothing has to be created that others could mistake for hardware.
 
-use kernel::{
-    prelude::*,
-    str::CString, //
-};
+use kernel::prelude::*;
 
 use crate::{
     facts::{
@@ -17,7 +14,11 @@ use crate::{
             OutOfMemory, //
         },
         pci::Address,
-        snapshot::Snapshot, //
+        snapshot::{
+            Card,
+            CardKey,
+            Snapshot, //
+        }, //
     },
     raw::uevent,
     readers::{
@@ -37,8 +38,8 @@ use super::log::Place;
 /// The cards that lie, as far as has been announced.
 #[derive(Default)]
 pub(super) struct Announced {
-    /// By address. The key is not used: it spares another kind of map.
-    liars: Tree<Address, u32>,
+    /// By address, as [`CardKey::OnBus`] wherever it is known from.
+    liars: Tree<CardKey, Card>,
     /// Of the observation that it is from.
     stamp: u64,
 }
@@ -52,34 +53,30 @@ impl Announced {
         &mut self,
         stamp: u64,
         snapshot: &Snapshot<Kernel>,
-        mut each: impl FnMut(u32, Address),
+        mut each: impl FnMut(&Card, Address),
     ) -> Result<(), OutOfMemory> {
         if stamp < self.stamp {
             return Ok(());
         }
         let mut liars = Tree::default();
-        for (key, card) in snapshot.cards() {
+        for card in snapshot.cards() {
             let Some(address) = card.address else {
                 continue;
             };
-            let is = match card_verdict(snapshot, key) {
+            let place = CardKey::OnBus(address);
+            let is_liar = match card_verdict(snapshot, card) {
                 Verdict::Lie => true,
-                Verdict::Unknown => self.liars.get(&address).is_some(),
+                Verdict::Unknown => self.liars.get(&place).is_some(),
                 Verdict::Truth | Verdict::Unjudged => false,
             };
-            if is {
-                liars.insert(address, key)?;
+            if is_liar {
+                liars.insert(place, *card)?;
             }
         }
         // From here on nothing fails: what is announced now must not be announced again.
-        for (key, card) in snapshot.cards() {
-            match card.address {
-                Some(address)
-                    if liars.get(&address).is_some() && self.liars.get(&address).is_none() =>
-                {
-                    each(key, address);
-                }
-                _ => (),
+        for (place, card) in liars.iter() {
+            if let (Some(address), None) = (card.address, self.liars.get(place)) {
+                each(card, address);
             }
         }
         self.liars = liars;
@@ -89,10 +86,10 @@ impl Announced {
 }
 
 /// Sends the event, and a line to the log.
-pub(super) fn send(snapshot: &Snapshot<Kernel>, key: u32, address: Address) -> Result {
+pub(super) fn send(snapshot: &Snapshot<Kernel>, card: &Card, address: Address) -> Result {
     let names = RuleNames {
         snapshot,
-        key,
+        card,
         about: About::Card,
         verdicts: &[Verdict::Lie],
     };
@@ -102,9 +99,9 @@ pub(super) fn send(snapshot: &Snapshot<Kernel>, key: u32, address: Address) -> R
         place,
         format_args!("{names}")
     );
-    uevent::change(&[
-        CString::try_from_fmt(fmt!("RDNA1_GPU={}", place))?,
-        CString::try_from_fmt(fmt!("RDNA1_VERDICT=lie"))?,
-        CString::try_from_fmt(fmt!("RDNA1_RULES={}", format_args!("{names}")))?,
+    uevent::change([
+        fmt!("RDNA1_GPU={}", place),
+        fmt!("RDNA1_VERDICT=lie"),
+        fmt!("RDNA1_RULES={}", format_args!("{names}")),
     ])
 }

@@ -26,18 +26,14 @@ use crate::{
     text, //
 };
 
-use super::{
-    requests::Requests,
-    state::State, //
-};
+use super::state::State;
 
 /// Our folder in debugfs.
 const FOLDER: &CStr = c"rdna1";
 
 /// Our files, removed when dropped.
 pub(super) struct Files {
-    _always: [File<Page>; 5],
-    _requests: Option<File<Page>>,
+    _files: [File<Page>; 5],
 }
 
 impl Files {
@@ -48,16 +44,14 @@ impl Files {
             let state = state.clone();
             File::new(&folder, name, Page { shows, state }).inspect_err(|&error| why_not(error))
         };
-        let requests = state.requests.clone().map(Shows::Requests);
         Ok(Self {
-            _always: [
+            _files: [
                 file(c"gpus", Shows::Facts(Detail::Everything, text::gpus))?,
                 file(c"heaps", Shows::Facts(Detail::Compared, text::heaps))?,
                 file(c"flags", Shows::Facts(Detail::Compared, text::flags))?,
                 file(c"checks", Shows::Facts(Detail::Compared, text::checks))?,
                 file(c"counters", Shows::Counters)?,
             ],
-            _requests: requests.map(|shows| file(c"requests", shows)).transpose()?,
         })
     }
 }
@@ -91,7 +85,6 @@ enum Shows {
         fn(&Snapshot<Kernel>, &mut dyn fmt::Write) -> fmt::Result,
     ),
     Counters,
-    Requests(Arc<Requests>),
 }
 
 impl Content for Page {
@@ -106,15 +99,13 @@ impl Content for Page {
         match &self.shows {
             &Shows::Facts(detail, write) => {
                 let snapshot = state.observe(detail, tally).map_err(|_| ENOMEM)?;
-                Text::written(|out| write(&snapshot, out))
+                Text::written(&|out| write(&snapshot, out))
             }
             Shows::Counters => {
                 state.counters.add(&tally);
                 let values = state.counters.now();
-                let counters = Tally::NAMES.into_iter().zip(values);
-                Text::written(|out| text::counters(counters, out))
+                Text::written(&|out| text::counters(&values, out))
             }
-            Shows::Requests(requests) => state.read_requests(requests, tally),
         }
     }
 }

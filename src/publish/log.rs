@@ -23,10 +23,11 @@ use crate::{
 use super::state::State;
 
 /// Writes a line for each card, or one that says what is missing.
-pub(super) fn report(state: &State) -> Result {
-    let snapshot = state
-        .observe(Detail::Compared, Tally::default())
-        .map_err(|_| ENOMEM)?;
+pub(super) fn report(state: &State) {
+    let Ok(snapshot) = state.observe(Detail::Compared, Tally::default()) else {
+        pr_warn!("no memory to look at the cards; every read looks again\n");
+        return;
+    };
     if snapshot.kfd == Presence::Absent {
         pr_info!(
             "KFD shows no topology: amdgpu is not loaded, or has no KFD; nothing is lost, every \
@@ -36,22 +37,17 @@ pub(super) fn report(state: &State) -> Result {
     if snapshot.cards().next().is_none() {
         pr_info!("no 0x731f card on the PCI bus, and none in KFD\n");
     }
-    for (key, card) in snapshot.cards() {
-        let verdict = card_verdict(&snapshot, key);
-        let name = Place(card.address);
-        match (card.presence, verdict) {
-            (Presence::Absent, _) => pr_info!("{}: 0x731f, not in KFD\n", name),
-            (Presence::Unreadable, _) => pr_warn!("{}: 0x731f, KFD is unreadable\n", name),
+    for card in snapshot.cards() {
+        let verdict = card_verdict(&snapshot, card);
+        let (what, verdict) = match card.presence {
+            Presence::Absent => ("not in KFD", ""),
+            Presence::Unreadable => ("KFD is unreadable", ""),
             // Announced already, with the rules; but not one whose place is not known.
-            (Presence::Present, Verdict::Lie) if card.address.is_some() => (),
-            (Presence::Present, verdict) => pr_info!(
-                "{}: 0x731f, what KFD says of it: {}\n",
-                name,
-                format_args!("{verdict}")
-            ),
-        }
+            Presence::Present if verdict == Verdict::Lie && card.address.is_some() => continue,
+            Presence::Present => ("what KFD says of it: ", verdict.name()),
+        };
+        pr_info!("{}: 0x731f, {}{}\n", Place(card.address), what, verdict);
     }
-    Ok(())
 }
 
 /// Where a card sits, if that is known.

@@ -33,15 +33,13 @@ use crate::{
         Detail,
         Kernel,
         KernelPciBus,
-        KfdTopology,
-        Text, //
+        KfdTopology, //
     },
     rules::{
         findings,
         About,
         Verdict, //
-    },
-    text,
+    }, //
 };
 
 use super::{
@@ -49,8 +47,7 @@ use super::{
         self,
         Announced, //
     },
-    counters::Counters,
-    requests::Requests, //
+    counters::Counters, //
 };
 
 /// What all files share. No facts: those are read anew each time.
@@ -58,8 +55,6 @@ use super::{
 pub(crate) struct State {
     sysfs: Arc<Sysfs>,
     pub(crate) counters: Counters,
-    /// If they are to be counted.
-    pub(crate) requests: Option<Arc<Requests>>,
     /// Numbers the observations.
     observations: Atomic<u64>,
     #[pin]
@@ -67,12 +62,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(count_requests: bool) -> Result<Arc<Self>> {
-        let requests = if count_requests {
-            Some(Requests::new()?)
-        } else {
-            None
-        };
+    pub(crate) fn new() -> Result<Arc<Self>> {
         let sysfs = Sysfs::mount().and_then(|sysfs| Ok(Arc::new(sysfs, GFP_KERNEL)?));
         let sysfs = sysfs.inspect_err(|error| {
             pr_err!("cannot mount sysfs for reading KFD's topology: {error:?}\n");
@@ -81,7 +71,6 @@ impl State {
             pin_init!(Self {
                 sysfs,
                 counters: Counters::default(),
-                requests,
                 observations: Atomic::new(0),
                 announced <- new_mutex!(Announced::default()),
             }),
@@ -99,9 +88,6 @@ impl State {
         let stamp = self.observations.fetch_add(1, Relaxed);
         let snapshot = with_kernel_credentials(|| self.read(detail, &mut tally));
         let announced = snapshot.and_then(|snapshot| {
-            if let Some(requests) = &self.requests {
-                requests.learn(&snapshot);
-            }
             self.announce(stamp, &snapshot, &mut tally)?;
             Ok(snapshot)
         });
@@ -112,16 +98,6 @@ impl State {
         announced
     }
 
-    /// The text of the file of requests.
-    pub(super) fn read_requests(&self, requests: &Requests, tally: Tally) -> Result<Text> {
-        // First, so that cards that have come are known when the counts are copied.
-        let snapshot = self.observe(Detail::Compared, tally).map_err(|_| ENOMEM)?;
-        let mut topology = KfdTopology::new(&self.sysfs).map_err(|_| ENOMEM)?;
-        let probes = requests.probes(&mut topology);
-        let log = requests.copy()?;
-        Text::written(|out| text::requests(&snapshot, &probes, &log, out))
-    }
-
     fn announce(
         &self,
         stamp: u64,
@@ -130,8 +106,8 @@ impl State {
     ) -> Result<(), OutOfMemory> {
         self.announced
             .lock()
-            .update(stamp, snapshot, |key, address| {
-                match announce::send(snapshot, key, address) {
+            .update(stamp, snapshot, |card, address| {
+                match announce::send(snapshot, card, address) {
                     Ok(()) => bump(&mut tally.lies_announced),
                     Err(_) => bump(&mut tally.errors_announcing),
                 }
@@ -139,7 +115,7 @@ impl State {
     }
 
     fn read(&self, detail: Detail, tally: &mut Tally) -> Result<Snapshot<Kernel>, OutOfMemory> {
-        let mut topology = KfdTopology::new(&self.sysfs)?;
+        let mut topology = KfdTopology::new(&self.sysfs, detail)?;
         let mut bus = KernelPciBus::new(&self.sysfs, detail)?;
         let snapshot = observe::observe(&mut topology, Some(&mut bus), tally)?;
         count_verdicts(&snapshot, tally);
@@ -148,9 +124,9 @@ impl State {
 }
 
 fn count_verdicts(snapshot: &Snapshot<Kernel>, tally: &mut Tally) {
-    for (key, _) in snapshot.cards() {
+    for card in snapshot.cards() {
         // Nothing fails in it.
-        let _ = findings(snapshot, key, About::Card, &mut |finding| {
+        let _ = findings(snapshot, card, About::Card, &mut |finding| {
             match finding.judgement.verdict {
                 Verdict::Truth => bump(&mut tally.verdicts_truth),
                 Verdict::Lie => bump(&mut tally.verdicts_lie),

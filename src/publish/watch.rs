@@ -97,22 +97,9 @@ impl Listener for Look {
         if name != b"amdgpu" {
             return;
         }
-        let requests = &this.state.requests;
         match event {
-            // Before anybody can ask KFD for anything.
-            ModuleEvent::Coming => {
-                if let Some(requests) = requests {
-                    requests.arm();
-                }
-                return;
-            }
             ModuleEvent::Live => pr_info!("amdgpu was loaded\n"),
-            ModuleEvent::Going => {
-                if let Some(requests) = requests {
-                    requests.disarm();
-                }
-                pr_info!("amdgpu is going\n");
-            }
+            ModuleEvent::Going => pr_info!("amdgpu is going\n"),
         }
         Self::count(
             this,

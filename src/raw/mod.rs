@@ -5,11 +5,8 @@
 
 pub(crate) mod credentials;
 pub(crate) mod debugfs;
-pub(crate) mod kfd;
-pub(crate) mod kprobe;
 pub(crate) mod notifier;
 pub(crate) mod pci;
-pub(crate) mod request;
 pub(crate) mod sysfs;
 pub(crate) mod uevent;
 pub(crate) mod work;

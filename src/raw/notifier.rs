@@ -33,8 +33,6 @@ pub(crate) enum PciEvent {
 /// What happens to a module (`enum module_state`).
 #[derive(Clone, Copy)]
 pub(crate) enum ModuleEvent {
-    /// It is about to be initialised; nothing of it has run yet.
-    Coming,
     /// It is loaded and initialised.
     Live,
     /// It is about to be unloaded.
@@ -136,7 +134,6 @@ impl<L: Listener> Block<L> {
         module: *mut c_void,
     ) -> c_int {
         let event = match u32::try_from(event) {
-            Ok(bindings::module_state_MODULE_STATE_COMING) => ModuleEvent::Coming,
             Ok(bindings::module_state_MODULE_STATE_LIVE) => ModuleEvent::Live,
             Ok(bindings::module_state_MODULE_STATE_GOING) => ModuleEvent::Going,
             _ => return bindings::NOTIFY_DONE as c_int,

@@ -127,10 +127,10 @@ impl BusLock {
         Self(NotThreadSafe)
     }
 
-    /// The functions with that vendor and device, in the PCI core's order.
-    pub(crate) fn functions(&self, vendor: u16, device: u16) -> impl Iterator<Item = OnBus<'_>> {
-        functions(vendor, device).map(|device| OnBus {
-            device,
+    /// The function whose device has this name, if it is on the bus.
+    pub(crate) fn named(&self, name: &CStr) -> Option<OnBus<'_>> {
+        Some(OnBus {
+            device: DeviceRef::named(name)?,
             lock: PhantomData,
         })
     }

@@ -13,20 +13,20 @@ use kernel::{
 };
 
 use crate::facts::{
-    map::{
-        Map,
-        OutOfMemory, //
-    },
+    map::OutOfMemory,
+    numbers::Numbers,
     properties::decimal,
     topology::{
         File,
         Folder,
+        PathWriter,
         ReadError,
         Topology,
-        MAX_ENTRIES,
         MAX_FILE_BYTES, //
     }, //
 };
+
+use super::pci::Detail;
 
 use crate::raw::sysfs::{
     OpenFile,
@@ -42,16 +42,21 @@ const TOPOLOGY: &str = "devices/virtual/kfd/kfd/topology";
 /// KFD's topology, as sysfs shows it.
 pub(crate) struct KfdTopology {
     sysfs: Arc<Sysfs>,
+    detail: Detail,
     page: Page,
+    /// Open from the first read of a walk to the last: what it shows is made anew for each.
+    generation: Option<OpenFile>,
     /// The folder of all nodes, from which paths are shorter. KFD may replace it meanwhile.
     nodes: Option<OpenFolder>,
 }
 
 impl KfdTopology {
-    pub(crate) fn new(sysfs: &Arc<Sysfs>) -> Result<Self, OutOfMemory> {
+    pub(crate) fn new(sysfs: &Arc<Sysfs>, detail: Detail) -> Result<Self, OutOfMemory> {
         Ok(Self {
             sysfs: sysfs.clone(),
+            detail,
             page: Page::new().map_err(|_| OutOfMemory)?,
+            generation: None,
             nodes: None,
         })
     }
@@ -60,7 +65,7 @@ impl KfdTopology {
         match &mut self.nodes {
             Some(nodes) => Ok(nodes),
             none => {
-                let path = Path::new(format_args!("{TOPOLOGY}/{}", Folder::Nodes))?;
+                let path = Path::of_topology(|path| Folder::Nodes.path(path))?;
                 let nodes = self.sysfs.open_folder(path.whole()?).map_err(reason)?;
                 Ok(none.insert(nodes))
             }
@@ -68,28 +73,36 @@ impl KfdTopology {
     }
 
     fn open(&mut self, file: File) -> Result<OpenFile, ReadError> {
-        if file == File::GenerationId {
-            let path = Path::new(format_args!("{TOPOLOGY}/{file}"))?;
-            return self.sysfs.open(path.whole()?).map_err(reason);
-        }
-        let path = Path::new(format_args!("{file}"))?;
+        let path = Path::of(|path| file.path(path))?;
         self.nodes()?.open(path.below_nodes()?).map_err(reason)
     }
 }
 
 impl Topology for KfdTopology {
     fn read(&mut self, file: File) -> Result<&[u8], ReadError> {
+        if file == File::GenerationId {
+            if let Some(open) = self.generation.take() {
+                return whole(&open, &mut self.page);
+            }
+            let path = Path::of_topology(|path| file.path(path))?;
+            let open = self.sysfs.open(path.whole()?).map_err(reason)?;
+            return whole(self.generation.insert(open), &mut self.page);
+        }
+        if matches!(file, File::GpuId(_)) && self.detail == Detail::Compared {
+            // No rule needs it.
+            return Err(ReadError::Absent);
+        }
         let open = self.open(file)?;
         whole(&open, &mut self.page)
     }
 
-    fn list<N: Map<u32, ()>>(&mut self, folder: Folder, numbers: &mut N) -> Result<(), ReadError> {
+    fn list(&mut self, folder: Folder, numbers: &mut Numbers) -> Result<(), ReadError> {
         if folder == Folder::Nodes {
             // Opened anew: the last one has been listed.
             self.nodes = None;
             return list(self.nodes()?, numbers);
         }
-        let path = Path::new(format_args!("{folder}"))?;
+        let path = Path::of(|path| folder.path(path))?;
         let open = self
             .nodes()?
             .open_folder(path.below_nodes()?)
@@ -116,17 +129,10 @@ pub(super) fn whole<'b>(file: &OpenFile, page: &'b mut Page) -> Result<&'b [u8],
 }
 
 /// The entries of a folder that are numbers.
-fn list<N: Map<u32, ()>>(folder: &OpenFolder, numbers: &mut N) -> Result<(), ReadError> {
-    let mut entries = 0usize;
-    let mut each = |name: &[u8]| {
-        let Some(number) = decimal(name).and_then(|number| u32::try_from(number).ok()) else {
-            return Ok(());
-        };
-        entries = entries.saturating_add(1);
-        if entries > MAX_ENTRIES {
-            return Err(E2BIG);
-        }
-        numbers.insert(number, ()).map_err(|_| ENOMEM)
+fn list(folder: &OpenFolder, numbers: &mut Numbers) -> Result<(), ReadError> {
+    let mut each = |name: &[u8]| match decimal(name).and_then(|name| u32::try_from(name).ok()) {
+        Some(number) => numbers.insert(number).map_err(|_| E2BIG),
+        None => Ok(()),
     };
     folder.list(&mut each).map_err(reason)
 }
@@ -141,13 +147,23 @@ impl Path {
     /// More than any path has that is made here, and a NUL.
     const CAPACITY: usize = 128;
 
-    pub(super) fn new(path: fmt::Arguments<'_>) -> Result<Self, ReadError> {
+    /// The path that `write` writes.
+    pub(super) fn of(write: impl FnOnce(&mut Self) -> fmt::Result) -> Result<Self, ReadError> {
         let mut new = Self {
             bytes: [0; Self::CAPACITY],
             length: 0,
         };
-        fmt::Write::write_fmt(&mut new, path).map_err(|_| ReadError::Other)?;
+        write(&mut new).map_err(|_| ReadError::Other)?;
         Ok(new)
+    }
+
+    /// The path below KFD's topology that `write` writes.
+    fn of_topology(write: impl FnOnce(&mut Self) -> fmt::Result) -> Result<Self, ReadError> {
+        Self::of(|path| {
+            path.text(TOPOLOGY)?;
+            path.text("/")?;
+            write(path)
+        })
     }
 
     pub(super) fn whole(&self) -> Result<&CStr, ReadError> {
@@ -167,6 +183,20 @@ impl Path {
 
 impl fmt::Write for Path {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.text(text)
+    }
+}
+
+impl PathWriter for Path {
+    fn number(&mut self, number: u32) -> fmt::Result {
+        if number >= 10 {
+            self.number(number / 10)?;
+        }
+        let digit = usize::try_from(number % 10).unwrap_or(0);
+        self.text("0123456789".get(digit..=digit).unwrap_or_default())
+    }
+
+    fn text(&mut self, text: &str) -> fmt::Result {
         let end = self.length.saturating_add(text.len());
         // The last byte stays NUL.
         if end >= Self::CAPACITY {

@@ -10,6 +10,7 @@ use kernel::{
         PCI_EXP_LNKCAP,
         PCI_EXP_LNKSTA, //
     },
+    fmt::Write,
     pci,
     prelude::*,
     sync::Arc, //
@@ -23,14 +24,11 @@ use crate::{
             Hop,
             PortType, //
         },
-        map::{
-            Map,
-            Maps,
-            OutOfMemory, //
-        },
+        map::OutOfMemory,
         pci::{
             Address,
             Driver,
+            EachCard,
             ExpressLink,
             Function,
             Id,
@@ -67,15 +65,15 @@ use super::kfd::{
     Path, //
 };
 
-/// How much of what is known of a card.
+/// How much of what can be known of a card.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Detail {
     /// What KFD's claims are compared with. The PCI core remembers it, or it stands in sysfs: nobody
     /// is waited for. The driver's name is not asked for: only amdgpu makes the very render node that
     /// KFD names.
     Compared,
-    /// The driver, its firmware and what is in configuration space, too. Reading that needs the bus
-    /// to stay, and so waits for whoever changes it.
+    /// KFD's id, the driver, its firmware and what is in configuration space, too. Reading the last
+    /// needs the bus to stay, and so waits for whoever changes it.
     Everything,
 }
 
@@ -97,7 +95,7 @@ impl KernelPciBus {
 
     /// What a file below the function's folder says.
     fn read(&mut self, address: Address, file: &str) -> Result<&[u8], ReadError> {
-        let path = Path::new(format_args!("bus/pci/devices/{address}/{file}"))?;
+        let path = Path::of(|path| write!(path, "bus/pci/devices/{address}/{file}"))?;
         let open = self.sysfs.open(path.whole()?).map_err(reason)?;
         whole(&open, &mut self.page)
     }
@@ -138,7 +136,7 @@ impl KernelPciBus {
 
     fn render_node(&mut self, address: Address) -> Result<RenderNode, OutOfMemory> {
         let mut found = RenderNode::None;
-        let path = Path::new(format_args!("bus/pci/devices/{address}/drm"));
+        let path = Path::of(|path| write!(path, "bus/pci/devices/{address}/drm"));
         let listed = path.and_then(|path| {
             let folder = self.sysfs.open_folder(path.whole()?).map_err(reason)?;
             let each = &mut |name: &[u8]| {
@@ -173,29 +171,22 @@ impl KernelPciBus {
 }
 
 impl PciBus for KernelPciBus {
-    fn cards<M: Maps>(&mut self, cards: &mut M::Map<Address, Function>) -> Result<(), OutOfMemory> {
+    fn cards(&mut self, each: &mut EachCard<'_>) -> Result<(), OutOfMemory> {
         let Id { vendor, device } = Id::NAVI10;
-        if self.detail == Detail::Everything {
-            let bus = BusLock::new();
-            for device in bus.functions(vendor, device) {
-                if let Some(mut function) = remembered(&device) {
-                    add_configuration(&mut function, &device);
-                    cards.insert(function.address, function)?;
+        for device in functions(vendor, device) {
+            if let Some(mut function) = remembered(&device) {
+                self.complete(&mut function)?;
+                if self.detail == Detail::Everything {
+                    add_configuration(&mut function);
                 }
+                each(function)?;
             }
-        } else {
-            for function in functions(vendor, device).filter_map(|device| remembered(&device)) {
-                cards.insert(function.address, function)?;
-            }
-        }
-        for function in cards.values_mut() {
-            self.complete(function)?;
         }
         Ok(())
     }
 
     fn function_at(&mut self, address: Address) -> Result<Option<Function>, OutOfMemory> {
-        let name = Path::new(format_args!("{address}"));
+        let name = Path::of(|path| write!(path, "{address}"));
         let device = name.and_then(|name| Ok(DeviceRef::named(name.whole()?)));
         let function = device.ok().flatten().and_then(|device| remembered(&device));
         let Some(mut function) = function else {
@@ -229,7 +220,15 @@ fn remembered(device: &DeviceRef) -> Option<Function> {
 
 /// Adds what is in the configuration space of the function and of the bridges above it, unless one
 /// of them sleeps.
-fn add_configuration(function: &mut Function, device: &OnBus<'_>) {
+fn add_configuration(function: &mut Function) {
+    let Ok(name) = Path::of(|path| write!(path, "{}", function.address)) else {
+        return;
+    };
+    let bus = BusLock::new();
+    let Some(device) = name.whole().ok().and_then(|name| bus.named(name)) else {
+        return;
+    };
+    let device = &device;
     if device.is_asleep() || bridges_above(device).any(|bridge| bridge.is_asleep()) {
         return;
     }

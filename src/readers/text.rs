@@ -10,10 +10,6 @@ use kernel::{
     prelude::*, //
 };
 
-use crate::facts::map::Map;
-
-use super::memory::Tree;
-
 /// How much is allocated at once, in bytes: more than the `heaps` of one card.
 const CHUNK_BYTES: usize = 512;
 
@@ -21,26 +17,17 @@ const CHUNK_BYTES: usize = 512;
 ///
 /// It is made before anything is copied to a reader: a seq file would have it made once more for each
 /// size of buffer that it tries.
-pub(crate) struct Text {
-    /// Those that are full.
-    chunks: Tree<u32, Chunk>,
-    next: u32,
-    last: Chunk,
-}
+pub(crate) struct Text(Option<KBox<Chunk>>);
 
+/// A part of a text.
 struct Chunk {
-    bytes: KBox<[u8; CHUNK_BYTES]>,
+    bytes: [u8; CHUNK_BYTES],
     used: usize,
+    /// What comes after it; before it, while the text is written.
+    next: Option<KBox<Self>>,
 }
 
 impl Chunk {
-    fn new() -> Result<Self> {
-        Ok(Self {
-            bytes: KBox::init(pin_init::init_zeroed(), GFP_KERNEL)?,
-            used: 0,
-        })
-    }
-
     /// Takes as much as there is room for; returns the rest.
     fn take<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let room = self.bytes.get_mut(self.used..).unwrap_or_default();
@@ -51,46 +38,66 @@ impl Chunk {
         self.used = self.used.saturating_add(fits);
         bytes.get(fits..).unwrap_or_default()
     }
-
-    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bytes = self.bytes.get(..self.used).unwrap_or_default();
-        // All text is ASCII, so no character is in two chunks.
-        f.write_str(core::str::from_utf8(bytes).map_err(|_| fmt::Error)?)
-    }
 }
 
 impl Text {
     /// The text that `write` writes, in which nothing but memory can fail.
-    pub(crate) fn written(write: impl FnOnce(&mut Self) -> fmt::Result) -> Result<Self> {
-        let mut text = Self {
-            chunks: Tree::default(),
-            next: 0,
-            last: Chunk::new()?,
+    #[inline(never)] // Once is enough.
+    pub(crate) fn written(write: &dyn Fn(&mut dyn Write) -> fmt::Result) -> Result<Self> {
+        let mut backwards = Self(None);
+        write(&mut backwards).map_err(|_| ENOMEM)?;
+        let mut forwards = Self(None);
+        while let Some(mut chunk) = backwards.0.take() {
+            backwards.0 = chunk.next.take();
+            chunk.next = forwards.0.take();
+            forwards.0 = Some(chunk);
+        }
+        Ok(forwards)
+    }
+
+    /// The chunk that is written to: one with room.
+    fn last(&mut self) -> Result<&mut Chunk> {
+        let next = match self.0.take() {
+            Some(chunk) if chunk.used < CHUNK_BYTES => return Ok(self.0.insert(chunk)),
+            full => full,
         };
-        write(&mut text).map_err(|_| ENOMEM)?;
-        Ok(text)
+        let chunk = Chunk {
+            bytes: [0; CHUNK_BYTES],
+            used: 0,
+            next,
+        };
+        Ok(self.0.insert(KBox::new(chunk, GFP_KERNEL)?))
+    }
+}
+
+impl Drop for Text {
+    /// One after the other: by themselves each would drop the next within its own drop.
+    fn drop(&mut self) {
+        let mut rest = self.0.take();
+        while let Some(mut chunk) = rest {
+            rest = chunk.next.take();
+        }
     }
 }
 
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for chunk in self.chunks.values() {
-            chunk.write(f)?;
+        let mut rest = self.0.as_deref();
+        while let Some(chunk) = rest {
+            let bytes = chunk.bytes.get(..chunk.used).unwrap_or_default();
+            // All text is ASCII, so no character is in two chunks.
+            f.write_str(core::str::from_utf8(bytes).map_err(|_| fmt::Error)?)?;
+            rest = chunk.next.as_deref();
         }
-        self.last.write(f)
+        Ok(())
     }
 }
 
 impl Write for Text {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let mut rest = self.last.take(text.as_bytes());
+        let mut rest = text.as_bytes();
         while !rest.is_empty() {
-            let full = core::mem::replace(&mut self.last, Chunk::new().map_err(|_| fmt::Error)?);
-            self.chunks
-                .insert(self.next, full)
-                .map_err(|_| fmt::Error)?;
-            self.next = self.next.saturating_add(1);
-            rest = self.last.take(rest);
+            rest = self.last().map_err(|_| fmt::Error)?.take(rest);
         }
         Ok(())
     }

@@ -4,14 +4,7 @@
 //!
 //! `kfd_create_vcrat_image_gpu()` (`kfd_crat.c`) makes one bank of all VRAM, public or private.
 
-use super::{
-    judge::Verdict,
-    Evidence,
-    Judgement,
-    Rule,
-    Scope,
-    Shown, //
-};
+use super::*;
 
 pub(super) const RULE: Rule = Rule {
     name: "bank-count",

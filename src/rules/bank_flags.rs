@@ -6,13 +6,7 @@
 //! `kfd_crat.c`), which shows as 0. A patch that sets `HSA_MEM_FLAGS_HOT_PLUGGABLE` announces
 //! memory that the card does not have.
 
-use super::{
-    Evidence,
-    Judgement,
-    Rule,
-    Scope,
-    Shown, //
-};
+use super::*;
 
 pub(super) const RULE: Rule = Rule {
     name: "bank-flags",

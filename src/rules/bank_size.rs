@@ -6,16 +6,7 @@
 //! `amdgpu_amdkfd.c`), which amdgpu prints as `mem_info_vram_total`. It may be less: `debug_mask`
 //! has an option for that.
 
-use crate::facts::node::Basis;
-
-use super::{
-    judge::Verdict,
-    Evidence,
-    Judgement,
-    Rule,
-    Scope,
-    Shown, //
-};
+use super::*;
 
 /// The most VRAM on a board with this device, in bytes: 8 GiB on the RX 5700 and 5700 XT. The RX
 /// 5600 XT has 6 GiB. The Pro W5700, also with 8 GiB, is another device, 0x7312.

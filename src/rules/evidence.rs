@@ -16,7 +16,10 @@ use crate::facts::{
     value::Value, //
 };
 
-use super::judge::Verdict;
+use super::{
+    heap::Heap,
+    judge::Verdict, //
+};
 
 /// What a rule may look at.
 pub struct Evidence<'a> {
@@ -112,11 +115,11 @@ impl fmt::Display for Shown {
             Self::AtMost(limit) => write!(f, "1..{limit}"),
             Self::Ids(vendor, device) => write!(f, "{}:{}", vendor.hex(), device.hex()),
             Self::Words(words) => f.write_str(words),
-            Self::Heap(heap) => write!(f, "{}", crate::text::heap_name(heap)),
+            Self::Heap(heap) => write!(f, "{}", Heap(heap)),
             Self::Engines(engines, links) => write!(f, "engines:{engines},links:{links}"),
             Self::Reach(bytes) => write!(f, "bar0:{bytes}"),
             Self::HeapOf(heap, bytes) => {
-                write!(f, "{}:{bytes}", crate::text::heap_name(heap))
+                write!(f, "{}:{bytes}", Heap(heap))
             }
             Self::Counts(listed, found) => write!(f, "listed:{listed},found:{found}"),
         }

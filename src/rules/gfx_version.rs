@@ -7,13 +7,7 @@
 //! version, 10.1.10 on Navi10. `HSA_OVERRIDE_GFX_VERSION` is read in user space only and never
 //! changes it, so another number is a patched kernel's.
 
-use super::{
-    Evidence,
-    Judgement,
-    Rule,
-    Scope,
-    Shown, //
-};
+use super::*;
 
 /// gfx1010, from `kfd_device.c`: GC 10.1.10 is 100100.
 pub const GFX1010: u64 = 100_100;

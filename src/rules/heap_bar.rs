@@ -6,19 +6,7 @@
 //! (`kfd_create_vcrat_image_gpu()`, `kfd_crat.c`). `fb_private` behind a large BAR is no lie:
 //! amdgpu's `vis_vramlimit` does that, and claims less than there is, not more.
 
-use crate::{
-    facts::value::Value,
-    uapi, //
-};
-
-use super::{
-    judge::Verdict,
-    Evidence,
-    Judgement,
-    Rule,
-    Scope,
-    Shown, //
-};
+use super::*;
 
 pub(super) const RULE: Rule = Rule {
     name: "heap-bar",

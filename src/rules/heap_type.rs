@@ -6,15 +6,7 @@
 //! the BAR, else private (`kfd_create_vcrat_image_gpu()` and `kfd_parse_subtype_mem()`,
 //! `kfd_crat.c`). Either is the truth; which one is a matter for the rule heap-bar.
 
-use crate::uapi;
-
-use super::{
-    Evidence,
-    Judgement,
-    Rule,
-    Scope,
-    Shown, //
-};
+use super::*;
 
 pub(super) const RULE: Rule = Rule {
     name: "heap-type",

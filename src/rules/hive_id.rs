@@ -5,13 +5,7 @@
 //! Navi10 has no XGMI. A hive id is what makes ROCr offer a fine-grained VRAM pool
 //! (`GpuAgent::InitRegionList()`, `amd_gpu_agent.cpp` of ROCR-Runtime).
 
-use super::{
-    Evidence,
-    Judgement,
-    Rule,
-    Scope,
-    Shown, //
-};
+use super::*;
 
 pub(super) const RULE: Rule = Rule {
     name: "hive-id",

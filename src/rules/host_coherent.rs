@@ -5,15 +5,7 @@
 //! KFD sets the bit only for APUs that run as an application processor and for cards with an XGMI
 //! link to the CPU (`kfd_topology_add_device()`).
 
-use crate::uapi;
-
-use super::{
-    Evidence,
-    Judgement,
-    Rule,
-    Scope,
-    Shown, //
-};
+use super::*;
 
 pub(super) const RULE: Rule = Rule {
     name: "host-coherent",

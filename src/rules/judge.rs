@@ -5,16 +5,14 @@
 use core::fmt;
 
 use crate::facts::{
-    map::{
-        Map as _,
-        Maps, //
-    },
+    map::Maps,
     node::{
         Basis,
         Node, //
     },
     snapshot::{
         Bank,
+        Card,
         Presence,
         Snapshot, //
     },
@@ -51,6 +49,16 @@ impl Verdict {
         }
     }
 
+    /// As it is shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Truth => "truth",
+            Self::Lie => "lie",
+            Self::Unknown => "unknown",
+            Self::Unjudged => "unjudged",
+        }
+    }
+
     /// The verdict over two: a lie outweighs an unknown, and that a truth.
     pub fn and(self, other: Self) -> Self {
         match (self, other) {
@@ -59,17 +67,6 @@ impl Verdict {
             (Self::Truth, _) | (_, Self::Truth) => Self::Truth,
             (Self::Unjudged, Self::Unjudged) => Self::Unjudged,
         }
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Truth => "truth",
-            Self::Lie => "lie",
-            Self::Unknown => "unknown",
-            Self::Unjudged => "unjudged",
-        })
     }
 }
 
@@ -91,46 +88,43 @@ pub struct Finding<'a> {
 pub enum About<'a> {
     /// Those of all nodes of a card.
     Card,
-    /// Those of the node with that count.
-    Node(u32),
-    /// Those that concern this bank of the node with that count: its own, and those of the node as a
-    /// whole.
-    Bank(u32, &'a Bank),
+    /// Those of this node.
+    Node(&'a Node),
+    /// Those that concern this bank of this node: its own, and those of the node as a whole.
+    Bank(&'a Node, &'a Bank),
 }
 
 impl About<'_> {
-    fn includes(&self, count: u32, bank: Option<&Bank>) -> bool {
+    fn includes(&self, node: &Node, bank: Option<&Bank>) -> bool {
         match *self {
             Self::Card => true,
-            Self::Node(own) => own == count,
+            Self::Node(own) => own.number == node.number,
             Self::Bank(own, wanted) => {
-                own == count && bank.is_none_or(|bank| bank.number == wanted.number)
+                own.number == node.number && bank.is_none_or(|bank| bank.number == wanted.number)
             }
         }
     }
 }
 
-/// Calls `each` with what every rule says of the card with that key, until it fails.
+/// Calls `each` with what every rule says of a card, until it fails.
 ///
 /// A card that is absent from KFD has nothing to judge.
 #[inline(never)] // Once is enough, for all that ask.
 pub fn findings<'a, M: Maps>(
     snapshot: &'a Snapshot<M>,
-    key: u32,
+    card: &'a Card,
     about: About<'_>,
     each: &mut dyn FnMut(Finding<'a>) -> fmt::Result,
 ) -> fmt::Result {
-    let card = snapshot.cards.get(&key);
-    let function = card.and_then(|card| card.function.as_ref());
-    for (count, node) in snapshot.nodes_of(key) {
+    for node in snapshot.nodes_of(card) {
         let mut apply = |rule: &'static Rule, bank: Option<&'a Bank>| {
-            if !about.includes(count, bank) {
+            if !about.includes(node, bank) {
                 return Ok(());
             }
             let evidence = Evidence {
                 node,
                 bank: &bank.map(|bank| bank.properties).unwrap_or_default(),
-                function,
+                function: card.function.as_ref(),
                 pci_known: snapshot.pci_known,
             };
             let Some(mut judgement) = (rule.judge)(&evidence) else {
@@ -153,7 +147,7 @@ pub fn findings<'a, M: Maps>(
             match rule.scope {
                 Scope::Card => apply(rule, None)?,
                 Scope::Bank => snapshot
-                    .banks_of(key, count)
+                    .banks_of(node)
                     .try_for_each(|bank| apply(rule, Some(bank)))?,
             }
         }
@@ -164,14 +158,13 @@ pub fn findings<'a, M: Maps>(
 /// The verdict over what was found of a card, of one of its nodes or of one of its banks: that of
 /// all rules taken together.
 #[inline(never)] // Once is enough.
-pub fn verdict<M: Maps>(snapshot: &Snapshot<M>, key: u32, about: About<'_>) -> Verdict {
-    let card = snapshot.cards.get(&key);
-    if card.is_some_and(|card| card.presence == Presence::Absent) {
+pub fn verdict<M: Maps>(snapshot: &Snapshot<M>, card: &Card, about: About<'_>) -> Verdict {
+    if card.presence == Presence::Absent {
         return Verdict::Unjudged;
     }
     let mut verdict = None;
     // Nothing fails in it.
-    let _ = findings(snapshot, key, about, &mut |finding| {
+    let _ = findings(snapshot, card, about, &mut |finding| {
         let found = finding.judgement.verdict;
         verdict = Some(verdict.map_or(found, |verdict: Verdict| verdict.and(found)));
         Ok(())
@@ -180,20 +173,19 @@ pub fn verdict<M: Maps>(snapshot: &Snapshot<M>, key: u32, about: About<'_>) -> V
 }
 
 /// The verdict over a card: the worst over all its nodes; unjudged if KFD has none for it.
-pub fn card_verdict<M: Maps>(snapshot: &Snapshot<M>, key: u32) -> Verdict {
-    verdict(snapshot, key, About::Card)
+pub fn card_verdict<M: Maps>(snapshot: &Snapshot<M>, card: &Card) -> Verdict {
+    verdict(snapshot, card, About::Card)
 }
 
-/// The node that a card's verdict is drawn from, with its count: the worst. Of equals the last, as
-/// KFD adds new nodes at the end of its list.
-pub fn worst_node<M: Maps>(snapshot: &Snapshot<M>, key: u32) -> Option<(u32, &Node)> {
-    if snapshot.cards.get(&key)?.nodes == 1 {
-        return snapshot.nodes_of(key).next();
+/// The node that a card's verdict is drawn from: the worst. Of equals the last, as KFD adds new nodes
+/// at the end of its list.
+pub fn worst_node<'a, M: Maps>(snapshot: &'a Snapshot<M>, card: &'a Card) -> Option<&'a Node> {
+    if !card.has_more {
+        return snapshot.nodes_of(card).next();
     }
-    let of_card = card_verdict(snapshot, key);
-    let is_worst =
-        |&(count, _): &(u32, &Node)| verdict(snapshot, key, About::Node(count)) == of_card;
-    snapshot.nodes_of(key).filter(is_worst).last()
+    let of_card = card_verdict(snapshot, card);
+    let is_worst = |node: &&Node| verdict(snapshot, card, About::Node(node)) == of_card;
+    snapshot.nodes_of(card).filter(is_worst).last()
 }
 
 /// The names of the rules that have a finding of one of the `verdicts`, each once, by comma; `-` for
@@ -201,8 +193,8 @@ pub fn worst_node<M: Maps>(snapshot: &Snapshot<M>, key: u32) -> Option<(u32, &No
 pub struct RuleNames<'a, M: Maps> {
     /// Where the card is.
     pub snapshot: &'a Snapshot<M>,
-    /// Its key.
-    pub key: u32,
+    /// The card.
+    pub card: &'a Card,
     /// Which findings.
     pub about: About<'a>,
     /// Which verdicts.
@@ -212,7 +204,7 @@ pub struct RuleNames<'a, M: Maps> {
 impl<M: Maps> fmt::Display for RuleNames<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut found = [false; RULES.len()];
-        findings(self.snapshot, self.key, self.about, &mut |finding| {
+        findings(self.snapshot, self.card, self.about, &mut |finding| {
             if self.verdicts.contains(&finding.judgement.verdict) {
                 for (found, rule) in found.iter_mut().zip(RULES) {
                     *found |= core::ptr::eq(rule, finding.rule);

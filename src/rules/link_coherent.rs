@@ -6,19 +6,7 @@
 //! (`kfd_set_iolink_non_coherent()`, `kfd_topology.c`). There is such a link only where the whole
 //! of VRAM can be reached through the BAR.
 
-use crate::{
-    facts::value::Value,
-    uapi, //
-};
-
-use super::{
-    judge::Verdict,
-    Evidence,
-    Judgement,
-    Rule,
-    Scope,
-    Shown, //
-};
+use super::*;
 
 pub(super) const RULE: Rule = Rule {
     name: "link-coherent",

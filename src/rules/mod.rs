@@ -9,6 +9,7 @@ mod bank_count;
 mod bank_flags;
 mod bank_size;
 mod gfx_version;
+mod heap;
 mod heap_bar;
 mod heap_type;
 mod hive_id;
@@ -20,6 +21,14 @@ mod xgmi;
 mod evidence;
 mod judge;
 
+use crate::{
+    facts::{
+        node::Basis,
+        value::Value, //
+    },
+    uapi, //
+};
+
 pub use self::{
     evidence::{
         Evidence,
@@ -27,6 +36,7 @@ pub use self::{
         Shown, //
     },
     gfx_version::GFX1010,
+    heap::Heap,
     judge::{
         card_verdict,
         findings,

@@ -5,16 +5,7 @@
 //! KFD copies `vendor_id` and `device_id` from the PCI core (`kfd_topology_add_device()`), so a
 //! difference was made.
 
-use crate::facts::value::Value;
-
-use super::{
-    judge::Verdict,
-    Evidence,
-    Judgement,
-    Rule,
-    Scope,
-    Shown, //
-};
+use super::*;
 
 pub(super) const RULE: Rule = Rule {
     name: "pci-identity",

@@ -4,16 +4,7 @@
 //!
 //! Navi10 reaches everything over PCI Express (`HSA_IOLINK_TYPE_PCIEXPRESS`).
 
-use crate::facts::value::Value;
-
-use super::{
-    judge::Verdict,
-    Evidence,
-    Judgement,
-    Rule,
-    Scope,
-    Shown, //
-};
+use super::*;
 
 pub(super) const RULE: Rule = Rule {
     name: "xgmi",

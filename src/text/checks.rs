@@ -4,7 +4,6 @@
 
 use core::fmt::{
     self,
-    Display,
     Write, //
 };
 
@@ -21,30 +20,25 @@ use crate::{
 
 use super::record::{
     heading,
-    node_number,
-    record,
-    Known,
-    Pair, //
+    Record, //
 };
 
 /// Writes `checks`. A rule about the node as a whole has `bank=-`.
 pub fn checks<M: Maps>(snapshot: &Snapshot<M>, out: &mut dyn Write) -> fmt::Result {
     heading(out, "checks")?;
-    for (key, card) in snapshot.cards() {
-        findings(snapshot, key, About::Card, &mut |finding| {
-            let bank: &dyn Display = match finding.bank {
-                Some(bank) => &Known(bank.number),
-                None => &'-',
-            };
-            let pairs: [Pair<'_>; 6] = [
-                ("node", &node_number(Some(finding.node))),
-                ("bank", bank),
-                ("rule", &finding.rule.name),
-                ("expected", &finding.judgement.expected),
-                ("observed", &finding.judgement.observed),
-                ("verdict", &finding.judgement.verdict),
-            ];
-            record(out, card, &pairs)
+    for card in snapshot.cards() {
+        findings(snapshot, card, About::Card, &mut |finding| {
+            let mut record = Record::of(card, out);
+            record.node(Some(finding.node));
+            match finding.bank {
+                Some(bank) => record.number_known("bank", bank.number),
+                None => record.word("bank", "-"),
+            }
+            record.word("rule", finding.rule.name);
+            record.show("expected", &finding.judgement.expected);
+            record.show("observed", &finding.judgement.observed);
+            record.word("verdict", finding.judgement.verdict.name());
+            record.end()
         })?;
     }
     Ok(())

@@ -7,15 +7,14 @@ use core::fmt::{
     Write, //
 };
 
+use crate::facts::tally::Tally;
+
 use super::record::heading;
 
-/// Writes `counters`: a line `name value` for each.
-pub fn counters<'a>(
-    counters: impl IntoIterator<Item = (&'a str, u64)>,
-    out: &mut dyn Write,
-) -> fmt::Result {
+/// Writes `counters`: a line `name value` for each. The values are in the order of [`Tally::NAMES`].
+pub fn counters(values: &[u64; Tally::COUNT], out: &mut dyn Write) -> fmt::Result {
     heading(out, "counters")?;
-    for (name, value) in counters {
+    for (name, value) in Tally::NAMES.iter().zip(values) {
         writeln!(out, "{name} {value}")?;
     }
     Ok(())

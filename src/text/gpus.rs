@@ -36,12 +36,9 @@ use crate::{
 use super::{
     boards::board,
     record::{
-        flag,
         heading,
-        node_number,
-        record,
         Known,
-        Pair, //
+        Record, //
     }, //
 };
 
@@ -53,54 +50,52 @@ const SMALL_BAR_BYTES: u64 = 256 << 20;
 /// Where the PCI core can't be asked, there is a record for each card that KFD knows.
 pub fn gpus<M: Maps>(snapshot: &Snapshot<M>, out: &mut dyn Write) -> fmt::Result {
     heading(out, "gpus")?;
-    for (key, card) in snapshot.cards() {
+    for card in snapshot.cards() {
         if snapshot.pci_known && !snapshot.is_navi10(card) {
             continue;
         }
-        // By default nothing is known of a function.
-        let function = card.function.unwrap_or_default();
-        let worst = worst_node(snapshot, key);
-        let node = worst.map(|(_, node)| node);
-        let properties = node.map(|node| node.properties).unwrap_or_default();
-        let banks = worst.map(|(count, _)| snapshot.banks_of(key, count));
-        let sizes = banks
-            .into_iter()
-            .flatten()
-            .filter_map(|bank| bank.properties.size_in_bytes().known());
-        let device = card.function.map(|function| HexId(function.id.device));
-        let gpu_id = node.map_or(Value::Absent, |node| node.gpu_id);
-        let mec_fw = match properties.fw_version() {
+        let function = card.function.as_ref().unwrap_or(&Function::UNKNOWN);
+        let node = worst_node(snapshot, card);
+        let claims = node.unwrap_or(&Node::ABSENT);
+        let banks = snapshot.banks_of(claims);
+        let sizes = banks.filter_map(|bank| bank.properties.size_in_bytes().known());
+        let device = card
+            .function
+            .as_ref()
+            .map(|function| HexId(function.id.device));
+        let mec_fw = match claims.properties.fw_version() {
             Value::Absent => function.mec_fw,
             printed => printed,
         };
         let truth = snapshot.is_navi10(card).then_some(true);
-        let pairs: [Pair<'_>; 24] = [
-            ("device", &Known(device)),
-            ("revision", &function.revision.hex()),
-            ("subsystem", &Known(function.subsystem)),
-            ("board", &Known(function.revision.known().and_then(board))),
-            ("driver", &DriverName(function.driver)),
-            ("node", &node_number(node)),
-            ("gpu_id", &gpu_id.hex()),
-            ("gfx", &properties.gfx_target_version()),
-            ("bar0_bytes", &function.bar0_bytes),
-            ("bar", &Known(bar(function.bar0_bytes.known(), sizes.max()))),
-            ("link_gts", &Speed(function.link)),
-            ("link_width", &function.link.width),
-            ("atomics", &atomics(function.atomics)),
-            ("kfd", &kfd(card.presence)),
-            ("reason", &reason(snapshot.kfd, card.presence, &function)),
-            ("coarse_grained_only", &flag(truth)),
-            ("verdict", &card_verdict(snapshot, key)),
-            ("atomics_hop", &AtomicsHop(function.atomics)),
-            ("atomics_kfd", &atomics_in_kfd(node)),
-            ("mec_fw", &mec_fw),
-            ("link_gts_max", &Speed(function.link_at_most)),
-            ("link_width_max", &function.link_at_most.width),
-            ("power", &power(function.power)),
-            ("vram_total_bytes", &function.vram_total_bytes),
-        ];
-        record(out, card, &pairs)?;
+        let mut record = Record::of(card, out);
+        record.show("device", &Known(device));
+        record.hex("revision", function.revision);
+        record.show("subsystem", &Known(function.subsystem));
+        let board = function.revision.known().and_then(board);
+        record.word("board", board.unwrap_or("?"));
+        record.word("driver", driver(&function.driver));
+        record.node(node);
+        record.hex("gpu_id", claims.gpu_id);
+        record.number("gfx", claims.properties.gfx_target_version());
+        record.number("bar0_bytes", function.bar0_bytes);
+        let bar = bar(function.bar0_bytes.known(), sizes.max());
+        record.word("bar", bar.unwrap_or("?"));
+        record.word("link_gts", gts(function.link));
+        record.number("link_width", function.link.width);
+        record.word("atomics", atomics(function.atomics));
+        record.word("kfd", kfd(card.presence));
+        record.word("reason", reason(snapshot.kfd, card.presence, function));
+        record.flag("coarse_grained_only", truth);
+        record.word("verdict", card_verdict(snapshot, card).name());
+        record.show("atomics_hop", &AtomicsHop(function.atomics));
+        record.word("atomics_kfd", atomics_in_kfd(claims));
+        record.number("mec_fw", mec_fw);
+        record.word("link_gts_max", gts(function.link_at_most));
+        record.number("link_width_max", function.link_at_most.width);
+        record.word("power", power(function.power));
+        record.number("vram_total_bytes", function.vram_total_bytes);
+        record.end()?;
     }
     Ok(())
 }
@@ -173,15 +168,11 @@ impl Display for HexId {
     }
 }
 
-struct DriverName(Driver);
-
-impl Display for DriverName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match &self.0 {
-            Driver::Named(name) => name.as_str(),
-            Driver::None => "-",
-            Driver::NotSaid | Driver::Unreadable => "?",
-        })
+fn driver(driver: &Driver) -> &str {
+    match driver {
+        Driver::Named(name) => name.as_str(),
+        Driver::None => "-",
+        Driver::NotSaid | Driver::Unreadable => "?",
     }
 }
 
@@ -209,10 +200,10 @@ impl Display for AtomicsHop {
 /// What KFD made of them: it requested them, or it took the card although they were refused, which
 /// the link's flags tell (`kfd_fill_iolink_non_crat_info()`, `kfd_topology.c`). That it refused the
 /// card for their sake can't be known from what it publishes.
-fn atomics_in_kfd(node: Option<&Node>) -> &'static str {
+fn atomics_in_kfd(node: &Node) -> &'static str {
     const REFUSED: u32 =
         uapi::HSA_IOLINK_FLAGS_NO_ATOMICS_32_BIT | uapi::HSA_IOLINK_FLAGS_NO_ATOMICS_64_BIT;
-    let flags = node.map_or(Value::Absent, |node| node.links.to_cpu);
+    let flags = node.links.to_cpu;
     match flags.has(REFUSED.into()) {
         // Not filled in, or an old kernel, which leaves all flags 0.
         _ if flags.has(uapi::HSA_IOLINK_FLAGS_ENABLED.into()) != Some(true) => "?",
@@ -222,18 +213,14 @@ fn atomics_in_kfd(node: Option<&Node>) -> &'static str {
 }
 
 /// The speed of a link in GT/s.
-struct Speed(ExpressLink);
-
-impl Display for Speed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0.speed_code.known() {
-            Some(1) => "2.5",
-            Some(2) => "5",
-            Some(3) => "8",
-            Some(4) => "16",
-            Some(5) => "32",
-            Some(6) => "64",
-            _ => "?",
-        })
+fn gts(link: ExpressLink) -> &'static str {
+    match link.speed_code.known() {
+        Some(1) => "2.5",
+        Some(2) => "5",
+        Some(3) => "8",
+        Some(4) => "16",
+        Some(5) => "32",
+        Some(6) => "64",
+        _ => "?",
     }
 }

@@ -9,19 +9,11 @@ mod flags;
 mod gpus;
 mod heaps;
 mod record;
-mod requests;
 
 pub use self::{
     checks::checks,
     counters::counters,
     flags::flags,
     gpus::gpus,
-    heaps::{
-        heap_name,
-        heaps, //
-    },
-    requests::{
-        gpu_id_of,
-        requests, //
-    }, //
+    heaps::heaps, //
 };

@@ -10,25 +10,75 @@ use core::fmt::{
 
 use crate::facts::{
     node::Node,
-    snapshot::Card, //
+    snapshot::Card,
+    value::Value, //
 };
 
 /// Writes the first line of a file.
+#[inline(never)] // Once is enough, here and below.
 pub(super) fn heading(out: &mut dyn Write, file: &str) -> fmt::Result {
     writeln!(out, "# rdna1 {file} v1")
 }
 
-/// A key and its value, which must not print a blank or a quote.
-pub(super) type Pair<'a> = (&'static str, &'a dyn Display);
+/// A record about a card that is being written. Values must not print a blank or a quote.
+pub(super) struct Record<'a> {
+    out: &'a mut dyn Write,
+    result: fmt::Result,
+}
 
-/// Writes a record about a card.
-#[inline(never)] // All records are made here: what is left of each is a table.
-pub(super) fn record(out: &mut dyn Write, card: &Card, pairs: &[Pair<'_>]) -> fmt::Result {
-    write!(out, "gpu={}", Known(card.address))?;
-    for (key, value) in pairs {
-        write!(out, " {key}={value}")?;
+impl<'a> Record<'a> {
+    /// Begins a record.
+    #[inline(never)]
+    pub(super) fn of(card: &Card, out: &'a mut dyn Write) -> Self {
+        let result = write!(out, "gpu={}", Known(card.address));
+        Self { out, result }
     }
-    out.write_char('\n')
+
+    /// Adds what is unknown as `?`.
+    #[inline(never)]
+    pub(super) fn show(&mut self, key: &str, value: &dyn Display) {
+        if self.result.is_ok() {
+            self.result = write!(self.out, " {key}={value}");
+        }
+    }
+
+    #[inline(never)]
+    pub(super) fn word(&mut self, key: &str, word: &str) {
+        self.show(key, &word);
+    }
+
+    #[inline(never)]
+    pub(super) fn number(&mut self, key: &str, number: Value) {
+        self.show(key, &number);
+    }
+
+    #[inline(never)]
+    pub(super) fn hex(&mut self, key: &str, number: Value) {
+        self.show(key, &number.hex());
+    }
+
+    #[inline(never)]
+    pub(super) fn flag(&mut self, key: &str, set: Option<bool>) {
+        self.word(key, set.map_or("?", |set| if set { "1" } else { "0" }));
+    }
+
+    #[inline(never)]
+    pub(super) fn node(&mut self, node: Option<&Node>) {
+        self.number_known("node", node.and_then(|node| node.number));
+    }
+
+    #[inline(never)]
+    pub(super) fn number_known(&mut self, key: &str, number: Option<u32>) {
+        let number = number.map_or(Value::Unreadable, |number| Value::Known(number.into()));
+        self.number(key, number);
+    }
+
+    /// Ends the record.
+    #[inline(never)]
+    pub(super) fn end(self) -> fmt::Result {
+        self.result?;
+        self.out.write_char('\n')
+    }
 }
 
 /// A value that may not be known: `?` then.
@@ -41,14 +91,4 @@ impl<T: Display> Display for Known<T> {
             None => f.write_str("?"),
         }
     }
-}
-
-/// A flag: `1` or `0`, or `?` if it is not known.
-pub(super) fn flag(set: Option<bool>) -> Known<u8> {
-    Known(set.map(u8::from))
-}
-
-/// The number of a node, or `?`.
-pub(super) fn node_number(node: Option<&Node>) -> Known<u32> {
-    Known(node.and_then(|node| node.number))
 }

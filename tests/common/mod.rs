@@ -24,13 +24,10 @@ use std::path::{
 
 use rdna1_kfd_guard::{
     facts::{
-        map::{
-            Map,
-            Maps,
-            OutOfMemory, //
-        },
+        map::OutOfMemory,
         pci::{
             Address,
+            EachCard,
             Function,
             Id,
             PciBus, //
@@ -70,11 +67,11 @@ impl Bus {
 }
 
 impl PciBus for Bus {
-    fn cards<M: Maps>(&mut self, cards: &mut M::Map<Address, Function>) -> Result<(), OutOfMemory> {
-        for function in self.0.iter().filter(|function| function.id == Id::NAVI10) {
-            cards.insert(function.address, *function)?;
-        }
-        Ok(())
+    fn cards(&mut self, each: &mut EachCard<'_>) -> Result<(), OutOfMemory> {
+        let functions = self.0.iter().copied();
+        functions
+            .filter(|function| function.id == Id::NAVI10)
+            .try_for_each(each)
     }
 
     fn function_at(&mut self, address: Address) -> Result<Option<Function>, OutOfMemory> {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use rdna1_kfd_guard::{
     facts::{
-        map::Map,
+        numbers::Numbers,
         topology::{
             File,
             Folder,
@@ -74,11 +74,11 @@ impl Tree {
     }
 
     fn copy_folder(&mut self, capture: &mut Capture, folder: Folder) -> Vec<u32> {
-        let mut numbers = BTreeMap::new();
+        let mut numbers = Numbers::default();
         if capture.list(folder, &mut numbers).is_err() {
             return Vec::new();
         }
-        let numbers: Vec<u32> = numbers.into_keys().collect();
+        let numbers: Vec<u32> = numbers.iter().collect();
         self.folders.insert(folder.to_string(), Ok(numbers.clone()));
         numbers
     }
@@ -94,6 +94,15 @@ impl Tree {
     /// Sets the number that a line of `file` holds.
     pub fn set(&mut self, file: File, key: &str, value: &str) {
         self.edit(file, key, Some(value));
+    }
+
+    /// The number that a line of `file` holds.
+    pub fn get(&self, file: File, key: &str) -> u32 {
+        let text = self.files[&file.to_string()].clone().unwrap();
+        let text = String::from_utf8(text).unwrap();
+        let mut lines = text.lines().filter_map(|line| line.split_once(' '));
+        let (_, number) = lines.find(|(name, _)| *name == key).expect(key);
+        number.parse().unwrap()
     }
 
     /// Takes a line out of `file`.
@@ -138,10 +147,10 @@ impl Topology for Tree {
         Ok(&self.text)
     }
 
-    fn list<N: Map<u32, ()>>(&mut self, folder: Folder, numbers: &mut N) -> Result<(), ReadError> {
+    fn list(&mut self, folder: Folder, numbers: &mut Numbers) -> Result<(), ReadError> {
         let entries = self.folders.get(&folder.to_string());
         for number in entries.cloned().unwrap_or(Err(ReadError::Absent))? {
-            numbers.insert(number, ())?;
+            numbers.insert(number)?;
         }
         if folder == Folder::Nodes {
             self.listings += 1;

@@ -11,7 +11,7 @@ use std::{
 };
 
 use rdna1_kfd_guard::facts::{
-    map::Map,
+    numbers::Numbers,
     topology::{
         File,
         Folder,
@@ -57,11 +57,11 @@ impl Copy {
     }
 
     fn folder(&mut self, topology: &mut impl Topology, folder: Folder) -> Vec<u32> {
-        let mut numbers = BTreeMap::new();
+        let mut numbers = Numbers::default();
         if topology.list(folder, &mut numbers).is_err() {
             return Vec::new();
         }
-        let numbers: Vec<u32> = numbers.into_keys().collect();
+        let numbers: Vec<u32> = numbers.iter().collect();
         self.folders.insert(folder.to_string(), numbers.clone());
         numbers
     }
@@ -107,10 +107,10 @@ impl Topology for Copy {
         Ok(self.text.as_bytes())
     }
 
-    fn list<N: Map<u32, ()>>(&mut self, folder: Folder, numbers: &mut N) -> Result<(), ReadError> {
+    fn list(&mut self, folder: Folder, numbers: &mut Numbers) -> Result<(), ReadError> {
         let entries = self.folders.get(&folder.to_string());
         for number in entries.ok_or(ReadError::Absent)? {
-            numbers.insert(*number, ())?;
+            numbers.insert(*number)?;
         }
         Ok(())
     }

@@ -8,13 +8,11 @@ use std::cell::{
 };
 
 use rdna1_kfd_guard::facts::{
-    map::{
-        Map,
-        Maps,
-        OutOfMemory, //
-    },
+    map::OutOfMemory,
+    numbers::Numbers,
     pci::{
         Address,
+        EachCard,
         Function,
         Id,
         PciBus, //
@@ -148,7 +146,7 @@ impl Topology for Reader<'_> {
         Ok(self.text.as_bytes())
     }
 
-    fn list<N: Map<u32, ()>>(&mut self, folder: Folder, numbers: &mut N) -> Result<(), ReadError> {
+    fn list(&mut self, folder: Folder, numbers: &mut Numbers) -> Result<(), ReadError> {
         let scene = self.scene;
         scene.tick();
         let is_lost = match folder {
@@ -162,7 +160,7 @@ impl Topology for Reader<'_> {
         }
         for number in world.kfd.list(folder)? {
             if folder != Folder::Nodes || !scene.is_lost(number) {
-                numbers.insert(number, ())?;
+                numbers.insert(number)?;
             }
         }
         Ok(())
@@ -181,12 +179,12 @@ impl Topology for Reader<'_> {
 pub struct Core<'s>(&'s Scene);
 
 impl PciBus for Core<'_> {
-    fn cards<M: Maps>(&mut self, cards: &mut M::Map<Address, Function>) -> Result<(), OutOfMemory> {
+    fn cards(&mut self, each: &mut EachCard<'_>) -> Result<(), OutOfMemory> {
         self.0.tick();
         let world = self.0.world.borrow();
         let functions = world.slots.iter().filter_map(function_of);
         for function in functions.filter(|function| function.id == Id::NAVI10) {
-            cards.insert(function.address, function)?;
+            each(function)?;
         }
         Ok(())
     }

@@ -17,7 +17,6 @@ const DEFECTS: Modules = Modules {
         made: &[],
         prefix: "selftests/defects",
     },
-    make: "",
     products: &["defects.ko"],
 };
 

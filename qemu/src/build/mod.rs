@@ -34,8 +34,6 @@ const MODULES: &str = "modules";
 /// The same modules, signed with the kernel's own key, for kernels that leave
 /// one behind.
 const SIGNED: &str = "modules/signed";
-/// The module under test, made as for a kernel without kprobes.
-const WITHOUT_KPROBES: &str = "modules/without-kprobes";
 
 /// What building goes by.
 pub struct Builder<'a> {
@@ -206,8 +204,6 @@ impl Builder<'_> {
             files.extend(module_files(MODULES, &built.stripped)?);
             files.extend(module_files(SIGNED, &built.signed)?);
         }
-        let without_kprobes = module::GUARD_WITHOUT_KPROBES.build(self, self.repo)?;
-        files.extend(module_files(WITHOUT_KPROBES, &without_kprobes.stripped)?);
         Ok(Products {
             guest: Guest {
                 rdna1ctl: [rdna1ctl_file(&programs)?].into(),

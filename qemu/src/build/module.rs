@@ -20,8 +20,6 @@ pub struct Modules<'a> {
     pub name: &'a str,
     /// What it is made from.
     pub sources: Sources<'a>,
-    /// More arguments for make.
-    pub make: &'a str,
     /// What it makes.
     pub products: &'a [&'a str],
 }
@@ -32,18 +30,10 @@ pub const GUARD: Modules = Modules {
     sources: Sources {
         paths: &["Kbuild", "src", "rust-bindings"],
         endings: Endings::Of(&["rs", "h", "bindgen"]),
-        made: &["rust-bindings/kfd_uapi.rs", "rust-bindings/kprobes.rs"],
+        made: &["rust-bindings/kfd_uapi.rs"],
         prefix: "",
     },
-    make: "",
     products: &["rdna1_kfd_guard.ko"],
-};
-
-/// The module as kernels have it that are built without kprobes.
-pub const GUARD_WITHOUT_KPROBES: Modules = Modules {
-    name: "module-without-kprobes",
-    make: "CONFIG_KPROBES=",
-    ..GUARD
 };
 
 /// The virtual card.
@@ -55,7 +45,6 @@ pub const FIXTURE: Modules = Modules {
         made: &[],
         prefix: "selftests/fixture",
     },
-    make: "",
     products: &["navi10_tree.ko", "navi10_stock.ko", "amdgpu.ko", "floor.ko"],
 };
 
@@ -68,7 +57,6 @@ pub const SAMPLE: Modules = Modules {
         made: &[],
         prefix: "selftests/sample",
     },
-    make: "",
     products: &["rust_debugfs_scoped.ko"],
 };
 
@@ -144,10 +132,9 @@ impl Modules<'_> {
             signed: self.signed(builder),
         };
         let compile = format!(
-            "make -C /mnt/object M=/mnt/module {} {} -j$(nproc) modules\n\
+            "make -C /mnt/object M=/mnt/module {} -j$(nproc) modules\n\
              {}chmod -R a+rX /mnt/module\n",
             builder.ready.make,
-            self.make,
             self.sign_script(),
         );
         let made_from = [

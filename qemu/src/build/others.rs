@@ -25,7 +25,6 @@ impl Builder<'_> {
                 made: &[],
                 prefix: "",
             },
-            make: "",
             products: &[&format!("{}.ko", module.name())],
         }
         .build(self, module.source())?;

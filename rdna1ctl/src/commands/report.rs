@@ -2,15 +2,15 @@
 
 //! `report`: one archive for a bug report.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::Permissions;
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::{bail, Context, Result};
-use rdna1_kfd_guard::facts::map::Maps;
-use rdna1_kfd_guard::facts::pci::{Address, Driver, PciBus as _};
-use rdna1_kfd_guard::host::{Host, LivePci};
+use rdna1_kfd_guard::facts::pci::{Driver, PciBus as _};
+use rdna1_kfd_guard::host::LivePci;
 use tempfile::NamedTempFile;
 
 use crate::cli::Report;
@@ -155,10 +155,13 @@ fn pci(root: &Root) -> Result<Option<String>> {
     let Some(mut bus) = LivePci::open(root.folder()) else {
         return Ok(None);
     };
-    let mut cards = <Host as Maps>::Map::<Address, _>::new();
-    bus.cards::<Host>(&mut cards)
-        .ok()
-        .context("out of memory")?;
+    let mut cards = BTreeMap::new();
+    bus.cards(&mut |function| {
+        cards.insert(function.address, function);
+        Ok(())
+    })
+    .ok()
+    .context("out of memory")?;
     let mut text = String::new();
     for function in cards.values() {
         writeln!(text, "domain_bus_device_function={}", function.address)?;

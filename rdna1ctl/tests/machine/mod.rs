@@ -215,10 +215,8 @@ impl Machine {
         write("heaps", &|page| text::heaps(&snapshot, page).unwrap());
         write("flags", &|page| text::flags(&snapshot, page).unwrap());
         write("checks", &|page| text::checks(&snapshot, page).unwrap());
-        let counted = Tally::NAMES.into_iter().zip(tally.values());
-        write("counters", &|page| {
-            text::counters(counted.clone(), page).unwrap()
-        });
+        let values = tally.values();
+        write("counters", &|page| text::counters(&values, page).unwrap());
     }
 
     /// A program that uses KFD.

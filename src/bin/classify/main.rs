@@ -108,7 +108,7 @@ fn explain(tally: &Tally) {
 }
 
 fn status(snapshot: &Snapshot<Host>) -> u8 {
-    let verdicts = snapshot.cards().map(|(key, _)| card_verdict(snapshot, key));
+    let verdicts = snapshot.cards().map(|card| card_verdict(snapshot, card));
     match verdicts.reduce(Verdict::and) {
         Some(Verdict::Lie) => A_LIE,
         _ if snapshot.may_hide_a_card() => AN_UNKNOWN,

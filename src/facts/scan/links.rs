@@ -2,95 +2,62 @@
 
 //! The links of cards, and those that lead to them.
 
-use core::cell::Cell;
-
-use crate::{
-    facts::{
-        map::{
-            count,
-            Map,
-            Maps,
-            OutOfMemory, //
-        },
-        node::{
-            Basis,
-            LinkProperties,
-            Links,
-            Node, //
-        },
-        properties::Properties,
-        snapshot::Snapshot,
-        topology::{
-            File,
-            Folder,
-            LinkFolder,
-            ReadError,
-            Topology, //
-        },
-        value::Value, //
+use crate::facts::{
+    links::{
+        more,
+        worse,
+        Links,
+        PCI_EXPRESS,
+        XGMI, //
     },
-    uapi, //
+    map::{
+        Map,
+        Maps,
+        OutOfMemory, //
+    },
+    node::{
+        Basis,
+        LinkProperties,
+        Node, //
+    },
+    numbers::Numbers,
+    topology::{
+        File,
+        Folder,
+        LinkFolder,
+        ReadError,
+        Topology, //
+    },
+    value::Value, //
 };
 
 use super::Walk;
 
-const XGMI: Value = Value::Known(uapi::HSA_IOLINK_TYPE_XGMI as u64);
-const PCI_EXPRESS: Value = Value::Known(uapi::HSA_IOLINK_TYPE_PCIEXPRESS as u64);
-
-/// A node whose links are to be read.
-pub(super) struct Origin {
+/// The node whose links are read.
+#[derive(Clone, Copy)]
+struct Origin {
+    number: u32,
     has_cpu: bool,
     is_unfinished_apu: bool,
     /// Whether the node says it is a card, which has no XGMI.
     claims_navi10: bool,
-    /// How many direct links the node says it has, and how many indirect ones.
-    announced: (Value, Value),
-    /// Its place in [`Snapshot::nodes`], if it is a card's.
-    place: Option<(u32, u32)>,
-    /// How many XGMI links lead from here to GPUs, less those that a GPU's link to its CPU explains.
-    ///
-    /// KFD adds a link back to each of those, at the node whose number is the CPU's NUMA number
-    /// (`kfd_parse_subtype_iolink()`, `kfd_crat.c`). That node may be a card.
-    unexplained: Cell<i64>,
-    /// Whether XGMI links lead from here to nodes that were not read, and may explain them.
-    has_unclear: Cell<bool>,
+    /// Whether it stands for a card.
+    is_card: bool,
 }
 
 impl Origin {
-    pub(super) fn of(node: &Node, place: Option<(u32, u32)>) -> Self {
-        let properties = &node.properties;
-        Self {
-            has_cpu: node.has_cpu(),
-            is_unfinished_apu: node.is_unfinished_apu(),
-            claims_navi10: node.claims_navi10(),
-            announced: (properties.io_links_count(), properties.p2p_links_count()),
-            place,
-            unexplained: Cell::new(0),
-            has_unclear: Cell::new(false),
+    /// Takes in that some links from here are not known: they may lead to a card.
+    fn note_unknown(self, links: &mut Links) {
+        if self.has_cpu {
+            links.from_cpu = worse(links.from_cpu, Value::Unreadable);
         }
-    }
-
-    /// Takes in a link of a card's node, to `other`.
-    fn note_own(
-        &self,
-        links: &mut Links,
-        link: &LinkProperties,
-        other: Option<&Self>,
-        leads_to_own_cpu: bool,
-    ) {
-        if link.kind() == XGMI {
-            match other {
-                Some(other) if other.has_cpu => links.xgmi = more(links.xgmi, 1),
-                None if !leads_to_own_cpu => self.has_unclear.set(true),
-                _ => self.count_unexplained(1),
-            }
-        } else if link.kind() == PCI_EXPRESS && links.to_cpu == Value::Absent {
-            links.to_cpu = link.flags();
+        if links.xgmi.is_zero() {
+            links.xgmi = Value::Unreadable;
         }
     }
 
     /// Takes in a link that leads from here to a card's node.
-    fn note_to_card(&self, links: &mut Links, link: &LinkProperties) {
+    fn note_to_card(self, links: &mut Links, link: &LinkProperties) {
         if link.kind() == XGMI {
             links.xgmi = more(links.xgmi, 1);
         } else if link.kind() == PCI_EXPRESS && self.has_cpu {
@@ -104,36 +71,22 @@ impl Origin {
         }
     }
 
-    fn count_unexplained(&self, links: i64) {
-        self.unexplained
-            .set(self.unexplained.get().saturating_add(links));
-    }
-
-    /// Takes in that some links from here are not known: they may lead to a card.
-    fn note_unknown(&self, links: &mut Links) {
-        if self.has_cpu {
-            links.from_cpu = worse(links.from_cpu, Value::Unreadable);
-        }
-        if links.xgmi.is_zero() {
-            links.xgmi = Value::Unreadable;
-        }
-    }
-
     /// Whether a link of that folder leads from GPU to GPU. KFD copies its type from the link of one
     /// of them to its CPU, which may be XGMI (`kfd_add_peer_prop()`, `kfd_topology.c`): it says
     /// nothing of the other. Those of a hive are direct.
-    fn is_beside_a_peer(&self, folder: LinkFolder, other: Option<&Self>) -> bool {
-        !folder.is_direct() && !self.has_cpu && other.is_none_or(|other| !other.has_cpu)
+    fn is_beside_a_peer(self, folder: LinkFolder, other: Option<&Node>) -> bool {
+        !folder.is_direct() && !self.has_cpu && other.is_none_or(|other| !other.has_cpu())
     }
 
     /// Whether the link with that number leads to a GPU's CPU. KFD names that by its NUMA number,
     /// which may be any node's (`kfd_fill_gpu_direct_io_link_to_cpu()`, `kfd_crat.c`).
-    fn leads_to_own_cpu(&self, folder: LinkFolder, number: u32) -> bool {
+    fn leads_to_own_cpu(self, folder: LinkFolder, number: u32) -> bool {
         !self.has_cpu && folder.is_direct() && number == 0
     }
 }
 
 /// What reading all links of a folder came to.
+#[derive(Default)]
 struct Read {
     /// Some could not be read.
     unreadable: bool,
@@ -143,149 +96,169 @@ struct Read {
 
 impl<M: Maps, T: Topology> Walk<'_, M, T> {
     /// Reads the links of all nodes, if there is a card.
-    pub(super) fn all_links(&mut self) -> Result<(), OutOfMemory> {
-        if self.snapshot.nodes.values().next().is_none() {
+    pub(super) fn all_links(&mut self, numbers: &Numbers) -> Result<(), OutOfMemory> {
+        if self
+            .snapshot
+            .cards
+            .values()
+            .all(|card| card.first_node.is_none())
+        {
             return Ok(());
         }
-        let origins = core::mem::take(&mut self.origins);
-        for (&from, origin) in origins.iter() {
-            let (direct, indirect) = origin.announced;
+        for number in numbers.iter() {
+            let Some(node) = self
+                .snapshot
+                .nodes
+                .get(&number)
+                .filter(|node| !node.is_unread())
+            else {
+                continue;
+            };
+            let origin = Origin {
+                number,
+                has_cpu: node.has_cpu(),
+                is_unfinished_apu: node.is_unfinished_apu(),
+                claims_navi10: node.claims_navi10(),
+                is_card: node.card.is_some(),
+            };
+            let direct = node.properties.io_links_count();
+            let indirect = node.properties.p2p_links_count();
             // With several sockets, the CPUs that a card is not at reach it by indirect links.
-            self.links_of(LinkFolder::Io(from), direct, origin, &origins)?;
-            self.links_of(LinkFolder::PeerToPeer(from), indirect, origin, &origins)?;
+            self.links_of(LinkFolder::Io(number), direct, origin)?;
+            self.links_of(LinkFolder::PeerToPeer(number), indirect, origin)?;
         }
-        for origin in origins.values() {
-            self.settle_links(origin);
+        let (unread_nodes, has_gap) = (self.unread_nodes, self.has_gap);
+        let nodes = self.snapshot.nodes.values_mut();
+        for node in nodes.filter(|node| node.card.is_some()) {
+            node.links.explain(unread_nodes);
+            if has_gap && !node.links.xgmi.is_zero() {
+                node.links.xgmi = Value::Unreadable;
+                self.unfinished_nodes = true;
+            }
         }
         Ok(())
     }
 
-    /// Decides about those links of a card that only all nodes together explain.
-    fn settle_links(&mut self, origin: &Origin) {
-        let place = origin.place;
-        let Some(node) = place.and_then(|own| self.snapshot.nodes.get_mut(&own)) else {
-            return;
-        };
-        let unexplained = u64::try_from(origin.unexplained.get()).unwrap_or(0);
-        let is_unclear = origin.has_unclear.get() || (self.unread_nodes && unexplained != 0);
-        let xgmi = &mut node.links.xgmi;
-        if is_unclear && xgmi.is_zero() {
-            *xgmi = Value::Unreadable;
-        }
-        if *xgmi != Value::Unreadable {
-            *xgmi = more(*xgmi, unexplained);
-        }
-        if self.has_gap && !xgmi.is_zero() {
-            *xgmi = Value::Unreadable;
-            self.unfinished_nodes = true;
-        }
-    }
-
+    /// Reads the links of a folder, of which there should be `announced`.
     fn links_of(
         &mut self,
         folder: LinkFolder,
         announced: Value,
-        origin: &Origin,
-        origins: &M::Map<u32, Origin>,
+        origin: Origin,
     ) -> Result<(), OutOfMemory> {
-        let read = self.links(folder, announced, &mut |snapshot, number, link| {
-            let to = link.node_to().known().and_then(|to| u32::try_from(to).ok());
-            let other = to.and_then(|to| origins.get(&to));
-            if origin.is_beside_a_peer(folder, other) {
-                return;
-            }
-            let leads_to_own_cpu = origin.leads_to_own_cpu(folder, number);
-            if let Some(node) = origin.place.and_then(|own| snapshot.nodes.get_mut(&own)) {
-                origin.note_own(&mut node.links, link, other, leads_to_own_cpu);
-            }
-            if leads_to_own_cpu {
-                if !origin.claims_navi10 && link.kind() == XGMI {
-                    other.inspect(|other| other.count_unexplained(-1));
-                }
-                return;
-            }
-            let place = other
-                .filter(|_| to != Some(folder.node()))
-                .and_then(|other| other.place);
-            if let Some(node) = place.and_then(|place| snapshot.nodes.get_mut(&place)) {
-                origin.note_to_card(&mut node.links, link);
-            }
-        })?;
-        if let Some(node) = origin
-            .place
-            .and_then(|own| self.snapshot.nodes.get_mut(&own))
+        let read = self.links(folder, announced, origin)?;
+        let is_own = |node: &Node| node.number == Some(origin.number);
+        for node in self
+            .snapshot
+            .nodes
+            .values_mut()
+            .filter(|node| node.card.is_some())
         {
-            if read.missing {
-                node.basis = Basis::Nothing;
-            }
-            if read.unreadable && node.links.xgmi.is_zero() {
-                node.links.xgmi = Value::Unreadable;
-            }
-        }
-        self.unfinished_nodes |= read.missing && (origin.has_cpu || origin.place.is_some());
-        if read.unreadable || read.missing {
-            let others = self.snapshot.nodes.values_mut();
-            for node in others.filter(|node| node.number != Some(folder.node())) {
+            if is_own(node) {
+                if read.missing {
+                    node.basis = Basis::Nothing;
+                }
+                if read.unreadable && node.links.xgmi.is_zero() {
+                    node.links.xgmi = Value::Unreadable;
+                }
+            } else if read.unreadable || read.missing {
                 origin.note_unknown(&mut node.links);
             }
         }
+        self.unfinished_nodes |= read.missing && (origin.has_cpu || origin.is_card);
         Ok(())
     }
 
-    /// Reads all links of `folder`, of which there should be `announced`.
+    /// Reads as many links as the node says it has, from 0 on, as libhsakmt does. What the folder lists is
+    /// read where one of those is not there, and where a kernel (before 5.19) prints no number.
     fn links(
         &mut self,
         folder: LinkFolder,
         announced: Value,
-        each: &mut dyn FnMut(&mut Snapshot<M>, u32, &LinkProperties),
+        origin: Origin,
     ) -> Result<Read, OutOfMemory> {
+        let mut read = Read::default();
         let announced = announced.known();
-        let links = match self.list(Folder::Links(folder))? {
-            Ok(links) => links,
+        let mut found = 0;
+        while announced.is_some_and(|announced| u64::from(found) < announced) {
+            if !self.link(folder, found, origin, &mut read)? {
+                break;
+            }
+            found = found.saturating_add(1);
+        }
+        if announced == Some(found.into()) {
+            return Ok(read);
+        }
+        match self.list(Folder::Links(folder))? {
+            Ok(listed) => {
+                read.missing = announced.is_some_and(|announced| listed.count() < announced);
+                for number in listed.iter().filter(|&number| number >= found) {
+                    self.link(folder, number, origin, &mut read)?;
+                }
+            }
             Err(error) => {
                 let absent = error == ReadError::Absent;
-                let some = announced.is_some_and(|links| links != 0);
-                // A node with no link may have no folder, and kernels before 5.19 have none for
-                // indirect links, nor a count of them.
-                return Ok(Read {
-                    unreadable: !absent || (folder.is_direct() && announced.is_none()),
-                    missing: absent && some,
-                });
+                // A node with no link may have no folder, and old kernels have none for indirect
+                // links.
+                read.unreadable |= !absent || (folder.is_direct() && announced.is_none());
+                read.missing = absent && announced.is_some();
             }
-        };
-        let mut read = Read {
-            unreadable: false,
-            missing: announced.is_some_and(|announced| count(links.values()) < announced),
-        };
-        for (&number, ()) in links.iter() {
-            let link = self
-                .properties(File::Link(folder, number))?
-                .unwrap_or_else(|_| LinkProperties::unreadable());
-            read.unreadable |= link.kind().known().is_none() || link.node_to().known().is_none();
-            each(&mut self.snapshot, number, &link);
         }
         Ok(read)
     }
-}
 
-/// A number of links that is known to be at least so many more.
-fn more(links: Value, others: u64) -> Value {
-    Value::Known(links.known().unwrap_or(0).saturating_add(others))
-}
+    /// Reads a link; returns whether it is there.
+    fn link(
+        &mut self,
+        folder: LinkFolder,
+        number: u32,
+        origin: Origin,
+        read: &mut Read,
+    ) -> Result<bool, OutOfMemory> {
+        let mut link = LinkProperties::default();
+        if self.properties(File::Link(folder, number), &mut link)? == Err(ReadError::Absent) {
+            return Ok(false);
+        }
+        read.unreadable |= link.kind().known().is_none() || link.node_to().known().is_none();
+        self.note_link(folder, number, origin, &link);
+        Ok(true)
+    }
 
-/// Of the flags of two links from a CPU, those that say the worse of the card: coherent, then what
-/// is not known, then what is not filled in.
-fn worse(one: Value, other: Value) -> Value {
-    let badness = |flags: Value| match flags {
-        Value::Known(0) => 2,
-        Value::Known(flags) if flags & u64::from(uapi::HSA_IOLINK_FLAGS_NON_COHERENT) != 0 => 1,
-        Value::Known(_) => 4,
-        Value::Unreadable => 3,
-        Value::Absent => 0,
-    };
-    if badness(other) > badness(one) {
-        other
-    } else {
-        one
+    /// Takes in a link.
+    fn note_link(
+        &mut self,
+        folder: LinkFolder,
+        number: u32,
+        origin: Origin,
+        link: &LinkProperties,
+    ) {
+        let nodes = &mut self.snapshot.nodes;
+        let to = link.node_to().known().and_then(|to| u32::try_from(to).ok());
+        let other = to
+            .and_then(|to| nodes.get(&to))
+            .filter(|node| !node.is_unread());
+        if origin.is_beside_a_peer(folder, other) {
+            return;
+        }
+        let leads_to_own_cpu = origin.leads_to_own_cpu(folder, number);
+        let end = other.map(Node::has_cpu);
+        if origin.is_card {
+            if let Some(node) = nodes.get_mut(&origin.number) {
+                node.links.note_own(link, end, leads_to_own_cpu);
+            }
+        }
+        let Some(other) = to
+            .filter(|_| end.is_some())
+            .and_then(|to| nodes.get_mut(&to))
+        else {
+            return;
+        };
+        if leads_to_own_cpu {
+            if !origin.claims_navi10 && link.kind() == XGMI {
+                other.links.unexplained = other.links.unexplained.saturating_sub(1);
+            }
+        } else if other.card.is_some() && to != Some(origin.number) {
+            origin.note_to_card(&mut other.links, link);
+        }
     }
 }

@@ -8,7 +8,6 @@ mod settle;
 
 use super::{
     map::{
-        count,
         Map,
         Maps,
         OutOfMemory, //
@@ -16,19 +15,18 @@ use super::{
     node::{
         BankProperties,
         Basis,
-        Node,
-        NodeProperties, //
+        Node, //
     },
+    numbers::Numbers,
     pci::{
-        Address,
         Function,
         Id,
         PciBus, //
     },
-    properties::Properties,
     snapshot::{
         Bank,
         Card,
+        CardKey,
         Presence,
         Snapshot, //
     },
@@ -44,8 +42,6 @@ use super::{
     },
     value::Value,
 };
-
-use self::links::Origin;
 
 /// What one walk over the topology found.
 pub struct Walked<M: Maps> {
@@ -68,16 +64,22 @@ pub fn walk<M: Maps, T: Topology, B: PciBus>(
     tally: &mut Tally,
 ) -> Result<Walked<M>, OutOfMemory> {
     bump(&mut tally.scans);
-    let mut functions = Default::default();
+    let mut walk = Walk::<M, T> {
+        topology,
+        tally,
+        snapshot: Snapshot::new(bus.is_some()),
+        has_gap: false,
+        unread_nodes: false,
+        unfinished_nodes: false,
+    };
     if let Some(bus) = bus.as_deref_mut() {
-        bus.cards::<M>(&mut functions)?;
+        bus.cards(&mut |function| walk.card(CardKey::OnBus(function.address), Some(function)))?;
     }
-    let mut walk = Walk::<M, T>::new(topology, tally, bus.is_some());
     let generation = walk.number(File::GenerationId)?;
-    walk.run(&functions, bus)?;
+    let numbers = walk.nodes(bus)?;
     let same_generation =
         generation == walk.number(File::GenerationId)? && generation != Value::Unreadable;
-    walk.settle(same_generation)?;
+    walk.settle(same_generation, &numbers);
     Ok(Walked {
         calm: same_generation && !walk.unfinished_nodes,
         generation,
@@ -90,14 +92,6 @@ struct Walk<'a, M: Maps, T: Topology> {
     topology: &'a mut T,
     tally: &'a mut Tally,
     snapshot: Snapshot<M>,
-    /// The key of the next card.
-    next_card: u32,
-    /// All nodes that were read: links of theirs may lead to cards.
-    origins: M::Map<u32, Origin>,
-    /// The locations of GPUs' nodes that do not say in which PCI domain.
-    without_domain: M::Map<u64, ()>,
-    /// How many nodes of GPUs print each address.
-    gpus_at: M::Map<Address, u32>,
     /// Whether the numbers of the nodes have a gap. KFD makes one when it takes a node away, and then
     /// renumbers the ends of links, and the folders only later (`kfd_topology_remove_device()`,
     /// `kfd_topology.c`).
@@ -108,69 +102,42 @@ struct Walk<'a, M: Maps, T: Topology> {
     unfinished_nodes: bool,
 }
 
-impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
-    fn new(topology: &'a mut T, tally: &'a mut Tally, pci_known: bool) -> Self {
-        Self {
-            topology,
-            tally,
-            snapshot: Snapshot::new(pci_known),
-            next_card: 0,
-            origins: Default::default(),
-            without_domain: Default::default(),
-            gpus_at: Default::default(),
-            has_gap: false,
-            unread_nodes: false,
-            unfinished_nodes: false,
-        }
-    }
-
-    /// Reads all nodes, and those of cards in full.
-    fn run<B: PciBus>(
-        &mut self,
-        functions: &M::Map<Address, Function>,
-        mut bus: Option<&mut B>,
-    ) -> Result<(), OutOfMemory> {
-        for function in functions.values() {
-            self.card(Some(function.address), Some(*function))?;
-        }
-        match self.list(Folder::Nodes)? {
-            Ok(nodes) => {
-                let mut numbers = (0..u32::MAX).zip(nodes.iter());
-                self.has_gap = numbers.any(|(place, (&number, ()))| place != number);
-                for (&number, ()) in nodes.iter() {
-                    self.node(number, bus.as_deref_mut())?;
-                }
+impl<M: Maps, T: Topology> Walk<'_, M, T> {
+    /// Reads all nodes, and those of cards in full; returns the numbers of all.
+    fn nodes<B: PciBus>(&mut self, mut bus: Option<&mut B>) -> Result<Numbers, OutOfMemory> {
+        let numbers = match self.list(Folder::Nodes)? {
+            Ok(numbers) => numbers,
+            Err(error) => {
+                self.snapshot.kfd = match error {
+                    ReadError::Absent => Presence::Absent,
+                    _ => Presence::Unreadable,
+                };
+                return Ok(Numbers::default());
             }
-            Err(ReadError::Absent) => self.snapshot.kfd = Presence::Absent,
-            Err(_) => self.snapshot.kfd = Presence::Unreadable,
+        };
+        self.has_gap = !numbers.has_no_gap();
+        for number in numbers.iter() {
+            self.node(number, bus.as_deref_mut())?;
         }
-        self.all_links()
+        self.all_links(&numbers)?;
+        Ok(numbers)
     }
 
     /// Reads a node, and if it is a card's, all that belongs to it.
     fn node<B: PciBus>(&mut self, number: u32, bus: Option<&mut B>) -> Result<(), OutOfMemory> {
         bump(&mut self.tally.nodes);
-        let properties = match self.properties::<NodeProperties>(File::Node(number))? {
-            Ok(properties) => properties,
-            Err(error) => {
-                self.unread_nodes = true;
-                return match error {
-                    ReadError::Absent => Ok(()),
-                    _ => self.snapshot.hiding.insert(number, None),
-                };
+        let mut node = Node::new(number);
+        if let Err(error) = self.properties(File::Node(number), &mut node.properties)? {
+            self.unread_nodes = true;
+            if error == ReadError::Absent {
+                return Ok(());
             }
-        };
-        let mut node = Node::new(number, properties);
-        if node.may_hide_a_card(self.snapshot.pci_known) {
-            self.snapshot.hiding.insert(number, Some(properties))?;
         }
-        self.note_missing_domain(&node)?;
-        self.note_address(&node)?;
         let known = self.card_of(&node);
         if known.is_none() && !node.claims_navi10() {
             // Another device, unless KFD has still to say which.
             self.unfinished_nodes |= node.is_unidentified() || node.is_unfinished_apu();
-            return self.origins.insert(number, Origin::of(&node, None));
+            return self.snapshot.nodes.insert(number, node);
         }
 
         node.gpu_id = self.number(File::GpuId(number))?;
@@ -182,24 +149,22 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
                     (Some(bus), Some(address)) if is_filled => bus.function_at(address)?,
                     _ => None,
                 };
-                self.card(node.address(), function)?
+                let key = CardKey::InKfd(number);
+                self.card(key, function)?;
+                key
             }
         };
-        let nodes = self.snapshot.cards.get(&key).map_or(0, |card| card.nodes);
-        let place = (key, nodes);
-        self.origins
-            .insert(number, Origin::of(&node, Some(place)))?;
-        if self.banks(place, &mut node)? && is_filled && !node.is_half_gone() {
+        if self.banks(number, &mut node)? && is_filled && !node.is_half_gone() {
             node.basis = Basis::Device;
         } else {
             self.unfinished_nodes = true;
         }
-        self.add_node(place, node, Presence::Present)
+        self.add_node(key, number, node)
     }
 
     /// The card that `node` belongs to by its address, if it is known already.
-    fn card_of(&self, node: &Node) -> Option<u32> {
-        let (key, card) = self.snapshot.card_at(node.address()?)?;
+    fn card_of(&self, node: &Node) -> Option<CardKey> {
+        let card = self.snapshot.card_at(node.address()?)?;
         let has_domain = node.properties.domain() != Value::Absent;
         let belongs = match card.function {
             // Whatever it claims to be: the card may be called another device.
@@ -207,97 +172,56 @@ impl<'a, M: Maps, T: Topology> Walk<'a, M, T> {
             // Without a domain it may sit elsewhere.
             _ => has_domain && node.claims_navi10(),
         };
-        belongs.then_some(key)
+        belongs.then_some(card.key)
     }
 
-    /// Counts the GPUs' nodes at an address. A CPU's node prints none, unless it is an APU's.
-    fn note_address(&mut self, node: &Node) -> Result<(), OutOfMemory> {
-        let Some(address) = node.address() else {
-            return Ok(());
-        };
-        match self.gpus_at.get_mut(&address) {
-            Some(gpus) => *gpus = gpus.saturating_add(1),
-            None => self.gpus_at.insert(address, 1)?,
-        }
-        Ok(())
-    }
-
-    /// Adds a card that has no node yet; returns its key.
-    fn card(
-        &mut self,
-        address: Option<Address>,
-        function: Option<Function>,
-    ) -> Result<u32, OutOfMemory> {
-        let key = self.next_card;
-        self.next_card = key.saturating_add(1);
+    /// Adds a card that has no node yet.
+    fn card(&mut self, key: CardKey, function: Option<Function>) -> Result<(), OutOfMemory> {
         let card = Card {
-            address,
+            key,
+            address: function.map(|function| function.address),
             function,
             presence: Presence::Absent,
-            nodes: 0,
+            first_node: None,
+            has_more: false,
         };
-        self.snapshot.cards.insert(key, card)?;
-        if let Some(address) = address {
-            if self.snapshot.places.get(&address).is_none() {
-                self.snapshot.places.insert(address, key)?;
-            }
-        }
-        Ok(key)
+        self.snapshot.cards.insert(key, card)
     }
 
     /// Adds a node to a card.
-    fn add_node(
-        &mut self,
-        place: (u32, u32),
-        node: Node,
-        presence: Presence,
-    ) -> Result<(), OutOfMemory> {
-        self.snapshot.nodes.insert(place, node)?;
-        let (key, count) = place;
+    fn add_node(&mut self, key: CardKey, number: u32, mut node: Node) -> Result<(), OutOfMemory> {
+        node.card = Some(key);
+        self.snapshot.nodes.insert(number, node)?;
         if let Some(card) = self.snapshot.cards.get_mut(&key) {
-            card.presence = presence;
-            card.nodes = count.saturating_add(1);
+            card.presence = Presence::Present;
+            card.address = card.address.or_else(|| node.address());
+            card.has_more = card.first_node.is_some();
+            card.first_node = card.first_node.or(Some(number));
         }
         Ok(())
     }
 
     /// Reads the banks of a node; returns whether none went meanwhile.
-    fn banks(&mut self, place: (u32, u32), node: &mut Node) -> Result<bool, OutOfMemory> {
-        let Some(number) = node.number else {
-            return Ok(false);
-        };
+    fn banks(&mut self, number: u32, node: &mut Node) -> Result<bool, OutOfMemory> {
         let numbers = match self.list(Folder::Banks(number))? {
             Ok(numbers) => numbers,
             Err(error) => {
                 node.banks_found = Value::Unreadable;
-                self.unknown_banks(place)?;
                 return Ok(error != ReadError::Absent);
             }
         };
-        node.banks_found = Value::Known(count(numbers.values()));
+        node.banks_found = Value::Known(numbers.count());
         let mut all = true;
-        for (at, (&bank, ())) in (0..u32::MAX).zip(numbers.iter()) {
-            let properties = self.properties(File::Bank(number, bank))?;
-            all &= !matches!(properties, Err(ReadError::Absent));
-            let properties = properties.unwrap_or_else(|_| BankProperties::unreadable());
-            self.bank(place, at, Some(bank), properties)?;
+        for (place, bank) in (0..u32::MAX).zip(numbers.iter()) {
+            let mut properties = BankProperties::default();
+            let read = self.properties(File::Bank(number, bank), &mut properties)?;
+            all &= read != Err(ReadError::Absent);
+            let bank = Bank {
+                number: Some(bank),
+                properties,
+            };
+            self.snapshot.banks.insert((number, place), bank)?;
         }
         Ok(all)
-    }
-
-    /// Stands for the banks of a node that could not be listed.
-    fn unknown_banks(&mut self, place: (u32, u32)) -> Result<(), OutOfMemory> {
-        self.bank(place, 0, None, BankProperties::unreadable())
-    }
-
-    fn bank(
-        &mut self,
-        (card, node): (u32, u32),
-        at: u32,
-        number: Option<u32>,
-        properties: BankProperties,
-    ) -> Result<(), OutOfMemory> {
-        let bank = Bank { number, properties };
-        self.snapshot.banks.insert((card, node, at), bank)
     }
 }

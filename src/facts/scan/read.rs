@@ -7,6 +7,7 @@ use crate::facts::{
         Maps,
         OutOfMemory, //
     },
+    numbers::Numbers,
     properties::{
         single_number,
         Properties, //
@@ -31,8 +32,8 @@ impl<M: Maps, T: Topology> Walk<'_, M, T> {
     pub(super) fn list(
         &mut self,
         folder: Folder,
-    ) -> Result<Result<M::Map<u32, ()>, ReadError>, OutOfMemory> {
-        let mut numbers = Default::default();
+    ) -> Result<Result<Numbers, ReadError>, OutOfMemory> {
+        let mut numbers = Numbers::default();
         match self.topology.list(folder, &mut numbers) {
             Ok(()) => Ok(Ok(numbers)),
             Err(ReadError::OutOfMemory) => Err(OutOfMemory),
@@ -46,25 +47,36 @@ impl<M: Maps, T: Topology> Walk<'_, M, T> {
         }
     }
 
-    /// Reads `file`. The inner error is a fact and has been counted; the outer one ends the scan.
+    /// Reads `file` into `properties`, which are unreadable if it fails. The inner error is a fact and
+    /// has been counted; the outer one ends the scan.
     pub(super) fn properties<P: Properties>(
         &mut self,
         file: File,
-    ) -> Result<Result<P, ReadError>, OutOfMemory> {
+        properties: &mut P,
+    ) -> Result<Result<(), ReadError>, OutOfMemory> {
         match self.topology.read(file) {
             Ok(text) => {
-                let (properties, malformed) = P::parse(text);
+                let malformed = properties.parse(text);
                 add(&mut self.tally.errors_malformed, malformed);
-                Ok(Ok(properties))
+                Ok(Ok(()))
             }
-            Err(ReadError::OutOfMemory) => Err(OutOfMemory),
             Err(error) => {
-                // What was listed and is gone was taken away meanwhile.
-                self.unfinished_nodes |= error == ReadError::Absent;
-                self.tally.error(error);
-                Ok(Err(error))
+                *properties = P::UNREADABLE;
+                self.note(error).map(Err)
             }
         }
+    }
+
+    /// Counts an error.
+    #[inline(never)] // Once is enough.
+    fn note(&mut self, error: ReadError) -> Result<ReadError, OutOfMemory> {
+        if error == ReadError::OutOfMemory {
+            return Err(OutOfMemory);
+        }
+        // What was listed and is gone was taken away meanwhile.
+        self.unfinished_nodes |= error == ReadError::Absent;
+        self.tally.error(error);
+        Ok(error)
     }
 
     /// Reads a file that holds one number.

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the links of a card say.
+
+use crate::uapi;
+
+use super::{
+    node::LinkProperties,
+    value::Value, //
+};
+
+/// `HSA_IOLINK_TYPE_XGMI`.
+pub(super) const XGMI: Value = Value::Known(uapi::HSA_IOLINK_TYPE_XGMI as u64);
+/// `HSA_IOLINK_TYPE_PCIEXPRESS`.
+pub(super) const PCI_EXPRESS: Value = Value::Known(uapi::HSA_IOLINK_TYPE_PCIEXPRESS as u64);
+
+/// What the links of a card say, all taken together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Links {
+    /// How many links from or to the card are of type XGMI.
+    pub xgmi: Value,
+    /// The flags of the PCIe link from a CPU node to the card, if there is one.
+    pub from_cpu: Value,
+    /// The flags of the card's first PCIe link, which leads to the CPU.
+    pub to_cpu: Value,
+    /// How many XGMI links lead from here to GPUs, less those that a GPU's link to its CPU explains.
+    ///
+    /// KFD adds a link back to each of those, at the node whose number is the CPU's NUMA number
+    /// (`kfd_parse_subtype_iolink()`, `kfd_crat.c`). That node may be a card.
+    pub(super) unexplained: i64,
+    /// Whether XGMI links lead from here to nodes that were not read, and may explain them.
+    pub(super) has_unclear: bool,
+}
+
+impl Links {
+    /// Takes in a link of a card's own node. `end` says whether the node at its end has CPUs; `None` if
+    /// that was not read.
+    pub(super) fn note_own(
+        &mut self,
+        link: &LinkProperties,
+        end: Option<bool>,
+        leads_to_own_cpu: bool,
+    ) {
+        if link.kind() == XGMI {
+            match end {
+                Some(true) => self.xgmi = more(self.xgmi, 1),
+                None if !leads_to_own_cpu => self.has_unclear = true,
+                _ => self.unexplained = self.unexplained.saturating_add(1),
+            }
+        } else if link.kind() == PCI_EXPRESS && self.to_cpu == Value::Absent {
+            self.to_cpu = link.flags();
+        }
+    }
+
+    /// Decides about the XGMI links that only all nodes together explain.
+    pub(super) fn explain(&mut self, unread_nodes: bool) {
+        let unexplained = u64::try_from(self.unexplained).unwrap_or(0);
+        let is_unclear = self.has_unclear || (unread_nodes && unexplained != 0);
+        if is_unclear && self.xgmi.is_zero() {
+            self.xgmi = Value::Unreadable;
+        }
+        if self.xgmi != Value::Unreadable {
+            self.xgmi = more(self.xgmi, unexplained);
+        }
+    }
+}
+
+/// A number of links that is known to be at least so many more.
+pub(super) fn more(links: Value, others: u64) -> Value {
+    Value::Known(links.known().unwrap_or(0).saturating_add(others))
+}
+
+/// Of the flags of two links from a CPU, those that say the worse of the card: coherent, then what
+/// is not known, then what is not filled in.
+pub(super) fn worse(one: Value, other: Value) -> Value {
+    let badness = |flags: Value| match flags {
+        Value::Known(0) => 2,
+        Value::Known(flags) if flags & u64::from(uapi::HSA_IOLINK_FLAGS_NON_COHERENT) != 0 => 1,
+        Value::Known(_) => 4,
+        Value::Unreadable => 3,
+        Value::Absent => 0,
+    };
+    if badness(other) > badness(one) {
+        other
+    } else {
+        one
+    }
+}
