@@ -72,7 +72,8 @@ struct svm {
 struct fine {
 	/* Twice its number counted from 1, and 1 for SVM; 0: none; BUSY: it is being written. */
 	__u64 seal;
-	__u64 nanoseconds;
+	/* When, in ticks of the kernel. */
+	__u64 ticks;
 	/* Process << 32 | thread. */
 	__u64 who;
 	__u64 size;
@@ -87,8 +88,10 @@ enum kind { ALLOC, SVM, POLICY, QUEUES_MADE, KINDS };
 struct kept {
 	/* Requests that found no row, or could not be read. */
 	__u64 lost[KINDS];
-	/* How often the self-check was seen. */
+	/* How often the self-check was seen, and when it was last, by two clocks. */
 	__u64 checks;
+	__u64 ticks;
+	__u64 nanoseconds;
 	__u64 fine;
 	__u64 left_out;
 	struct fine ring[KEPT];
@@ -96,7 +99,7 @@ struct kept {
 
 /* src/trace/layout.rs asserts the same. */
 _Static_assert(sizeof(struct asked) == 968 && sizeof(struct svm) == 632 &&
-	       sizeof(struct fine) == 40 && sizeof(struct kept) == 56 + KEPT * 40, "layout.rs");
+	       sizeof(struct fine) == 40 && sizeof(struct kept) == 72 + KEPT * 40, "layout.rs");
 
 /* Set before this is loaded, so that the kernel's verifier drops what is not wanted. */
 enum wanted { EVERYBODY, ONE_PROCESS, FOLLOWED };
@@ -196,9 +199,11 @@ static INLINE void forget(__u32 thread)
 
 static INLINE int is_wanted(__u64 who)
 {
-	if (WANTED == EVERYBODY)
+	const __u32 wanted = WANTED;
+
+	if (wanted == EVERYBODY)
 		return 1;
-	if (WANTED == ONE_PROCESS)
+	if (wanted == ONE_PROCESS)
 		return who >> 32 == PROCESS;
 	return is_followed(who);
 }
@@ -302,7 +307,8 @@ static INLINE void keep(__u64 who, int is_svm, __u32 gpu_id, __u32 flags, __u64 
 		add(&kept->left_out, 1);
 		return;
 	}
-	fine->nanoseconds = bpf_ktime_get_coarse_ns();
+	/* Reading a clock costs more than all the rest here. */
+	fine->ticks = bpf_jiffies64();
 	fine->who = who;
 	fine->size = size;
 	fine->gpu_id = gpu_id;
@@ -408,8 +414,8 @@ static INLINE struct svm *svm_of(__u64 who)
 	return svm;
 }
 
-/* Counts an attribute; gives the flags if they ask for fine grain. */
-static INLINE __u32 attribute(struct svm *svm, __u32 is_get,
+/* Counts an attribute of a set or a get; gives the flags if they ask for fine grain. */
+static INLINE __u32 attribute(__u64 counts[ATTRIBUTES][SVM_GRAINS], __u32 is_get,
 			      const struct kfd_ioctl_svm_attribute *one)
 {
 	__u32 kind = at_most(one->type, OTHER_ATTRIBUTE), grain = 0, fine = 0;
@@ -421,7 +427,7 @@ static INLINE __u32 attribute(struct svm *svm, __u32 is_get,
 		if (kind == KFD_IOCTL_SVM_ATTR_SET_FLAGS && grain)
 			fine = one->value;
 	}
-	add(&svm->attributes[is_get][kind][grain], 1);
+	add(&counts[kind][grain], 1);
 	return fine;
 }
 
@@ -449,12 +455,34 @@ static long more_attributes(__u32 number, struct walk *walk)
 		return 1;
 	}
 	for (__u32 one = 0; one < CHUNK && one < here; one++) {
-		__u32 fine = attribute(walk->svm, is_get, &some[one]);
+		__u32 fine = attribute(walk->svm->attributes[is_get], is_get, &some[one]);
 
 		if (fine)
 			walk->fine = fine;
 	}
 	return 0;
+}
+
+/* Counts those that were read with the request. */
+static INLINE __u32 first_attributes(__u64 counts[ATTRIBUTES][SVM_GRAINS], __u32 is_get,
+				     const struct kfd_ioctl_svm_attribute *first, __u32 count)
+{
+	__u32 fine = 0, flags;
+
+	_Static_assert(FIRST == 3, "as many as below");
+	/* A loop would cost more, and not every clang unrolls it. */
+	if (!count)
+		return 0;
+	fine = attribute(counts, is_get, &first[0]);
+	if (count == 1)
+		return fine;
+	flags = attribute(counts, is_get, &first[1]);
+	fine = flags ? flags : fine;
+	if (count == 2)
+		return fine;
+	flags = attribute(counts, is_get, &first[2]);
+	fine = flags ? flags : fine;
+	return fine;
 }
 
 SEC("kprobe")
@@ -485,12 +513,10 @@ int svm(struct registers *registers)
 	/* Else a program could name more attributes than it gave. */
 	__u32 count = svm_is_checked ? at_most(args->nattr, MOST_ATTRIBUTES) : 0;
 
-	for (__u32 one = 0; one < FIRST && one < count; one++) {
-		__u32 flags = attribute(svm, operation & 1, &args->attrs[one]);
-
-		if (flags)
-			fine = flags;
-	}
+	if (operation == KFD_IOCTL_SVM_OP_SET_ATTR)
+		fine = first_attributes(svm->attributes[0], 0, args->attrs, count);
+	else
+		first_attributes(svm->attributes[1], 1, args->attrs, count);
 	if (args->nattr > count)
 		add(&svm->unread, args->nattr - count);
 	if (count > FIRST) {
@@ -516,8 +542,11 @@ int self_check(struct registers *registers)
 {
 	struct kept *kept = all();
 
-	if (kept)
+	if (kept) {
+		kept->ticks = bpf_jiffies64();
+		kept->nanoseconds = bpf_ktime_get_ns();
 		add(&kept->checks, 1);
+	}
 	return 0;
 }
 

@@ -180,7 +180,7 @@ pub struct SvmAttribute {
 pub struct Last {
     /// Counted from 0.
     pub number: u64,
-    /// When, in milliseconds of CLOCK_MONOTONIC.
+    /// When, in milliseconds of CLOCK_MONOTONIC, as coarse as the kernel's tick.
     pub time_ms: u64,
     /// The process, in the initial pid namespace.
     pub pid: u32,
@@ -213,9 +213,9 @@ impl RequestsDocument {
             let (_, pid) = halves(svm.key);
             process(&mut processes, pid, &svm.command).svm = Some(svm_requests(svm));
         }
-        let last = counts.last.iter().filter_map(|fine| {
+        let last = counts.last.iter().filter_map(|(time, fine)| {
             let (pid, _) = halves(fine.who);
-            last(fine, processes.get(&pid), names)
+            last(*time, fine, processes.get(&pid), names)
         });
         Self {
             form: FORM,
@@ -319,13 +319,13 @@ fn svm_requests(svm: &Svm) -> SvmRequests {
     }
 }
 
-fn last(fine: &Fine, process: Option<&Process>, names: &Names) -> Option<Last> {
+fn last(time: u64, fine: &Fine, process: Option<&Process>, names: &Names) -> Option<Last> {
     let (number, is_svm) = fine.number()?;
     let (pid, tid) = halves(fine.who);
     let name = names.find(fine.gpu_id).filter(|_| !is_svm);
     Some(Last {
         number,
-        time_ms: fine.nanoseconds / 1_000_000,
+        time_ms: time / 1_000_000,
         pid,
         tid,
         command: process.map_or_else(String::new, |one| one.command.clone()),

@@ -72,8 +72,8 @@ pub struct Svm {
 pub struct Fine {
     /// Twice its number counted from 1, and 1 for SVM; 0 or the greatest number: there is none.
     pub seal: u64,
-    /// When, by `CLOCK_MONOTONIC`.
-    pub nanoseconds: u64,
+    /// When, in ticks of the kernel.
+    pub ticks: u64,
     /// Process << 32 | thread.
     pub who: u64,
     /// In bytes.
@@ -107,6 +107,10 @@ pub struct Kept {
     pub lost: [u64; KINDS.len()],
     /// How often the self-check was seen.
     pub checks: u64,
+    /// When it was last, in ticks of the kernel.
+    pub ticks: u64,
+    /// The same by `CLOCK_MONOTONIC`.
+    pub nanoseconds: u64,
     /// Fine-grained requests.
     pub fine: u64,
     /// Those of them that were not kept because two came to one place at once.
@@ -117,7 +121,7 @@ pub struct Kept {
 
 // The program's own asserts are on the same sizes.
 const _: () = assert!(size_of::<Asked>() == 968 && size_of::<Svm>() == 632);
-const _: () = assert!(size_of::<Fine>() == 40 && size_of::<Kept>() == 56 + 32 * 40);
+const _: () = assert!(size_of::<Fine>() == 40 && size_of::<Kept>() == 72 + 32 * 40);
 
 // SAFETY: It consists of numbers, without padding, and any bytes are valid.
 unsafe impl Pod for Asked {}
@@ -125,6 +129,17 @@ unsafe impl Pod for Asked {}
 unsafe impl Pod for Svm {}
 // SAFETY: As above.
 unsafe impl Pod for Kept {}
+
+impl Kept {
+    /// When a request was made, by `CLOCK_MONOTONIC`, if a tick is that long.
+    pub fn nanoseconds(&self, fine: &Fine, tick: u64) -> u64 {
+        // A request can be before and after the last check.
+        let after = fine.ticks.wrapping_sub(self.ticks);
+        let after = i64::from_ne_bytes(after.to_ne_bytes());
+        let after = after.saturating_mul(i64::try_from(tick).unwrap_or(i64::MAX));
+        self.nanoseconds.saturating_add_signed(after)
+    }
+}
 
 /// A thread's name.
 pub fn command(bytes: &[u8; COMMAND]) -> String {

@@ -12,9 +12,11 @@ mod unable;
 
 use std::fs;
 use std::os::linux::fs::MetadataExt as _;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use aya::{Ebpf, EbpfLoader};
+use nix::time::{clock_getres, ClockId};
 
 use crate::root::Root;
 use attach::{Attached, FUNCTIONS};
@@ -113,8 +115,8 @@ pub struct Counts {
     pub fine: u64,
     /// Those of them that were not kept.
     pub left_out: u64,
-    /// The last of them that are whole, the oldest first.
-    pub last: Vec<Fine>,
+    /// The last of them that are whole, each with its time in nanoseconds, the oldest first.
+    pub last: Vec<(u64, Fine)>,
     /// How it went.
     pub tracing: Tracing,
 }
@@ -212,8 +214,11 @@ impl Tracer {
         let (kept, later) = (self.kept.get(0)?, self.kept.get(0)?);
         let both = kept.ring.into_iter().zip(&later.ring);
         let whole = both.filter(|(fine, later)| fine.number().is_some() && fine.is_same(later));
-        let mut last: Vec<_> = whole.map(|(fine, _)| fine).collect();
-        last.sort_by_key(Fine::number);
+        let tick = clock_getres(ClockId::CLOCK_MONOTONIC_COARSE).context("no length of a tick")?;
+        let tick = u64::try_from(Duration::from(tick).as_nanos())?;
+        let whole = whole.map(|(fine, _)| (later.nanoseconds(&fine, tick), fine));
+        let mut last: Vec<_> = whole.collect();
+        last.sort_by_key(|(_, fine)| fine.number());
         let mut cards = rows(&self.cards, |row| row.key != 0)?;
         cards.sort_by_key(|row| row.key);
         let mut svm = rows(&self.ranges, |row| row.key != 0)?;

@@ -83,13 +83,16 @@ pub fn counts() -> Counts {
     };
     svm.attributes[0][2][0] = 1;
     svm.attributes[0][5][1] = 1;
-    let fine = |number: u64, is_svm: bool, flags, size| Fine {
-        seal: (number + 1) << 1 | u64::from(is_svm),
-        nanoseconds: 5_001_000_000 + number * 3_000_000,
-        who: 812 << 32 | 815,
-        size,
-        gpu_id: if is_svm { 0 } else { CARD },
-        flags,
+    let fine = |number: u64, is_svm: bool, flags, size| {
+        let fine = Fine {
+            seal: (number + 1) << 1 | u64::from(is_svm),
+            ticks: 0,
+            who: 812 << 32 | 815,
+            size,
+            gpu_id: if is_svm { 0 } else { CARD },
+            flags,
+        };
+        (5_001_000_000 + number * 3_000_000, fine)
     };
     Counts {
         cards: vec![asked],
