@@ -16,7 +16,7 @@ module=rdna1_kfd_guard
 
 # What the module is built from; all else in src is for the host.
 SOURCES='Kbuild Makefile dkms.conf rust-bindings/*.h rust-bindings/*.bindgen
-	src/*.rs src/facts src/publish src/raw src/readers src/requests src/rules src/text'
+	src/*.rs src/facts src/publish src/raw src/readers src/rules src/text'
 SCRIPTS='debian-metadata.sh dkms-metadata.sh install.sh kernel.sh preflight.sh remedies.sh toolchain.sh'
 
 version() {

@@ -14,32 +14,11 @@ use core::fmt::{
 
 use crate::{
     facts::{
-        map::{
-            count,
-            Map,
-            Maps,
-            OutOfMemory, //
-        },
-        node::Basis,
-        pci::{
-            PciBus,
-            RenderNode, //
-        },
+        prelude::*,
         scan::{
             walk,
             Walked, //
-        },
-        snapshot::{
-            Card,
-            Presence,
-            Snapshot, //
-        },
-        tally::{
-            add,
-            bump,
-            Tally, //
-        },
-        topology::Topology, //
+        }, //
     },
     rules::{
         card_verdict,

@@ -34,7 +34,6 @@ mod text;
 )]
 mod uapi {
     use kernel::ffi;
-    
 
     include!("../rust-bindings/kfd_uapi.rs");
 }

@@ -11,6 +11,7 @@ pub mod map;
 pub mod node;
 pub mod numbers;
 pub mod pci;
+pub mod prelude;
 pub mod properties;
 pub mod scan;
 pub mod snapshot;

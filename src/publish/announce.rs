@@ -8,18 +8,7 @@
 use kernel::prelude::*;
 
 use crate::{
-    facts::{
-        map::{
-            Map as _,
-            OutOfMemory, //
-        },
-        pci::Address,
-        snapshot::{
-            Card,
-            CardKey,
-            Snapshot, //
-        }, //
-    },
+    facts::prelude::*,
     raw::uevent,
     readers::{
         Kernel,
@@ -30,7 +19,7 @@ use crate::{
         About,
         RuleNames,
         Verdict, //
-    },
+    }, //
 };
 
 use super::log::Place;
@@ -48,7 +37,8 @@ impl Announced {
     /// Takes in an observation; calls `each` for every card that has become a liar since.
     ///
     /// `stamp` tells in which order observations began: one that was overtaken says nothing new. An
-    /// unknown changes nothing: it may be the reader's own, who is not allowed to look.
+    /// unknown changes nothing, nor that KFD does not list a card that amdgpu drives: KFD takes all nodes
+    /// away for a moment when it adds one.
     pub(super) fn update(
         &mut self,
         stamp: u64,
@@ -66,8 +56,9 @@ impl Announced {
             let place = CardKey::OnBus(address);
             let is_liar = match card_verdict(snapshot, card) {
                 Verdict::Lie => true,
-                Verdict::Unknown => self.liars.get(&place).is_some(),
-                Verdict::Truth | Verdict::Unjudged => false,
+                Verdict::Unjudged if !has_render_node(card) => false,
+                Verdict::Unknown | Verdict::Unjudged => self.liars.get(&place).is_some(),
+                Verdict::Truth => false,
             };
             if is_liar {
                 liars.insert(place, *card)?;
@@ -83,6 +74,12 @@ impl Announced {
         self.stamp = stamp;
         Ok(())
     }
+}
+
+/// Whether amdgpu drives a card.
+fn has_render_node(card: &Card) -> bool {
+    let function = card.function.as_ref();
+    function.is_some_and(|function| matches!(function.render_node, RenderNode::Minor(_)))
 }
 
 /// Sends the event, and a line to the log.

@@ -8,16 +8,12 @@ use kernel::{
 };
 
 use crate::{
-    facts::{
-        pci::Address,
-        snapshot::Presence,
-        tally::Tally, //
-    },
+    facts::prelude::*,
     readers::Detail,
     rules::{
         card_verdict,
         Verdict, //
-    },
+    }, //
 };
 
 use super::state::State;

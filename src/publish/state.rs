@@ -16,14 +16,7 @@ use kernel::{
 };
 
 use crate::{
-    facts::{
-        map::OutOfMemory,
-        snapshot::Snapshot,
-        tally::{
-            bump,
-            Tally, //
-        }, //
-    },
+    facts::prelude::*,
     observe,
     raw::{
         credentials::with_kernel_credentials,

@@ -13,15 +13,10 @@ use kernel::{
 };
 
 use crate::facts::{
-    map::OutOfMemory,
-    numbers::Numbers,
+    prelude::*,
     properties::decimal,
     topology::{
-        File,
-        Folder,
         PathWriter,
-        ReadError,
-        Topology,
         MAX_FILE_BYTES, //
     }, //
 };

@@ -10,11 +10,7 @@ use kernel::{
     rbtree::RBTree, //
 };
 
-use crate::facts::map::{
-    Map,
-    Maps,
-    OutOfMemory, //
-};
+use crate::facts::prelude::*;
 
 /// Maps in kernel memory.
 pub(crate) struct Kernel;

@@ -24,25 +24,17 @@ use crate::{
             Hop,
             PortType, //
         },
-        map::OutOfMemory,
         pci::{
-            Address,
-            Driver,
             EachCard,
             ExpressLink,
-            Function,
-            Id,
             Name,
-            PciBus,
-            Power,
-            RenderNode, //
+            Power, //
         },
+        prelude::*,
         properties::{
             decimal,
             hexadecimal, //
-        },
-        topology::ReadError,
-        value::Value, //
+        }, //
     },
     raw::{
         pci::{

@@ -4,17 +4,7 @@
 
 use core::fmt;
 
-use crate::facts::{
-    node::{
-        BankProperties,
-        Node, //
-    },
-    pci::{
-        Function,
-        Id, //
-    },
-    value::Value, //
-};
+use crate::facts::prelude::*;
 
 use super::{
     heap::Heap,

@@ -4,19 +4,7 @@
 
 use core::fmt;
 
-use crate::facts::{
-    map::Maps,
-    node::{
-        Basis,
-        Node, //
-    },
-    snapshot::{
-        Bank,
-        Card,
-        Presence,
-        Snapshot, //
-    },
-};
+use crate::facts::prelude::*;
 
 use super::{
     Evidence,

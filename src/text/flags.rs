@@ -8,12 +8,7 @@ use core::fmt::{
 };
 
 use crate::{
-    facts::{
-        map::Maps,
-        node::Node,
-        snapshot::Snapshot,
-        value::Value, //
-    },
+    facts::prelude::*,
     rules::{
         card_verdict,
         worst_node,

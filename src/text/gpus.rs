@@ -11,20 +11,11 @@ use core::fmt::{
 use crate::{
     facts::{
         atomics::Atomics,
-        map::Maps,
-        node::Node,
         pci::{
-            Driver,
             ExpressLink,
-            Function,
-            Power,
-            RenderNode, //
-        },
-        snapshot::{
-            Presence,
-            Snapshot, //
-        },
-        value::Value, //
+            Power, //
+        }, //
+        prelude::*,
     },
     rules::{
         card_verdict,

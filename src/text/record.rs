@@ -8,11 +8,7 @@ use core::fmt::{
     Write, //
 };
 
-use crate::facts::{
-    node::Node,
-    snapshot::Card,
-    value::Value, //
-};
+use crate::facts::prelude::*;
 
 /// Writes the first line of a file.
 #[inline(never)] // Once is enough, here and below.

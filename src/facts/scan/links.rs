@@ -2,33 +2,18 @@
 
 //! The links of cards, and those that lead to them.
 
-use crate::facts::{
-    links::{
-        more,
-        worse,
-        Links,
-        PCI_EXPRESS,
-        XGMI, //
+use crate::{
+    facts::{
+        links::{
+            more,
+            worse,
+            Links,
+            PCI_EXPRESS,
+            XGMI, //
+        }, //
+        prelude::*,
     },
-    map::{
-        Map,
-        Maps,
-        OutOfMemory, //
-    },
-    node::{
-        Basis,
-        LinkProperties,
-        Node, //
-    },
-    numbers::Numbers,
-    topology::{
-        File,
-        Folder,
-        LinkFolder,
-        ReadError,
-        Topology, //
-    },
-    value::Value, //
+    uapi,
 };
 
 use super::Walk;
@@ -131,6 +116,12 @@ impl<M: Maps, T: Topology> Walk<'_, M, T> {
         let nodes = self.snapshot.nodes.values_mut();
         for node in nodes.filter(|node| node.card.is_some()) {
             node.links.explain(unread_nodes);
+            let non_coherent = u64::from(uapi::HSA_IOLINK_FLAGS_NON_COHERENT);
+            let is_coherent = node.links.from_cpu.has(non_coherent) == Some(false);
+            if is_coherent && node.has_unfilled_links() {
+                node.links.from_cpu = Value::Unreadable;
+                self.unfinished_nodes = true;
+            }
             if has_gap && !node.links.xgmi.is_zero() {
                 node.links.xgmi = Value::Unreadable;
                 self.unfinished_nodes = true;
@@ -147,25 +138,23 @@ impl<M: Maps, T: Topology> Walk<'_, M, T> {
         origin: Origin,
     ) -> Result<(), OutOfMemory> {
         let read = self.links(folder, announced, origin)?;
-        let is_own = |node: &Node| node.number == Some(origin.number);
-        for node in self
-            .snapshot
-            .nodes
-            .values_mut()
-            .filter(|node| node.card.is_some())
-        {
-            if is_own(node) {
-                if read.missing {
-                    node.basis = Basis::Nothing;
-                }
-                if read.unreadable && node.links.xgmi.is_zero() {
-                    node.links.xgmi = Value::Unreadable;
-                }
-            } else if read.unreadable || read.missing {
-                origin.note_unknown(&mut node.links);
-            }
+        if !read.unreadable && !read.missing {
+            return Ok(());
         }
         self.unfinished_nodes |= read.missing && (origin.has_cpu || origin.is_card);
+        let nodes = self.snapshot.nodes.values_mut();
+        for node in nodes.filter(|node| node.card.is_some()) {
+            if node.number != Some(origin.number) {
+                origin.note_unknown(&mut node.links);
+                continue;
+            }
+            if read.missing {
+                node.basis = Basis::Nothing;
+            }
+            if read.unreadable && node.links.xgmi.is_zero() {
+                node.links.xgmi = Value::Unreadable;
+            }
+        }
         Ok(())
     }
 
@@ -193,7 +182,7 @@ impl<M: Maps, T: Topology> Walk<'_, M, T> {
             Ok(listed) => {
                 read.missing = announced.is_some_and(|announced| listed.count() < announced);
                 for number in listed.iter().filter(|&number| number >= found) {
-                    self.link(folder, number, origin, &mut read)?;
+                    read.unreadable |= !self.link(folder, number, origin, &mut read)?;
                 }
             }
             Err(error) => {

@@ -6,42 +6,7 @@ mod links;
 mod read;
 mod settle;
 
-use super::{
-    map::{
-        Map,
-        Maps,
-        OutOfMemory, //
-    },
-    node::{
-        BankProperties,
-        Basis,
-        Node, //
-    },
-    numbers::Numbers,
-    pci::{
-        Function,
-        Id,
-        PciBus, //
-    },
-    snapshot::{
-        Bank,
-        Card,
-        CardKey,
-        Presence,
-        Snapshot, //
-    },
-    tally::{
-        bump,
-        Tally, //
-    },
-    topology::{
-        File,
-        Folder,
-        ReadError,
-        Topology, //
-    },
-    value::Value,
-};
+use super::prelude::*;
 
 /// What one walk over the topology found.
 pub struct Walked<M: Maps> {

@@ -3,26 +3,11 @@
 //! Reads for a walk, with every error counted.
 
 use crate::facts::{
-    map::{
-        Maps,
-        OutOfMemory, //
-    },
-    numbers::Numbers,
+    prelude::*,
     properties::{
         single_number,
         Properties, //
-    },
-    tally::{
-        add,
-        bump, //
-    },
-    topology::{
-        File,
-        Folder,
-        ReadError,
-        Topology, //
-    },
-    value::Value, //
+    }, //
 };
 
 use super::Walk;

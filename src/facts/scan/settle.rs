@@ -2,25 +2,7 @@
 
 //! Decides, at the end of a walk, how far each node can be judged.
 
-use crate::facts::{
-    map::{
-        count,
-        Map,
-        Maps, //
-    },
-    node::{
-        Basis,
-        Node, //
-    },
-    numbers::Numbers,
-    pci::Address,
-    snapshot::{
-        Presence,
-        Snapshot, //
-    },
-    topology::Topology,
-    value::Value, //
-};
+use crate::facts::prelude::*;
 
 use super::Walk;
 
