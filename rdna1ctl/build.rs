@@ -15,7 +15,7 @@ const PROGRAM: &str = "bpf/requests.bpf.c";
 const HEADERS: &str = "/usr/include/x86_64-linux-gnu";
 
 fn main() -> Result<()> {
-    for input in [PROGRAM, "bpf/kernel.h", "build.rs"] {
+    for input in ["bpf", "build.rs"] {
         println!("cargo:rerun-if-changed={input}");
     }
     println!("cargo:rerun-if-env-changed=CLANG");

@@ -37,6 +37,7 @@ mod paths;
 mod readers;
 mod reading;
 mod requests;
+mod requests_kinds;
 mod requests_last;
 mod requests_life;
 mod requests_whose;

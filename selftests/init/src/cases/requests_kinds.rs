@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Every kind of request to KFD.
+
+use kfd_uapi as uapi;
+
+use super::requests::{alloc, SIZE};
+use crate::ask::Request;
+
+/// Every kind of request, for each of these ids where there is one in it.
+pub fn every_kind(gpu_ids: &[u32]) -> Vec<Request> {
+    const HEAPS: [u32; 7] = [
+        uapi::KFD_IOC_ALLOC_MEM_FLAGS_VRAM,
+        uapi::KFD_IOC_ALLOC_MEM_FLAGS_GTT,
+        uapi::KFD_IOC_ALLOC_MEM_FLAGS_USERPTR,
+        uapi::KFD_IOC_ALLOC_MEM_FLAGS_DOORBELL,
+        uapi::KFD_IOC_ALLOC_MEM_FLAGS_MMIO_REMAP,
+        0,
+        uapi::KFD_IOC_ALLOC_MEM_FLAGS_GTT | uapi::KFD_IOC_ALLOC_MEM_FLAGS_USERPTR,
+    ];
+    const GRAINS: [u32; 4] = [
+        uapi::KFD_IOC_ALLOC_MEM_FLAGS_COHERENT,
+        uapi::KFD_IOC_ALLOC_MEM_FLAGS_UNCACHED,
+        uapi::KFD_IOC_ALLOC_MEM_FLAGS_EXT_COHERENT,
+        uapi::KFD_IOC_ALLOC_MEM_FLAGS_AQL_QUEUE_MEM,
+    ];
+    let mut all = Vec::new();
+    for &gpu_id in gpu_ids {
+        for heap in HEAPS {
+            for set in 0..16 {
+                let grains = GRAINS
+                    .into_iter()
+                    .zip(0..)
+                    .filter(|(_, bit)| set >> bit & 1 != 0);
+                let grain = grains.fold(0, |flags, (flag, _)| flags | flag);
+                // Flags that say nothing of grain.
+                let more = uapi::KFD_IOC_ALLOC_MEM_FLAGS_WRITABLE
+                    | uapi::KFD_IOC_ALLOC_MEM_FLAGS_NO_SUBSTITUTE;
+                all.push(alloc(
+                    gpu_id,
+                    heap | grain | if set & 2 != 0 { more } else { 0 },
+                ));
+            }
+        }
+        for default in [0, 1, 2] {
+            for alternate in [0, 1, u32::MAX] {
+                all.push(Request::Policy {
+                    gpu_id,
+                    default,
+                    alternate,
+                });
+            }
+        }
+        for kind in [0, 1, 2, 3, 4, 5, u32::MAX] {
+            all.push(Request::Queue { gpu_id, kind });
+        }
+    }
+    let svm = |op, attributes: &[(u32, u32)]| Request::Svm {
+        op,
+        size: SIZE,
+        attributes: attributes.to_vec(),
+    };
+    for op in [0, 1, 2, u32::MAX] {
+        all.push(svm(op, &[]));
+        for flags in [0, 0x2, 0x80, 0x82, 0x7d, u32::MAX] {
+            all.push(svm(op, &[(5, flags)]));
+            all.push(svm(op, &[(6, flags), (0, 7)]));
+        }
+        let kinds: Vec<_> = (0..12).chain([u32::MAX]).map(|kind| (kind, 2)).collect();
+        all.push(svm(op, &kinds));
+        // As many as the size of an ioctl allows.
+        all.push(svm(op, &[(2, 1); 2044]));
+    }
+    all
+}
