@@ -45,7 +45,7 @@ pub const FIXTURE: Modules = Modules {
         made: &[],
         prefix: "selftests/fixture",
     },
-    products: &["navi10_tree.ko", "navi10_stock.ko", "amdgpu.ko", "floor.ko"],
+    products: &["navi10_tree.ko", "navi10_stock.ko", "floor.ko"],
 };
 
 /// The kernel's own sample, for comparison.
