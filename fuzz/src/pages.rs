@@ -149,7 +149,7 @@ fn expect_drawn_from(record: &str, checks: &[&str], of_bank: bool) {
     // A card's verdict is the worst over all its nodes. Two cards that name no domain can have the
     // same address.
     let of_card = !of_bank && verdict == worst(true) && verdict.is_some();
-    // Where there is nothing to judge, KFD claims nothing, or that is not known.
+    // A card without checks is one of which KFD claims nothing, or is not known to claim anything.
     let of_nothing = worst(false).is_none() && matches!(verdict, Some("unjudged" | "unknown"));
     assert!(
         of_card || of_nothing || verdict == worst(false),

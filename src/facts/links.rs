@@ -1,13 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the links of a card say.
+//! Links, and what those of a card say.
 
 use crate::uapi;
 
 use super::{
-    node::LinkProperties,
+    properties::properties,
     value::Value, //
 };
+
+properties! {
+    /// The lines of `nodes/<n>/io_links/<l>/properties` that facts are drawn from.
+    pub struct LinkProperties {
+        /// `HSA_IOLINK_TYPE_*`.
+        kind = "type",
+        /// The node that the link leads to.
+        node_to,
+        /// `HSA_IOLINK_FLAGS_*` bits.
+        flags,
+    }
+}
 
 /// `HSA_IOLINK_TYPE_XGMI`.
 pub(super) const XGMI: Value = Value::Known(uapi::HSA_IOLINK_TYPE_XGMI as u64);

@@ -6,6 +6,7 @@
 //! a [`snapshot::Snapshot`].
 
 pub mod atomics;
+pub mod card;
 pub mod links;
 pub mod map;
 pub mod node;

@@ -8,6 +8,7 @@
 use crate::uapi;
 
 use super::{
+    card::CardKey,
     links::Links,
     pci::{
         Address,
@@ -17,7 +18,6 @@ use super::{
         properties,
         Properties as _, //
     },
-    snapshot::CardKey,
     value::Value, //
 };
 
@@ -76,18 +76,6 @@ properties! {
     }
 }
 
-properties! {
-    /// The lines of `nodes/<n>/io_links/<l>/properties` that facts are drawn from.
-    pub struct LinkProperties {
-        /// `HSA_IOLINK_TYPE_*`.
-        kind = "type",
-        /// The node that the link leads to.
-        node_to,
-        /// `HSA_IOLINK_FLAGS_*` bits.
-        flags,
-    }
-}
-
 /// How far the claims of a node can be judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Basis {
@@ -105,7 +93,7 @@ pub enum Basis {
 /// A node of KFD's topology.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// The number of its folder; not known of [`Node::UNREADABLE`].
+    /// The number of its folder; unknown for [`Node::ABSENT`] and [`Node::UNREADABLE`].
     pub number: Option<u32>,
     /// The card that it stands for, if it does.
     pub card: Option<CardKey>,

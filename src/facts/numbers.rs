@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A set of small numbers: what a folder lists.
+//! A set of small numbers, as a folder of KFD's lists them.
 
-use super::{
-    map::count,
-    topology::{
-        ReadError,
-        MAX_ENTRIES, //
-    }, //
-};
+use super::map::count;
+
+/// The most entries that a folder may have, and more than the largest number in it.
+///
+/// KFD numbers nodes, banks and links by counting; a machine has at most some hundred of each. A
+/// folder with more is not read to its end, so that a broken tree costs bounded work.
+pub const MAX_ENTRIES: usize = 4096;
+
+/// A number that is larger than any that KFD counts to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLarge;
 
 /// Numbers below [`MAX_ENTRIES`]. Takes no memory of its own.
 #[derive(Clone, Debug)]
 pub struct Numbers {
     words: [u64; MAX_ENTRIES / u64::BITS as usize],
-    /// No number is so large.
+    /// One more than the largest number; 0 for none.
     end: u32,
 }
 
@@ -28,10 +32,10 @@ impl Default for Numbers {
 }
 
 impl Numbers {
-    /// Adds a number. Fails with [`ReadError::TooLarge`] if it is too large.
-    pub fn insert(&mut self, number: u32) -> Result<(), ReadError> {
+    /// Adds a number. Fails if it is not below [`MAX_ENTRIES`].
+    pub fn insert(&mut self, number: u32) -> Result<(), TooLarge> {
         let (place, bit) = Self::place(number);
-        let word = self.words.get_mut(place).ok_or(ReadError::TooLarge)?;
+        let word = self.words.get_mut(place).ok_or(TooLarge)?;
         *word |= bit;
         self.end = self.end.max(number.saturating_add(1));
         Ok(())
@@ -82,10 +86,7 @@ mod tests {
             assert_eq!(set.count(), numbers.len() as u64);
         }
         assert!(of(&[7, 3, 7]).iter().eq([3, 7]));
-        assert_eq!(
-            Numbers::default().insert(MAX_ENTRIES as u32),
-            Err(ReadError::TooLarge)
-        );
+        assert_eq!(Numbers::default().insert(MAX_ENTRIES as u32), Err(TooLarge));
     }
 
     #[test]

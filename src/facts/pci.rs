@@ -4,7 +4,11 @@
 
 use core::fmt;
 
-use super::{atomics::Atomics, map::OutOfMemory, value::Value};
+use super::{
+    atomics::Atomics,
+    map::OutOfMemory,
+    value::Value, //
+};
 
 /// AMD (`PCI_VENDOR_ID_ATI`, `include/linux/pci_ids.h`).
 pub const VENDOR_ATI: u16 = 0x1002;
@@ -268,7 +272,7 @@ impl Function {
     }
 }
 
-/// What takes in a card on the bus.
+/// Called with each card on the bus.
 pub type EachCard<'a> = dyn FnMut(Function) -> Result<(), OutOfMemory> + 'a;
 
 /// A way to ask the PCI core.

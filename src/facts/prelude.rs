@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What nearly all that works with facts uses.
+//! Names that nearly every file uses that works with facts.
 
 pub use super::{
+    card::{
+        Card,
+        CardKey,
+        Presence, //
+    },
+    links::LinkProperties,
     map::{
         count,
         Map,
@@ -12,7 +18,6 @@ pub use super::{
     node::{
         BankProperties,
         Basis,
-        LinkProperties,
         Node,
         NodeProperties, //
     },
@@ -27,9 +32,6 @@ pub use super::{
     },
     snapshot::{
         Bank,
-        Card,
-        CardKey,
-        Presence,
         Snapshot, //
     },
     tally::{

@@ -6,7 +6,10 @@ use core::fmt;
 
 use super::{
     map::OutOfMemory,
-    numbers::Numbers, //
+    numbers::{
+        Numbers,
+        TooLarge, //
+    }, //
 };
 
 /// A file of the topology.
@@ -58,7 +61,7 @@ impl LinkFolder {
     }
 }
 
-/// What a path is written to. `core::fmt` would take longer than opening the file.
+/// Takes a path, part by part: formatting each by `core::fmt` costs more.
 pub trait PathWriter {
     /// Adds text.
     fn text(&mut self, text: &str) -> fmt::Result;
@@ -144,6 +147,12 @@ impl From<OutOfMemory> for ReadError {
     }
 }
 
+impl From<TooLarge> for ReadError {
+    fn from(TooLarge: TooLarge) -> Self {
+        Self::TooLarge
+    }
+}
+
 /// A reader of KFD's topology.
 pub trait Topology {
     /// The content of `file`. Each call reads anew.
@@ -155,12 +164,6 @@ pub trait Topology {
     /// Lets a moment pass before the topology is read again for the `attempt`th time.
     fn wait(&mut self, attempt: u32);
 }
-
-/// The most entries that a folder may have, and more than the largest number in it.
-///
-/// KFD numbers nodes, banks and links by counting; a machine has at most some hundred of each. A
-/// folder with more is not read to its end, so that a broken tree costs bounded work.
-pub const MAX_ENTRIES: usize = 4096;
 
 /// The longest file that is read, in bytes: one page, the most that sysfs shows.
 pub const MAX_FILE_BYTES: usize = 4096;

@@ -27,7 +27,6 @@ use crate::facts::{
         Folder,
         ReadError,
         Topology,
-        MAX_ENTRIES,
         MAX_FILE_BYTES, //
     }, //
 };
@@ -81,15 +80,10 @@ impl Topology for Capture {
 
     fn list(&mut self, folder: Folder, numbers: &mut Numbers) -> Result<(), ReadError> {
         let entries = fs::read_dir(self.root.join(folder.to_string())).map_err(reason)?;
-        let mut count = 0usize;
         for entry in entries {
             let name = entry.map_err(reason)?.file_name();
             let number = decimal(name.as_encoded_bytes()).and_then(|n| u32::try_from(n).ok());
             let Some(number) = number else { continue };
-            count += 1;
-            if count > MAX_ENTRIES {
-                return Err(ReadError::TooLarge);
-            }
             numbers.insert(number)?;
         }
         Ok(())

@@ -3,11 +3,9 @@
 //! What may hide a card, in words.
 
 use crate::facts::{
+    card::Presence,
     node::NodeProperties,
-    snapshot::{
-        Presence,
-        Snapshot, //
-    }, //
+    snapshot::Snapshot, //
 };
 
 use super::Host;

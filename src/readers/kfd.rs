@@ -3,7 +3,6 @@
 //! Reads KFD's topology through sysfs.
 
 use kernel::{
-    fmt,
     prelude::*,
     sync::Arc,
     time::{
@@ -14,14 +13,8 @@ use kernel::{
 
 use crate::facts::{
     prelude::*,
-    properties::decimal,
-    topology::{
-        PathWriter,
-        MAX_FILE_BYTES, //
-    }, //
+    properties::decimal, //
 };
-
-use super::pci::Detail;
 
 use crate::raw::sysfs::{
     OpenFile,
@@ -30,9 +23,14 @@ use crate::raw::sysfs::{
     Sysfs, //
 };
 
-/// Where KFD's device keeps its topology; `/sys/class/kfd/kfd` leads there
-/// (`kfd_chardev_init()`, `kfd_chardev.c`).
-const TOPOLOGY: &str = "devices/virtual/kfd/kfd/topology";
+use super::{
+    detail::Detail,
+    path::{
+        reason,
+        whole,
+        Path, //
+    }, //
+};
 
 /// KFD's topology, as sysfs shows it.
 pub(crate) struct KfdTopology {
@@ -113,16 +111,6 @@ impl Topology for KfdTopology {
     }
 }
 
-/// All that a file says.
-pub(super) fn whole<'b>(file: &OpenFile, page: &'b mut Page) -> Result<&'b [u8], ReadError> {
-    let text = file.read(page).map_err(reason)?;
-    // sysfs shows less than a page; a full one would be cut off.
-    if text.len() >= MAX_FILE_BYTES {
-        return Err(ReadError::TooLarge);
-    }
-    Ok(text)
-}
-
 /// The entries of a folder that are numbers.
 fn list(folder: &OpenFolder, numbers: &mut Numbers) -> Result<(), ReadError> {
     let mut each = |name: &[u8]| match decimal(name).and_then(|name| u32::try_from(name).ok()) {
@@ -130,94 +118,4 @@ fn list(folder: &OpenFolder, numbers: &mut Numbers) -> Result<(), ReadError> {
         None => Ok(()),
     };
     folder.list(&mut each).map_err(reason)
-}
-
-/// A path in sysfs. Made without allocating: paths are made often.
-pub(super) struct Path {
-    bytes: [u8; Self::CAPACITY],
-    length: usize,
-}
-
-impl Path {
-    /// More than any path has that is made here, and a NUL.
-    const CAPACITY: usize = 128;
-
-    /// The path that `write` writes.
-    pub(super) fn of(write: impl FnOnce(&mut Self) -> fmt::Result) -> Result<Self, ReadError> {
-        let mut new = Self {
-            bytes: [0; Self::CAPACITY],
-            length: 0,
-        };
-        write(&mut new).map_err(|_| ReadError::Other)?;
-        Ok(new)
-    }
-
-    /// The path below KFD's topology that `write` writes.
-    fn of_topology(write: impl FnOnce(&mut Self) -> fmt::Result) -> Result<Self, ReadError> {
-        Self::of(|path| {
-            path.text(TOPOLOGY)?;
-            path.text("/")?;
-            write(path)
-        })
-    }
-
-    pub(super) fn whole(&self) -> Result<&CStr, ReadError> {
-        self.after(0)
-    }
-
-    /// What follows the name of the folder of all nodes.
-    fn below_nodes(&self) -> Result<&CStr, ReadError> {
-        self.after("nodes/".len())
-    }
-
-    fn after(&self, start: usize) -> Result<&CStr, ReadError> {
-        let bytes = self.bytes.get(start..).unwrap_or_default();
-        CStr::from_bytes_until_nul(bytes).map_err(|_| ReadError::Other)
-    }
-}
-
-impl fmt::Write for Path {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.text(text)
-    }
-}
-
-impl PathWriter for Path {
-    fn number(&mut self, number: u32) -> fmt::Result {
-        if number >= 10 {
-            self.number(number / 10)?;
-        }
-        let digit = usize::try_from(number % 10).unwrap_or(0);
-        self.text("0123456789".get(digit..=digit).unwrap_or_default())
-    }
-
-    fn text(&mut self, text: &str) -> fmt::Result {
-        let end = self.length.saturating_add(text.len());
-        // The last byte stays NUL.
-        if end >= Self::CAPACITY {
-            return Err(fmt::Error);
-        }
-        let room = self.bytes.get_mut(self.length..).unwrap_or_default();
-        for (place, &byte) in room.iter_mut().zip(text.as_bytes()) {
-            *place = byte;
-        }
-        self.length = end;
-        Ok(())
-    }
-}
-
-/// What an errno of the VFS means for a fact.
-pub(super) fn reason(error: Error) -> ReadError {
-    if error == ENOMEM {
-        ReadError::OutOfMemory
-    } else if error == ENOENT || error == ENODEV || error == ENOTDIR {
-        // kernfs answers ENODEV when an entry goes while it is open.
-        ReadError::Absent
-    } else if error == EPERM || error == EACCES {
-        ReadError::Denied
-    } else if error == E2BIG {
-        ReadError::TooLarge
-    } else {
-        ReadError::Other
-    }
 }

@@ -2,12 +2,15 @@
 
 //! Readers: ask the kernel for facts.
 
+mod detail;
 mod kfd;
 mod memory;
+mod path;
 mod pci;
 mod text;
 
 pub(crate) use self::{
+    detail::Detail,
     kfd::KfdTopology,
     memory::{
         Kernel,
@@ -15,7 +18,6 @@ pub(crate) use self::{
     },
     pci::{
         id,
-        Detail,
         KernelPciBus, //
     },
     text::Text, //

@@ -51,23 +51,14 @@ use crate::{
     }, //
 };
 
-use super::kfd::{
-    reason,
-    whole,
-    Path, //
+use super::{
+    detail::Detail,
+    path::{
+        reason,
+        whole,
+        Path, //
+    }, //
 };
-
-/// How much of what can be known of a card.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Detail {
-    /// What KFD's claims are compared with. The PCI core remembers it, or it stands in sysfs: nobody
-    /// is waited for. The driver's name is not asked for: only amdgpu makes the very render node that
-    /// KFD names.
-    Compared,
-    /// KFD's id, the driver, its firmware and what is in configuration space, too. Reading the last
-    /// needs the bus to stay, and so waits for whoever changes it.
-    Everything,
-}
 
 /// The PCI bus of the running kernel.
 pub(crate) struct KernelPciBus {

@@ -14,8 +14,8 @@ use crate::{
         pci::{
             ExpressLink,
             Power, //
-        }, //
-        prelude::*,
+        },
+        prelude::*, //
     },
     rules::{
         card_verdict,

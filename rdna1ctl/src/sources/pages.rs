@@ -5,7 +5,8 @@
 use std::io;
 
 use anyhow::{bail, Context, Result};
-use rdna1_kfd_guard::facts::snapshot::{Presence, Snapshot};
+use rdna1_kfd_guard::facts::card::Presence;
+use rdna1_kfd_guard::facts::snapshot::Snapshot;
 use rdna1_kfd_guard::facts::tally::Tally;
 use rdna1_kfd_guard::host::{doubts, Host, LivePci, LiveTopology};
 use rdna1_kfd_guard::observe::observe;

@@ -10,10 +10,10 @@ use crate::{
             Links,
             PCI_EXPRESS,
             XGMI, //
-        }, //
-        prelude::*,
+        },
+        prelude::*, //
     },
-    uapi,
+    uapi, //
 };
 
 use super::Walk;
