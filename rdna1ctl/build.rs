@@ -30,7 +30,7 @@ fn main() -> Result<()> {
     command
         .args(["-target", "bpf", "-mcpu=v3", "-O2", "-g"])
         .args(["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter"])
-        // Where it was built must not change the program.
+        // The path of the build folder must not get into the program.
         .args([
             format!("-ffile-prefix-map={out}=out"),
             format!("-ffile-prefix-map={here}=rdna1ctl"),

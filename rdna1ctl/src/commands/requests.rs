@@ -168,7 +168,7 @@ impl Traced {
         }
     }
 
-    /// What was counted.
+    /// The counts.
     fn document(&mut self) -> Result<RequestsDocument> {
         self.names.update(&self.root);
         match &mut self.tracing {

@@ -62,7 +62,7 @@ pub struct Start<'a> {
     pub timeout: Option<Duration>,
     /// Whether its output goes to our stderr, because our stdout has something else.
     pub to_stderr: bool,
-    /// What to do every second meanwhile.
+    /// Called every second until the command ends.
     pub meanwhile: Option<&'a mut dyn FnMut()>,
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What programs asked of KFD, as JSON has it and as text is made from it.
+//! The document of requests: printed as JSON, and the source of the text.
 //!
 //! Counted are requests at the entry of KFD's handlers, failed ones included.
 
@@ -38,13 +38,13 @@ pub struct Process {
     pub pid: u32,
     /// The name of the thread that asked first.
     pub command: String,
-    /// What it asked of each card.
+    /// Its requests, by card.
     pub cards: Vec<Card>,
-    /// What it asked by AMDKFD_IOC_SVM, which names no card; null if nothing.
+    /// Its requests by AMDKFD_IOC_SVM, which names no card; null if there were none.
     pub svm: Option<SvmRequests>,
 }
 
-/// What a process asked of a card.
+/// The requests of a process that name a card.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Card {
     /// KFD's id of the card, or the number that the program made up.
@@ -140,7 +140,7 @@ pub struct Memory {
     pub grains: Grains,
 }
 
-/// What a process asked by AMDKFD_IOC_SVM.
+/// The requests of a process by AMDKFD_IOC_SVM.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SvmRequests {
     /// Requests, by operation: set, get, other.

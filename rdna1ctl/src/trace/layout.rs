@@ -34,7 +34,7 @@ const BUSY: u64 = u64::MAX;
 /// The ioctls that are traced, in the order of `enum kind`.
 pub const KINDS: [&str; 4] = ["alloc_memory", "svm", "set_memory_policy", "create_queue"];
 
-/// What a process asked of a card.
+/// The requests of a process that name a card.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct Asked {
@@ -50,7 +50,7 @@ pub struct Asked {
     pub command: [u8; COMMAND],
 }
 
-/// What a process asked by `AMDKFD_IOC_SVM`.
+/// The requests of a process by `AMDKFD_IOC_SVM`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct Svm {

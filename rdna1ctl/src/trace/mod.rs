@@ -83,8 +83,8 @@ pub struct Tracing {
     pub state: State,
     /// Whether a check was not seen before, so that requests may be missing.
     pub was_blind: bool,
-    /// How often amdgpu was unloaded meanwhile. What was asked before the probes were attached again
-    /// is missing.
+    /// How often amdgpu was unloaded meanwhile. Requests made before the probes were attached again are
+    /// missing.
     pub unloads: u64,
     /// Whether SVM attributes are counted; this amdgpu may not check their number.
     pub svm_attributes: bool,
