@@ -188,13 +188,14 @@ fn ranges(text: &str) -> Option<Vec<u32>> {
     Some(numbers)
 }
 
-/// Whether KFD refuses a card: it takes the NUMA number for the number of a
-/// node, and links a large BAR both ways (`kfd_parse_subtype_iolink()`).
+/// Whether KFD refuses a card that comes to it: it takes the NUMA number for the
+/// number of a node, and links a large BAR both ways (`kfd_parse_subtype_iolink()`).
 fn kfd_refuses(words: &str, nodes: usize) -> bool {
+    let comes = word(words, "kfd") != Some("0");
     let numa = word(words, "numa").and_then(|numa| numa.parse().ok());
     let xgmi = word(words, "board") == Some("mi250a");
     let both_ways = xgmi || word(words, "bar").is_none_or(|bar| bar == "large");
-    both_ways && numa.is_some_and(|numa: usize| numa >= nodes)
+    comes && both_ways && numa.is_some_and(|numa: usize| numa >= nodes)
 }
 
 fn is_enodev(error: &anyhow::Error) -> bool {
@@ -218,8 +219,14 @@ mod tests {
         assert!(kfd_refuses("numa=1", 1));
         assert!(kfd_refuses("bar=large numa=2", 2));
         assert!(kfd_refuses("board=mi250a bar=small numa=1", 1));
-        for taken in ["", "numa=0", "bar=small numa=1", "bar=partial numa=7"] {
-            assert!(!kfd_refuses(taken, 1), "{taken}");
+        for words in [
+            "",
+            "numa=0",
+            "bar=small numa=1",
+            "bar=partial numa=7",
+            "bar=large numa=1 kfd=0 driver=1",
+        ] {
+            assert!(!kfd_refuses(words, 1), "{words}");
         }
     }
 }
