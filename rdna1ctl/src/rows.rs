@@ -54,10 +54,14 @@ macro_rules! rows {
             pub more: BTreeMap<String, String>,
         }
 
+        impl $name {
+            /// The keys that are known, in the order of the record.
+            pub const KEYS: &'static [&'static str] = &[$( stringify!($key) ),+];
+        }
+
         impl From<&Record> for $name {
             fn from(record: &Record) -> Self {
-                let known = [$( stringify!($key) ),+];
-                let more = record.pairs().filter(|(key, _)| !known.contains(key));
+                let more = record.pairs().filter(|(key, _)| !Self::KEYS.contains(key));
                 Self {
                     $( $key: record
                         .find(stringify!($key))

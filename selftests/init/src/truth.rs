@@ -3,32 +3,23 @@
 //! What the module has to say of a card that is told truly, or with one lie.
 
 use anyhow::{bail, ensure, Result};
+use rdna1_kfd_guard::rules::RULES;
 
 use crate::fixture::Card;
 use crate::guard;
 use crate::kfd;
 use crate::report::Report;
 
-/// The rules of version 1.
-pub const RULES: &[&str] = &[
-    "gfx-version",
-    "pci-identity",
-    "bank-flags",
-    "heap-type",
-    "bank-count",
-    "bank-size",
-    "hive-id",
-    "xgmi",
-    "host-coherent",
-    "link-coherent",
-    "heap-bar",
-];
+/// The names of all rules.
+pub fn rules() -> impl Iterator<Item = &'static str> {
+    RULES.iter().map(|rule| rule.name)
+}
 
 /// The rules that have something to judge: KFD makes a link from the CPU only for a public heap.
 fn rules_for(card: &Card) -> Result<Vec<&'static str>> {
     let linked = kfd::has_link_from_cpu(card.node())?;
     let judged = |rule: &&str| linked || *rule != "link-coherent";
-    Ok(RULES.iter().copied().filter(judged).collect())
+    Ok(rules().filter(judged).collect())
 }
 
 /// One read of each of the module's files.

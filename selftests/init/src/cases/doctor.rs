@@ -21,6 +21,7 @@ use crate::fixture::{Card, STOCK};
 use crate::guard;
 use crate::modules;
 use crate::mounts;
+use crate::truth::rules;
 
 /// The suite for a boot with the stock amdgpu.ko. The last case takes amdgpu away.
 pub const CASES: &[Case] = &[
@@ -185,21 +186,6 @@ fn small_bar(ctx: &mut Ctx) -> Result<()> {
     doctor()?.expect_all("note", &["driver-unclear", "bar-small"])
 }
 
-/// Every rule of the module.
-const RULES: [&str; 11] = [
-    "bank-count",
-    "bank-flags",
-    "bank-size",
-    "gfx-version",
-    "heap-bar",
-    "heap-type",
-    "hive-id",
-    "host-coherent",
-    "link-coherent",
-    "pci-identity",
-    "xgmi",
-];
-
 /// Each lie is the one trouble that there is, with the module and without.
 fn every_lie(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
@@ -208,7 +194,7 @@ fn every_lie(ctx: &mut Ctx) -> Result<()> {
         if with_module {
             guard::load(&ctx.modules)?;
         }
-        for rule in RULES {
+        for rule in rules() {
             let card = STOCK.add(0, &format!("lie={rule}"))?;
             told_of_lie(&card, rule).with_context(|| format!("{rule}, module: {with_module}"))?;
             STOCK.remove(0)?;

@@ -9,7 +9,7 @@ use super::machine::Placed;
 use super::model::{Device, Standing};
 use crate::kfd;
 use crate::report::Report;
-use crate::truth::{View, RULES};
+use crate::truth::{rules, View};
 
 /// Rules that compare a node with its PCI function or with amdgpu.
 const COMPARING: [&str; 3] = ["pci-identity", "bank-size", "heap-bar"];
@@ -107,16 +107,14 @@ fn expect_card(
 fn expect_node(view: &View, gpu: &str, node: &str, standing: Standing) -> Result<bool> {
     let links = kfd::links_from_cpus(node)?;
     let unfilled = links.contains(&0);
-    let rules = RULES
-        .iter()
-        .filter(|rule| **rule != LINK || !links.is_empty());
+    let judged = rules().filter(|rule| *rule != LINK || !links.is_empty());
     let mut count = 0;
-    for rule in rules {
-        let comparing = COMPARING.contains(rule);
+    for rule in judged {
+        let comparing = COMPARING.contains(&rule);
         let verdict = match standing {
             Standing::Gone => "unknown",
             Standing::NotComparable if comparing => "unknown",
-            _ if *rule == LINK && unfilled => "unknown",
+            _ if rule == LINK && unfilled => "unknown",
             _ => "truth",
         };
         let check = view

@@ -234,6 +234,6 @@ mod tests {
             assert!(machine.iter().any(|words| Device::added(words).is_card));
         }
         let rules: Vec<_> = LIES.iter().take(11).map(|lie| lie.rule).collect();
-        assert_eq!(rules, crate::truth::RULES);
+        assert!(rules.into_iter().eq(crate::truth::rules()));
     }
 }
