@@ -8,7 +8,7 @@ use anyhow::{bail, Context, Result};
 
 use crate::cargo::Cargo;
 use crate::run::{self, Log};
-use crate::tally::{Outcome, Row, State, Tally};
+use crate::tally::{Outcome, Row, RowState, Tally};
 use crate::ui::Ui;
 
 /// Where the checks run, and where their logs go.
@@ -121,7 +121,7 @@ fn judge_tests(text: &str, result: Result<()>) -> Outcome {
     if let Err(error) = result {
         if tally.failed == 0 {
             // No test failed, but something did: most often the compiler.
-            let failed = Row::new("cargo test", State::Failed, format!("{error:#}"));
+            let failed = Row::new("cargo test", RowState::Failed, format!("{error:#}"));
             tally.add(Tally::one(failed.state));
             rows.push(failed);
         }
@@ -131,7 +131,7 @@ fn judge_tests(text: &str, result: Result<()>) -> Outcome {
         }
         details.push_str(&format!("{error:#}"));
     } else if tally.passed == 0 {
-        let failed = Row::new("cargo test", State::Failed, "cargo ran no test");
+        let failed = Row::new("cargo test", RowState::Failed, "cargo ran no test");
         tally.add(Tally::one(failed.state));
         details.push_str(&failed.text);
         rows.push(failed);
@@ -148,9 +148,9 @@ fn judge_tests(text: &str, result: Result<()>) -> Outcome {
 fn row(line: &str) -> Option<Row> {
     let (name, result) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
     let state = match result.split([',', ' ']).next()? {
-        "ok" => State::Passed,
-        "FAILED" => State::Failed,
-        "ignored" => State::Skipped,
+        "ok" => RowState::Passed,
+        "FAILED" => RowState::Failed,
+        "ignored" => RowState::Skipped,
         _ => return None,
     };
     let said = result.split_once(", ").map_or("", |(_, said)| said);
@@ -199,9 +199,9 @@ mod tests {
         let outcome = judge_tests(text, Err(anyhow::anyhow!("exit status: 101")));
         let rows = outcome.rows.iter().map(|r| (r.name.as_str(), r.state));
         let expected = [
-            ("a::b", State::Passed),
-            ("src/lib.rs - c (line 3)", State::Skipped),
-            ("d", State::Failed),
+            ("a::b", RowState::Passed),
+            ("src/lib.rs - c (line 3)", RowState::Skipped),
+            ("d", RowState::Failed),
         ];
         assert_eq!(rows.collect::<Vec<_>>(), expected);
         assert_eq!(outcome.rows[1].text, "for a reason");

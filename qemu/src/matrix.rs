@@ -213,7 +213,7 @@ mod tests {
     use super::*;
     use crate::defects::Defect;
     use crate::kernels::Trouble;
-    use crate::tally::State;
+    use crate::tally::RowState;
 
     fn kernel(tolerated: &str) -> Kernel {
         let text = format!(
@@ -237,7 +237,7 @@ mod tests {
     fn what_may_be_is_skipped_and_all_else_has_failed() {
         let error = || anyhow!("cc: no such option").context(Trouble::Build);
         let skipped = could_not(&kernel("['build']"), error());
-        assert_eq!(skipped.tally.state(), State::Skipped);
+        assert_eq!(skipped.tally.state(), RowState::Skipped);
         assert!(skipped.details.contains("no such option"), "{skipped:?}");
         let failed = could_not(&kernel("['expired']"), error());
         assert_eq!(failed.tally.to_string(), "0 passed, 1 failed");
@@ -249,7 +249,7 @@ mod tests {
     fn defects_are_a_group_like_others_when_nothing_can_be_built() {
         let repo = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let all = Filter::parse(Some("defects")).expect("a filter");
-        for (tolerated, state) in [("[]", State::Failed), ("['build']", State::Skipped)] {
+        for (tolerated, state) in [("[]", RowState::Failed), ("['build']", RowState::Skipped)] {
             let kernel = kernel(tolerated);
             let row = row(&kernel, defects::pick(&repo, &all).expect("defects"));
             let mut seen = Vec::new();

@@ -21,12 +21,12 @@ pub struct Tally {
 
 impl Tally {
     /// One check.
-    pub fn one(state: State) -> Self {
+    pub fn one(state: RowState) -> Self {
         let mut tally = Self::default();
         *match state {
-            State::Passed => &mut tally.passed,
-            State::Failed => &mut tally.failed,
-            State::Skipped => &mut tally.skipped,
+            RowState::Passed => &mut tally.passed,
+            RowState::Failed => &mut tally.failed,
+            RowState::Skipped => &mut tally.skipped,
         } = 1;
         tally
     }
@@ -39,11 +39,11 @@ impl Tally {
     }
 
     /// What all of it together came to.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> RowState {
         match self {
-            Self { failed: 1.., .. } => State::Failed,
-            Self { passed: 0, .. } => State::Skipped,
-            _ => State::Passed,
+            Self { failed: 1.., .. } => RowState::Failed,
+            Self { passed: 0, .. } => RowState::Skipped,
+            _ => RowState::Passed,
         }
     }
 }
@@ -61,7 +61,7 @@ impl fmt::Display for Tally {
 /// How a check ended.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum RowState {
     /// It held.
     Passed,
     /// It did not hold.
@@ -70,7 +70,7 @@ pub enum State {
     Skipped,
 }
 
-impl fmt::Display for State {
+impl fmt::Display for RowState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Passed => "passed",
@@ -87,7 +87,7 @@ pub struct Row {
     /// Its name; empty where the group has no other check.
     pub name: String,
     /// How it ended.
-    pub state: State,
+    pub state: RowState,
     /// How long it took, where that is known.
     pub seconds: Option<f64>,
     /// What is to be said of it.
@@ -98,7 +98,7 @@ pub struct Row {
 
 impl Row {
     /// A check, without more.
-    pub fn new(name: impl Into<String>, state: State, text: impl Into<String>) -> Self {
+    pub fn new(name: impl Into<String>, state: RowState, text: impl Into<String>) -> Self {
         Self {
             name: name.into(),
             state,
@@ -131,16 +131,16 @@ impl Outcome {
     pub fn of(result: anyhow::Result<String>) -> Self {
         match result {
             Ok(note) => Self {
-                rows: vec![Row::new("", State::Passed, &*note)],
-                tally: Tally::one(State::Passed),
+                rows: vec![Row::new("", RowState::Passed, &*note)],
+                tally: Tally::one(RowState::Passed),
                 note,
                 ..Self::default()
             },
             Err(error) => {
                 let details = format!("{error:#}");
                 Self {
-                    rows: vec![Row::new("", State::Failed, &*details)],
-                    tally: Tally::one(State::Failed),
+                    rows: vec![Row::new("", RowState::Failed, &*details)],
+                    tally: Tally::one(RowState::Failed),
                     details,
                     ..Self::default()
                 }
@@ -152,8 +152,8 @@ impl Outcome {
     pub fn skipped(why: impl Into<String>) -> Self {
         let note = why.into();
         Self {
-            rows: vec![Row::new("", State::Skipped, &*note)],
-            tally: Tally::one(State::Skipped),
+            rows: vec![Row::new("", RowState::Skipped, &*note)],
+            tally: Tally::one(RowState::Skipped),
             note,
             ..Self::default()
         }
@@ -184,9 +184,9 @@ impl Outcome {
     /// Prints the group's line, and what is to be said of failures.
     pub fn print(&self, group: &str) {
         let word = match self.tally.state() {
-            State::Failed => "FAIL",
-            State::Skipped => "skip",
-            State::Passed => "ok",
+            RowState::Failed => "FAIL",
+            RowState::Skipped => "skip",
+            RowState::Passed => "ok",
         };
         let note = match self.note.as_str() {
             "" => String::new(),
@@ -205,28 +205,28 @@ mod tests {
 
     #[test]
     fn skipped_ones_are_named_only_where_there_are_any() {
-        let mut tally = Tally::one(State::Passed);
+        let mut tally = Tally::one(RowState::Passed);
         assert_eq!(tally.to_string(), "1 passed, 0 failed");
-        tally.add(Tally::one(State::Skipped));
-        tally.add(Tally::one(State::Failed));
+        tally.add(Tally::one(RowState::Skipped));
+        tally.add(Tally::one(RowState::Failed));
         assert_eq!(tally.to_string(), "1 passed, 1 failed, 1 skipped");
     }
 
     #[test]
     fn one_failure_fails_and_nothing_passed_is_no_pass() {
         let mut tally = Tally::default();
-        assert_eq!(tally.state(), State::Skipped);
-        tally.add(Tally::one(State::Passed));
-        assert_eq!(tally.state(), State::Passed);
-        tally.add(Tally::one(State::Failed));
-        assert_eq!(tally.state(), State::Failed);
+        assert_eq!(tally.state(), RowState::Skipped);
+        tally.add(Tally::one(RowState::Passed));
+        assert_eq!(tally.state(), RowState::Passed);
+        tally.add(Tally::one(RowState::Failed));
+        assert_eq!(tally.state(), RowState::Failed);
     }
 
     #[test]
     fn what_is_added_is_counted() {
         let mut outcome = Outcome::of(Ok("note".to_owned())).named("one");
         outcome.add(Outcome::of(Err(anyhow::anyhow!("why"))).named("two"));
-        outcome.push(Row::new("three", State::Skipped, ""));
+        outcome.push(Row::new("three", RowState::Skipped, ""));
         assert_eq!(outcome.tally.to_string(), "1 passed, 1 failed, 1 skipped");
         let names: Vec<_> = outcome.rows.iter().map(|row| row.name.as_str()).collect();
         assert_eq!(names, ["one", "two", "three"]);

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use anstream::adapter::strip_str;
 use machine::{machines, requests, Machine, COMMANDS};
 use nix::pty::{openpty, Winsize};
-use rdna1ctl::trace::{Counts, State, Tracing};
+use rdna1ctl::trace::{Counts, TracerState, Tracing};
 use rdna1ctl::words::paper::Paper;
 use rdna1ctl::{documents, words};
 
@@ -66,10 +66,16 @@ fn requests_are_as_read_by_a_human() {
 fn a_zero_that_means_nothing() {
     type Change = fn(&mut Tracing);
     let changes: [(Change, &str); 7] = [
-        (|one| one.state = State::Blind, "kernel.ftrace_enabled=1"),
+        (
+            |one| one.state = TracerState::Blind,
+            "kernel.ftrace_enabled=1",
+        ),
         (|one| one.was_blind = true, "For a time the kernel did not"),
-        (|one| one.state = State::Unchecked, "could not be checked"),
-        (|one| one.state = State::Gone, "not loaded any more"),
+        (
+            |one| one.state = TracerState::Unchecked,
+            "could not be checked",
+        ),
+        (|one| one.state = TracerState::Gone, "not loaded any more"),
         (|one| one.unloads = 1, "amdgpu was unloaded meanwhile"),
         (|one| one.probes[1].lost = 3, "3 requests of svm were lost"),
         (

@@ -32,7 +32,7 @@ const FOLDER: &CStr = c"rdna1";
 
 /// Our files, removed when dropped.
 pub(super) struct Files {
-    _files: [Option<File<Page>>; 5],
+    _files: [Option<File<Published>>; 5],
 }
 
 impl Files {
@@ -55,7 +55,7 @@ impl Files {
         ];
         for (place, (name, shows)) in files._files.iter_mut().zip(shown) {
             let state = state.clone();
-            *place = Some(File::new(&folder, name, Page { shows, state })?);
+            *place = Some(File::new(&folder, name, Published { shows, state })?);
         }
         Ok(files)
     }
@@ -75,7 +75,7 @@ fn why_not(error: Error) {
 }
 
 /// A file.
-struct Page {
+struct Published {
     shows: Shows,
     state: Arc<State>,
 }
@@ -87,7 +87,7 @@ enum Shows {
     Counters,
 }
 
-impl Content for Page {
+impl Content for Published {
     type Reading = Text;
 
     fn take(&self) -> Result<Text> {

@@ -174,7 +174,7 @@ pub(crate) struct OpenFile(Reference);
 impl OpenFile {
     /// Reads the file once, from its start, and returns what fits `page`: sysfs makes the whole
     /// content anew for such a read, and shows all of it.
-    pub(crate) fn read<'b>(&self, page: &'b mut Page) -> Result<&'b [u8]> {
+    pub(crate) fn read<'b>(&self, page: &'b mut FileBuffer) -> Result<&'b [u8]> {
         let buffer = page.0.as_mut_ptr().cast::<u8>();
         let mut position = 0;
         // SAFETY: The file is open for reading, `buffer` is writable for that length, and `position`
@@ -240,9 +240,9 @@ impl OpenFolder {
 }
 
 /// Room for the longest file.
-pub(crate) struct Page(KBox<MaybeUninit<[u8; MAX_FILE_BYTES]>>);
+pub(crate) struct FileBuffer(KBox<MaybeUninit<[u8; MAX_FILE_BYTES]>>);
 
-impl Page {
+impl FileBuffer {
     pub(crate) fn new() -> Result<Self> {
         Ok(Self(KBox::new_uninit(GFP_KERNEL)?))
     }

@@ -17,9 +17,9 @@ use crate::facts::{
 };
 
 use crate::raw::sysfs::{
+    FileBuffer,
     OpenFile,
     OpenFolder,
-    Page,
     Sysfs, //
 };
 
@@ -36,7 +36,7 @@ use super::{
 pub(crate) struct KfdTopology {
     sysfs: Arc<Sysfs>,
     detail: Detail,
-    page: Page,
+    page: FileBuffer,
     /// Open from the first read of a walk to the last: what it shows is made anew for each.
     generation: Option<OpenFile>,
     /// The folder of all nodes, from which paths are shorter. KFD may replace it meanwhile.
@@ -48,7 +48,7 @@ impl KfdTopology {
         Ok(Self {
             sysfs: sysfs.clone(),
             detail,
-            page: Page::new().map_err(|_| OutOfMemory)?,
+            page: FileBuffer::new().map_err(|_| OutOfMemory)?,
             generation: None,
             nodes: None,
         })

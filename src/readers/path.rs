@@ -14,8 +14,8 @@ use crate::{
         MAX_FILE_BYTES, //
     },
     raw::sysfs::{
+        FileBuffer, //
         OpenFile,
-        Page, //
     }, //
 };
 
@@ -24,7 +24,7 @@ use crate::{
 const TOPOLOGY: &str = "devices/virtual/kfd/kfd/topology";
 
 /// All that a file says.
-pub(super) fn whole<'b>(file: &OpenFile, page: &'b mut Page) -> Result<&'b [u8], ReadError> {
+pub(super) fn whole<'b>(file: &OpenFile, page: &'b mut FileBuffer) -> Result<&'b [u8], ReadError> {
     let text = file.read(page).map_err(reason)?;
     // sysfs shows less than a page; a full one would be cut off.
     if text.len() >= MAX_FILE_BYTES {

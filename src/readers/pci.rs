@@ -44,7 +44,7 @@ use crate::{
             OnBus, //
         },
         sysfs::{
-            Page,
+            FileBuffer,
             Sysfs, //
         }, //
     }, //
@@ -62,7 +62,7 @@ use super::{
 /// The PCI bus of the running kernel.
 pub(crate) struct KernelPciBus {
     sysfs: Arc<Sysfs>,
-    page: Page,
+    page: FileBuffer,
     detail: Detail,
 }
 
@@ -70,7 +70,7 @@ impl KernelPciBus {
     pub(crate) fn new(sysfs: &Arc<Sysfs>, detail: Detail) -> Result<Self, OutOfMemory> {
         Ok(Self {
             sysfs: sysfs.clone(),
-            page: Page::new().map_err(|_| OutOfMemory)?,
+            page: FileBuffer::new().map_err(|_| OutOfMemory)?,
             detail,
         })
     }

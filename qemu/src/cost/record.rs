@@ -19,7 +19,7 @@ use super::measured::Measured;
 use crate::cache::write_atomically;
 use crate::config::read_toml;
 use crate::provision::Ready;
-use crate::tally::{Outcome, Row, State};
+use crate::tally::{Outcome, Row, RowState};
 
 const FILE: &str = "qemu/costs.toml";
 const ABOUT: &str = "# SPDX-License-Identifier: GPL-2.0\n\
@@ -79,14 +79,14 @@ impl Record {
             let seen = measured.get(name).map(|figure| figure.median);
             let floor = format!("floor.{file}");
             let (state, text) = match seen {
-                None => (State::Failed, "it was not measured".to_owned()),
+                None => (RowState::Failed, "it was not measured".to_owned()),
                 Some(seen) if same => compare(seen, *recorded),
                 Some(seen) => {
                     let now = measured.get(&floor).map(|figure| figure.median);
                     self.compare_elsewhere(seen, now, *recorded, self.counts.get(&floor))
                 }
             };
-            if state == State::Failed {
+            if state == RowState::Failed {
                 let line = format!("the cost of reading {file}: {text}\n");
                 outcome.details.push_str(&line);
             }
@@ -96,7 +96,7 @@ impl Record {
             if file_of(name).is_some() && !self.counts.contains_key(name) {
                 let text = format!("{} instructions, never recorded: {REMEDY}", grouped(seen));
                 outcome.details.push_str(&format!("{name}: {text}\n"));
-                outcome.push(Row::new(name, State::Failed, text));
+                outcome.push(Row::new(name, RowState::Failed, text));
             }
         }
         outcome
@@ -108,9 +108,9 @@ impl Record {
         floor: Option<u64>,
         recorded: u64,
         recorded_floor: Option<&u64>,
-    ) -> (State, String) {
+    ) -> (RowState, String) {
         let (Some(floor), Some(recorded_floor)) = (floor, recorded_floor) else {
-            return (State::Failed, "its floor was not measured".to_owned());
+            return (RowState::Failed, "its floor was not measured".to_owned());
         };
         let now = seen as f64 / floor as f64;
         let then = recorded as f64 / *recorded_floor as f64;
@@ -122,15 +122,15 @@ impl Record {
             self.rustc
         );
         if more <= ROOM_ELSEWHERE {
-            (State::Passed, text)
+            (RowState::Passed, text)
         } else {
             let text = format!("{text}: {more:.0} % more; if that is meant: {REMEDY}");
-            (State::Failed, text)
+            (RowState::Failed, text)
         }
     }
 }
 
-fn compare(seen: u64, recorded: u64) -> (State, String) {
+fn compare(seen: u64, recorded: u64) -> (RowState, String) {
     let change = 100.0 * (seen as f64 / recorded as f64 - 1.0);
     let text = format!(
         "{} instructions, recorded {} ({change:+.2} %)",
@@ -138,10 +138,10 @@ fn compare(seen: u64, recorded: u64) -> (State, String) {
         grouped(recorded)
     );
     if change.abs() <= ROOM {
-        (State::Passed, text)
+        (RowState::Passed, text)
     } else {
         let text = format!("{text}; if that is meant: {REMEDY}");
-        (State::Failed, text)
+        (RowState::Failed, text)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::kernels::Kernel;
 use crate::known::{self, KnownCase};
 use crate::plan;
 use crate::provision::Ready;
-use crate::tally::{Outcome, Row, State};
+use crate::tally::{Outcome, Row, RowState};
 use crate::ui::Activity;
 use crate::{Context, Guests};
 use data::Configuration;
@@ -47,7 +47,7 @@ fn told(name: &str, planted: Result<(Row, String)>) -> (Row, String) {
     planted.unwrap_or_else(|error| {
         let text = format!("{error:#}");
         let details = format!("not ok {name}: {text}\n");
-        (Row::new(name, State::Failed, text), details)
+        (Row::new(name, RowState::Failed, text), details)
     })
 }
 
@@ -88,7 +88,7 @@ impl Planting<'_> {
             let why = why.unwrap_or_default();
             let said = format!("skipped {}: {why}\n", defect.name);
             outcome.details.push_str(&said);
-            outcome.push(Row::new(&*defect.name, State::Skipped, why));
+            outcome.push(Row::new(&*defect.name, RowState::Skipped, why));
         }
 
         let jobs = self.guests.jobs();
@@ -147,10 +147,10 @@ impl Planting<'_> {
         let console = booted.console_path();
         let mut details = String::new();
         let (state, text) = match defect.check(kernel, &booted.verdict) {
-            Ok(named) => (State::Passed, named),
-            Err(error) => (State::Failed, format!("{error:#}")),
+            Ok(named) => (RowState::Passed, named),
+            Err(error) => (RowState::Failed, format!("{error:#}")),
         };
-        if state == State::Failed {
+        if state == RowState::Failed {
             details = format!(
                 "not ok {}: {text}\nconsole log: {}\n",
                 defect.name,
@@ -174,10 +174,10 @@ mod tests {
     fn a_planting_that_could_not_be_done_has_failed() {
         let error = anyhow::anyhow!("no disk left").context("cannot write the console's log");
         let (row, details) = told("oops", Err(error));
-        assert_eq!((&*row.name, row.state), ("oops", State::Failed));
+        assert_eq!((&*row.name, row.state), ("oops", RowState::Failed));
         assert!(row.text.contains("no disk left"), "{}", row.text);
         assert!(details.starts_with("not ok oops: "), "{details}");
-        let done = (Row::new("oops", State::Passed, "named"), String::new());
+        let done = (Row::new("oops", RowState::Passed, "named"), String::new());
         assert_eq!(told("oops", Ok(done.clone())), done);
     }
 }

@@ -17,7 +17,7 @@ use crate::config::Suites;
 use crate::filter::Filter;
 use crate::fleet::Fleet;
 use crate::report;
-use crate::tally::{State, Tally};
+use crate::tally::{RowState, Tally};
 use crate::{Context, Guests};
 
 /// The suite that the module is booted with.
@@ -67,7 +67,7 @@ pub fn test(context: &Context, guests: &Guests) -> Result<ExitCode> {
     })?;
     println!("{tally}");
     Ok(match tally.state() {
-        State::Passed => report::Outcome::Pass.into(),
-        State::Failed | State::Skipped => report::Outcome::Fail.into(),
+        RowState::Passed => report::Outcome::Pass.into(),
+        RowState::Failed | RowState::Skipped => report::Outcome::Fail.into(),
     })
 }

@@ -9,7 +9,7 @@ use crate::cache::{now_as_id, Built, Owner, Stage};
 use crate::kernels::Origin;
 use crate::provision::{quote, root, Chroot, Provision, Ready};
 use crate::run;
-use crate::tally::{Outcome, Row, State};
+use crate::tally::{Outcome, Row, RowState};
 
 /// What is done there, in the checkout.
 const SCRIPT: &str = "packaging/trial.sh";
@@ -98,19 +98,19 @@ fn judge(log: &str) -> Outcome {
     let mut outcome = Outcome::default();
     for line in log.lines() {
         if let Some(name) = line.strip_prefix("ok ") {
-            outcome.push(Row::new(name, State::Passed, ""));
+            outcome.push(Row::new(name, RowState::Passed, ""));
         } else if let Some(failure) = line.strip_prefix("not ok ") {
             let (name, why) = failure.split_once(": ").unwrap_or((failure, ""));
-            outcome.push(Row::new(name, State::Failed, why));
+            outcome.push(Row::new(name, RowState::Failed, why));
             outcome.details.push_str(&format!("{failure}\n"));
         } else if let Some(skipped) = line.strip_prefix("skip ") {
             let (name, why) = skipped.split_once(": ").unwrap_or((skipped, ""));
-            outcome.push(Row::new(name, State::Skipped, why));
+            outcome.push(Row::new(name, RowState::Skipped, why));
             outcome.details.push_str(&format!("skipped: {skipped}\n"));
         }
     }
     if !log.lines().any(|line| line == END) {
-        outcome.push(Row::new("came to its end", State::Failed, ""));
+        outcome.push(Row::new("came to its end", RowState::Failed, ""));
         outcome.details.push_str("it did not come to its end\n");
     }
     outcome

@@ -5,7 +5,7 @@
 
 use crate::boot::Booted;
 use crate::judge::ktap;
-use crate::tally::{Outcome, Row, State};
+use crate::tally::{Outcome, Row, RowState};
 
 /// How many of the console's lines are shown of a boot that failed.
 const TAIL: usize = 20;
@@ -24,21 +24,21 @@ pub fn outcome(booted: &Booted) -> Outcome {
     for reason in verdict.reasons.iter().filter(|reason| !reason.of_case) {
         outcome.details.push_str(&format!("{reason}\n"));
         let name = format!("boot: {}", reason.kind);
-        outcome.push(Row::new(name, State::Failed, reason.to_string()));
+        outcome.push(Row::new(name, RowState::Failed, reason.to_string()));
     }
     let durations = verdict.stream.durations(booted.stamps.ends());
     for (case, duration) in verdict.stream.cases.iter().zip(durations) {
         let notes = case.notes.join("\n");
         let (state, text) = match &case.outcome {
-            ktap::Outcome::Passed => (State::Passed, notes),
-            ktap::Outcome::Failed => (State::Failed, notes),
-            ktap::Outcome::Skipped(why) => (State::Skipped, why.clone()),
+            ktap::Outcome::Passed => (RowState::Passed, notes),
+            ktap::Outcome::Failed => (RowState::Failed, notes),
+            ktap::Outcome::Skipped(why) => (RowState::Skipped, why.clone()),
         };
         let name = &case.name;
         outcome.details.push_str(&match state {
-            State::Passed => String::new(),
-            State::Failed => format!("not ok {name}\n{}", indented(&text)),
-            State::Skipped => format!("skipped {name}: {text}\n"),
+            RowState::Passed => String::new(),
+            RowState::Failed => format!("not ok {name}\n{}", indented(&text)),
+            RowState::Skipped => format!("skipped {name}: {text}\n"),
         });
         outcome.push(Row {
             seconds: duration.map(|duration| duration.as_secs_f64()),

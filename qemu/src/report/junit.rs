@@ -8,7 +8,7 @@ use anyhow::Result;
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
 
 use super::{full_name, started, Group, Report};
-use crate::tally::{Row, State};
+use crate::tally::{Row, RowState};
 
 /// Writes the report as JUnit XML.
 pub fn render(report: &Report) -> Result<String> {
@@ -44,14 +44,14 @@ fn suite(group: &Group) -> TestSuite {
 
 fn case(group: &Group, suite: &str, row: &Row) -> TestCase {
     let mut status = match row.state {
-        State::Passed => TestCaseStatus::success(),
-        State::Failed => TestCaseStatus::non_success(NonSuccessKind::Failure),
-        State::Skipped => TestCaseStatus::skipped(),
+        RowState::Passed => TestCaseStatus::success(),
+        RowState::Failed => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        RowState::Skipped => TestCaseStatus::skipped(),
     };
-    if row.state != State::Passed && !row.text.is_empty() {
+    if row.state != RowState::Passed && !row.text.is_empty() {
         status.set_message(first_line(&row.text));
     }
-    if row.state == State::Failed {
+    if row.state == RowState::Failed {
         status.set_description(&row.text);
     }
     let name = match row.name.as_str() {

@@ -4,7 +4,7 @@
 //! kernel's own tests speak it: a subtest for each group.
 
 use super::{full_name, Group, Report};
-use crate::tally::{Row, State};
+use crate::tally::{Row, RowState};
 
 /// Writes the report as KTAP.
 pub fn render(report: &Report) -> String {
@@ -53,9 +53,9 @@ fn result(number: u32, name: &str, row: &Row) -> String {
     let name = one_line(name);
     let notes = row.text.lines().map(|text| format!("# {}\n", plain(text)));
     match row.state {
-        State::Passed => format!("ok {number} {name}\n") + &notes.collect::<String>(),
-        State::Failed => format!("not ok {number} {name}\n") + &notes.collect::<String>(),
-        State::Skipped => format!("ok {number} {name} # SKIP {}\n", one_line(&row.text)),
+        RowState::Passed => format!("ok {number} {name}\n") + &notes.collect::<String>(),
+        RowState::Failed => format!("not ok {number} {name}\n") + &notes.collect::<String>(),
+        RowState::Skipped => format!("ok {number} {name} # SKIP {}\n", one_line(&row.text)),
     }
 }
 

@@ -6,20 +6,20 @@ use anyhow::Result;
 use askama::Template;
 
 use super::{started, Group, Outcome, Report};
-use crate::tally::{Row, State};
+use crate::tally::{Row, RowState};
 
 #[derive(Template)]
 #[template(path = "page.html")]
-struct Page<'a> {
+struct ReportPage<'a> {
     report: &'a Report,
 }
 
 /// Writes the report as a page.
 pub fn render(report: &Report) -> Result<String> {
-    Ok(Page { report }.render()?)
+    Ok(ReportPage { report }.render()?)
 }
 
-impl Page<'_> {
+impl ReportPage<'_> {
     /// When the run began, by universal time.
     fn started(&self) -> String {
         let moment = started(self.report);
@@ -76,14 +76,15 @@ impl Page<'_> {
     fn failures(&self) -> Vec<(&Group, &Row)> {
         let groups = self.report.groups.iter();
         let rows = groups.flat_map(|group| group.rows.iter().map(move |row| (group, row)));
-        rows.filter(|(_, row)| row.state == State::Failed).collect()
+        rows.filter(|(_, row)| row.state == RowState::Failed)
+            .collect()
     }
 
-    fn class(&self, state: &State) -> &'static str {
+    fn class(&self, state: &RowState) -> &'static str {
         match state {
-            State::Passed => "pass",
-            State::Failed => "fail",
-            State::Skipped => "skip",
+            RowState::Passed => "pass",
+            RowState::Failed => "fail",
+            RowState::Skipped => "skip",
         }
     }
 }

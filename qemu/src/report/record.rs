@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::Result;
 
 use super::{Group, Outcome, Report, VERSION};
-use crate::tally::{self, Row, State, Tally};
+use crate::tally::{self, Row, RowState, Tally};
 
 /// Where copies of logs go that lie elsewhere.
 const OTHER_LOGS: &str = "logs";
@@ -73,9 +73,9 @@ impl Recorder {
     /// The report of a run that ended so.
     pub fn end(self, result: &Result<()>) -> Report {
         let outcome = match (result, self.tally.state()) {
-            (Err(_), _) | (Ok(()), State::Skipped) => Outcome::CouldNotRun,
-            (Ok(()), State::Failed) => Outcome::Fail,
-            (Ok(()), State::Passed) => Outcome::Pass,
+            (Err(_), _) | (Ok(()), RowState::Skipped) => Outcome::CouldNotRun,
+            (Ok(()), RowState::Failed) => Outcome::Fail,
+            (Ok(()), RowState::Passed) => Outcome::Pass,
         };
         let error = match result {
             Err(error) => Some(format!("{error:#}")),
@@ -120,9 +120,9 @@ fn unnamed(outcome: &tally::Outcome) -> Vec<Row> {
     }
     let counted = outcome.tally;
     let missing = [
-        (State::Passed, counted.passed, named.passed),
-        (State::Failed, counted.failed, named.failed),
-        (State::Skipped, counted.skipped, named.skipped),
+        (RowState::Passed, counted.passed, named.passed),
+        (RowState::Failed, counted.failed, named.failed),
+        (RowState::Skipped, counted.skipped, named.skipped),
     ];
     let rows = missing.into_iter().flat_map(|(state, counted, named)| {
         let row = Row::new("(not named)", state, &*outcome.details);

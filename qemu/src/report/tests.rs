@@ -9,7 +9,7 @@ use quick_junit::{NonSuccessKind, TestCaseStatus};
 
 use super::*;
 use crate::tally;
-use crate::tally::State;
+use crate::tally::RowState;
 
 const NASTY: &str = "<script>alert(\"1\")</script> & 'more' \u{1b}[31m]]>";
 
@@ -40,14 +40,22 @@ fn recorded() -> Run {
     };
     boot.push(tally::Row {
         seconds: Some(0.5),
-        ..tally::Row::new("truth", State::Passed, "a passing case may say something")
+        ..tally::Row::new(
+            "truth",
+            RowState::Passed,
+            "a passing case may say something",
+        )
     });
     boot.push(tally::Row::new(
         NASTY,
-        State::Failed,
+        RowState::Failed,
         format!("{NASTY}\nline two"),
     ));
-    boot.push(tally::Row::new("vanished", State::Skipped, "no such card"));
+    boot.push(tally::Row::new(
+        "vanished",
+        RowState::Skipped,
+        "no such card",
+    ));
     recorder.add("trixie:tree", &boot);
     Run {
         report: recorder.end(&Ok(())),
@@ -86,7 +94,10 @@ fn what_was_counted_has_a_row() {
     let report = ended(&[outcome], &Ok(()));
     let rows = &report.groups[0].rows;
     assert_eq!(rows.len(), 3);
-    assert_eq!(rows.iter().filter(|r| r.state == State::Failed).count(), 2);
+    assert_eq!(
+        rows.iter().filter(|r| r.state == RowState::Failed).count(),
+        2
+    );
 }
 
 #[test]

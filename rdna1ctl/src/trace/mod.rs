@@ -50,7 +50,7 @@ pub enum Wanted {
 /// Whether what is asked now is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum State {
+pub enum TracerState {
     /// A function that KFD was made to call was seen.
     Armed,
     /// It was called, and not seen: kprobes or ftrace are switched off.
@@ -80,7 +80,7 @@ pub struct Probe {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Tracing {
     /// Whether what is asked now is counted.
-    pub state: State,
+    pub state: TracerState,
     /// Whether a check was not seen before, so that requests may be missing.
     pub was_blind: bool,
     /// How often amdgpu was unloaded meanwhile. Requests made before the probes were attached again are
@@ -95,7 +95,7 @@ pub struct Tracing {
 impl Tracing {
     /// Whether everything that was asked is counted.
     pub fn is_complete(&self) -> bool {
-        self.state == State::Armed
+        self.state == TracerState::Armed
             && !self.was_blind
             && self.unloads == 0
             && self
@@ -130,7 +130,7 @@ pub struct Tracer {
     ranges: Mapped<Svm>,
     attached: Attached,
     driver: Option<u64>,
-    state: State,
+    state: TracerState,
     was_blind: bool,
     unloads: u64,
 }
@@ -154,7 +154,7 @@ impl Tracer {
                 bpf,
                 attached,
                 driver,
-                state: State::Unchecked,
+                state: TracerState::Unchecked,
                 was_blind: false,
                 unloads: 0,
             };
@@ -173,7 +173,7 @@ impl Tracer {
             self.attach_again()?;
         }
         self.check()?;
-        if self.state == State::Blind {
+        if self.state == TracerState::Blind {
             // A probe that was attached while kprobes were off stays off when they are on again.
             self.attach_again()?;
             self.check()?;
@@ -191,19 +191,19 @@ impl Tracer {
 
     fn check(&mut self) -> Result<()> {
         self.state = if self.driver.is_none() {
-            State::Gone
+            TracerState::Gone
         } else {
             let before = self.kept.get(0)?.checks;
             let read = self.root.bytes(CHECK).is_ok();
             if !read || !self.attached.has_check {
-                State::Unchecked
+                TracerState::Unchecked
             } else if self.kept.get(0)?.checks == before {
-                State::Blind
+                TracerState::Blind
             } else {
-                State::Armed
+                TracerState::Armed
             }
         };
-        self.was_blind |= self.state == State::Blind;
+        self.was_blind |= self.state == TracerState::Blind;
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 //! Requests to KFD as text: a part for each process and card, and the last fine-grained requests.
 
 use crate::requests::{Card, Last, Process, RequestsDocument, SvmRequests};
-use crate::trace::{State, Tracing};
+use crate::trace::{TracerState, Tracing};
 
 use super::paper::{bold, yellow, Paper};
 use super::safe;
@@ -30,22 +30,22 @@ pub fn requests(paper: &mut Paper, document: &RequestsDocument) {
 fn tracing(paper: &mut Paper, tracing: &Tracing) {
     let mut warn = |words: String| paper.paragraph("", &yellow(&words));
     match tracing.state {
-        State::Armed if tracing.was_blind => warn(
+        TracerState::Armed if tracing.was_blind => warn(
             "For a time the kernel did not call the probes: what was asked then is missing.".into(),
         ),
-        State::Armed => {}
-        State::Blind => warn(
+        TracerState::Armed => {}
+        TracerState::Blind => warn(
             "The kernel does not call the probes, so a zero means nothing. Kprobes or ftrace are \
              switched off: echo 1 > /sys/kernel/debug/kprobes/enabled; sysctl kernel.ftrace_enabled=1"
                 .into(),
         ),
-        State::Unchecked => warn(
+        TracerState::Unchecked => warn(
             "It could not be checked whether the kernel calls the probes, so a zero may mean \
              nothing: /sys/class/kfd/kfd/topology/generation_id cannot be read, or KFD shows it by \
              another function."
                 .into(),
         ),
-        State::Gone => warn("amdgpu is not loaded any more.".into()),
+        TracerState::Gone => warn("amdgpu is not loaded any more.".into()),
     }
     if tracing.unloads != 0 {
         warn(format!(

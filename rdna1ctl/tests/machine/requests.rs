@@ -6,7 +6,7 @@ use rdna1ctl::requests::names::Names;
 use rdna1ctl::requests::RequestsDocument;
 use rdna1ctl::root::Root;
 use rdna1ctl::trace::layout::{Asked, Fine, Svm, KINDS};
-use rdna1ctl::trace::{Counts, Probe, State, Tracing};
+use rdna1ctl::trace::{Counts, Probe, TracerState, Tracing};
 
 use super::Machine;
 
@@ -31,7 +31,7 @@ pub fn tracing() -> Tracing {
     ];
     let probes = KINDS.into_iter().zip(functions);
     Tracing {
-        state: State::Armed,
+        state: TracerState::Armed,
         was_blind: false,
         unloads: 0,
         svm_attributes: true,

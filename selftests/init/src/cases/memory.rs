@@ -117,7 +117,7 @@ impl Memory {
     }
 
     /// The caches that grew most.
-    fn grown(&self, later: &Self) -> String {
+    pub fn grown(&self, later: &Self) -> String {
         let mut grown: Vec<_> = later
             .slab
             .iter()

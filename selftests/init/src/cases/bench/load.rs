@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::programs::need;
-use crate::count::{Counter, Counts};
+use crate::cases::memory::Memory;
+use crate::count::{value_line, Counter, Counts};
 use crate::ctx::Ctx;
 use crate::guard;
 use crate::modules;
@@ -48,6 +49,14 @@ fn count(
     module: &str,
     open: impl Fn() -> Result<File>,
 ) -> Result<()> {
+    let before = Memory::least()?;
+    ctx.modules.load_own(module, "")?;
+    open()?;
+    let held = Memory::least()?;
+    let slab = held.objects().saturating_sub(before.objects());
+    ctx.note(value_line(&format!("slab.{name}"), "bytes", slab));
+    ctx.note(before.grown(&held));
+    modules::remove(module)?;
     let (mut loads, mut unloads) = (Vec::new(), Vec::new());
     for _ in 0..TIMES {
         loads.push(counter.of_this_thread(|| {
