@@ -43,7 +43,9 @@ check_folder() {
 		missing Module.symvers "$kdir has none: what the kernel exports is not known"
 }
 
-# kernel::debugfs is there from 6.18 on.
+# The oldest kernel that the module can be built for stands in dkms.conf.
+floor=$(sed -n 's/^BUILD_EXCLUSIVE_KERNEL_MIN="\(.*\)"$/\1/p' "${0%/*}/../dkms.conf")
+
 check_version() {
 	major=${release%%.*}
 	minor=${release#*.}
@@ -51,8 +53,9 @@ check_version() {
 	case $major.$minor in
 	. | *[!0-9.]* | .* | *.) return ;;
 	esac
-	[ "$major" -gt 6 ] || { [ "$major" -eq 6 ] && [ "$minor" -ge 18 ]; } ||
-		missing 'kernel 6.18 or newer' "this is $release, which has no debugfs for Rust"
+	[ "$major" -gt "${floor%.*}" ] ||
+		{ [ "$major" -eq "${floor%.*}" ] && [ "$minor" -ge "${floor#*.}" ]; } ||
+		missing 'newer kernel' "this is $release; the module needs $floor or newer"
 }
 
 check_config() {

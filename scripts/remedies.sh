@@ -27,7 +27,7 @@ os_release() {
 remedy() {
 	case $1 in
 	'kernel headers') headers_remedy ;;
-	'kernel 6.18 or newer') kernel_remedy ;;
+	'newer kernel') kernel_remedy ;;
 	CONFIG_RUST) rust_kernel_remedy ;;
 	CONFIG_DEBUG_FS) echo "boot a kernel that has it, or set CONFIG_DEBUG_FS=y in your own; the distributions' kernels have it" ;;
 	'kernel configuration') echo "configure and prepare the folder: make -C $kdir olddefconfig modules_prepare" ;;
@@ -76,7 +76,7 @@ for_kernel() {
 metadata_remedy() {
 	# A kernel without Rust has none to install or make.
 	case $list in
-	*'- kernel 6.18 or newer: '* | *'- CONFIG_RUST: '*)
+	*'- newer kernel: '* | *'- CONFIG_RUST: '*)
 		echo "boot another kernel, as above; then \`make\` says what that one lacks"
 		return
 		;;
@@ -94,7 +94,7 @@ kernel_remedy() {
 	ubuntu) echo "move to a release with a newer kernel, or its hardware enablement kernel (linux-generic-hwe-*), then reboot" ;;
 	fedora) echo "sudo dnf upgrade kernel kernel-devel, then reboot" ;;
 	arch) echo "sudo pacman -Syu, then reboot" ;;
-	*) echo "boot kernel 6.18 or newer" ;;
+	*) echo "boot kernel $floor or newer" ;;
 	esac
 }
 

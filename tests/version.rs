@@ -132,3 +132,22 @@ fn a_new_maintainer_is_written_everywhere() {
     assert_eq!(set(new), Some(0));
     assert_eq!(maintainers(here), [new; 4]);
 }
+
+#[test]
+fn the_documents_name_the_oldest_kernel() {
+    let read = |file: &str| fs::read_to_string(repo().join(file)).unwrap();
+    let config = read("dkms.conf");
+    let (_, rest) = config
+        .split_once("BUILD_EXCLUSIVE_KERNEL_MIN=\"")
+        .expect("the oldest kernel");
+    let (floor, _) = rest.split_once('"').expect("its end");
+    for (file, words) in [
+        ("README.md", format!("Linux {floor} to ")),
+        ("docs/install.md", format!("Kernels before {floor}, ")),
+    ] {
+        assert!(
+            read(file).contains(&words),
+            "{file}: {words:?} is not there"
+        );
+    }
+}

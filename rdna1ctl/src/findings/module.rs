@@ -164,11 +164,31 @@ fn readable(facts: &Facts) -> Option<Finding> {
     })
 }
 
+/// The oldest kernel that the module can be built for, from where DKMS reads it.
+fn floor() -> &'static str {
+    let config = include_str!("../../../dkms.conf");
+    let value = config
+        .lines()
+        .find_map(|line| line.strip_prefix("BUILD_EXCLUSIVE_KERNEL_MIN="));
+    value.unwrap_or_default().trim_matches('"')
+}
+
+/// `6.19` as numbers.
+fn number(version: &str) -> Option<(u32, u32)> {
+    let (major, minor) = version.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
 fn kernel(facts: &Facts) -> Finding {
     let kernel = &facts.kernel;
     let mut wrong = Vec::new();
-    if kernel.version().is_some_and(|version| version < (6, 18)) {
-        wrong.push("it is older than 6.18, which first has debugfs for Rust".to_owned());
+    let floor = floor();
+    if kernel
+        .version()
+        .zip(number(floor))
+        .is_some_and(|(version, floor)| version < floor)
+    {
+        wrong.push(format!("it is older than {floor}"));
     }
     for option in ["RUST", "DEBUG_FS"] {
         if kernel.has(option) == Some(false) {
@@ -189,9 +209,12 @@ fn kernel(facts: &Facts) -> Finding {
             false => Finding::trouble("kernel-unfit", says),
         };
         return found
-        .seen(from, &kernel.release)
-        .advise("boot a kernel 6.18 or newer with CONFIG_RUST=y, such as Debian's 7.x (trixie-backports, sid)")
-        .advise("meanwhile rdna1ctl works without the module");
+            .seen(from, &kernel.release)
+            .advise(format!(
+                "boot a kernel {floor} or newer with CONFIG_RUST=y, such as Debian's 7.x \
+             (trixie-backports, sid)"
+            ))
+            .advise("meanwhile rdna1ctl works without the module");
     }
     if kernel.config.is_none() {
         return Finding::unseen("kernel", "unknown whether this kernel has CONFIG_RUST")
