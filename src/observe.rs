@@ -15,10 +15,7 @@ use crate::{
             Walked, //
         }, //
     },
-    rules::{
-        card_verdict,
-        Verdict, //
-    }, //
+    rules::*, //
 };
 
 /// How often the topology is walked over before what was met is taken as unknown.

@@ -10,12 +10,7 @@ use kernel::prelude::*;
 use crate::{
     facts::prelude::*,
     raw::uevent,
-    rules::{
-        card_verdict,
-        About,
-        RuleNames,
-        Verdict, //
-    }, //
+    rules::*, //
 };
 
 use super::log::Place;

@@ -10,10 +10,7 @@ use kernel::{
 use crate::{
     facts::prelude::*,
     readers::Detail,
-    rules::{
-        card_verdict,
-        Verdict, //
-    }, //
+    rules::*, //
 };
 
 use super::state::State;

@@ -27,11 +27,7 @@ use crate::{
         KernelPciBus,
         KfdTopology, //
     },
-    rules::{
-        findings,
-        About,
-        Verdict, //
-    }, //
+    rules::*, //
 };
 
 use super::{

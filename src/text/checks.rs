@@ -2,19 +2,11 @@
 
 //! The file `checks`: what each rule says of each card.
 
-use core::fmt::{
-    self,
-    Write, //
-};
+use core::fmt;
 
 use crate::{
-    facts::{
-        snapshot::Snapshot, //
-    },
-    rules::{
-        findings,
-        About, //
-    },
+    facts::prelude::*,
+    rules::*, //
 };
 
 use super::record::{
@@ -23,7 +15,7 @@ use super::record::{
 };
 
 /// Writes `checks`. A rule about the node as a whole has `bank=-`.
-pub fn checks(snapshot: &Snapshot, out: &mut dyn Write) -> fmt::Result {
+pub fn checks(snapshot: &Snapshot, out: &mut dyn fmt::Write) -> fmt::Result {
     heading(out, "checks")?;
     for card in snapshot.cards() {
         findings(snapshot, card, About::Card, &mut |finding| {

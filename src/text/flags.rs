@@ -2,18 +2,11 @@
 
 //! The file `flags`: what each card's hardware is, beside what KFD claims of it.
 
-use core::fmt::{
-    self,
-    Write, //
-};
+use core::fmt;
 
 use crate::{
     facts::prelude::*,
-    rules::{
-        card_verdict,
-        worst_node,
-        GFX1010, //
-    },
+    rules::*,
     uapi, //
 };
 
@@ -23,7 +16,7 @@ use super::record::{
 };
 
 /// Writes `flags`: for each card the claims of the node that its verdict is drawn from.
-pub fn flags(snapshot: &Snapshot, out: &mut dyn Write) -> fmt::Result {
+pub fn flags(snapshot: &Snapshot, out: &mut dyn fmt::Write) -> fmt::Result {
     heading(out, "flags")?;
     for card in snapshot.cards() {
         let truth = snapshot.is_navi10(card);

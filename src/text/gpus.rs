@@ -2,24 +2,15 @@
 
 //! The file `gpus`: a record for each card on the PCI bus, whether KFD knows it or not.
 
-use core::fmt::{
-    self,
-    Write, //
-};
+use core::fmt;
 
 use crate::{
     facts::{
         atomics::Atomics,
-        pci::{
-            ExpressLink,
-            Power, //
-        },
+        pci::*,
         prelude::*, //
     },
-    rules::{
-        card_verdict,
-        worst_node, //
-    },
+    rules::*,
     uapi, //
 };
 
@@ -38,7 +29,7 @@ const SMALL_BAR_BYTES: u64 = 256 << 20;
 /// Writes `gpus`.
 ///
 /// Where the PCI core can't be asked, there is a record for each card that KFD knows.
-pub fn gpus(snapshot: &Snapshot, out: &mut dyn Write) -> fmt::Result {
+pub fn gpus(snapshot: &Snapshot, out: &mut dyn fmt::Write) -> fmt::Result {
     heading(out, "gpus")?;
     for card in snapshot.cards() {
         if snapshot.pci_known && !snapshot.is_navi10(card) {

@@ -2,22 +2,11 @@
 
 //! The file `heaps`: a record for each memory bank of each card's node.
 
-use core::fmt::{
-    self,
-    Write, //
-};
+use core::fmt;
 
 use crate::{
-    facts::{
-        snapshot::Snapshot, //
-    },
-    rules::{
-        verdict,
-        About,
-        Heap,
-        RuleNames,
-        Verdict, //
-    },
+    facts::prelude::*,
+    rules::*, //
 };
 
 use super::record::{
@@ -26,7 +15,7 @@ use super::record::{
 };
 
 /// Writes `heaps`.
-pub fn heaps(snapshot: &Snapshot, out: &mut dyn Write) -> fmt::Result {
+pub fn heaps(snapshot: &Snapshot, out: &mut dyn fmt::Write) -> fmt::Result {
     heading(out, "heaps")?;
     for card in snapshot.cards() {
         let truth = snapshot.is_navi10(card);
