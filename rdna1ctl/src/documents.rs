@@ -17,6 +17,7 @@ use crate::requests::RequestsDocument;
 use crate::rows::{Check, Gpu, Heap};
 use crate::sources::pages::{Origin, Pages};
 use crate::sources::pci;
+use crate::sources::place::Place;
 use crate::sources::slot::SlotLink;
 use crate::sources::Facts;
 
@@ -63,6 +64,10 @@ documents! {
         programs: Vec<Program>,
         /// AMD's other graphics cards. rdna1ctl makes no statement about them.
         others: Vec<pci::Gpu>,
+        /// Where rdna1ctl runs.
+        place: Place,
+        /// Why KFD's topology cannot be seen from there, although there may be one; null if it can.
+        kfd_hidden: Option<String>,
     }
 
     /// `rdna1ctl heaps --json`
@@ -176,6 +181,8 @@ impl StatusDocument {
                 .filter(|gpu| !gpu.is_ours())
                 .cloned()
                 .collect(),
+            place: facts.place.clone(),
+            kfd_hidden: facts.kfd_hidden.map(str::to_owned),
         }
     }
 }

@@ -74,6 +74,8 @@ pub fn hide(facts: &mut Facts) -> Result<()> {
         *text = LEFT_OUT.to_owned();
     }
 
+    users(facts);
+
     let mut names = Vec::new();
     for (pattern, instead) in NAMES {
         names.push((Regex::new(pattern)?, instead));
@@ -86,6 +88,19 @@ pub fn hide(facts: &mut Facts) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Names of users.
+fn users(facts: &mut Facts) {
+    let users = &mut facts.access.users;
+    for user in users.own.iter_mut().chain(&mut users.caller) {
+        if user.uid != 0 {
+            user.name = LEFT_OUT.to_owned();
+        }
+    }
+    for (_, what) in &mut facts.place.evidence {
+        *what = LEFT_OUT.to_owned();
+    }
 }
 
 fn paths(variables: &mut [Variable]) {

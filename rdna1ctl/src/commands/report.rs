@@ -103,6 +103,7 @@ fn about(facts: &Facts) -> String {
     line("rdna1ctl", env!("CARGO_PKG_VERSION"));
     line("kernel", &facts.kernel.release);
     line("kernel command line", &facts.kernel.command_line.join(" "));
+    line("place", &findings::place::says(&facts.place));
     line("lockdown", facts.kernel.lockdown.as_deref().unwrap_or("?"));
     line(
         "module loaded",

@@ -49,7 +49,7 @@ pub(super) fn run(root: &Root, how: &Run) -> Result<u8> {
         }
     };
     if !how.no_env {
-        let caveats = caveats(&facts.pages).into_iter();
+        let caveats = caveats(&facts).into_iter();
         caveats.for_each(|caveat| complain(&format!("rdna1ctl: {caveat}")));
     }
     announce(&settings);

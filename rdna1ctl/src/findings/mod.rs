@@ -2,15 +2,19 @@
 
 //! Findings: conclusions from the facts, each with its evidence and with advice.
 
+mod access;
 mod card;
 mod debugfs;
 mod driver;
 mod environment;
 mod module;
 mod overrides;
+mod path;
+mod permissions;
 mod userspace;
 mod verdicts;
 
+pub mod place;
 pub mod unknown;
 pub mod variables;
 
@@ -108,6 +112,11 @@ impl Finding {
     }
 }
 
+/// A value of a record; `?` where it is missing.
+fn value<'a>(record: &'a Record, key: &str) -> &'a str {
+    record.find(key).unwrap_or("?")
+}
+
 /// The page that explains the rules.
 const TRUTH: &str = "docs/truth.md";
 
@@ -121,6 +130,8 @@ pub fn all(facts: &Facts) -> Vec<Finding> {
         module::findings(facts),
         card::findings(facts),
         driver::findings(facts),
+        vec![place::finding(facts)],
+        access::findings(facts),
         userspace::findings(facts),
         environment::findings(facts),
     ];

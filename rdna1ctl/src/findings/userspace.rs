@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Requirements of programs: permission to open KFD, and libraries with code for the card.
+//! Requirements of programs: libraries with code for the card.
 
-use crate::sources::access::Device;
 use crate::sources::rocm::Install;
 use crate::sources::Facts;
 
@@ -10,32 +9,8 @@ use super::Finding;
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     let mut found = Vec::new();
-    found.extend(access(facts));
     found.extend(facts.rocm.installs.iter().flat_map(libraries));
     found
-}
-
-fn access(facts: &Facts) -> Option<Finding> {
-    let kfd = facts.access.kfd.as_ref()?;
-    let refused: Vec<&Device> = [kfd]
-        .into_iter()
-        .chain(&facts.access.render)
-        .filter(|device| !device.allowed)
-        .collect();
-    let Some(first) = refused.first() else {
-        return Some(
-            Finding::good("access", "this user may open KFD and the cards")
-                .seen("/dev/kfd", "readable and writable"),
-        );
-    };
-    let group = first.group.clone();
-    let found = Finding::trouble("access-denied", "this user may not open KFD or a card");
-    let found = refused.iter().fold(found, |found, device| {
-        found.seen(&device.path, format!("group {}", device.group))
-    });
-    Some(found.advise(format!(
-        "sudo usermod -a -G {group} $USER, then log in again"
-    )))
 }
 
 fn libraries(install: &Install) -> Vec<Finding> {

@@ -29,6 +29,8 @@ pub struct Setting {
 /// Why no variables fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
+    /// There is no card, and none can be: this is WSL.
+    Wsl,
     /// There is no card.
     NoCard,
     /// The verdict is lie, by these rules.
@@ -38,6 +40,11 @@ pub enum Refusal {
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Wsl => write!(
+                f,
+                "this is WSL, which has no KFD and shows no card, so no variable fits. rdna1ctl doctor \
+                 says more"
+            ),
             Self::NoCard => write!(
                 f,
                 "there is no 0x731f card here, so no variable fits. rdna1ctl doctor says more"
@@ -72,7 +79,10 @@ pub fn settings(facts: &Facts) -> Result<Vec<Setting>, Refusal> {
         return Err(Refusal::Lie(facts.pages.rules_with(None, "lie")));
     }
     if facts.pages.gpus.is_empty() {
-        return Err(Refusal::NoCard);
+        return Err(match facts.place.wsl {
+            true => Refusal::Wsl,
+            false => Refusal::NoCard,
+        });
     }
     let mut settings = unset(facts);
     let set = [visible(facts), find_mode(facts)].into_iter().flatten();

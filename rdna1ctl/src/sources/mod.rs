@@ -10,9 +10,11 @@ pub mod module;
 pub mod packages;
 pub mod pages;
 pub mod pci;
+pub mod place;
 pub mod processes;
 pub mod rocm;
 pub mod slot;
+pub mod users;
 
 use anyhow::Result;
 
@@ -32,6 +34,10 @@ pub struct Facts {
     pub gpus: Vec<pci::Gpu>,
     /// The driver.
     pub amdgpu: amdgpu::Amdgpu,
+    /// Where rdna1ctl runs.
+    pub place: place::Place,
+    /// Why KFD's topology cannot be seen from here although there may be one.
+    pub kfd_hidden: Option<&'static str>,
     /// The device files that a program must open.
     pub access: access::Access,
     /// The kernel's log.
@@ -57,15 +63,21 @@ impl Facts {
         let kernel = kernel::Kernel::read(root);
         let module = module::Module::read(root);
         let amdgpu = amdgpu::Amdgpu::read(root, &kernel.release);
+        let processes = processes::Processes::read(root);
+        let caller = processes.caller.as_ref().map(|(file, _)| file.as_str());
+        let place = place::Place::read(root, caller);
+        let gpu_nodes = gpu_nodes(root);
         Ok(Self {
+            kfd_hidden: kfd_hidden(root, &kernel, &place),
             is_root: is_root(root),
             pages: pages::Pages::read(root, &module)?,
             gpus: pci::gpus(root),
             access: access::Access::read(root),
             log: log::Log::read(root),
-            processes: processes::Processes::read(root),
             rocm: rocm::Rocm::read(root),
-            gpu_nodes: gpu_nodes(root),
+            gpu_nodes,
+            place,
+            processes,
             kernel,
             module,
             amdgpu,
@@ -92,9 +104,25 @@ pub fn is_root(root: &Root) -> bool {
     ids.and_then(|ids| ids.split_whitespace().nth(1)) == Some("0")
 }
 
+/// Why KFD's topology may be hidden. A container can leave out `/sys/class/kfd`, and that is not the same
+/// as a kernel without KFD.
+fn kfd_hidden(root: &Root, kernel: &kernel::Kernel, place: &place::Place) -> Option<&'static str> {
+    if root.has("/sys/class/kfd") || kernel.has("HSA_AMD") == Some(false) {
+        return None;
+    }
+    match place.container {
+        Some(_) => Some("this container does not show /sys/class/kfd"),
+        None if root.has(access::KFD) => Some("there is a /dev/kfd, and no /sys/class/kfd"),
+        None => None,
+    }
+}
+
+/// KFD's nodes.
+const NODES: &str = "/sys/class/kfd/kfd/topology/nodes";
+
 /// Only GPUs have a `gpu_id` other than 0.
 fn gpu_nodes(root: &Root) -> Vec<u32> {
-    let folder = "/sys/class/kfd/kfd/topology/nodes";
+    let folder = NODES;
     let mut nodes = root.numbers(folder);
     nodes.retain(|node| {
         let id = root.text(format!("{folder}/{node}/gpu_id"));

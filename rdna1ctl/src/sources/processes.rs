@@ -68,14 +68,19 @@ impl Processes {
 }
 
 /// Programs that run others as root, in a new environment.
-const FOR_ROOT: [&str; 3] = ["sudo", "doas", "pkexec"];
+pub(super) const FOR_ROOT: [&str; 3] = ["sudo", "doas", "pkexec"];
+
+/// The parent of a process.
+pub(super) fn parent(root: &Root, pid: &str) -> Option<u32> {
+    let stat = root.text(format!("/proc/{pid}/stat"))?;
+    // pid (command) state parent: the command may hold anything.
+    let (_, rest) = stat.rsplit_once(") ")?;
+    rest.split(' ').nth(1)?.parse().ok()
+}
 
 /// The environment that such a program, our parent, was called with.
 fn caller(root: &Root) -> Option<(String, Vec<Variable>)> {
-    let stat = root.text("/proc/self/stat")?;
-    // pid (command) state parent: the command may hold anything.
-    let (_, rest) = stat.rsplit_once(") ")?;
-    let parent: u32 = rest.split(' ').nth(1)?.parse().ok()?;
+    let parent = parent(root, "self")?;
     let is_one = FOR_ROOT.contains(&command(root, parent).as_str());
     is_one.then_some(())?;
     let variables = environment(root, &parent.to_string())?;

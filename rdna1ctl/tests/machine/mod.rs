@@ -114,6 +114,9 @@ impl Machine {
         machine.put("/sys/module/amdgpu/taint", "\n");
         for device in ["/dev/kfd", "/dev/dri/renderD128"] {
             machine.put(device, "");
+            // Whatever the umask is.
+            let open = fs::Permissions::from_mode(0o666);
+            fs::set_permissions(machine.path(device), open).unwrap();
         }
         machine.put("/etc/group", "root:x:0:\nrender:x:105:\n");
         machine.add_card(
