@@ -17,6 +17,7 @@ use crate::cli::Report;
 use crate::documents::{self, DoctorDocument, StatusDocument, FORM};
 use crate::findings;
 use crate::root::Root;
+use crate::sources::log::stamp;
 use crate::sources::Facts;
 use crate::words::safe;
 
@@ -218,9 +219,7 @@ fn log(facts: &Facts) -> String {
     if let Some(why) = &facts.log.unreadable {
         return format!("could not be read: {why}\n");
     }
-    let lines = facts.log.lines.iter().map(|line| {
-        let (seconds, rest) = (line.microseconds / 1_000_000, line.microseconds % 1_000_000);
-        format!("[{seconds:5}.{rest:06}] {}\n", safe(&line.text))
-    });
+    let lines = facts.log.lines.iter();
+    let lines = lines.map(|line| format!("[{:>12}] {}\n", stamp(line), safe(&line.text)));
     lines.collect()
 }

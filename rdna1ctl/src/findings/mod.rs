@@ -7,6 +7,7 @@ mod card;
 mod debugfs;
 mod driver;
 mod environment;
+mod event_kinds;
 mod module;
 mod overrides;
 mod path;
@@ -14,6 +15,8 @@ mod permissions;
 mod userspace;
 mod verdicts;
 
+pub mod events;
+pub mod happened;
 pub mod place;
 pub mod unknown;
 pub mod variables;
@@ -130,6 +133,7 @@ pub fn all(facts: &Facts) -> Vec<Finding> {
         module::findings(facts),
         card::findings(facts),
         driver::findings(facts),
+        happened::findings(facts),
         vec![place::finding(facts)],
         access::findings(facts),
         userspace::findings(facts),

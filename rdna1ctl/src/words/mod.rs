@@ -3,6 +3,7 @@
 //! Words: facts and findings as text for people.
 
 pub mod doctor;
+pub mod log;
 pub mod pages;
 pub mod paper;
 pub mod requests;

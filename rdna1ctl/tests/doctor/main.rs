@@ -6,6 +6,7 @@ mod access;
 mod card;
 mod containers;
 mod driver;
+mod log;
 #[path = "../machine/mod.rs"]
 mod machine;
 mod module;
