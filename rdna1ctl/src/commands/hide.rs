@@ -60,11 +60,15 @@ pub fn hide(facts: &mut Facts) -> Result<()> {
         .retain(|word| PARAMETERS.iter().any(|start| word.starts_with(start)));
 
     let programs = &mut facts.processes;
-    for program in &mut programs.list {
+    for program in programs.list.iter_mut().chain(&mut programs.others) {
         program.pid = 0;
         program.command = LEFT_OUT.to_owned();
         program.environment.iter_mut().for_each(|own| paths(own));
     }
+    programs.stuck.fill(0);
+    users_and_files(facts);
+
+    let programs = &mut facts.processes;
     paths(&mut programs.own);
     if let Some((from, variables)) = &mut programs.caller {
         *from = LEFT_OUT.to_owned();
@@ -73,8 +77,6 @@ pub fn hide(facts: &mut Facts) -> Result<()> {
     if let Some(text) = &mut programs.preloaded_in_all {
         *text = LEFT_OUT.to_owned();
     }
-
-    users(facts);
 
     let mut names = Vec::new();
     for (pattern, instead) in NAMES {
@@ -90,12 +92,29 @@ pub fn hide(facts: &mut Facts) -> Result<()> {
     Ok(())
 }
 
-/// Names of users.
-fn users(facts: &mut Facts) {
+/// Names of users, and paths below their homes.
+fn users_and_files(facts: &mut Facts) {
     let users = &mut facts.access.users;
+    let mut homes = Vec::new();
     for user in users.own.iter_mut().chain(&mut users.caller) {
+        if let Some(home) = user.home.as_ref().filter(|_| user.uid != 0) {
+            homes.push(home.to_string_lossy().into_owned());
+        }
         if user.uid != 0 {
             user.name = LEFT_OUT.to_owned();
+        }
+    }
+    let kept = &mut facts.kept;
+    let files = kept
+        .list
+        .iter_mut()
+        .map(|one| &mut one.file)
+        .chain(&mut kept.stuck);
+    for file in files {
+        for home in &homes {
+            if let Some(rest) = file.strip_prefix(home.as_str()) {
+                *file = format!("{LEFT_OUT}{rest}");
+            }
         }
     }
     for (_, what) in &mut facts.place.evidence {

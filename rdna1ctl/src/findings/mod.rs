@@ -8,12 +8,14 @@ mod debugfs;
 mod driver;
 mod environment;
 mod event_kinds;
+mod judged;
 mod module;
 mod overrides;
 mod path;
 mod permissions;
 mod userspace;
 mod verdicts;
+mod visible;
 
 pub mod events;
 pub mod happened;

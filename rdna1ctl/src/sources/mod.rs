@@ -4,11 +4,13 @@
 
 pub mod access;
 pub mod amdgpu;
+pub mod kept;
 pub mod kernel;
 pub mod log;
 pub mod module;
 pub mod packages;
 pub mod pages;
+mod patient;
 pub mod pci;
 pub mod place;
 pub mod processes;
@@ -46,19 +48,28 @@ pub struct Facts {
     pub processes: processes::Processes,
     /// User space's libraries.
     pub rocm: rocm::Rocm,
+    /// The variables that files set for later programs; empty unless they were looked for.
+    pub kept: kept::AllKept,
     /// KFD's nodes that are GPUs, by number.
     pub gpu_nodes: Vec<u32>,
+    /// The unique ids of these nodes, 0 for a GPU without one.
+    pub unique_ids: Vec<u64>,
 }
 
 impl Facts {
-    /// Reads all facts, and compares the driver's files with their package.
+    /// Reads all facts: also the files and programs from which variables may come, and the driver's files
+    /// beside their package.
     pub fn read_closely(root: &Root) -> Result<Self> {
         let mut facts = Self::read(root)?;
         facts.amdgpu.inspect(root, &facts.kernel.release);
+        facts.processes.look_at_others(root);
+        let users = &facts.access.users;
+        let users: Vec<_> = users.own.iter().chain(&users.caller).collect();
+        facts.kept = kept::AllKept::read(root, &users);
         Ok(facts)
     }
 
-    /// Reads all facts except the comparison of the driver's files, which takes seconds.
+    /// Reads all facts except those, which can take seconds.
     pub fn read(root: &Root) -> Result<Self> {
         let kernel = kernel::Kernel::read(root);
         let module = module::Module::read(root);
@@ -75,6 +86,11 @@ impl Facts {
             access: access::Access::read(root),
             log: log::Log::read(root),
             rocm: rocm::Rocm::read(root),
+            kept: kept::AllKept::default(),
+            unique_ids: gpu_nodes
+                .iter()
+                .map(|node| unique_id(root, *node))
+                .collect(),
             gpu_nodes,
             place,
             processes,
@@ -119,6 +135,16 @@ fn kfd_hidden(root: &Root, kernel: &kernel::Kernel, place: &place::Place) -> Opt
 
 /// KFD's nodes.
 const NODES: &str = "/sys/class/kfd/kfd/topology/nodes";
+
+fn unique_id(root: &Root, node: u32) -> u64 {
+    let text = root
+        .text(format!("{NODES}/{node}/properties"))
+        .unwrap_or_default();
+    let id = text
+        .lines()
+        .find_map(|line| line.strip_prefix("unique_id "));
+    id.and_then(|id| id.parse().ok()).unwrap_or_default()
+}
 
 /// Only GPUs have a `gpu_id` other than 0.
 fn gpu_nodes(root: &Root) -> Vec<u32> {
