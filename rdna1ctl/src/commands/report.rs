@@ -105,6 +105,12 @@ fn about(facts: &Facts) -> String {
     line("kernel", &facts.kernel.release);
     line("kernel command line", &facts.kernel.command_line.join(" "));
     line("place", &findings::place::says(&facts.place));
+    for one in &facts.parameters {
+        line(
+            "parameter of amdgpu",
+            &format!("{}={} ({})", one.name, one.value, one.from),
+        );
+    }
     line("lockdown", facts.kernel.lockdown.as_deref().unwrap_or("?"));
     line(
         "module loaded",

@@ -11,6 +11,7 @@ mod event_kinds;
 mod judged;
 mod module;
 mod overrides;
+mod parameters;
 mod path;
 mod permissions;
 mod userspace;
@@ -135,6 +136,7 @@ pub fn all(facts: &Facts) -> Vec<Finding> {
         module::findings(facts),
         card::findings(facts),
         driver::findings(facts),
+        parameters::findings(facts),
         happened::findings(facts),
         vec![place::finding(facts)],
         access::findings(facts),

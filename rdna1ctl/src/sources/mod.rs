@@ -10,6 +10,7 @@ pub mod log;
 pub mod module;
 pub mod packages;
 pub mod pages;
+pub mod parameters;
 mod patient;
 pub mod pci;
 pub mod place;
@@ -40,6 +41,8 @@ pub struct Facts {
     pub place: place::Place,
     /// Why KFD's topology cannot be seen from here although there may be one.
     pub kfd_hidden: Option<&'static str>,
+    /// The parameters of amdgpu.
+    pub parameters: Vec<parameters::Parameter>,
     /// The device files that a program must open.
     pub access: access::Access,
     /// The kernel's log.
@@ -80,6 +83,7 @@ impl Facts {
         let gpu_nodes = gpu_nodes(root);
         Ok(Self {
             kfd_hidden: kfd_hidden(root, &kernel, &place),
+            parameters: parameters::read(root, &kernel),
             is_root: is_root(root),
             pages: pages::Pages::read(root, &module)?,
             gpus: pci::gpus(root),

@@ -10,6 +10,7 @@ mod log;
 #[path = "../machine/mod.rs"]
 mod machine;
 mod module;
+mod parameters;
 mod place;
 mod verdicts;
 
