@@ -57,6 +57,10 @@ pub enum Command {
     /// amdgpu; not the module.
     Requests(Requests),
     /// Find troubles, and show what to do about each
+    ///
+    /// Looks at the verdicts, the module, the driver and its parameters, the kernel's log, the devices and
+    /// who may open them, libraries, and variables: of programs that run, of the shell, and of the files
+    /// from which later programs get them. It opens no device. With sudo it judges access for you, too.
     Doctor(Json),
     /// Print the variables that fit this card and this ROCm, each with its reason
     ///
@@ -66,8 +70,8 @@ pub enum Command {
     /// Run a command with the variables of `env`, and show its requests to KFD
     ///
     /// Afterwards it prints on stderr what the command and its children asked of KFD, where that can
-    /// be traced (see `requests`), and what the kernel log said, also if the command crashed or did
-    /// not end. The exit status is the command's; 128 + N if signal N ended it; 124 if --timeout
+    /// be traced (see `requests`), and what the kernel log said, faults and resets first, also if the
+    /// command crashed or did not end. The exit status is the command's; 128 + N if signal N ended it; 124 if --timeout
     /// ended it; 125 if nothing was run; 126 or 127 if it could not be started.
     Run(Run),
     /// Show the status, and then each change of it
