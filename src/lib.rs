@@ -7,6 +7,8 @@
 
 #![cfg_attr(not(feature = "host"), no_std)]
 
+extern crate alloc;
+
 pub use kfd_uapi as uapi;
 
 pub mod facts;

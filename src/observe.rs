@@ -7,11 +7,6 @@
 //! something is done again, and what would be held against KFD is believed only when a later walk,
 //! after a pause, sees the very same of that card.
 
-use core::fmt::{
-    self,
-    Write, //
-};
-
 use crate::{
     facts::{
         prelude::*,
@@ -22,9 +17,6 @@ use crate::{
     },
     rules::{
         card_verdict,
-        findings,
-        About,
-        Judgement,
         Verdict, //
     }, //
 };
@@ -38,15 +30,15 @@ pub const ATTEMPTS: u32 = 6;
 /// Reads all facts, as often as it takes.
 ///
 /// `bus` is `None` where the PCI core can't be asked. Fails only for want of memory.
-pub fn observe<M: Maps, T: Topology, B: PciBus>(
+pub fn observe<T: Topology, B: PciBus>(
     topology: &mut T,
     mut bus: Option<&mut B>,
     tally: &mut Tally,
-) -> Result<Snapshot<M>, OutOfMemory> {
-    let mut earlier: Option<Walked<M>> = None;
+) -> Result<Snapshot, OutOfMemory> {
+    let mut earlier: Option<Walked> = None;
     let mut attempt = 1;
     loop {
-        let mut walked = walk::<M, T, B>(topology, bus.as_deref_mut(), tally)?;
+        let mut walked = walk(topology, bus.as_deref_mut(), tally)?;
         let doubts = doubt(&mut walked, earlier.as_ref(), attempt >= ATTEMPTS);
         if walked.calm && !doubts || attempt >= ATTEMPTS {
             if !walked.calm || doubts {
@@ -65,7 +57,7 @@ pub fn observe<M: Maps, T: Topology, B: PciBus>(
 
 /// Whether there is a card that needs another look, and that the earlier walk did not see the same.
 /// In the last walk such a card becomes unknown.
-fn doubt<M: Maps>(walked: &mut Walked<M>, earlier: Option<&Walked<M>>, last: bool) -> bool {
+fn doubt(walked: &mut Walked, earlier: Option<&Walked>, last: bool) -> bool {
     let mut doubts = false;
     while let Some(card) = doubted(walked, earlier) {
         doubts = true;
@@ -78,7 +70,7 @@ fn doubt<M: Maps>(walked: &mut Walked<M>, earlier: Option<&Walked<M>>, last: boo
 }
 
 /// The first card of which there is something to hold against KFD that only one walk has seen.
-fn doubted<M: Maps>(walked: &Walked<M>, earlier: Option<&Walked<M>>) -> Option<Card> {
+fn doubted(walked: &Walked, earlier: Option<&Walked>) -> Option<Card> {
     let is_doubted = |card: &&Card| {
         needs_another_look(&walked.snapshot, card)
             && !earlier.is_some_and(|earlier| is_same(earlier, walked, card))
@@ -88,7 +80,7 @@ fn doubted<M: Maps>(walked: &Walked<M>, earlier: Option<&Walked<M>>) -> Option<C
 
 /// Whether something would be held against KFD: a lie, or that it left out a card that amdgpu has
 /// finished to probe.
-fn needs_another_look<M: Maps>(snapshot: &Snapshot<M>, card: &Card) -> bool {
+fn needs_another_look(snapshot: &Snapshot, card: &Card) -> bool {
     let left_out = card.presence == Presence::Absent
         && snapshot.kfd == Presence::Present
         && card
@@ -98,7 +90,7 @@ fn needs_another_look<M: Maps>(snapshot: &Snapshot<M>, card: &Card) -> bool {
 }
 
 /// Takes back what was concluded of a card.
-fn give_up<M: Maps>(snapshot: &mut Snapshot<M>, card: Card) {
+fn give_up(snapshot: &mut Snapshot, card: Card) {
     let nodes = snapshot.nodes.values_mut();
     for node in nodes.filter(|node| node.card == Some(card.key)) {
         node.basis = Basis::Nothing;
@@ -109,42 +101,13 @@ fn give_up<M: Maps>(snapshot: &mut Snapshot<M>, card: Card) {
     }
 }
 
-/// Whether two walks saw the same of a card, while KFD counted no change.
-fn is_same<M: Maps>(earlier: &Walked<M>, later: &Walked<M>, card: &Card) -> bool {
-    let other = earlier.snapshot.cards.get(&card.key);
+/// Whether two walks saw the same of a card and of all nodes, while KFD counted no change.
+#[inline(never)] // Small where it is called.
+fn is_same(earlier: &Walked, later: &Walked, card: &Card) -> bool {
+    let (before, after) = (&earlier.snapshot, &later.snapshot);
+    let other = before.cards.get(&card.key);
     earlier.generation == later.generation
-        && other.is_some_and(|other| {
-            other.presence == card.presence
-                && Digest::of(&earlier.snapshot, other) == Digest::of(&later.snapshot, card)
-        })
-}
-
-/// Stands for all that the rules say of a card, and what they say it of: the FNV-1a hash of that text.
-#[derive(PartialEq)]
-struct Digest(u64);
-
-impl Digest {
-    fn of<M: Maps>(snapshot: &Snapshot<M>, card: &Card) -> Self {
-        let mut digest = Self(0xcbf2_9ce4_8422_2325);
-        // Nothing fails in it.
-        let _ = findings(snapshot, card, About::Card, &mut |finding| {
-            let Judgement {
-                expected,
-                observed,
-                verdict,
-            } = finding.judgement;
-            write!(digest, "{expected} {observed}")?;
-            digest.write_str(verdict.name())
-        });
-        digest
-    }
-}
-
-impl Write for Digest {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for byte in text.bytes() {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
-        }
-        Ok(())
-    }
+        && other.is_some_and(|other| other.presence == card.presence)
+        && before.nodes.values().eq(after.nodes.values())
+        && before.banks.values().eq(after.banks.values())
 }

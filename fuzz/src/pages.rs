@@ -4,7 +4,6 @@
 
 use rdna1_kfd_guard::{
     facts::{snapshot::Snapshot, tally::Tally},
-    host::Host,
     observe::observe,
     text,
 };
@@ -21,7 +20,7 @@ struct Pages {
 impl Pages {
     fn of(machine: &Machine) -> Self {
         let mut tally = Tally::default();
-        let snapshot: Snapshot<Host> =
+        let snapshot: Snapshot =
             observe(&mut machine.clone(), machine.pci().as_mut(), &mut tally)
                 .expect("maps of the host do not fail");
         let page = |write: &dyn Fn(&mut String) -> std::fmt::Result| {

@@ -11,7 +11,7 @@ use std::path::Path;
 use machine::Machine;
 use rdna1_kfd_guard::facts::snapshot::Snapshot;
 use rdna1_kfd_guard::facts::tally::Tally;
-use rdna1_kfd_guard::host::{Capture, Host, PciFile};
+use rdna1_kfd_guard::host::{Capture, PciFile};
 use rdna1_kfd_guard::observe::observe;
 use rdna1_kfd_guard::text;
 
@@ -72,7 +72,7 @@ fn classify(folder: &Path) -> String {
     let mut topology = Capture::open(folder).unwrap();
     let mut pci = PciFile::open(&folder.join("pci")).unwrap();
     let mut tally = Tally::default();
-    let snapshot: Snapshot<Host> = observe(&mut topology, Some(&mut pci), &mut tally)
+    let snapshot: Snapshot = observe(&mut topology, Some(&mut pci), &mut tally)
         .ok()
         .unwrap();
     let mut page = String::new();

@@ -272,13 +272,13 @@ impl Function {
     }
 }
 
-/// Called with each card on the bus.
-pub type EachCard<'a> = dyn FnMut(Function) -> Result<(), OutOfMemory> + 'a;
-
 /// A way to ask the PCI core.
 pub trait PciBus {
     /// Calls `each` with every function that is a [`Id::NAVI10`], until it fails.
-    fn cards(&mut self, each: &mut EachCard<'_>) -> Result<(), OutOfMemory>;
+    fn cards(
+        &mut self,
+        each: impl FnMut(Function) -> Result<(), OutOfMemory>,
+    ) -> Result<(), OutOfMemory>;
 
     /// The function at `address`, if one is known to be there.
     fn function_at(&mut self, address: Address) -> Result<Option<Function>, OutOfMemory>;

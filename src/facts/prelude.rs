@@ -11,8 +11,8 @@ pub use super::{
     links::LinkProperties,
     map::{
         count,
+        insert,
         Map,
-        Maps,
         OutOfMemory, //
     },
     node::{

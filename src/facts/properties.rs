@@ -26,22 +26,42 @@ pub trait Properties: Default {
 
 /// Reads `text` into `values`, as [`Properties::parse`] says; returns how many lines were malformed.
 ///
-/// `keys` names the values, in their order.
+/// `keys` names the values, best in the order of the lines: after each key that is found, the next one
+/// is expected, and all are searched only for a line with another.
 #[inline(never)] // Once for all sets.
 pub(super) fn fill(text: &[u8], keys: &[&str], values: &mut [Value]) -> u64 {
     let mut malformed = 0u64;
+    let mut expected = 0usize;
     let mut rest = text;
     while !rest.is_empty() {
-        let line = Line::first_of(rest);
-        rest = line.rest;
-        if line.value == Value::Unreadable {
+        let is_expected = |key: &&str| {
+            let after = rest.strip_prefix(key.as_bytes());
+            after.is_some_and(|after| after.first() == Some(&b' '))
+        };
+        let (place, after_key) = match keys.get(expected).filter(|key| is_expected(key)) {
+            Some(key) => (Some(expected), rest.get(key.len()..).unwrap_or_default()),
+            None => {
+                let (key, after) = split_where(rest, |byte| !is_of_key(byte));
+                let is_whole = matches!(after.first(), None | Some(b' ' | b'\n'));
+                let place = keys.iter().position(|name| name.as_bytes() == key);
+                // No line is good without a key.
+                let after = if key.is_empty() { rest } else { after };
+                (place.filter(|_| is_whole), after)
+            }
+        };
+        let (value, after) = value_of(after_key, after_key.len() != rest.len());
+        rest = after;
+        if value == Value::Unreadable {
             malformed = malformed.saturating_add(1);
         }
-        let mut places = keys.iter().zip(values.iter_mut());
-        if let Some((_, place)) = places.find(|(name, _)| name.as_bytes() == line.key) {
+        let Some(place) = place else {
+            continue;
+        };
+        expected = place.saturating_add(1);
+        if let Some(place) = values.get_mut(place) {
             *place = match *place {
-                Value::Absent => line.value,
-                earlier if earlier == line.value => earlier,
+                Value::Absent => value,
+                earlier if earlier == value => earlier,
                 _ => Value::Unreadable,
             };
         }
@@ -49,53 +69,49 @@ pub(super) fn fill(text: &[u8], keys: &[&str], values: &mut [Value]) -> u64 {
     malformed
 }
 
-/// A line, taken apart in one pass.
-struct Line<'a> {
-    key: &'a [u8],
-    value: Value,
-    /// What follows the line.
-    rest: &'a [u8],
+/// Whether a key can have this byte. A table, as every byte of most lines is looked up.
+fn is_of_key(byte: u8) -> bool {
+    const TABLE: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut byte = 0u8;
+        while byte < 128 {
+            table[byte as usize] = matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+            byte += 1;
+        }
+        table
+    };
+    TABLE.get(usize::from(byte)).is_some_and(|&is| is)
 }
 
-impl<'a> Line<'a> {
-    fn first_of(text: &'a [u8]) -> Self {
-        let (key, after_key) = split_where(
-            text,
-            |byte| !matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'),
-        );
-        let (number, after_number) = match after_key.strip_prefix(b" ") {
-            Some(number) => split_where(number, |byte| !byte.is_ascii_digit()),
-            None => (&[][..], after_key),
-        };
-        if let (Some(rest), Some(number), false) = (
-            after_number.strip_prefix(b"\n"),
-            decimal(number),
-            key.is_empty(),
-        ) {
-            let value = Value::Known(number);
-            return Self { key, value, rest };
+/// Takes apart what follows a key: its value, and what follows the line.
+fn value_of(after_key: &[u8], has_key: bool) -> (Value, &[u8]) {
+    let mut rest = after_key;
+    if let (true, Some(digits)) = (has_key, after_key.strip_prefix(b" ")) {
+        let mut number = Some(0u64);
+        rest = digits;
+        while let [digit @ b'0'..=b'9', after @ ..] = rest {
+            number = number.and_then(|number| {
+                let digit = digit.wrapping_sub(b'0');
+                number.checked_mul(10)?.checked_add(digit.into())
+            });
+            rest = after;
         }
-        let is_key = matches!(after_key.first(), None | Some(b' ' | b'\n'));
-        let (_, line_feed) = split_where(after_number, |byte| byte == b'\n');
-        Self {
-            key: if is_key { key } else { &[] },
-            value: Value::Unreadable,
-            rest: line_feed.strip_prefix(b"\n").unwrap_or_default(),
+        if let (Some(after), Some(number), true) =
+            (rest.strip_prefix(b"\n"), number, rest.len() < digits.len())
+        {
+            return (Value::Known(number), after);
         }
     }
+    let (_, line_feed) = split_where(rest, |byte| byte == b'\n');
+    let after = line_feed.strip_prefix(b"\n").unwrap_or_default();
+    (Value::Unreadable, after)
 }
 
 /// Splits before the first byte that is an end.
 fn split_where(text: &[u8], is_end: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
-    let mut rest = text;
-    while let [byte, after @ ..] = rest {
-        if is_end(*byte) {
-            break;
-        }
-        rest = after;
-    }
-    let length = text.len().saturating_sub(rest.len());
-    (text.get(..length).unwrap_or_default(), rest)
+    let end = text.iter().position(|&byte| is_end(byte));
+    text.split_at_checked(end.unwrap_or(text.len()))
+        .unwrap_or((text, &[]))
 }
 
 /// Reads a file that holds one decimal number and a line feed, like `gpu_id`.

@@ -8,10 +8,7 @@ use super::{
         CardKey,
         Presence, //
     },
-    map::{
-        Map,
-        Maps, //
-    },
+    map::Map,
     node::{
         BankProperties,
         Node, //
@@ -42,28 +39,28 @@ impl Bank {
 }
 
 /// All facts of one scan.
-pub struct Snapshot<M: Maps> {
+pub struct Snapshot {
     /// Whether the PCI core was asked.
     pub pci_known: bool,
     /// Whether KFD shows a topology.
     pub kfd: Presence,
     /// The cards.
-    pub cards: M::Map<CardKey, Card>,
+    pub cards: Map<CardKey, Card>,
     /// All nodes of KFD, by their numbers.
-    pub nodes: M::Map<u32, Node>,
+    pub nodes: Map<u32, Node>,
     /// The banks of the cards' nodes: node, and the bank's place among those of the node.
-    pub banks: M::Map<(u32, u32), Bank>,
+    pub banks: Map<(u32, u32), Bank>,
 }
 
-impl<M: Maps> Snapshot<M> {
+impl Snapshot {
     /// Nothing yet.
     pub fn new(pci_known: bool) -> Self {
         Self {
             pci_known,
             kfd: Presence::Present,
-            cards: Default::default(),
-            nodes: Default::default(),
-            banks: Default::default(),
+            cards: Map::new(),
+            nodes: Map::new(),
+            banks: Map::new(),
         }
     }
 

@@ -8,10 +8,8 @@ use crate::facts::{
     snapshot::Snapshot, //
 };
 
-use super::Host;
-
 /// Says of which nodes it is unknown whether they are cards, and why.
-pub fn doubts(snapshot: &Snapshot<Host>) -> Vec<String> {
+pub fn doubts(snapshot: &Snapshot) -> Vec<String> {
     let mut doubts = Vec::new();
     if snapshot.kfd == Presence::Unreadable {
         let doubt = "the folder of KFD's nodes could not be read: there may be a 0x731f card";

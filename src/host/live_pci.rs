@@ -27,7 +27,6 @@ use crate::facts::{
     pci::{
         Address,
         Driver,
-        EachCard,
         ExpressLink,
         Function,
         Id,
@@ -77,7 +76,10 @@ impl LivePci {
 }
 
 impl PciBus for LivePci {
-    fn cards(&mut self, each: &mut EachCard<'_>) -> Result<(), OutOfMemory> {
+    fn cards(
+        &mut self,
+        mut each: impl FnMut(Function) -> Result<(), OutOfMemory>,
+    ) -> Result<(), OutOfMemory> {
         let Ok(entries) = fs::read_dir(&self.0) else {
             return Ok(());
         };

@@ -9,8 +9,6 @@ mod live;
 mod live_pci;
 mod pci_file;
 
-use std::collections::BTreeMap;
-
 pub use self::{
     capture::Capture,
     doubts::doubts,
@@ -21,47 +19,3 @@ pub use self::{
     },
     pci_file::PciFile, //
 };
-
-use crate::facts::map::{
-    Map,
-    Maps,
-    OutOfMemory, //
-};
-
-/// Maps of the standard library.
-pub struct Host;
-
-impl Maps for Host {
-    type Map<K: Ord, V> = BTreeMap<K, V>;
-}
-
-impl<K: Ord, V> Map<K, V> for BTreeMap<K, V> {
-    fn insert(&mut self, key: K, value: V) -> Result<(), OutOfMemory> {
-        BTreeMap::insert(self, key, value);
-        Ok(())
-    }
-
-    fn get(&self, key: &K) -> Option<&V> {
-        BTreeMap::get(self, key)
-    }
-
-    fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        BTreeMap::get_mut(self, key)
-    }
-
-    fn iter<'a>(&'a self) -> impl Iterator<Item = (&'a K, &'a V)>
-    where
-        K: 'a,
-        V: 'a,
-    {
-        BTreeMap::iter(self)
-    }
-
-    fn values_mut<'a>(&'a mut self) -> impl Iterator<Item = &'a mut V>
-    where
-        K: 'a,
-        V: 'a,
-    {
-        BTreeMap::values_mut(self)
-    }
-}

@@ -26,7 +26,6 @@ use crate::facts::{
     pci::{
         Address,
         Driver,
-        EachCard,
         Function,
         Id,
         Name,
@@ -164,7 +163,10 @@ pub(super) fn address(text: &str) -> Option<Address> {
 }
 
 impl PciBus for PciFile {
-    fn cards(&mut self, each: &mut EachCard<'_>) -> Result<(), OutOfMemory> {
+    fn cards(
+        &mut self,
+        each: impl FnMut(Function) -> Result<(), OutOfMemory>,
+    ) -> Result<(), OutOfMemory> {
         let mut functions = self.0.values().copied();
         functions
             .by_ref()

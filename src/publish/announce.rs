@@ -10,10 +10,6 @@ use kernel::prelude::*;
 use crate::{
     facts::prelude::*,
     raw::uevent,
-    readers::{
-        Kernel,
-        Tree, //
-    },
     rules::{
         card_verdict,
         About,
@@ -25,30 +21,42 @@ use crate::{
 use super::log::Place;
 
 /// The cards that lie, as far as has been announced.
-#[derive(Default)]
 pub(super) struct Announced {
     /// By address, as [`CardKey::OnBus`] wherever it is known from.
-    liars: Tree<CardKey, Card>,
+    liars: Map<CardKey, Card>,
     /// Of the observation that it is from.
     stamp: u64,
 }
 
 impl Announced {
+    /// None yet.
+    pub(super) fn none() -> Self {
+        Self {
+            liars: Map::new(),
+            stamp: 0,
+        }
+    }
+
     /// Takes in an observation; calls `each` for every card that has become a liar since.
     ///
-    /// `stamp` tells in which order observations began: one that was overtaken says nothing new. An
-    /// unknown changes nothing, nor that KFD does not list a card that amdgpu drives: KFD takes all nodes
-    /// away for a moment when it adds one.
+    /// `has_lies` says whether any card of it lies. `stamp` says in which order observations began: one
+    /// that was overtaken says nothing new. An unknown changes nothing, nor that KFD does not list a
+    /// card that amdgpu drives: KFD takes all nodes away for a moment when it adds one.
     pub(super) fn update(
         &mut self,
         stamp: u64,
-        snapshot: &Snapshot<Kernel>,
+        snapshot: &Snapshot,
+        has_lies: bool,
         mut each: impl FnMut(&Card, Address),
     ) -> Result<(), OutOfMemory> {
         if stamp < self.stamp {
             return Ok(());
         }
-        let mut liars = Tree::default();
+        if !has_lies && self.liars.values().next().is_none() {
+            self.stamp = stamp;
+            return Ok(());
+        }
+        let mut liars = Map::new();
         for card in snapshot.cards() {
             let Some(address) = card.address else {
                 continue;
@@ -61,7 +69,7 @@ impl Announced {
                 Verdict::Truth => false,
             };
             if is_liar {
-                liars.insert(place, *card)?;
+                insert(&mut liars, place, *card)?;
             }
         }
         // From here on nothing fails: what is announced now must not be announced again.
@@ -83,7 +91,7 @@ fn has_render_node(card: &Card) -> bool {
 }
 
 /// Sends the event, and a line to the log.
-pub(super) fn send(snapshot: &Snapshot<Kernel>, card: &Card, address: Address) -> Result {
+pub(super) fn send(snapshot: &Snapshot, card: &Card, address: Address) -> Result {
     let names = RuleNames {
         snapshot,
         card,

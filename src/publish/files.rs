@@ -20,7 +20,6 @@ use crate::{
     },
     readers::{
         Detail,
-        Kernel,
         Text, //
     },
     text, //
@@ -33,42 +32,46 @@ const FOLDER: &CStr = c"rdna1";
 
 /// Our files, removed when dropped.
 pub(super) struct Files {
-    _files: [File<Page>; 5],
+    _files: [Option<File<Page>>; 5],
 }
 
 impl Files {
     /// Makes the files.
     pub(super) fn new(state: &Arc<State>) -> Result<Self> {
-        let folder = Folder::new(FOLDER).inspect_err(|&error| why_not(error))?;
-        let file = |name, shows| {
-            let state = state.clone();
-            File::new(&folder, name, Page { shows, state }).inspect_err(|&error| why_not(error))
+        Self::make(state).inspect_err(|&error| why_not(error))
+    }
+
+    fn make(state: &Arc<State>) -> Result<Self> {
+        let folder = Folder::new(FOLDER)?;
+        let mut files = Self {
+            _files: Default::default(),
         };
-        Ok(Self {
-            _files: [
-                file(c"gpus", Shows::Facts(Detail::Everything, text::gpus))?,
-                file(c"heaps", Shows::Facts(Detail::Compared, text::heaps))?,
-                file(c"flags", Shows::Facts(Detail::Compared, text::flags))?,
-                file(c"checks", Shows::Facts(Detail::Compared, text::checks))?,
-                file(c"counters", Shows::Counters)?,
-            ],
-        })
+        let shown = [
+            (c"gpus", Shows::Facts(Detail::Everything, text::gpus)),
+            (c"heaps", Shows::Facts(Detail::Compared, text::heaps)),
+            (c"flags", Shows::Facts(Detail::Compared, text::flags)),
+            (c"checks", Shows::Facts(Detail::Compared, text::checks)),
+            (c"counters", Shows::Counters),
+        ];
+        for (place, (name, shows)) in files._files.iter_mut().zip(shown) {
+            let state = state.clone();
+            *place = Some(File::new(&folder, name, Page { shows, state })?);
+        }
+        Ok(files)
     }
 }
 
 /// Says why there is nowhere to publish, and what to do.
 fn why_not(error: Error) {
-    if error == EEXIST {
-        pr_err!("debugfs has a folder rdna1 already: unload what made it\n");
+    let reason = if error == EEXIST {
+        "debugfs has a folder rdna1 already: unload the module that made it"
     } else if error == ENOMEM {
-        pr_err!("no memory for the files in debugfs\n");
+        "no memory for the files in debugfs"
     } else {
-        pr_err!(
-            "debugfs is not usable (error {}), so there is nowhere to publish: boot without \
-             debugfs=off, on a kernel with CONFIG_DEBUG_FS=y\n",
-            error.to_errno()
-        );
-    }
+        "debugfs is not usable, so there is nowhere to publish: boot without debugfs=off, on a kernel \
+         with CONFIG_DEBUG_FS=y"
+    };
+    pr_err!("{} (error {})\n", reason, error.to_errno());
 }
 
 /// A file.
@@ -80,10 +83,7 @@ struct Page {
 /// What a file shows.
 enum Shows {
     /// What is written of the facts, known in this detail.
-    Facts(
-        Detail,
-        fn(&Snapshot<Kernel>, &mut dyn fmt::Write) -> fmt::Result,
-    ),
+    Facts(Detail, fn(&Snapshot, &mut dyn fmt::Write) -> fmt::Result),
     Counters,
 }
 
@@ -96,16 +96,16 @@ impl Content for Page {
             reads: 1,
             ..Tally::default()
         };
-        match &self.shows {
-            &Shows::Facts(detail, write) => {
-                let snapshot = state.observe(detail, tally).map_err(|_| ENOMEM)?;
-                Text::written(&|out| write(&snapshot, out))
-            }
+        let snapshot = match self.shows {
+            Shows::Facts(detail, _) => Some(state.observe(detail, tally).map_err(|_| ENOMEM)?),
             Shows::Counters => {
                 state.counters.add(&tally);
-                let values = state.counters.now();
-                Text::written(&|out| text::counters(&values, out))
+                None
             }
-        }
+        };
+        Text::written(|out| match (&self.shows, &snapshot) {
+            (Shows::Facts(_, write), Some(snapshot)) => write(snapshot, out),
+            _ => text::counters(&state.counters.now(), out),
+        })
     }
 }

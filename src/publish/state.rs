@@ -24,7 +24,6 @@ use crate::{
     },
     readers::{
         Detail,
-        Kernel,
         KernelPciBus,
         KfdTopology, //
     },
@@ -65,7 +64,7 @@ impl State {
                 sysfs,
                 counters: Counters::default(),
                 observations: Atomic::new(0),
-                announced <- new_mutex!(Announced::default()),
+                announced <- new_mutex!(Announced::none()),
             }),
             GFP_KERNEL,
         )
@@ -77,7 +76,7 @@ impl State {
         &self,
         detail: Detail,
         mut tally: Tally,
-    ) -> Result<Snapshot<Kernel>, OutOfMemory> {
+    ) -> Result<Snapshot, OutOfMemory> {
         let stamp = self.observations.fetch_add(1, Relaxed);
         let snapshot = with_kernel_credentials(|| self.read(detail, &mut tally));
         let announced = snapshot.and_then(|snapshot| {
@@ -94,20 +93,23 @@ impl State {
     fn announce(
         &self,
         stamp: u64,
-        snapshot: &Snapshot<Kernel>,
+        snapshot: &Snapshot,
         tally: &mut Tally,
     ) -> Result<(), OutOfMemory> {
         self.announced
             .lock()
-            .update(stamp, snapshot, |card, address| {
-                match announce::send(snapshot, card, address) {
+            .update(
+                stamp,
+                snapshot,
+                tally.verdicts_lie > 0,
+                |card, address| match announce::send(snapshot, card, address) {
                     Ok(()) => bump(&mut tally.lies_announced),
                     Err(_) => bump(&mut tally.errors_announcing),
-                }
-            })
+                },
+            )
     }
 
-    fn read(&self, detail: Detail, tally: &mut Tally) -> Result<Snapshot<Kernel>, OutOfMemory> {
+    fn read(&self, detail: Detail, tally: &mut Tally) -> Result<Snapshot, OutOfMemory> {
         let mut topology = KfdTopology::new(&self.sysfs, detail)?;
         let mut bus = KernelPciBus::new(&self.sysfs, detail)?;
         let snapshot = observe::observe(&mut topology, Some(&mut bus), tally)?;
@@ -116,7 +118,7 @@ impl State {
     }
 }
 
-fn count_verdicts(snapshot: &Snapshot<Kernel>, tally: &mut Tally) {
+fn count_verdicts(snapshot: &Snapshot, tally: &mut Tally) {
     for card in snapshot.cards() {
         // Nothing fails in it.
         let _ = findings(snapshot, card, About::Card, &mut |finding| {

@@ -97,10 +97,11 @@ impl Listener for Look {
         if name != b"amdgpu" {
             return;
         }
-        match event {
-            ModuleEvent::Live => pr_info!("amdgpu was loaded\n"),
-            ModuleEvent::Going => pr_info!("amdgpu is going\n"),
-        }
+        let what = match event {
+            ModuleEvent::Live => "was loaded",
+            ModuleEvent::Going => "is going",
+        };
+        pr_info!("amdgpu {}\n", what);
         Self::count(
             this,
             Tally {

@@ -66,6 +66,21 @@ impl DeviceRef {
         }))
     }
 
+    /// Calls `each` with the names of the devices below the function, as those of DRM's minors.
+    pub(crate) fn children<F: FnMut(&DeviceName)>(&self, each: F) {
+        let mut children = Children { each };
+        // SAFETY: The function is valid, and its `dev` is never moved. The driver core holds a
+        // reference on each device that it passes, all of which were added; `children` is passed
+        // through, and only used during the call.
+        unsafe {
+            bindings::device_for_each_child(
+                &raw mut (*self.as_raw()).dev,
+                (&raw mut children).cast(),
+                Some(Children::<F>::child),
+            )
+        };
+    }
+
     fn as_raw(&self) -> *mut bindings::pci_dev {
         let device: *const pci::Device = &raw const **self;
         device.cast_mut().cast()
@@ -199,26 +214,72 @@ impl<'lock> OnBus<'lock> {
     }
 }
 
-/// The name of the function's device, padded with zeros, or as much of it as a PCI name can have.
+/// The name of a device, or as much of it as the name of a PCI device can have.
 ///
 /// `Device::name()` of the kernel crate counts the length of the name with arithmetic that, compiled
 /// into this module, can panic.
-pub(crate) fn name(device: &pci::Device) -> [u8; 16] {
-    let mut name = [0; 16];
-    let raw: *const pci::Device = device;
-    // SAFETY: `device` is a valid `struct pci_dev`, which `pci::Device` wraps transparently. The
-    // address of its `dev` is taken without reading it.
-    let raw = unsafe { &raw const (*raw.cast::<bindings::pci_dev>()).dev };
-    // SAFETY: `raw` is a valid `struct device`. The core sets the name of a PCI device before the
-    // device can be found, and does not change it as long as it lives.
-    let mut source = unsafe { bindings::dev_name(raw) }.cast::<u8>();
-    for place in &mut name {
-        // SAFETY: `source` points into a C string: no NUL has been passed.
-        *place = unsafe { *source };
-        if *place == 0 {
-            break;
-        }
-        source = source.wrapping_add(1);
+pub(crate) struct DeviceName {
+    bytes: [u8; 16],
+    length: usize,
+}
+
+impl DeviceName {
+    /// The name of a function's device.
+    pub(crate) fn of(device: &pci::Device) -> Self {
+        let raw: *const pci::Device = device;
+        // SAFETY: `device` is a valid `struct pci_dev`, which `pci::Device` wraps transparently. The
+        // address of its `dev` is taken without reading it.
+        let raw = unsafe { &raw const (*raw.cast::<bindings::pci_dev>()).dev };
+        // SAFETY: The device can be found, as we have a reference.
+        unsafe { Self::of_raw(raw) }
     }
-    name
+
+    /// # Safety
+    ///
+    /// `device` must be a valid `struct device` that was added. The driver core sets the name of a
+    /// device before it is added; names of PCI devices, and of those below them, do not change after
+    /// that.
+    unsafe fn of_raw(device: *const bindings::device) -> Self {
+        let mut name = Self {
+            bytes: [0; 16],
+            length: 0,
+        };
+        // SAFETY: The caller guarantees that `device` is valid.
+        let mut source = unsafe { bindings::dev_name(device) }.cast::<u8>();
+        for place in &mut name.bytes {
+            // SAFETY: `source` points into a C string: no NUL has been passed.
+            *place = unsafe { *source };
+            if *place == 0 {
+                break;
+            }
+            source = source.wrapping_add(1);
+            name.length = name.length.saturating_add(1);
+        }
+        name
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
+/// What [`DeviceRef::children`] gives to the driver core.
+struct Children<F> {
+    each: F,
+}
+
+impl<F: FnMut(&DeviceName)> Children<F> {
+    /// Takes one device; returns whether to stop.
+    ///
+    /// # Safety
+    ///
+    /// `data` must be a `Children` that nothing else uses during the call, and `device` as
+    /// [`DeviceName::of_raw`] wants it.
+    unsafe extern "C" fn child(device: *mut bindings::device, data: *mut c_void) -> c_int {
+        // SAFETY: The caller guarantees it.
+        let children = unsafe { &mut *data.cast::<Self>() };
+        // SAFETY: The caller guarantees it.
+        (children.each)(&unsafe { DeviceName::of_raw(device) });
+        0
+    }
 }

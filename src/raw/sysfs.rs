@@ -8,7 +8,10 @@
 //! C headers: [`include/linux/fs.h`](srctree/include/linux/fs.h),
 //! [`include/linux/mount.h`](srctree/include/linux/mount.h)
 
-use core::ptr::NonNull;
+use core::{
+    mem::MaybeUninit,
+    ptr::NonNull, //
+};
 
 use kernel::{
     bindings,
@@ -172,24 +175,26 @@ impl OpenFile {
     /// Reads the file once, from its start, and returns what fits `page`: sysfs makes the whole
     /// content anew for such a read, and shows all of it.
     pub(crate) fn read<'b>(&self, page: &'b mut Page) -> Result<&'b [u8]> {
-        let buffer = &mut *page.0;
+        let buffer = page.0.as_mut_ptr().cast::<u8>();
         let mut position = 0;
-        // SAFETY: The file is open for reading, `buffer` is writable for its length, and `position`
+        // SAFETY: The file is open for reading, `buffer` is writable for that length, and `position`
         // is ours for the call. What else the file has, like its place, is locked by the call.
         let length = unsafe {
             bindings::kernel_read(
                 self.0 .0.as_ptr(),
-                buffer.as_mut_ptr().cast(),
-                buffer.len(),
+                buffer.cast(),
+                MAX_FILE_BYTES,
                 &mut position,
             )
         };
         let length = match usize::try_from(length) {
-            Ok(length) => length,
+            Ok(length) => length.min(MAX_FILE_BYTES),
             // An errno, which fits.
             Err(_) => return Err(Error::from_errno(length as c_int)),
         };
-        buffer.get(..length).ok_or(EIO)
+        // SAFETY: `kernel_read()` returns how many bytes it has written to `buffer`, which is borrowed
+        // for as long as the text is.
+        Ok(unsafe { core::slice::from_raw_parts(buffer, length) })
     }
 }
 
@@ -217,10 +222,10 @@ impl OpenFolder {
     /// Calls `each` with the name of every entry, until it fails.
     ///
     /// kernfs can hold its lock meanwhile: `each` must not use sysfs.
-    pub(crate) fn list(&self, each: &mut dyn FnMut(&[u8]) -> Result) -> Result {
+    pub(crate) fn list<F: FnMut(&[u8]) -> Result>(&self, each: F) -> Result {
         let mut listing = Listing {
             context: bindings::dir_context {
-                actor: Some(Listing::entry),
+                actor: Some(Listing::<F>::entry),
                 count: c_int::MAX,
                 ..Default::default()
             },
@@ -235,22 +240,22 @@ impl OpenFolder {
 }
 
 /// Room for the longest file.
-pub(crate) struct Page(KBox<[u8; MAX_FILE_BYTES]>);
+pub(crate) struct Page(KBox<MaybeUninit<[u8; MAX_FILE_BYTES]>>);
 
 impl Page {
     pub(crate) fn new() -> Result<Self> {
-        KBox::init(pin_init::init_zeroed(), GFP_KERNEL).map(Self)
+        Ok(Self(KBox::new_uninit(GFP_KERNEL)?))
     }
 }
 
 /// What the kernel needs while it lists a folder for us.
-struct Listing<'a> {
+struct Listing<F> {
     context: bindings::dir_context,
-    each: &'a mut dyn FnMut(&[u8]) -> Result,
+    each: F,
     result: Result,
 }
 
-impl Listing<'_> {
+impl<F: FnMut(&[u8]) -> Result> Listing<F> {
     /// Takes one entry; returns whether to go on.
     ///
     /// # Safety

@@ -113,9 +113,9 @@ impl Topology for KfdTopology {
 
 /// The entries of a folder that are numbers.
 fn list(folder: &OpenFolder, numbers: &mut Numbers) -> Result<(), ReadError> {
-    let mut each = |name: &[u8]| match decimal(name).and_then(|name| u32::try_from(name).ok()) {
+    let each = |name: &[u8]| match decimal(name).and_then(|name| u32::try_from(name).ok()) {
         Some(number) => numbers.insert(number).map_err(|_| E2BIG),
         None => Ok(()),
     };
-    folder.list(&mut each).map_err(reason)
+    folder.list(each).map_err(reason)
 }

@@ -4,7 +4,6 @@
 
 mod detail;
 mod kfd;
-mod memory;
 mod path;
 mod pci;
 mod text;
@@ -12,10 +11,6 @@ mod text;
 pub(crate) use self::{
     detail::Detail,
     kfd::KfdTopology,
-    memory::{
-        Kernel,
-        Tree, //
-    },
     pci::{
         id,
         KernelPciBus, //

@@ -25,7 +25,6 @@ use crate::{
             PortType, //
         },
         pci::{
-            EachCard,
             ExpressLink,
             Name,
             Power, //
@@ -39,8 +38,8 @@ use crate::{
     raw::{
         pci::{
             functions,
-            name,
             BusLock,
+            DeviceName,
             DeviceRef,
             OnBus, //
         },
@@ -117,30 +116,9 @@ impl KernelPciBus {
         }))
     }
 
-    fn render_node(&mut self, address: Address) -> Result<RenderNode, OutOfMemory> {
-        let mut found = RenderNode::None;
-        let path = Path::of(|path| write!(path, "bus/pci/devices/{address}/drm"));
-        let listed = path.and_then(|path| {
-            let folder = self.sysfs.open_folder(path.whole()?).map_err(reason)?;
-            let each = &mut |name: &[u8]| {
-                if let Some(minor) = name.strip_prefix(b"renderD").and_then(decimal) {
-                    found = RenderNode::Minor(minor);
-                }
-                Ok(())
-            };
-            folder.list(each).map_err(reason)
-        });
-        match listed {
-            Ok(()) => Ok(found),
-            Err(ReadError::OutOfMemory) => Err(OutOfMemory),
-            Err(_) => Ok(RenderNode::None),
-        }
-    }
-
     /// Adds what stands in sysfs.
     fn complete(&mut self, function: &mut Function) -> Result<(), OutOfMemory> {
         let address = function.address;
-        function.render_node = self.render_node(address)?;
         if function.render_node != RenderNode::None {
             function.vram_total_bytes = self.number(address, "mem_info_vram_total", decimal)?;
         }
@@ -154,7 +132,10 @@ impl KernelPciBus {
 }
 
 impl PciBus for KernelPciBus {
-    fn cards(&mut self, each: &mut EachCard<'_>) -> Result<(), OutOfMemory> {
+    fn cards(
+        &mut self,
+        mut each: impl FnMut(Function) -> Result<(), OutOfMemory>,
+    ) -> Result<(), OutOfMemory> {
         let Id { vendor, device } = Id::NAVI10;
         for device in functions(vendor, device) {
             if let Some(mut function) = remembered(&device) {
@@ -193,12 +174,25 @@ fn remembered(device: &DeviceRef) -> Option<Function> {
         bar0_bytes: device
             .resource_len(0)
             .map_or(Value::Unreadable, Value::Known),
+        render_node: render_node(device),
         power: match device.is_asleep() {
             true => Power::Asleep,
             false => Power::Active,
         },
         ..Function::default()
     })
+}
+
+/// The DRM render node below a function.
+fn render_node(device: &DeviceRef) -> RenderNode {
+    let mut found = RenderNode::None;
+    device.children(|name| {
+        let minor = name.as_bytes().strip_prefix(b"renderD");
+        if let Some(minor) = minor.and_then(decimal) {
+            found = RenderNode::Minor(minor);
+        }
+    });
+    found
 }
 
 /// Adds what is in the configuration space of the function and of the bridges above it, unless one
@@ -269,8 +263,8 @@ pub(crate) fn id(device: &pci::Device) -> Id {
 /// Where a function sits. The kernel crate has no accessor for the domain, but the PCI core names
 /// its devices `domain:bus:device.function` (`pci_setup_device()`, `drivers/pci/probe.c`).
 fn address(device: &pci::Device) -> Option<Address> {
-    let name = name(device);
-    let domain = name.split(|&byte| byte == b':').next()?;
+    let name = DeviceName::of(device);
+    let domain = name.as_bytes().split(|&byte| byte == b':').next()?;
     Some(Address {
         domain: u32::try_from(hexadecimal(domain)?).ok()?,
         location: device.dev_id(),

@@ -42,8 +42,7 @@ impl Chunk {
 
 impl Text {
     /// The text that `write` writes, in which nothing but memory can fail.
-    #[inline(never)] // Once is enough.
-    pub(crate) fn written(write: &dyn Fn(&mut dyn Write) -> fmt::Result) -> Result<Self> {
+    pub(crate) fn written(write: impl Fn(&mut dyn Write) -> fmt::Result) -> Result<Self> {
         let mut backwards = Self(None);
         write(&mut backwards).map_err(|_| ENOMEM)?;
         let mut forwards = Self(None);

@@ -23,7 +23,7 @@ fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
     };
     Some(Judgement {
         expected: Shown::number(1),
-        observed: Shown::Counts(listed, found),
+        observed: Shown::Both(("listed:", listed), (",found:", found)),
         verdict,
     })
 }

@@ -27,7 +27,7 @@ fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
         .filter(|&vram| vram != 0)
         .unwrap_or(LARGEST_BOARD_BYTES);
     let mut judgement = Judgement::of(
-        Shown::AtMost(limit),
+        Shown::Labelled("1..", Value::Known(limit)),
         evidence.bank.size_in_bytes(),
         Shown::Number,
         |bytes| (1..=limit).contains(&bytes),

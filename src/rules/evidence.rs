@@ -57,22 +57,18 @@ impl Judgement {
 pub enum Shown {
     /// A number in decimal.
     Number(Value),
+    /// A number in decimal behind words.
+    Labelled(&'static str, Value),
+    /// Two of them.
+    Both((&'static str, Value), (&'static str, Value)),
     /// A number in hexadecimal.
     Hex(Value),
-    /// No more than this.
-    AtMost(u64),
     /// Vendor and device.
     Ids(Value, Value),
     /// Words.
     Words(&'static str),
     /// The type of a heap.
     Heap(Value),
-    /// How many a node lists, and how many are there.
-    Counts(Value, Value),
-    /// XGMI engines and links.
-    Engines(Value, Value),
-    /// What can be reached through BAR0, in bytes.
-    Reach(Value),
     /// The type of a heap, and its size in bytes.
     HeapOf(Value, Value),
 }
@@ -100,18 +96,27 @@ impl Shown {
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Number(value) => write!(f, "{value}"),
-            Self::Hex(value) => write!(f, "{}", value.hex()),
-            Self::AtMost(limit) => write!(f, "1..{limit}"),
-            Self::Ids(vendor, device) => write!(f, "{}:{}", vendor.hex(), device.hex()),
-            Self::Words(words) => f.write_str(words),
-            Self::Heap(heap) => write!(f, "{}", Heap(heap)),
-            Self::Engines(engines, links) => write!(f, "engines:{engines},links:{links}"),
-            Self::Reach(bytes) => write!(f, "bar0:{bytes}"),
-            Self::HeapOf(heap, bytes) => {
-                write!(f, "{}:{bytes}", Heap(heap))
+            Self::Number(value) => value.fmt(f),
+            Self::Labelled(label, value) => {
+                f.write_str(label)?;
+                value.fmt(f)
             }
-            Self::Counts(listed, found) => write!(f, "listed:{listed},found:{found}"),
+            Self::Both((label, value), (other_label, other)) => {
+                Self::Labelled(label, value).fmt(f)?;
+                Self::Labelled(other_label, other).fmt(f)
+            }
+            Self::Hex(value) => value.hex().fmt(f),
+            Self::Ids(vendor, device) => {
+                vendor.hex().fmt(f)?;
+                f.write_str(":")?;
+                device.hex().fmt(f)
+            }
+            Self::Words(words) => f.write_str(words),
+            Self::Heap(heap) => Heap(heap).fmt(f),
+            Self::HeapOf(heap, bytes) => {
+                Heap(heap).fmt(f)?;
+                Self::Labelled(":", bytes).fmt(f)
+            }
         }
     }
 }

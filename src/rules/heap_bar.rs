@@ -29,7 +29,7 @@ fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
         },
     };
     Some(Judgement {
-        expected: Shown::Reach(bar0),
+        expected: Shown::Labelled("bar0:", bar0),
         observed: Shown::HeapOf(evidence.bank.heap_type(), size),
         verdict,
     })

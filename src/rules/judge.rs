@@ -98,8 +98,8 @@ impl About<'_> {
 ///
 /// A card that is absent from KFD has nothing to judge.
 #[inline(never)] // Once is enough, for all that ask.
-pub fn findings<'a, M: Maps>(
-    snapshot: &'a Snapshot<M>,
+pub fn findings<'a>(
+    snapshot: &'a Snapshot,
     card: &'a Card,
     about: About<'_>,
     each: &mut dyn FnMut(Finding<'a>) -> fmt::Result,
@@ -146,7 +146,7 @@ pub fn findings<'a, M: Maps>(
 /// The verdict over what was found of a card, of one of its nodes or of one of its banks: that of
 /// all rules taken together.
 #[inline(never)] // Once is enough.
-pub fn verdict<M: Maps>(snapshot: &Snapshot<M>, card: &Card, about: About<'_>) -> Verdict {
+pub fn verdict(snapshot: &Snapshot, card: &Card, about: About<'_>) -> Verdict {
     if card.presence == Presence::Absent {
         return Verdict::Unjudged;
     }
@@ -161,13 +161,13 @@ pub fn verdict<M: Maps>(snapshot: &Snapshot<M>, card: &Card, about: About<'_>) -
 }
 
 /// The verdict over a card: the worst over all its nodes; unjudged if KFD has none for it.
-pub fn card_verdict<M: Maps>(snapshot: &Snapshot<M>, card: &Card) -> Verdict {
+pub fn card_verdict(snapshot: &Snapshot, card: &Card) -> Verdict {
     verdict(snapshot, card, About::Card)
 }
 
 /// The node that a card's verdict is drawn from: the worst. Of equals the last, as KFD adds new nodes
 /// at the end of its list.
-pub fn worst_node<'a, M: Maps>(snapshot: &'a Snapshot<M>, card: &'a Card) -> Option<&'a Node> {
+pub fn worst_node<'a>(snapshot: &'a Snapshot, card: &'a Card) -> Option<&'a Node> {
     if !card.has_more {
         return snapshot.nodes_of(card).next();
     }
@@ -178,9 +178,9 @@ pub fn worst_node<'a, M: Maps>(snapshot: &'a Snapshot<M>, card: &'a Card) -> Opt
 
 /// The names of the rules that have a finding of one of the `verdicts`, each once, by comma; `-` for
 /// none.
-pub struct RuleNames<'a, M: Maps> {
+pub struct RuleNames<'a> {
     /// Where the card is.
-    pub snapshot: &'a Snapshot<M>,
+    pub snapshot: &'a Snapshot,
     /// The card.
     pub card: &'a Card,
     /// Which findings.
@@ -189,7 +189,7 @@ pub struct RuleNames<'a, M: Maps> {
     pub verdicts: &'a [Verdict],
 }
 
-impl<M: Maps> fmt::Display for RuleNames<'_, M> {
+impl fmt::Display for RuleNames<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut found = [false; RULES.len()];
         findings(self.snapshot, self.card, self.about, &mut |finding| {

@@ -27,8 +27,12 @@ fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
         Verdict::Unknown
     };
     Some(Judgement {
-        expected: Shown::Engines(Value::Known(0), Value::Known(0)),
-        observed: Shown::Engines(engines, links),
+        expected: shown(Value::Known(0), Value::Known(0)),
+        observed: shown(engines, links),
         verdict,
     })
+}
+
+fn shown(engines: Value, links: Value) -> Shown {
+    Shown::Both(("engines:", engines), (",links:", links))
 }

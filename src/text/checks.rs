@@ -9,7 +9,6 @@ use core::fmt::{
 
 use crate::{
     facts::{
-        map::Maps,
         snapshot::Snapshot, //
     },
     rules::{
@@ -24,7 +23,7 @@ use super::record::{
 };
 
 /// Writes `checks`. A rule about the node as a whole has `bank=-`.
-pub fn checks<M: Maps>(snapshot: &Snapshot<M>, out: &mut dyn Write) -> fmt::Result {
+pub fn checks(snapshot: &Snapshot, out: &mut dyn Write) -> fmt::Result {
     heading(out, "checks")?;
     for card in snapshot.cards() {
         findings(snapshot, card, About::Card, &mut |finding| {

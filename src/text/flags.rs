@@ -23,7 +23,7 @@ use super::record::{
 };
 
 /// Writes `flags`: for each card the claims of the node that its verdict is drawn from.
-pub fn flags<M: Maps>(snapshot: &Snapshot<M>, out: &mut dyn Write) -> fmt::Result {
+pub fn flags(snapshot: &Snapshot, out: &mut dyn Write) -> fmt::Result {
     heading(out, "flags")?;
     for card in snapshot.cards() {
         let truth = snapshot.is_navi10(card);
@@ -31,11 +31,11 @@ pub fn flags<M: Maps>(snapshot: &Snapshot<M>, out: &mut dyn Write) -> fmt::Resul
         let claims = node.unwrap_or(&Node::ABSENT);
         let properties = &claims.properties;
         let banks = snapshot.banks_of(claims);
-        let hot_pluggable = any(&mut banks.map(|bank| {
-            bank.properties
-                .flags()
-                .has(uapi::HSA_MEM_FLAGS_HOT_PLUGGABLE.into())
-        }));
+        let flag = uapi::HSA_MEM_FLAGS_HOT_PLUGGABLE.into();
+        let hot_pluggable = banks
+            .map(|bank| bank.properties.flags().has(flag))
+            .reduce(either)
+            .flatten();
         let gfx = truth.then_some(Value::Known(GFX1010));
         let mut record = Record::of(card, out);
         record.node(node);
@@ -61,21 +61,17 @@ pub fn flags<M: Maps>(snapshot: &Snapshot<M>, out: &mut dyn Write) -> fmt::Resul
 
 /// Whether a node claims XGMI: a hive, an engine or a link, each is such a claim.
 fn xgmi_of(node: &Node) -> Option<bool> {
-    let claims = [
-        node.properties.hive_id(),
-        node.properties.num_sdma_xgmi_engines(),
-        node.links.xgmi,
-    ];
-    any(&mut claims.iter().map(|claim| claim.has(u64::MAX)))
+    let claims = |value: Value| value.has(u64::MAX);
+    let hive = claims(node.properties.hive_id());
+    let engines = claims(node.properties.num_sdma_xgmi_engines());
+    either(hive, either(engines, claims(node.links.xgmi)))
 }
 
-/// Whether any is set; not known if none is and one is not known, or there are none.
-fn any(flags: &mut dyn Iterator<Item = Option<bool>>) -> Option<bool> {
-    flags
-        .reduce(|one, other| match (one, other) {
-            (Some(true), _) | (_, Some(true)) => Some(true),
-            (Some(false), Some(false)) => Some(false),
-            _ => None,
-        })
-        .flatten()
+/// Whether one of two is set; not known if neither is and one is not known.
+fn either(one: Option<bool>, other: Option<bool>) -> Option<bool> {
+    match (one, other) {
+        (Some(true), _) | (_, Some(true)) => Some(true),
+        (Some(false), Some(false)) => Some(false),
+        _ => None,
+    }
 }

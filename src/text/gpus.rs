@@ -4,7 +4,6 @@
 
 use core::fmt::{
     self,
-    Display,
     Write, //
 };
 
@@ -39,7 +38,7 @@ const SMALL_BAR_BYTES: u64 = 256 << 20;
 /// Writes `gpus`.
 ///
 /// Where the PCI core can't be asked, there is a record for each card that KFD knows.
-pub fn gpus<M: Maps>(snapshot: &Snapshot<M>, out: &mut dyn Write) -> fmt::Result {
+pub fn gpus(snapshot: &Snapshot, out: &mut dyn Write) -> fmt::Result {
     heading(out, "gpus")?;
     for card in snapshot.cards() {
         if snapshot.pci_known && !snapshot.is_navi10(card) {
@@ -50,17 +49,16 @@ pub fn gpus<M: Maps>(snapshot: &Snapshot<M>, out: &mut dyn Write) -> fmt::Result
         let claims = node.unwrap_or(&Node::ABSENT);
         let banks = snapshot.banks_of(claims);
         let sizes = banks.filter_map(|bank| bank.properties.size_in_bytes().known());
-        let device = card
-            .function
-            .as_ref()
-            .map(|function| HexId(function.id.device));
+        let device = card.function.map_or(Value::Absent, |function| {
+            Value::Known(function.id.device.into())
+        });
         let mec_fw = match claims.properties.fw_version() {
             Value::Absent => function.mec_fw,
             printed => printed,
         };
         let truth = snapshot.is_navi10(card).then_some(true);
         let mut record = Record::of(card, out);
-        record.show("device", &Known(device));
+        record.hex("device", device);
         record.hex("revision", function.revision);
         record.show("subsystem", &Known(function.subsystem));
         let board = function.revision.known().and_then(board);
@@ -79,7 +77,11 @@ pub fn gpus<M: Maps>(snapshot: &Snapshot<M>, out: &mut dyn Write) -> fmt::Result
         record.word("reason", reason(snapshot.kfd, card.presence, function));
         record.flag("coarse_grained_only", truth);
         record.word("verdict", card_verdict(snapshot, card).name());
-        record.show("atomics_hop", &AtomicsHop(function.atomics));
+        match function.atomics {
+            Atomics::Completer => record.word("atomics_hop", "-"),
+            Atomics::None(hop) => record.show("atomics_hop", &Known(hop)),
+            Atomics::Unknown => record.word("atomics_hop", "?"),
+        }
         record.word("atomics_kfd", atomics_in_kfd(claims));
         record.number("mec_fw", mec_fw);
         record.word("link_gts_max", gts(function.link_at_most));
@@ -151,14 +153,6 @@ fn power(power: Power) -> &'static str {
     }
 }
 
-struct HexId(u16);
-
-impl Display for HexId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#06x}", self.0)
-    }
-}
-
 fn driver(driver: &Driver) -> &str {
     match driver {
         Driver::Named(name) => name.as_str(),
@@ -172,19 +166,6 @@ fn atomics(atomics: Atomics) -> &'static str {
         Atomics::Completer => "completer",
         Atomics::None(_) => "none",
         Atomics::Unknown => "unknown",
-    }
-}
-
-/// Who is to blame that AtomicOps do not get through.
-struct AtomicsHop(Atomics);
-
-impl Display for AtomicsHop {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Atomics::Completer => f.write_str("-"),
-            Atomics::None(Some(hop)) => write!(f, "{hop}"),
-            Atomics::None(None) | Atomics::Unknown => f.write_str("?"),
-        }
     }
 }
 
@@ -205,13 +186,8 @@ fn atomics_in_kfd(node: &Node) -> &'static str {
 
 /// The speed of a link in GT/s.
 fn gts(link: ExpressLink) -> &'static str {
-    match link.speed_code.known() {
-        Some(1) => "2.5",
-        Some(2) => "5",
-        Some(3) => "8",
-        Some(4) => "16",
-        Some(5) => "32",
-        Some(6) => "64",
-        _ => "?",
-    }
+    const BY_CODE: [&str; 7] = ["?", "2.5", "5", "8", "16", "32", "64"];
+    let code = link.speed_code.known();
+    let place = code.and_then(|code| usize::try_from(code).ok());
+    place.and_then(|place| BY_CODE.get(place)).unwrap_or(&"?")
 }

@@ -9,7 +9,6 @@ use core::fmt::{
 
 use crate::{
     facts::{
-        map::Maps,
         snapshot::Snapshot, //
     },
     rules::{
@@ -27,7 +26,7 @@ use super::record::{
 };
 
 /// Writes `heaps`.
-pub fn heaps<M: Maps>(snapshot: &Snapshot<M>, out: &mut dyn Write) -> fmt::Result {
+pub fn heaps(snapshot: &Snapshot, out: &mut dyn Write) -> fmt::Result {
     heading(out, "heaps")?;
     for card in snapshot.cards() {
         let truth = snapshot.is_navi10(card);

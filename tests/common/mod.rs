@@ -27,7 +27,6 @@ use rdna1_kfd_guard::{
         map::OutOfMemory,
         pci::{
             Address,
-            EachCard,
             Function,
             Id,
             PciBus, //
@@ -36,7 +35,6 @@ use rdna1_kfd_guard::{
         tally::Tally,
         value::Value, //
     },
-    host::Host,
     observe::observe,
     text, //
 };
@@ -67,7 +65,10 @@ impl Bus {
 }
 
 impl PciBus for Bus {
-    fn cards(&mut self, each: &mut EachCard<'_>) -> Result<(), OutOfMemory> {
+    fn cards(
+        &mut self,
+        each: impl FnMut(Function) -> Result<(), OutOfMemory>,
+    ) -> Result<(), OutOfMemory> {
         let functions = self.0.iter().copied();
         functions
             .filter(|function| function.id == Id::NAVI10)
@@ -84,7 +85,7 @@ impl PciBus for Bus {
 
 /// What was found, and what was counted.
 pub struct Found {
-    pub snapshot: Snapshot<Host>,
+    pub snapshot: Snapshot,
     pub tally: Tally,
 }
 

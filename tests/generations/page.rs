@@ -9,10 +9,7 @@ use rdna1_kfd_guard::{
         tally::Tally,
         topology::Topology, //
     },
-    host::{
-        Host,
-        PciFile, //
-    },
+    host::PciFile,
     observe::observe,
     text, //
 };
@@ -59,7 +56,7 @@ impl Page {
         bus: Option<&mut B>,
     ) -> Result<Self, String> {
         let mut tally = Tally::default();
-        let snapshot: Snapshot<Host> =
+        let snapshot: Snapshot =
             observe(topology, bus, &mut tally).map_err(|error| format!("{error:?}"))?;
         let mut page = String::new();
         text::gpus(&snapshot, &mut page)

@@ -12,7 +12,6 @@ use rdna1_kfd_guard::facts::{
     numbers::Numbers,
     pci::{
         Address,
-        EachCard,
         Function,
         Id,
         PciBus, //
@@ -179,7 +178,10 @@ impl Topology for Reader<'_> {
 pub struct Core<'s>(&'s Scene);
 
 impl PciBus for Core<'_> {
-    fn cards(&mut self, each: &mut EachCard<'_>) -> Result<(), OutOfMemory> {
+    fn cards(
+        &mut self,
+        mut each: impl FnMut(Function) -> Result<(), OutOfMemory>,
+    ) -> Result<(), OutOfMemory> {
         self.0.tick();
         let world = self.0.world.borrow();
         let functions = world.slots.iter().filter_map(function_of);

@@ -164,7 +164,7 @@ fn pci(root: &Root) -> Result<Option<String>> {
         return Ok(None);
     };
     let mut cards = BTreeMap::new();
-    bus.cards(&mut |function| {
+    bus.cards(|function| {
         cards.insert(function.address, function);
         Ok(())
     })

@@ -8,7 +8,7 @@ use anyhow::{bail, Context, Result};
 use rdna1_kfd_guard::facts::card::Presence;
 use rdna1_kfd_guard::facts::snapshot::Snapshot;
 use rdna1_kfd_guard::facts::tally::Tally;
-use rdna1_kfd_guard::host::{doubts, Host, LivePci, LiveTopology};
+use rdna1_kfd_guard::host::{doubts, LivePci, LiveTopology};
 use rdna1_kfd_guard::observe::observe;
 use rdna1_kfd_guard::text;
 use rdna1_records::{records, Counters, Record, MAX_BYTES};
@@ -107,10 +107,10 @@ impl Pages {
         let mut tally = Tally::default();
         let mut topology = LiveTopology::new(root.folder());
         let mut pci = LivePci::open(root.folder());
-        let snapshot: Snapshot<Host> = observe(&mut topology, pci.as_mut(), &mut tally)
+        let snapshot: Snapshot = observe(&mut topology, pci.as_mut(), &mut tally)
             .ok()
             .context("out of memory")?;
-        let page = |write: fn(&Snapshot<Host>, &mut dyn std::fmt::Write) -> std::fmt::Result| {
+        let page = |write: fn(&Snapshot, &mut dyn std::fmt::Write) -> std::fmt::Result| {
             let mut page = String::new();
             write(&snapshot, &mut page).map(|()| page)
         };
@@ -258,7 +258,7 @@ fn file(root: &Root, folder: &str, name: &str) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|_| io::Error::other("the file is not text"))
 }
 
-fn notes(snapshot: &Snapshot<Host>, tally: &Tally) -> Vec<String> {
+fn notes(snapshot: &Snapshot, tally: &Tally) -> Vec<String> {
     let mut notes = Vec::new();
     if snapshot.kfd == Presence::Absent {
         let note =

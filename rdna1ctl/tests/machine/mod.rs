@@ -15,7 +15,7 @@ use std::process::{Command, Output};
 
 use rdna1_kfd_guard::facts::snapshot::Snapshot;
 use rdna1_kfd_guard::facts::tally::Tally;
-use rdna1_kfd_guard::host::{Host, LivePci, LiveTopology};
+use rdna1_kfd_guard::host::{LivePci, LiveTopology};
 use rdna1_kfd_guard::observe::observe;
 use rdna1_kfd_guard::text;
 use tempfile::TempDir;
@@ -206,7 +206,7 @@ impl Machine {
         let mut tally = Tally::default();
         let mut topology = LiveTopology::new(self.root());
         let mut bus = LivePci::open(self.root());
-        let snapshot: Snapshot<Host> = observe(&mut topology, bus.as_mut(), &mut tally)
+        let snapshot: Snapshot = observe(&mut topology, bus.as_mut(), &mut tally)
             .ok()
             .unwrap();
         let write = |name: &str, write: &dyn Fn(&mut String)| {

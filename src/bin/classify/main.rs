@@ -24,7 +24,6 @@ use rdna1_kfd_guard::{
     host::{
         doubts,
         Capture,
-        Host,
         PciFile, //
     },
     observe::observe,
@@ -77,7 +76,7 @@ fn classify(arguments: &Arguments) -> Result<u8> {
     let mut topology = Capture::open(&arguments.folder)?;
     let mut pci = arguments.pci.as_deref().map(PciFile::open).transpose()?;
     let mut tally = Tally::default();
-    let snapshot: Snapshot<Host> = observe(&mut topology, pci.as_mut(), &mut tally)
+    let snapshot: Snapshot = observe(&mut topology, pci.as_mut(), &mut tally)
         .ok()
         .context("out of memory")?;
 
@@ -107,7 +106,7 @@ fn explain(tally: &Tally) {
     }
 }
 
-fn status(snapshot: &Snapshot<Host>) -> u8 {
+fn status(snapshot: &Snapshot) -> u8 {
     let verdicts = snapshot.cards().map(|card| card_verdict(snapshot, card));
     match verdicts.reduce(Verdict::and) {
         Some(Verdict::Lie) => A_LIE,

@@ -79,7 +79,7 @@ struct Read {
     missing: bool,
 }
 
-impl<M: Maps, T: Topology> Walk<'_, M, T> {
+impl<T: Topology> Walk<'_, T> {
     /// Reads the links of all nodes, if there is a card.
     pub(super) fn all_links(&mut self, numbers: &Numbers) -> Result<(), OutOfMemory> {
         if self

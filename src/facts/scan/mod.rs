@@ -9,9 +9,9 @@ mod settle;
 use super::prelude::*;
 
 /// What one walk over the topology found.
-pub struct Walked<M: Maps> {
+pub struct Walked {
     /// The facts.
-    pub snapshot: Snapshot<M>,
+    pub snapshot: Snapshot,
     /// KFD's count of changes when the walk began.
     pub generation: Value,
     /// Whether KFD kept still, as far as can be seen: the same generation before and after, and no
@@ -23,13 +23,13 @@ pub struct Walked<M: Maps> {
 ///
 /// `bus` is `None` where the PCI core can't be asked. Fails only for want of memory: whatever KFD
 /// does becomes a fact.
-pub fn walk<M: Maps, T: Topology, B: PciBus>(
+pub fn walk<T: Topology, B: PciBus>(
     topology: &mut T,
     mut bus: Option<&mut B>,
     tally: &mut Tally,
-) -> Result<Walked<M>, OutOfMemory> {
+) -> Result<Walked, OutOfMemory> {
     bump(&mut tally.scans);
-    let mut walk = Walk::<M, T> {
+    let mut walk = Walk::<T> {
         topology,
         tally,
         snapshot: Snapshot::new(bus.is_some()),
@@ -38,7 +38,7 @@ pub fn walk<M: Maps, T: Topology, B: PciBus>(
         unfinished_nodes: false,
     };
     if let Some(bus) = bus.as_deref_mut() {
-        bus.cards(&mut |function| walk.card(CardKey::OnBus(function.address), Some(function)))?;
+        bus.cards(|function| walk.card(CardKey::OnBus(function.address), Some(function)))?;
     }
     let generation = walk.number(File::GenerationId)?;
     let numbers = walk.nodes(bus)?;
@@ -53,10 +53,10 @@ pub fn walk<M: Maps, T: Topology, B: PciBus>(
 }
 
 /// One walk over the topology.
-struct Walk<'a, M: Maps, T: Topology> {
+struct Walk<'a, T: Topology> {
     topology: &'a mut T,
     tally: &'a mut Tally,
-    snapshot: Snapshot<M>,
+    snapshot: Snapshot,
     /// Whether the numbers of the nodes have a gap. KFD makes one when it takes a node away, and then
     /// renumbers the ends of links, and the folders only later (`kfd_topology_remove_device()`,
     /// `kfd_topology.c`).
@@ -67,7 +67,7 @@ struct Walk<'a, M: Maps, T: Topology> {
     unfinished_nodes: bool,
 }
 
-impl<M: Maps, T: Topology> Walk<'_, M, T> {
+impl<T: Topology> Walk<'_, T> {
     /// Reads all nodes, and those of cards in full; returns the numbers of all.
     fn nodes<B: PciBus>(&mut self, mut bus: Option<&mut B>) -> Result<Numbers, OutOfMemory> {
         let numbers = match self.list(Folder::Nodes)? {
@@ -102,7 +102,7 @@ impl<M: Maps, T: Topology> Walk<'_, M, T> {
         if known.is_none() && !node.claims_navi10() {
             // Another device, unless KFD has still to say which.
             self.unfinished_nodes |= node.is_unidentified() || node.is_unfinished_apu();
-            return self.snapshot.nodes.insert(number, node);
+            return insert(&mut self.snapshot.nodes, number, node);
         }
 
         node.gpu_id = self.number(File::GpuId(number))?;
@@ -150,13 +150,13 @@ impl<M: Maps, T: Topology> Walk<'_, M, T> {
             first_node: None,
             has_more: false,
         };
-        self.snapshot.cards.insert(key, card)
+        insert(&mut self.snapshot.cards, key, card)
     }
 
     /// Adds a node to a card.
     fn add_node(&mut self, key: CardKey, number: u32, mut node: Node) -> Result<(), OutOfMemory> {
         node.card = Some(key);
-        self.snapshot.nodes.insert(number, node)?;
+        insert(&mut self.snapshot.nodes, number, node)?;
         if let Some(card) = self.snapshot.cards.get_mut(&key) {
             card.presence = Presence::Present;
             card.address = card.address.or_else(|| node.address());
@@ -185,7 +185,7 @@ impl<M: Maps, T: Topology> Walk<'_, M, T> {
                 number: Some(bank),
                 properties,
             };
-            self.snapshot.banks.insert((number, place), bank)?;
+            insert(&mut self.snapshot.banks, (number, place), bank)?;
         }
         Ok(all)
     }

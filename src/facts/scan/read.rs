@@ -12,7 +12,7 @@ use crate::facts::{
 
 use super::Walk;
 
-impl<M: Maps, T: Topology> Walk<'_, M, T> {
+impl<T: Topology> Walk<'_, T> {
     /// Lists `folder`. The inner error is a fact and has been counted; the outer one ends the scan.
     pub(super) fn list(
         &mut self,

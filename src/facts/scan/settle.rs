@@ -6,7 +6,7 @@ use crate::facts::prelude::*;
 
 use super::Walk;
 
-impl<M: Maps, T: Topology> Walk<'_, M, T> {
+impl<T: Topology> Walk<'_, T> {
     /// Decides what the walk as a whole means for each card. `numbers` are those of all nodes.
     pub(super) fn settle(&mut self, same_generation: bool, numbers: &Numbers) {
         let nodes_missed =
@@ -74,7 +74,8 @@ fn is_without_domain_at(node: &Node, address: Option<Address>) -> bool {
         Value::Known(address.location.into())
     });
     let properties = &node.properties;
-    properties.domain() == Value::Absent
+    cfg!(not(MODULE))
+        && properties.domain() == Value::Absent
         && properties.location_id() == location
         && location != Value::Absent
         && !node.has_cpu()
