@@ -5,6 +5,7 @@
 //! Data flows one way. [`sources`] read facts, all of them through one [`root`]. [`findings`] conclude
 //! from facts. [`words`], [`documents`] and metrics print both. [`commands`] connect these.
 
+pub mod check;
 pub mod cli;
 pub mod commands;
 pub mod documents;

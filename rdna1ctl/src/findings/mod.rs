@@ -11,6 +11,8 @@ mod overrides;
 mod userspace;
 mod verdicts;
 
+pub mod code;
+pub mod programs;
 pub mod unknown;
 pub mod variables;
 
@@ -122,6 +124,7 @@ pub fn all(facts: &Facts) -> Vec<Finding> {
         card::findings(facts),
         driver::findings(facts),
         userspace::findings(facts),
+        programs::findings(facts),
         environment::findings(facts),
     ];
     parts.into_iter().flatten().collect()

@@ -4,15 +4,24 @@
 
 pub mod access;
 pub mod amdgpu;
+pub mod bundle;
+pub mod code;
 pub mod kernel;
+pub mod libraries;
 pub mod log;
+pub mod mapped;
 pub mod module;
 pub mod packages;
 pub mod pages;
+pub mod patience;
 pub mod pci;
 pub mod processes;
+pub mod rocblas;
 pub mod rocm;
 pub mod slot;
+pub mod target;
+pub mod tree;
+pub mod walk;
 
 use anyhow::Result;
 

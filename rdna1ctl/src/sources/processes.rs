@@ -4,6 +4,8 @@
 
 use crate::root::Root;
 
+use super::mapped::{self, Mapped};
+
 /// A variable of an environment: its name and its value.
 pub type Variable = (String, String);
 
@@ -19,6 +21,18 @@ pub struct Process {
     pub environment: Option<Vec<Variable>>,
     /// Its VRAM in bytes, by KFD's id of the card.
     pub vram_bytes: Vec<(u64, u64)>,
+    /// The libraries that it has mapped.
+    pub libraries: Mapped,
+}
+
+/// The variable that names rocBLAS's folder of kernels.
+pub const KERNELS: &str = "ROCBLAS_TENSILE_LIBPATH";
+
+/// The value of a variable.
+pub fn value<'a>(variables: &'a [Variable], name: &str) -> Option<&'a str> {
+    let mut variables = variables.iter();
+    let found = variables.find(|(one, _)| one == name);
+    found.map(|(_, value)| value.as_str())
 }
 
 /// Programs that use KFD.
@@ -106,11 +120,15 @@ fn process(root: &Root, pid: u32) -> Process {
         let bytes = root.text(format!("{folder}/{name}"))?.parse().ok()?;
         Some((gpu, bytes))
     });
+    let vram_bytes = vram_bytes.collect();
+    let environment = environment(root, &pid.to_string());
+    let kernels = environment.as_ref().and_then(|own| value(own, KERNELS));
     Process {
         pid,
         command: command(root, pid),
-        environment: environment(root, &pid.to_string()),
-        vram_bytes: vram_bytes.collect(),
+        libraries: mapped::libraries(root, pid, kernels.map(str::to_owned)),
+        environment,
+        vram_bytes,
     }
 }
 
@@ -131,7 +149,8 @@ const HEEDED: [&str; 11] = [
     "ROCR_",
 ];
 
-fn environment(root: &Root, pid: &str) -> Option<Vec<Variable>> {
+/// The variables of a program's environment; `None` if they cannot be read.
+pub fn environment(root: &Root, pid: &str) -> Option<Vec<Variable>> {
     Some(variables(&root.bytes(format!("/proc/{pid}/environ")).ok()?))
 }
 

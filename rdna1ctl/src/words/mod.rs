@@ -2,6 +2,7 @@
 
 //! Words: facts and findings as text for people.
 
+pub mod check;
 pub mod doctor;
 pub mod pages;
 pub mod paper;
