@@ -394,6 +394,11 @@ fn usual_places() {
         let found = machine.findings();
         assert_eq!(found.len(), 1, "{place}: {found:#?}");
     }
+    // A form that nobody has seen yet is named.
+    let machine = Machine::healthy();
+    machine.put("/opt/therock-9/gfx101X/lib/librocblas.so.9", "");
+    let said = only(&machine, "rocblas-not-found", "unseen");
+    contains(&said, &["/opt/therock-9", "rdna1ctl check FOLDER"]);
     // Two names of one installation are one finding.
     let machine = Machine::healthy();
     machine.add_kernels("/opt/rocm/core-7.11/lib/rocblas/library", &["gfx1030"]);

@@ -126,11 +126,15 @@ pub fn of_kernels(kernels: &Kernels) -> Part {
     let others = others(kernels.targets.iter());
     let disguised = listed(&kernels.disguised, "is");
     let unknown = listed(&kernels.unknown, "is");
+    let but = match disguised.as_str() {
+        "" => String::new(),
+        some => format!("; but {some}"),
+    };
     let what = match kernels.fits() {
-        Some(true) if kernels.objects != 0 => match kernels.objects {
-            1 => "a code object for gfx1010".to_owned(),
-            count => format!("{count} code objects for gfx1010"),
-        },
+        Some(true) if kernels.objects == 1 => format!("a code object for gfx1010{but}"),
+        Some(true) if kernels.objects != 0 => {
+            format!("{} code objects for gfx1010{but}", kernels.objects)
+        }
         Some(true) => "files named gfx1010, and no code objects".to_owned(),
         Some(false) if !kernels.disguised.is_empty() => {
             format!("no code for gfx1010: {disguised}; {others}")

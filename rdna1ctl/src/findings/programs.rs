@@ -2,7 +2,7 @@
 
 //! The libraries that running programs use, and whether they have code for the card.
 
-use crate::sources::libraries::Libraries;
+use crate::sources::libraries::{is_of_rocm, Libraries};
 use crate::sources::mapped::Mapped;
 use crate::sources::processes::Process;
 use crate::sources::Facts;
@@ -79,9 +79,10 @@ pub fn names(libraries: &Libraries, judged: &Judged) -> String {
         Some(version) => format!("ROCm {version}"),
         None => "ROCm of unknown version".to_owned(),
     };
-    let mut first = libraries.list.iter().map(|one| one.folder().to_owned());
+    let mut of_rocm = libraries.list.iter().filter(|one| is_of_rocm(one.name()));
+    let first = of_rocm.next().or(libraries.list.first());
     let folder = first
-        .next()
+        .map(|one| one.folder().to_owned())
         .or_else(|| judged.parts.first().map(|part| part.path.clone()));
     match folder {
         Some(folder) => format!("{version} from {folder}"),

@@ -46,7 +46,20 @@ fn libraries(install: &Install) -> Option<Finding> {
         None => "ROCm of unknown version".to_owned(),
     };
     let Some(kernels) = &install.rocblas else {
-        let folder = install.without_kernels.as_ref()?;
+        let Some(folder) = &install.without_kernels else {
+            // dpkg knows its packages; elsewhere, a rocBLAS may be where nobody looks for it.
+            return place.starts_with('/').then(|| {
+                Finding::unseen(
+                    "rocblas-not-found",
+                    "there is a ROCm, and no rocBLAS where one is looked for",
+                )
+                .seen(
+                    place,
+                    format!("{version}, no lib/librocblas.so, no lib/rocblas/library"),
+                )
+                .advise("if one is below another folder: rdna1ctl check FOLDER")
+            });
+        };
         return Some(
             Finding::unseen(
                 "rocblas-unknown",

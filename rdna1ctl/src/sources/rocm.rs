@@ -94,16 +94,19 @@ fn of_amd(tree: &Tree) -> Vec<Install> {
     let mut installs: Vec<Install> = Vec::new();
     for name in places {
         let place = format!("/opt/{name}");
-        // From ROCm 7.9 on: /opt/rocm/core-7.11, and a link to it.
-        let inner = tree.names(Path::new(&place)).into_iter();
-        let inner = inner.filter(|name| name.starts_with("core"));
+        let names = tree.names(Path::new(&place));
+        // Newer packages: /opt/rocm/core-7.11, and a link to it.
+        let inner = names.iter().filter(|name| name.starts_with("core"));
         let inner = inner.map(|name| format!("{place}/{name}"));
-        let places: Vec<_> = [place.clone()].into_iter().chain(inner).collect();
-        installs.extend(
-            places
-                .into_iter()
-                .filter_map(|place| one_of_amd(tree, place)),
-        );
+        let places = [place.clone()].into_iter().chain(inner);
+        let mut found: Vec<_> = places.map(|place| one_of_amd(tree, place)).collect();
+        let is_known = found.iter().any(Install::has_rocblas);
+        // Without any rocBLAS, the place itself is what there is to tell of.
+        found.retain(|one| match is_known {
+            true => one.has_rocblas(),
+            false => one.place == place && !names.is_empty(),
+        });
+        installs.extend(found);
     }
     // /opt/rocm is a link to the installation in use.
     if installs.iter().any(|one| one.place == "/opt/rocm") {
@@ -115,7 +118,7 @@ fn of_amd(tree: &Tree) -> Vec<Install> {
     installs
 }
 
-fn one_of_amd(tree: &Tree, place: String) -> Option<Install> {
+fn one_of_amd(tree: &Tree, place: String) -> Install {
     let version = tree.text(Path::new(&place).join(".info/version").as_path(), 4096);
     let version = version.filter(|text| !text.is_empty());
     let folders = ["lib", "lib64"].map(|name| Path::new(&place).join(name));
@@ -130,8 +133,7 @@ fn one_of_amd(tree: &Tree, place: String) -> Option<Install> {
     for folder in folders {
         look(tree, &folder, &mut found);
     }
-    let is_one = found.version.is_some() || found.has_rocblas();
-    is_one.then_some(found)
+    found
 }
 
 impl Install {

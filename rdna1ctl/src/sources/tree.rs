@@ -21,6 +21,9 @@ const TRIES: u32 = 8;
 /// The most links that are followed, as the kernel has it (`MAXSYMLINKS`).
 const MOST_LINKS: usize = 40;
 
+/// The most names of a folder that are listed at once.
+const MOST_NAMES: usize = 200_000;
+
 /// The files below a root folder.
 #[derive(Debug)]
 pub struct Tree(OwnedFd);
@@ -86,8 +89,7 @@ impl Tree {
         Some(String::from_utf8_lossy(&bytes).trim().to_owned())
     }
 
-    /// At most that many entries of a folder, sorted by name, each with whether it is a folder itself.
-    /// Links are not followed.
+    /// At most that many entries of a folder, sorted by name, and what each is.
     pub fn entries(&self, folder: &Path, most: usize) -> io::Result<Vec<(OsString, Kind)>> {
         let found = self.reach(folder, OFlag::O_DIRECTORY)?;
         let entries = fs::read_dir(place(&found))?;
@@ -110,7 +112,7 @@ impl Tree {
 
     /// The names in a folder that are text, sorted; none if it cannot be listed.
     pub fn names(&self, folder: &Path) -> Vec<String> {
-        let entries = self.entries(folder, usize::MAX).unwrap_or_default();
+        let entries = self.entries(folder, MOST_NAMES).unwrap_or_default();
         let names = entries.into_iter();
         names
             .filter_map(|(name, _)| name.into_string().ok())

@@ -23,7 +23,10 @@ const TIME: Duration = Duration::from_secs(60);
 /// Folders of a system's root that have no libraries. Reading files of `/sys` can wake a card.
 const NO_LIBRARIES: [&str; 4] = ["dev", "proc", "run", "sys"];
 
-/// Ends the path of the folders whose library rocBLAS is not.
+/// The most reasons that are kept for what was not looked at.
+const MOST_UNSEEN: usize = 20;
+
+/// A library whose folder of kernels looks like rocBLAS's.
 const HIPBLASLT: &str = "hipblaslt";
 
 /// Looks for libraries in a folder, or at a file.
@@ -47,17 +50,18 @@ pub fn look(tree: &Tree, start: &Path) -> io::Result<Libraries> {
         end: Instant::now() + TIME,
     };
     search.below(start);
-    found.without_kernels.clear();
-    add_kernels(tree, &mut found);
-    found.find_version(tree);
-    Ok(found)
-}
-
-/// A rocBLAS whose kernels are not below the start looks for them beside itself.
-fn add_kernels(tree: &Tree, found: &mut Libraries) {
     if found.kernels.is_empty() {
+        // A rocBLAS whose kernels are not below the start looks for them beside itself.
         found.add_kernels(tree, None);
     }
+    let has_rocblas = !found.kernels.is_empty() || !found.without_kernels.is_empty();
+    if !has_rocblas && found.list.iter().any(|one| one.code.is_some()) {
+        let why = "there is no rocBLAS here: one that it uses is the system's, which `rdna1ctl check` without \
+                   a path judges";
+        found.unseen.push(why.to_owned());
+    }
+    found.find_version(tree);
+    Ok(found)
 }
 
 /// Whether a folder is a system's root, such as a container's.
@@ -87,22 +91,20 @@ impl Search<'_> {
             if left == 0 || Instant::now() > self.end {
                 let folder = folder.display();
                 let why = format!("the search ended before {folder}: name a smaller folder");
-                self.found.unseen.push(why);
+                self.leave_out(why);
                 return;
             }
             let about = self.tree.about(&folder);
             if about.is_ok_and(|about| about.dev() != self.device) {
                 let folder = folder.display();
                 let why = format!("{folder} is another file system: name it to look into it");
-                self.found.unseen.push(why);
+                self.leave_out(why);
                 continue;
             }
             let entries = match self.tree.entries(&folder, left) {
                 Ok(entries) => entries,
                 Err(error) => {
-                    self.found
-                        .unseen
-                        .push(format!("{}: {error}", folder.display()));
+                    self.leave_out(format!("{}: {error}", folder.display()));
                     continue;
                 }
             };
@@ -122,6 +124,14 @@ impl Search<'_> {
                     folders.push_back(folder.join(name));
                 }
             }
+        }
+    }
+
+    fn leave_out(&mut self, why: String) {
+        match self.found.unseen.len() {
+            MOST_UNSEEN => self.found.unseen.push("and other folders".to_owned()),
+            count if count < MOST_UNSEEN => self.found.unseen.push(why),
+            _ => {}
         }
     }
 
