@@ -114,7 +114,8 @@ fn says(judged: &Judged, found: &Libraries) -> String {
             "it {}: that loads only under HSA_OVERRIDE_GFX_VERSION=10.3.0",
             has(judged)
         ),
-        _ => format!("it {}", has(judged)),
+        (Answer::Unknown, _) => "unknown whether it has code for gfx1010".to_owned(),
+        (Answer::NoCode, _) => format!("it {}", has(judged)),
     }
 }
 

@@ -222,6 +222,29 @@ fn forms_of_code() {
     }
 }
 
+/// Real code compresses badly: the first block, which has the list, is large then.
+#[test]
+fn code_that_compresses_badly() {
+    let machine = Machine::bare();
+    let mut bundle = code::listed(&["gfx900", "gfx1010"]);
+    let mut number = 1u32;
+    bundle.extend((0..1 << 20).map(|_| {
+        number = number.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (number >> 24) as u8
+    }));
+    for method in [Method::Zstd, Method::Zlib] {
+        let made = code::compressed(&bundle, 3, &method);
+        assert!(made.len() > 1 << 19);
+        machine.put("/app/libown.so", code::fat(&[&made, &made]));
+        let found = place(&machine, "/app", 0);
+        let what = found["parts"][0]["what"].as_str().unwrap();
+        assert_eq!(
+            what,
+            "code for gfx1010, gfx900; for gfx1010 in 2 of 2 bundles"
+        );
+    }
+}
+
 /// A frame that asks for a window of gigabytes gets none.
 #[test]
 fn a_large_window() {

@@ -29,7 +29,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
                     None => groups.push((libraries, worst, vec![process])),
                 }
             }
-            Mapped::Ended => {}
+            Mapped::NotRead | Mapped::Ended => {}
             Mapped::Unreadable(why) => unread.push((process, why)),
         }
     }
@@ -136,7 +136,7 @@ pub fn has(judged: &Judged) -> String {
     match judged.answer {
         Answer::Native => "has code for gfx1010".to_owned(),
         Answer::NothingFound => "has no GPU code of its own".to_owned(),
-        Answer::Unknown => "may or may not have code for gfx1010: unknown".to_owned(),
+        Answer::Unknown => "may or may not have code for gfx1010".to_owned(),
         Answer::OverrideOnly | Answer::NoCode if is_part => {
             format!("lacks code for gfx1010 in {}", named.join(", "))
         }
@@ -160,9 +160,6 @@ pub fn advice(answer: Answer) -> Vec<String> {
     match answer {
         Answer::OverrideOnly => vec![no_override, build.to_owned()],
         Answer::NoCode => vec![build.to_owned()],
-        Answer::Unknown => {
-            vec!["rdna1ctl check FOLDER looks into a folder of libraries".to_owned()]
-        }
-        Answer::Native | Answer::NothingFound => Vec::new(),
+        Answer::Native | Answer::NothingFound | Answer::Unknown => Vec::new(),
     }
 }

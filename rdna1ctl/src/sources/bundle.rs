@@ -16,8 +16,10 @@ use super::target;
 const MAGIC: &[u8] = b"__CLANG_OFFLOAD_BUNDLE__";
 const COMPRESSED: &[u8] = b"CCOB";
 
-/// The most bytes of a bundle that are read: its list of entries is at its beginning.
+/// The most bytes of a bundle that are read: its list of entries is at its beginning. A compressed list
+/// can be read only with the whole first blocks, of up to 128 KiB each.
 const LIST: u64 = 64 << 10;
+const COMPRESSED_LIST: u64 = 256 << 10;
 
 /// The most entries of a bundle. LLVM knows some 60 targets.
 const ENTRIES: usize = 256;
@@ -50,6 +52,8 @@ pub fn read(file: &File, at: u64) -> Result<Bundle, String> {
         return list(&head, Some(at)).ok_or_else(malformed);
     }
     let header = Header::of(&head).ok_or_else(malformed)?;
+    let length = header.size.unwrap_or(u64::MAX).min(COMPRESSED_LIST);
+    let head = bytes(file, at, length)?;
     let rest = head.get(header.length..).unwrap_or_default();
     let list = match header.method {
         0 => list(&unpack(ZlibDecoder::new(rest)), None),

@@ -4,8 +4,10 @@
 //!
 //! Reads are few and small, whatever the file claims: headers and lists, never the code.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
+use std::sync::{Mutex, PoisonError};
 
 use object::elf::{FileHeader64, SectionHeader64, ELFMAG, EM_AMDGPU, SHN_XINDEX};
 use object::read::elf::FileHeader as _;
@@ -71,9 +73,35 @@ impl Code {
     }
 }
 
+/// Identifies the contents of a file, as far as the kernel tells.
+type Identity = (u64, u64, u64, [i64; 2], [i64; 2]);
+
+/// What was read before, as several programs may use one library.
+static KNOWN: Mutex<BTreeMap<Identity, Code>> = Mutex::new(BTreeMap::new());
+
 /// The GPU code of a file; `None` if it has none. The error says why the file cannot be read.
 pub fn of(file: &File) -> Result<Option<Code>, String> {
-    let size = file.metadata().map_err(|error| error.to_string())?.len();
+    let about = file.metadata().map_err(|error| error.to_string())?;
+    let identity = (
+        about.dev(),
+        about.ino(),
+        about.size(),
+        [about.mtime(), about.mtime_nsec()],
+        [about.ctime(), about.ctime_nsec()],
+    );
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(code) = known().get(&identity) {
+        return Ok(Some(code.clone()));
+    }
+    let code = read(file, about.size())?;
+    // That a file has none is found fast, and a system has very many of those.
+    if let Some(code) = &code {
+        known().insert(identity, code.clone());
+    }
+    Ok(code)
+}
+
+fn read(file: &File, size: u64) -> Result<Option<Code>, String> {
     let head = bytes(file, 0, 64)?;
     if bundle::is_one(&head) {
         return Ok(Some(bundles(file, 0, size)));

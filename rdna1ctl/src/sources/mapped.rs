@@ -32,6 +32,8 @@ const DELETED: &str = " (deleted)";
 /// The libraries of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mapped {
+    /// Nobody has looked.
+    NotRead,
     /// What was found; empty if the program uses nothing of ROCm's.
     Found(Box<Libraries>),
     /// The program has ended.

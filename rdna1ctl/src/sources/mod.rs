@@ -54,14 +54,23 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Reads all facts, and compares the driver's files with their package.
+    /// Reads all facts, looks at the libraries of programs, and compares the driver's files with their
+    /// package.
     pub fn read_closely(root: &Root) -> Result<Self> {
-        let mut facts = Self::read(root)?;
+        let mut facts = Self::read_with_libraries(root)?;
         facts.amdgpu.inspect(root, &facts.kernel.release);
         Ok(facts)
     }
 
-    /// Reads all facts except the comparison of the driver's files, which takes seconds.
+    /// Reads all facts except the comparison of the driver's files.
+    pub fn read_with_libraries(root: &Root) -> Result<Self> {
+        let mut facts = Self::read(root)?;
+        facts.processes.look_at_libraries(root);
+        Ok(facts)
+    }
+
+    /// Reads all facts except those that take seconds: the libraries of programs, and the comparison of
+    /// the driver's files.
     pub fn read(root: &Root) -> Result<Self> {
         let kernel = kernel::Kernel::read(root);
         let module = module::Module::read(root);

@@ -21,7 +21,7 @@ pub struct Process {
     pub environment: Option<Vec<Variable>>,
     /// Its VRAM in bytes, by KFD's id of the card.
     pub vram_bytes: Vec<(u64, u64)>,
-    /// The libraries that it has mapped.
+    /// The libraries that it has mapped; not read until [`Processes::look_at_libraries`].
     pub libraries: Mapped,
 }
 
@@ -81,6 +81,19 @@ impl Processes {
     }
 }
 
+impl Processes {
+    /// Reads which libraries they have mapped. That may take seconds: libraries are large, and a stuck
+    /// process does not answer.
+    pub fn look_at_libraries(&mut self, root: &Root) {
+        for process in &mut self.list {
+            let kernels = process.environment.as_ref();
+            let kernels = kernels.and_then(|own| value(own, KERNELS));
+            let kernels = kernels.map(str::to_owned);
+            process.libraries = mapped::libraries(root, process.pid, kernels);
+        }
+    }
+}
+
 /// Programs that run others as root, in a new environment.
 const FOR_ROOT: [&str; 3] = ["sudo", "doas", "pkexec"];
 
@@ -120,15 +133,12 @@ fn process(root: &Root, pid: u32) -> Process {
         let bytes = root.text(format!("{folder}/{name}"))?.parse().ok()?;
         Some((gpu, bytes))
     });
-    let vram_bytes = vram_bytes.collect();
-    let environment = environment(root, &pid.to_string());
-    let kernels = environment.as_ref().and_then(|own| value(own, KERNELS));
     Process {
         pid,
         command: command(root, pid),
-        libraries: mapped::libraries(root, pid, kernels.map(str::to_owned)),
-        environment,
-        vram_bytes,
+        environment: environment(root, &pid.to_string()),
+        vram_bytes: vram_bytes.collect(),
+        libraries: Mapped::NotRead,
     }
 }
 

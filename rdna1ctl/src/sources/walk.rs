@@ -103,6 +103,8 @@ impl Search<'_> {
             }
             let entries = match self.tree.entries(&folder, left) {
                 Ok(entries) => entries,
+                // It has vanished meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => {
                     self.leave_out(format!("{}: {error}", folder.display()));
                     continue;
