@@ -69,6 +69,24 @@ fn an_environment_of_links() {
     assert_eq!(answer(&machine, "/home/ann/venv", 1), "override-only");
 }
 
+/// A link to a folder is followed if its name speaks of libraries.
+#[test]
+fn links_to_folders() {
+    let machine = Machine::bare();
+    machine.add_torch("/cache/a1", "2.6.0+rocm6.2.4", &["gfx1030"]);
+    std::fs::create_dir_all(machine.path(PACKAGES)).unwrap();
+    machine.link(&format!("{PACKAGES}/all"), "/cache/a1");
+    assert_eq!(answer(&machine, "/home/ann/venv", 3), "nothing-found");
+    machine.link(&format!("{PACKAGES}/torch"), "/cache/a1/torch");
+    machine.link("/cache/a1/torch/again_torch", "..");
+    let found = place(&machine, "/home/ann/venv", 1);
+    assert_eq!(
+        (&found["answer"], &found["version"]),
+        (&"override-only".into(), &"6.2.4".into())
+    );
+    assert_eq!(found["parts"].as_array().unwrap().len(), 3, "{found}");
+}
+
 #[test]
 fn a_pytorch_without_rocm() {
     let machine = Machine::bare();

@@ -65,7 +65,9 @@ impl Facts {
     /// Reads all facts except the comparison of the driver's files.
     pub fn read_with_libraries(root: &Root) -> Result<Self> {
         let mut facts = Self::read(root)?;
-        facts.processes.look_at_libraries(root);
+        if facts.has_card() {
+            facts.processes.look_at_libraries(root);
+        }
         Ok(facts)
     }
 

@@ -72,12 +72,18 @@ pub fn is_root(tree: &Tree, folder: &Path) -> bool {
     })
 }
 
+/// Whether a link to a folder is followed: others lead anywhere, as Wine's do to the whole system.
+fn leads_to_libraries(name: &str) -> bool {
+    let words = ["library", "ollama", "rocblas", "rocm", "torch"];
+    words.iter().any(|word| name.contains(word))
+}
+
 struct Search<'a> {
     tree: &'a Tree,
     found: &'a mut Libraries,
     device: u64,
     is_root: bool,
-    /// Files that were looked at, by inode: several names may lead to one.
+    /// Files and folders that were looked at, by inode: several names may lead to one.
     seen: BTreeSet<(u64, u64)>,
     count: usize,
     end: Instant,
@@ -94,11 +100,17 @@ impl Search<'_> {
                 self.leave_out(why);
                 return;
             }
-            let about = self.tree.about(&folder);
-            if about.is_ok_and(|about| about.dev() != self.device) {
+            // It may have vanished meanwhile.
+            let Ok(about) = self.tree.about(&folder) else {
+                continue;
+            };
+            if about.dev() != self.device {
                 let folder = folder.display();
                 let why = format!("{folder} is another file system: name it to look into it");
                 self.leave_out(why);
+                continue;
+            }
+            if !self.seen.insert((about.dev(), about.ino())) {
                 continue;
             }
             let entries = match self.tree.entries(&folder, left) {
@@ -120,6 +132,9 @@ impl Search<'_> {
             for (name, _) in of(Kind::File).chain(of(Kind::Link)) {
                 self.take(&folder.join(name), &name.to_string_lossy());
             }
+            let links =
+                of(Kind::Link).filter(|(name, _)| leads_to_libraries(&name.to_string_lossy()));
+            folders.extend(links.map(|(name, _)| folder.join(name)));
             for (name, _) in of(Kind::Folder) {
                 let is_none = NO_LIBRARIES.iter().any(|none| *name == **none);
                 if !(is_none && self.is_root && folder == start) {
