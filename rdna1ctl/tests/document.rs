@@ -130,6 +130,21 @@ fn machine(name: &str) -> Machine {
             machine.put(library, "");
             machine
         }
+        // A program runs the PyTorch of a wheel; ollama brings libraries of its own.
+        "wheel" => {
+            let machine = Machine::healthy();
+            let packages = "/srv/venv/lib/python3.12/site-packages";
+            machine.add_torch(packages, "2.6.0+rocm6.2.4", &["gfx900", "gfx1030"]);
+            let library = |name: &str| format!("{packages}/torch/lib/{name}");
+            let files = [library("librocblas.so"), library("libtorch_hip.so")];
+            machine.add_mapping_program(4242, "/", &[&files[0], &files[1]]);
+            let ollama = "/usr/lib/ollama/rocm";
+            machine.add_kernels(&format!("{ollama}/rocblas/library"), &["gfx1010"]);
+            let own = machine::code::fat(&[&machine::code::listed(&["gfx1010", "gfx1030"])]);
+            machine.put(&format!("{ollama}/libggml-hip.so"), own);
+            machine.put(&format!("{ollama}/librocblas.so.4.2.60304"), "");
+            machine
+        }
         other => panic!("there is no machine called {other}"),
     }
 }

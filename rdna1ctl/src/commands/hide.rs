@@ -6,6 +6,7 @@ use regex_lite::Regex;
 
 use anyhow::Result;
 
+use crate::sources::mapped::Mapped;
 use crate::sources::processes::Variable;
 use crate::sources::Facts;
 
@@ -64,6 +65,7 @@ pub fn hide(facts: &mut Facts) -> Result<()> {
         program.pid = 0;
         program.command = LEFT_OUT.to_owned();
         program.environment.iter_mut().for_each(|own| paths(own));
+        hide_folders(&mut program.libraries);
     }
     programs.stuck.fill(0);
     users_and_files(facts);
@@ -120,6 +122,31 @@ fn users_and_files(facts: &mut Facts) {
     for (_, what) in &mut facts.place.evidence {
         *what = LEFT_OUT.to_owned();
     }
+}
+
+/// Removes the folders of a program's libraries: many are below a user's home.
+fn hide_folders(libraries: &mut Mapped) {
+    let Mapped::Found(found) = libraries else {
+        return;
+    };
+    let folders = found.list.iter().map(|one| one.folder().to_owned());
+    let kernels = found.kernels.iter().map(|one| one.folder.clone());
+    let folders: Vec<_> = folders.chain(kernels).collect();
+    let hide = |text: &mut String| {
+        for folder in folders.iter().filter(|folder| folder.len() > 1) {
+            *text = text.replace(folder.as_str(), LEFT_OUT);
+        }
+    };
+    for library in &mut found.list {
+        hide(&mut library.path);
+        library.unreadable.as_mut().map(hide);
+    }
+    for kernels in &mut found.kernels {
+        hide(&mut kernels.folder);
+        kernels.unreadable.as_mut().map(hide);
+    }
+    found.without_kernels.iter_mut().for_each(hide);
+    found.unseen.clear();
 }
 
 fn paths(variables: &mut [Variable]) {

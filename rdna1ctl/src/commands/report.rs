@@ -18,6 +18,7 @@ use crate::documents::{self, DoctorDocument, StatusDocument, FORM};
 use crate::findings;
 use crate::root::Root;
 use crate::sources::log::stamp;
+use crate::sources::rocblas::Kernels;
 use crate::sources::Facts;
 use crate::words::safe;
 
@@ -45,8 +46,8 @@ pub(super) fn report(root: &Root, how: &Report) -> Result<u8> {
         if how.private {
             "IT CONTAINS PRIVATE DATA, because of --private: look at it before you send it."
         } else {
-            "Left out: serial numbers, names and ids of programs, their variables, the rest of the \
-             kernel log and command line."
+            "Left out: serial numbers, names and ids of programs, their variables, the folders of their \
+             libraries, names of users, the rest of the kernel log and command line."
         }
     ))?;
     Ok(WELL)
@@ -147,7 +148,7 @@ fn about(facts: &Facts) -> String {
                 "{} version {}, rocBLAS for gfx1010 {}, MIOpen for gfx1010 {}",
                 install.place,
                 install.version.as_deref().unwrap_or("?"),
-                yes(install.rocblas),
+                yes(install.rocblas.as_ref().and_then(Kernels::fits)),
                 yes(install.miopen),
             ),
         );

@@ -21,6 +21,7 @@ use crate::words::settings::caveats;
 use super::complain;
 use super::requests::Traced;
 use super::supervise::{supervise, End, NotStarted, Start};
+use super::used::Used;
 
 // As timeout(1) and env(1) have them.
 /// `--timeout` ended the program.
@@ -54,12 +55,16 @@ pub(super) fn run(root: &Root, how: &Run) -> Result<u8> {
     let last = facts.log.last();
     // Only what comes of the program's requests depends on it.
     let mut traced = Traced::start(root, Wanted::Started, None);
+    let mut used = Used::new(root);
     let end = supervise(Start {
         words: &how.command,
         settings: &settings,
         timeout: how.timeout,
         to_stderr: false,
-        meanwhile: Some(&mut || traced.look()),
+        meanwhile: Some(&mut |command| {
+            traced.look();
+            used.look(command);
+        }),
     })?;
     let end = match end {
         Ok(end) => end,
@@ -68,6 +73,7 @@ pub(super) fn run(root: &Root, how: &Run) -> Result<u8> {
     let mut paper = Paper::new();
     paper.gap();
     ended(&mut paper, end);
+    used.write(&mut paper);
     asked(&mut paper, &mut traced);
     logged(&mut paper, &facts, Log::read(root), last);
     complain(paper.text().trim_end());

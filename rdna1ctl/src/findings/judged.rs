@@ -6,6 +6,7 @@ use crate::sources::processes::Variable;
 use crate::sources::Facts;
 
 use super::overrides::{concerns, node, version};
+use super::programs::BUILT_FOR_IT;
 use super::visible::{left, Left};
 use super::{State, TRUTH};
 
@@ -127,10 +128,7 @@ fn overridden(variable: &Variable) -> Judged {
             ),
             variable,
         )
-        .advise(
-            "use libraries built for gfx1010, such as Debian's packages; AMD's releases differ: look \
-             for files named gfx1010 in rocblas/library",
-        )
+        .advise(BUILT_FOR_IT)
         .advise(format!("{TRUTH} section 6")),
         None => Judged::new(
             "override-malformed",

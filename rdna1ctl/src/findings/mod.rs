@@ -18,9 +18,11 @@ mod userspace;
 mod verdicts;
 mod visible;
 
+pub mod code;
 pub mod events;
 pub mod happened;
 pub mod place;
+pub mod programs;
 pub mod unknown;
 pub mod variables;
 
@@ -141,6 +143,7 @@ pub fn all(facts: &Facts) -> Vec<Finding> {
         vec![place::finding(facts)],
         access::findings(facts),
         userspace::findings(facts),
+        programs::findings(facts),
         environment::findings(facts),
     ];
     parts.into_iter().flatten().collect()

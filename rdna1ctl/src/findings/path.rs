@@ -4,8 +4,8 @@
 
 use rdna1_records::Record;
 
+use crate::size::gib;
 use crate::sources::Facts;
-use crate::words::gib;
 
 use super::place::IN_A_GUEST;
 use super::{value, Finding, TRUTH};

@@ -4,20 +4,28 @@
 
 pub mod access;
 pub mod amdgpu;
+pub mod bundle;
+pub mod code;
 pub mod kept;
 pub mod kernel;
+pub mod libraries;
 pub mod log;
+pub mod mapped;
 pub mod module;
 pub mod packages;
 pub mod pages;
 pub mod parameters;
-mod patient;
+pub mod patience;
 pub mod pci;
 pub mod place;
 pub mod processes;
+pub mod rocblas;
 pub mod rocm;
 pub mod slot;
+pub mod target;
+pub mod tree;
 pub mod users;
+pub mod walk;
 
 use anyhow::Result;
 
@@ -60,10 +68,10 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Reads all facts: also the files and programs from which variables may come, and the driver's files
-    /// beside their package.
+    /// Reads all facts, looks at the libraries of programs and at the files and programs from which
+    /// variables may come, and compares the driver's files with their package.
     pub fn read_closely(root: &Root) -> Result<Self> {
-        let mut facts = Self::read(root)?;
+        let mut facts = Self::read_with_libraries(root)?;
         facts.amdgpu.inspect(root, &facts.kernel.release);
         facts.processes.look_at_others(root);
         let users = &facts.access.users;
@@ -72,7 +80,17 @@ impl Facts {
         Ok(facts)
     }
 
-    /// Reads all facts except those, which can take seconds.
+    /// Reads all facts except the comparison of the driver's files.
+    pub fn read_with_libraries(root: &Root) -> Result<Self> {
+        let mut facts = Self::read(root)?;
+        if facts.has_card() {
+            facts.processes.look_at_libraries(root);
+        }
+        Ok(facts)
+    }
+
+    /// Reads all facts except those that take seconds: the libraries of programs, and the comparison of
+    /// the driver's files.
     pub fn read(root: &Root) -> Result<Self> {
         let kernel = kernel::Kernel::read(root);
         let module = module::Module::read(root);

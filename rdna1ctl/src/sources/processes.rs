@@ -11,8 +11,10 @@ use nix::sys::stat::Mode;
 
 use crate::root::Root;
 
+use super::access;
+use super::mapped::{self, Mapped};
+use super::patience::{each, FOR_FILES};
 use super::place::has_ids_of_the_kernel;
-use super::{access, patient};
 
 /// A variable of an environment: its name and its value.
 pub type Variable = (String, String);
@@ -31,6 +33,18 @@ pub struct Process {
     pub vram_bytes: Vec<(u64, u64)>,
     /// The unit of systemd's that started it, if one did.
     pub unit: Option<String>,
+    /// The libraries that it has mapped; not read until [`Processes::look_at_libraries`].
+    pub libraries: Mapped,
+}
+
+/// The variable that names rocBLAS's folder of kernels.
+pub const KERNELS: &str = "ROCBLAS_TENSILE_LIBPATH";
+
+/// The value of a variable.
+pub fn value<'a>(variables: &'a [Variable], name: &str) -> Option<&'a str> {
+    let mut variables = variables.iter();
+    let found = variables.find(|(one, _)| one == name);
+    found.map(|(_, value)| value.as_str())
 }
 
 /// Programs that use KFD.
@@ -65,7 +79,7 @@ impl Processes {
         // at the open files of all. Elsewhere its ids are others.
         let is_complete = has_list && has_ids_of_the_kernel(root);
         let pids = root.numbers("/proc");
-        let looked = patient::each(pids.clone(), {
+        let looked = each(pids.clone(), FOR_FILES, {
             let root = root.clone();
             move |&pid| match listed.contains(&pid) {
                 false if is_complete => Look::Other,
@@ -137,11 +151,24 @@ fn caller(root: &Root) -> Option<(String, Vec<Variable>)> {
     let parent = parent(root, "self")?;
     let is_one = FOR_ROOT.contains(&command(root, parent).as_str());
     is_one.then_some(())?;
-    let variables = environment(root, &parent.to_string())?;
+    let variables = environments(root, vec![parent]).pop()??;
     Some((format!("/proc/{parent}/environ"), variables))
 }
 
 impl Processes {
+    /// Reads which libraries they have mapped. That may take seconds: libraries are large.
+    pub fn look_at_libraries(&mut self, root: &Root) {
+        let programs = self.list.iter().map(|process| {
+            let own = process.environment.as_ref();
+            let kernels = own.and_then(|own| value(own, KERNELS));
+            (process.pid, kernels.map(str::to_owned))
+        });
+        let found = mapped::libraries(root, programs.collect());
+        for (process, found) in self.list.iter_mut().zip(found) {
+            process.libraries = found;
+        }
+    }
+
     /// Looks at the programs that do not use KFD now: a daemon may open it with the next request.
     pub fn look_at_others(&mut self, root: &Root) {
         let mut known: BTreeSet<_> = self.list.iter().map(|one| one.pid).collect();
@@ -150,7 +177,7 @@ impl Processes {
         known.extend(own.and_then(|own| own.to_str()?.parse::<u32>().ok()));
         let mut pids = root.numbers("/proc");
         pids.retain(|pid| !known.contains(pid));
-        let looked = patient::each(pids.clone(), {
+        let looked = each(pids.clone(), FOR_FILES, {
             let root = root.clone();
             move |&pid| {
                 let variables = environment(&root, &pid.to_string())?;
@@ -207,6 +234,7 @@ fn of_process(root: &Root, pid: u32, environment: Option<Vec<Variable>>) -> Proc
         environment,
         vram_bytes: Vec::new(),
         unit: unit(root, pid),
+        libraries: Mapped::NotRead,
     }
 }
 
@@ -236,8 +264,18 @@ const HEEDED: [&str; 11] = [
     "ROCR_",
 ];
 
-fn environment(root: &Root, pid: &str) -> Option<Vec<Variable>> {
+/// The variables of a program's environment; `None` if they cannot be read.
+pub fn environment(root: &Root, pid: &str) -> Option<Vec<Variable>> {
     Some(variables(&root.bytes(format!("/proc/{pid}/environ")).ok()?))
+}
+
+/// The variables of programs' environments; `None` for those that did not answer in time, too.
+pub fn environments(root: &Root, pids: Vec<u32>) -> Vec<Option<Vec<Variable>>> {
+    let root = root.clone();
+    let found = each(pids, FOR_FILES, move |pid| {
+        environment(&root, &pid.to_string())
+    });
+    found.into_iter().map(Option::flatten).collect()
 }
 
 /// Parses an environment: `NAME=value`, each ended by a zero byte.

@@ -5,10 +5,11 @@
 use crate::documents::{Card, OnlyInKfd, Program, StatusDocument};
 use crate::findings::unknown::Cause;
 use crate::findings::{place, MISMATCH};
+use crate::size::gib;
 use crate::sources::pages::Source;
 
 use super::paper::{bold, green, red, verdict, yellow, Paper};
-use super::{gib, pages, safe};
+use super::{pages, safe};
 
 /// The width of the names of a card's lines.
 const NAMES: usize = 11;
@@ -252,7 +253,7 @@ fn programs(paper: &mut Paper, programs: &[Program]) {
     let rows: Vec<_> = programs
         .iter()
         .map(|program| {
-            let overrides = match program.overrides {
+            let yes = |is: Option<bool>| match is {
                 Some(true) => "yes",
                 Some(false) => "no",
                 None => "?",
@@ -261,10 +262,18 @@ fn programs(paper: &mut Paper, programs: &[Program]) {
                 program.pid.to_string(),
                 safe(&program.command),
                 gib(&program.vram_bytes.to_string()),
-                overrides.to_owned(),
+                yes(program.overrides).to_owned(),
+                yes(program.gfx1010).to_owned(),
             ]
         })
         .collect();
-    paper.table(&["PID", "PROGRAM ON KFD", "VRAM", "ISA OVERRIDDEN"], &rows);
+    let heads = [
+        "PID",
+        "PROGRAM ON KFD",
+        "VRAM",
+        "ISA OVERRIDDEN",
+        "GFX1010 CODE",
+    ];
+    paper.table(&heads, &rows);
     paper.gap();
 }

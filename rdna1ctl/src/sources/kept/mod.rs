@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::root::Root;
 
-use super::patient;
+use super::patience::{each, FOR_FILES};
 use super::processes::{is_heeded, Variable};
 use super::users::User;
 
@@ -62,7 +62,7 @@ impl AllKept {
         }
         let homes: Vec<_> = users.iter().filter_map(|user| user.home.clone()).collect();
         // Only one thread waits for the folders of homes: a server may not answer.
-        let of_homes = patient::each(homes.clone(), {
+        let of_homes = each(homes.clone(), FOR_FILES, {
             let root = root.clone();
             move |home: &PathBuf| {
                 let files = HOME.into_iter();
@@ -77,7 +77,7 @@ impl AllKept {
                 None => all.stuck.push(home.display().to_string()),
             }
         }
-        let read = patient::each(files.clone(), {
+        let read = each(files.clone(), FOR_FILES, {
             let root = root.clone();
             move |(path, form): &(String, Form)| of_file(&root, path, *form)
         });
@@ -92,7 +92,7 @@ impl AllKept {
             .filter(|home| !all.stuck.contains(&home.display().to_string()))
             .cloned()
             .collect();
-        let units = patient::each(units::searched(&homes), {
+        let units = each(units::searched(&homes), FOR_FILES, {
             let root = root.clone();
             move |search: &units::Search| units::read(&root, search)
         });

@@ -13,7 +13,7 @@ use nix::mount::{umount2, MntFlags};
 
 use super::lifecycle::expect_refused;
 use super::stock::need_amdgpu;
-use super::{run_command, Case};
+use super::{libraries, run_command, Case};
 use crate::ask::Asker;
 use crate::ctl::{self, doctor};
 use crate::ctx::Ctx;
@@ -32,6 +32,8 @@ pub const CASES: &[Case] = &[
     Case::new("small-bar", small_bar),
     Case::new("every-lie", every_lie),
     Case::new("override-in-a-program", override_in_a_program),
+    Case::new("libraries-of-a-program", libraries::of_a_program),
+    Case::new("libraries-before-and-in-run", libraries::before_and_in_run),
     Case::new("debugfs-not-mounted", debugfs_not_mounted),
     Case::new("module-for-another-kernel", module_for_another_kernel),
     Case::new("module-refused", module_refused),
@@ -43,10 +45,10 @@ pub const CASES: &[Case] = &[
 ];
 
 /// No package is installed in the guest.
-const NO_PACKAGE: &str = "amdgpu-package";
+pub const NO_PACKAGE: &str = "amdgpu-package";
 
 /// Loads the fixture with a card, and the module.
-fn load(ctx: &Ctx, words: &str) -> Result<Card> {
+pub fn load(ctx: &Ctx, words: &str) -> Result<Card> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "")?;
     guard::load(&ctx.modules)?;

@@ -2,9 +2,10 @@
 
 //! Reads files that may not answer.
 //!
-//! The kernel reads a process's environment under the lock of its memory. A process that is stuck in the
-//! kernel can hold that lock for ever, and a home folder can be on a server that is gone. A thread reads
-//! such files, and is left behind where a read does not end.
+//! The kernel reads a process's environment and its list of mappings under the lock of its memory. A
+//! process that is stuck in the kernel can hold that lock for ever, and a folder can be on a server that is
+//! gone. A thread reads such files, and is left behind where a read does not end; it ends with this process
+//! at the latest.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -12,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::SigSet;
 
-/// The longest wait for all files together.
-const ALL: Duration = Duration::from_millis(900);
+/// The longest wait for small files, all together.
+pub const FOR_FILES: Duration = Duration::from_millis(900);
 
 /// The shortest wait for a file, however many did not answer.
 const LEAST: Duration = Duration::from_millis(2);
@@ -61,8 +62,15 @@ impl<T> Shared<T> {
     }
 }
 
-/// The values of `read` for each key; `None` where it did not answer in time.
-pub fn each<K, T, F>(keys: Vec<K>, read: F) -> Vec<Option<T>>
+/// Leaves all signals of this process to its other threads, which may wait for them.
+pub fn hold_all_signals() {
+    // It fails for no set of signals.
+    let _ = SigSet::all().thread_block();
+}
+
+/// The values of `read` for each key; `None` where it did not answer in time. `longest` is how long it may
+/// be silent, for all keys together.
+pub fn each<K, T, F>(keys: Vec<K>, longest: Duration, read: F) -> Vec<Option<T>>
 where
     K: Send + Sync + 'static,
     T: Send + 'static,
@@ -71,7 +79,7 @@ where
     let count = keys.len();
     let (keys, read) = (Arc::new(keys), Arc::new(read));
     let mut values: Vec<Option<T>> = Vec::new();
-    let mut left = ALL;
+    let mut left = longest;
     for _ in 0..MOST {
         if values.len() >= count {
             break;
@@ -89,8 +97,7 @@ where
             let (shared, from) = (Arc::clone(&shared), values.len());
             let (keys, read) = (Arc::clone(&keys), Arc::clone(&read));
             move || {
-                // A thread that is left behind takes no signal in place of the main one.
-                let _ = SigSet::all().thread_block();
+                hold_all_signals();
                 for key in keys.iter().skip(from) {
                     let value = read(key);
                     let mut progress = shared.lock();
@@ -107,7 +114,13 @@ where
         if reader.is_err() {
             break;
         }
-        let (read, silent) = shared.wait((left / 3).max(LEAST));
+        // The first of several must not use up the time of the others.
+        let share = if count - values.len() > 1 {
+            left / 3
+        } else {
+            left
+        };
+        let (read, silent) = shared.wait(share.max(LEAST));
         values.extend(read.into_iter().map(Some));
         if let Some(silent) = silent {
             left = left.saturating_sub(silent);
@@ -127,7 +140,7 @@ mod tests {
     fn what_does_not_answer_is_left_out() {
         let begin = Instant::now();
         let keys: Vec<u32> = (0..2000).collect();
-        let values = each(keys, |key| {
+        let values = each(keys, FOR_FILES, |key| {
             if key % 500 == 7 {
                 thread::sleep(Duration::from_secs(60));
             }
@@ -143,7 +156,7 @@ mod tests {
     #[test]
     fn no_number_of_them_holds_it_up() {
         let begin = Instant::now();
-        let values = each((0..300).collect(), |_| {
+        let values = each((0..300).collect(), FOR_FILES, |_| {
             thread::sleep(Duration::from_secs(60))
         });
         assert!(begin.elapsed() < Duration::from_secs(5));
