@@ -72,6 +72,8 @@ fn healthy(ctx: &mut Ctx) -> Result<()> {
             "atomics",
             "bar",
             "firmware",
+            "log",
+            "place",
             "access",
             "environment",
         ])?;
@@ -113,7 +115,18 @@ fn healthy_without_module(ctx: &mut Ctx) -> Result<()> {
     // Nothing lists the guest's modules, and nothing tells how its kernel was configured.
     found.expect_all("unseen", &["module-unknown", "kernel", NO_PACKAGE])?;
     found.expect_all("note", &["headers-missing"])?;
-    found.expect_good(&["verdicts", "card", "driver", "kfd", "atomics", "bar"])?;
+    found.expect_good(&[
+        "verdicts",
+        "card",
+        "driver",
+        "kfd",
+        "atomics",
+        "bar",
+        "log",
+        "place",
+        "access",
+        "environment",
+    ])?;
     let status = ctl::says(&["status"], 0)?;
     ensure!(
         status.contains("Read from KFD's sysfs"),
