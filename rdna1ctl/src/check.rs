@@ -81,7 +81,7 @@ impl Place {
     fn of(path: String, found: Libraries) -> Self {
         let judged = judge(&found);
         let says = says(&judged, &found);
-        let Judged { answer, parts } = judged;
+        let Judged { answer, parts, .. } = judged;
         let advice = match &found.torch_without_rocm {
             Some(_) if parts.is_empty() => {
                 vec!["install a PyTorch that was built with ROCm and for gfx1010".to_owned()]

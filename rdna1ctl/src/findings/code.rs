@@ -48,6 +48,8 @@ pub struct Judged {
     pub answer: Answer,
     /// Their parts, those that decide first.
     pub parts: Vec<Part>,
+    /// Whether bundles were left out, to save time.
+    pub is_sample: bool,
 }
 
 /// Libraries that programs work without on this card: each has another way, or only programs of other
@@ -92,6 +94,10 @@ pub fn judge(libraries: &Libraries) -> Judged {
     parts.sort_by_key(|part| (part.optional, part.gfx1010 == Some(true)));
     Judged {
         answer: answer(libraries, &parts),
+        is_sample: libraries
+            .list
+            .iter()
+            .any(|one| one.code.as_ref().is_some_and(|code| code.skipped != 0)),
         parts,
     }
 }
@@ -200,8 +206,13 @@ fn of_library(library: &Library) -> Option<Part> {
     let mut targets: Vec<_> = code.targets.iter().cloned().collect();
     targets.sort_by_key(|one| !target::runs(one));
     let of = match code.parts {
-        1 => String::new(),
-        all => format!("; for gfx1010 in {} of {all} bundles", code.fit),
+        1 if code.skipped == 0 => String::new(),
+        all if code.skipped == 0 => format!("; for gfx1010 in {} of {all} bundles", code.fit),
+        read => format!(
+            "; for gfx1010 in {} of the {read} bundles that were read, of {}; rdna1ctl check reads all",
+            code.fit,
+            read + code.skipped
+        ),
     };
     let mut what = match targets.as_slice() {
         [] => "GPU code for unknown ISAs".to_owned(),

@@ -278,7 +278,7 @@ fn stuck(facts: &Facts) -> Vec<Finding> {
         found.push(
             Finding::unseen(
                 "programs-stuck",
-                format!("{} programs did not answer in time: they are stuck in the kernel, and their environment is unknown", programs.len()),
+                format!("{} programs did not answer in time: they may be stuck in the kernel, and their environment is unknown", programs.len()),
             )
             .seen("/proc/*/environ", format!("process {}", pids.join(", ")))
             .advise(format!("sudo cat /proc/{first}/stack shows where")),

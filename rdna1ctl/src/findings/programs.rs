@@ -133,7 +133,12 @@ pub fn has(judged: &Judged) -> String {
         .map(|part| part.path.rsplit('/').next().unwrap_or_default())
         .collect();
     let is_part = needed().any(|part| part.gfx1010 == Some(true));
-    match judged.answer {
+    let as_far = if judged.is_sample {
+        ", as far as it was read"
+    } else {
+        ""
+    };
+    let says = match judged.answer {
         Answer::Native => "has code for gfx1010".to_owned(),
         Answer::NothingFound => "has no GPU code of its own".to_owned(),
         Answer::Unknown => "may or may not have code for gfx1010".to_owned(),
@@ -144,6 +149,10 @@ pub fn has(judged: &Judged) -> String {
             "has no code for gfx1010, only for other ISAs such as gfx1030".to_owned()
         }
         Answer::NoCode => "has no code for gfx1010".to_owned(),
+    };
+    match judged.answer {
+        Answer::OverrideOnly | Answer::NoCode => format!("{says}{as_far}"),
+        _ => says,
     }
 }
 

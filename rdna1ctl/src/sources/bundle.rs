@@ -21,6 +21,9 @@ const COMPRESSED: &[u8] = b"CCOB";
 const LIST: u64 = 64 << 10;
 const COMPRESSED_LIST: u64 = 256 << 10;
 
+/// The most bytes of a compressed bundle's header.
+const HEADER: u64 = 32;
+
 /// The most entries of a bundle. LLVM knows some 60 targets.
 const ENTRIES: usize = 256;
 
@@ -45,11 +48,27 @@ pub fn is_one(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC) || bytes.starts_with(COMPRESSED)
 }
 
+/// A compressed bundle.
+pub struct Compressed {
+    /// The number of its bytes; `None` if it does not tell.
+    pub size: Option<u64>,
+}
+
+/// Reads only the header of the bundle at that place; `None` if it is not compressed.
+pub fn compressed(file: &File, at: u64) -> Result<Option<Compressed>, String> {
+    let head = bytes(file, at, HEADER)?;
+    if !head.starts_with(COMPRESSED) {
+        return Ok(None);
+    }
+    let header = Header::of(&head).ok_or_else(malformed)?;
+    Ok(Some(Compressed { size: header.size }))
+}
+
 /// Reads the list of the bundle at that place of a file; the error says why it cannot be read.
 pub fn read(file: &File, at: u64) -> Result<Bundle, String> {
-    let head = bytes(file, at, LIST)?;
+    let head = bytes(file, at, HEADER)?;
     if !head.starts_with(COMPRESSED) {
-        return list(&head, Some(at)).ok_or_else(malformed);
+        return list(&bytes(file, at, LIST)?, Some(at)).ok_or_else(malformed);
     }
     let header = Header::of(&head).ok_or_else(malformed)?;
     let length = header.size.unwrap_or(u64::MAX).min(COMPRESSED_LIST);

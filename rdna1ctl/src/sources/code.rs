@@ -13,7 +13,7 @@ use object::elf::{FileHeader64, SectionHeader64, ELFMAG, EM_AMDGPU, SHN_XINDEX};
 use object::read::elf::FileHeader as _;
 use object::{pod, LittleEndian};
 
-use super::bundle::{self, bytes};
+use super::bundle::{self, bytes, Bundle};
 use super::target;
 
 /// The section of a program or a library that contains bundles.
@@ -24,6 +24,12 @@ const MOVED: &[u8] = b".rocm_kpack_ref";
 
 /// The most bundles that are looked at. PyTorch's largest library has some hundreds.
 const MOST_BUNDLES: usize = 1024;
+
+/// How many compressed bundles of a file to read: each takes about a millisecond, and some tell nearly as
+/// much as all.
+pub const SOME: usize = 32;
+/// See [`SOME`].
+pub const ALL: usize = usize::MAX;
 
 /// The most bytes of a table of sections, and of their names.
 const TABLE: u64 = 1 << 20;
@@ -40,6 +46,8 @@ pub struct Code {
     pub parts: usize,
     /// The number of those that have code for the card.
     pub fit: usize,
+    /// The number of bundles that were not read, to save time.
+    pub skipped: usize,
     /// Why there may be more.
     pub unknown: Option<String>,
 }
@@ -73,14 +81,15 @@ impl Code {
     }
 }
 
-/// Identifies the contents of a file, as far as the kernel tells.
-type Identity = (u64, u64, u64, [i64; 2], [i64; 2]);
+/// Identifies the contents of a file, as far as the kernel tells, and how much of it is read.
+type Identity = (u64, u64, u64, [i64; 2], [i64; 2], usize);
 
 /// What was read before, as several programs may use one library.
 static KNOWN: Mutex<BTreeMap<Identity, Code>> = Mutex::new(BTreeMap::new());
 
-/// The GPU code of a file; `None` if it has none. The error says why the file cannot be read.
-pub fn of(file: &File) -> Result<Option<Code>, String> {
+/// The GPU code of a file, by at most that many of its compressed bundles; `None` if it has none. The error
+/// says why the file cannot be read.
+pub fn of(file: &File, most: usize) -> Result<Option<Code>, String> {
     let about = file.metadata().map_err(|error| error.to_string())?;
     let identity = (
         about.dev(),
@@ -88,12 +97,13 @@ pub fn of(file: &File) -> Result<Option<Code>, String> {
         about.size(),
         [about.mtime(), about.mtime_nsec()],
         [about.ctime(), about.ctime_nsec()],
+        most,
     );
     let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(code) = known().get(&identity) {
         return Ok(Some(code.clone()));
     }
-    let code = read(file, about.size())?;
+    let code = read(file, about.size(), most)?;
     // That a file has none is found fast, and a system has very many of those.
     if let Some(code) = &code {
         known().insert(identity, code.clone());
@@ -101,10 +111,10 @@ pub fn of(file: &File) -> Result<Option<Code>, String> {
     Ok(code)
 }
 
-fn read(file: &File, size: u64) -> Result<Option<Code>, String> {
+fn read(file: &File, size: u64, most: usize) -> Result<Option<Code>, String> {
     let head = bytes(file, 0, 64)?;
     if bundle::is_one(&head) {
-        return Ok(Some(bundles(file, 0, size)));
+        return Ok(Some(bundles(file, 0, size, most)));
     }
     if !head.starts_with(&ELFMAG) {
         return Ok(None);
@@ -125,7 +135,12 @@ fn read(file: &File, size: u64) -> Result<Option<Code>, String> {
         .map(|_| Code::unknown("its GPU code is in a kpack archive, which rdna1ctl cannot read"));
     Ok(moved.or_else(|| {
         let (_, at, length) = of(BUNDLES)?;
-        Some(bundles(file, *at, at.saturating_add(*length).min(size)))
+        Some(bundles(
+            file,
+            *at,
+            at.saturating_add(*length).min(size),
+            most,
+        ))
     }))
 }
 
@@ -178,46 +193,69 @@ fn sections(
 }
 
 /// The code of the bundles between two places of a file: one for each source file that was compiled.
-fn bundles(file: &File, start: u64, end: u64) -> Code {
+fn bundles(file: &File, start: u64, end: u64, most: usize) -> Code {
     let mut code = Code::default();
-    let mut at = start;
-    for count in 0.. {
-        at = match next(file, at, end) {
-            Ok(Some(at)) => at,
-            Ok(None) if code.parts == 0 && code.unknown.is_none() => {
-                return Code::unknown("it has no bundle of GPU code where one must be");
-            }
-            Ok(None) => return code,
-            Err(why) => {
-                code.unknown = Some(why);
-                return code;
-            }
-        };
-        if count == MOST_BUNDLES {
-            code.unknown = Some(format!("only its first {MOST_BUNDLES} bundles were read"));
-            return code;
-        }
-        let found = match bundle::read(file, at) {
-            Ok(found) => found,
-            Err(why) => {
-                code.unknown = Some(why);
-                return code;
-            }
-        };
-        code.add(found.entries.iter().map(|entry| {
-            // The code's own flags count more than the list.
-            let head = entry.at.and_then(|at| bytes(file, at, 64).ok());
-            own_target(&head.unwrap_or_default()).unwrap_or_else(|| entry.target.clone())
-        }));
-        let Some(size) = found.size else {
-            // Nothing tells whether another bundle follows.
-            code.unknown = Some("it is compressed in a form that names no size".to_owned());
-            return code;
-        };
-        // At least a header: the end is reached, whatever the sizes are.
-        at = at.saturating_add(size.max(24));
+    let mut compressed = Vec::new();
+    let walked = walk(file, start, end, |at, found| match found {
+        Some(found) => add(&mut code, file, found),
+        None => compressed.push(at),
+    });
+    let all = compressed.len();
+    // From all parts of the file alike.
+    let count = all.min(most);
+    let chosen = (0..count).filter_map(|number| compressed.get(number * all / count));
+    let added = chosen.map(|at| bundle::read(file, *at).map(|found| add(&mut code, file, found)));
+    let added = added.collect::<Result<(), _>>();
+    code.skipped = all - count;
+    code.unknown = walked.and(added).err();
+    if code.parts == 0 && code.unknown.is_none() {
+        return Code::unknown("it has no bundle of GPU code where one must be");
     }
     code
+}
+
+fn add(code: &mut Code, file: &File, found: Bundle) {
+    code.add(found.entries.into_iter().map(|entry| {
+        // The code's own flags count more than the list.
+        let head = entry.at.and_then(|at| bytes(file, at, 64).ok());
+        own_target(&head.unwrap_or_default()).unwrap_or(entry.target)
+    }));
+}
+
+/// Calls `each` with the place of each bundle, and with the bundle if it is not compressed. The error says
+/// why there may be more.
+fn walk(
+    file: &File,
+    start: u64,
+    end: u64,
+    mut each: impl FnMut(u64, Option<Bundle>),
+) -> Result<(), String> {
+    let mut from = start;
+    for count in 0.. {
+        let Some(at) = next(file, from, end)? else {
+            break;
+        };
+        if count == MOST_BUNDLES {
+            return Err(format!("only its first {MOST_BUNDLES} bundles were read"));
+        }
+        let size = match bundle::compressed(file, at)? {
+            Some(found) => {
+                each(at, None);
+                found.size
+            }
+            None => {
+                let found = bundle::read(file, at)?;
+                let size = found.size;
+                each(at, Some(found));
+                size
+            }
+        };
+        // Nothing tells whether another bundle follows.
+        let size = size.ok_or("it is compressed in a form that names no size")?;
+        // At least a header: the end is reached, whatever the sizes are.
+        from = at.saturating_add(size.max(24));
+    }
+    Ok(())
 }
 
 /// The target that a code object's own header names.

@@ -75,11 +75,12 @@ impl Libraries {
         self.list.is_empty() && self.kernels.is_empty() && self.without_kernels.is_empty()
     }
 
-    /// Adds a file, if it is one of ROCm's libraries or has GPU code.
-    pub fn add(&mut self, path: &Path, file: std::io::Result<File>) {
+    /// Adds a file, if it is one of ROCm's libraries or has GPU code; reads at most that many of its
+    /// compressed bundles.
+    pub fn add(&mut self, path: &Path, file: std::io::Result<File>, most: usize) {
         let code = file
             .map_err(|error| error.to_string())
-            .and_then(|file| code::of(&file));
+            .and_then(|file| code::of(&file, most));
         let named = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
         let is_known = is_of_rocm(named);
         let (code, unreadable) = match code {

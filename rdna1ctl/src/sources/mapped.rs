@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::root::Root;
 
+use super::code::SOME;
 use super::libraries::{is_of_rocm, mapped, Libraries};
 use super::patience::{each, FOR_FILES};
 use super::tree::Tree;
@@ -118,7 +119,7 @@ fn read(root: &Root, pid: u32, paths: &[PathBuf], kernels: Option<&str>) -> io::
         {
             continue;
         }
-        found.add(path, file(&own, &host, path));
+        found.add(path, file(&own, &host, path), SOME);
     }
     if paths.len() > MOST_FILES {
         let unseen = format!("only its first {MOST_FILES} mapped files were looked at");

@@ -17,7 +17,7 @@ use nix::sys::signal::SigSet;
 pub const FOR_FILES: Duration = Duration::from_millis(900);
 
 /// The shortest wait for a file, however many did not answer.
-const LEAST: Duration = Duration::from_millis(2);
+const LEAST: Duration = Duration::from_millis(10);
 
 /// The most threads that are left behind.
 const MOST: usize = 100;

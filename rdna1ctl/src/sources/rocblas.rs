@@ -149,7 +149,7 @@ impl Kernels {
         if self.objects >= OBJECTS {
             return;
         }
-        match code::of(&file) {
+        match code::of(&file, code::ALL) {
             Ok(Some(code)) => match code.fits() {
                 Some(true) => {
                     self.objects += 1;

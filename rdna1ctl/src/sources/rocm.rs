@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::root::Root;
 
+use super::code::SOME;
 use super::libraries::{is_of_rocm, Libraries};
 use super::packages;
 use super::rocblas::{self, Kernels};
@@ -185,7 +186,7 @@ fn in_libraries(tree: &Tree, folder: &str, is_private: bool) -> Option<Install> 
     let mut libraries = Libraries::default();
     for name in tree.names(path).iter().filter(|name| is_of_rocm(name)) {
         let path = path.join(name);
-        libraries.add(&path, tree.file(&path));
+        libraries.add(&path, tree.file(&path), SOME);
     }
     libraries.find_version(tree);
     found.version = libraries.version;

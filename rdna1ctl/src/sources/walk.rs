@@ -9,6 +9,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::code::ALL;
 use super::libraries::{is_library, Libraries, Torch};
 use super::rocblas::{self, Kernels};
 use super::target;
@@ -34,7 +35,7 @@ pub fn look(tree: &Tree, start: &Path) -> io::Result<Libraries> {
     let mut found = Libraries::default();
     let about = tree.about(start)?;
     if !about.is_dir() {
-        found.add(start, tree.file(start));
+        found.add(start, tree.file(start), ALL);
         found.find_version(tree);
         return Ok(found);
     }
@@ -167,7 +168,7 @@ impl Search<'_> {
             return;
         }
         if self.seen.insert((about.dev(), about.ino())) {
-            self.found.add(path, self.tree.file(path));
+            self.found.add(path, self.tree.file(path), ALL);
         }
     }
 

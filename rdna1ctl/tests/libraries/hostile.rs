@@ -42,7 +42,7 @@ fn hostile_files() {
 fn rdna1ctl_code(path: &std::path::Path, bytes: &[u8]) -> Result<(), String> {
     std::fs::write(path, bytes).unwrap();
     let file = std::fs::File::open(path).unwrap();
-    rdna1ctl::sources::code::of(&file).map(drop)
+    rdna1ctl::sources::code::of(&file, rdna1ctl::sources::code::SOME).map(drop)
 }
 
 proptest::proptest! {
