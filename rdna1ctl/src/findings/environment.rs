@@ -278,7 +278,10 @@ fn stuck(facts: &Facts) -> Vec<Finding> {
         found.push(
             Finding::unseen(
                 "programs-stuck",
-                format!("{} programs did not answer in time: they may be stuck in the kernel, and their environment is unknown", programs.len()),
+                match programs.len() {
+                    1 => "a program did not answer in time: it may be stuck in the kernel, and its environment is unknown".to_owned(),
+                    count => format!("{count} programs did not answer in time: they may be stuck in the kernel, and their environment is unknown"),
+                },
             )
             .seen("/proc/*/environ", format!("process {}", pids.join(", ")))
             .advise(format!("sudo cat /proc/{first}/stack shows where")),

@@ -10,6 +10,9 @@ use crate::sources::Facts;
 use super::code::{judge, Answer, Judged};
 use super::{Finding, State, TRUTH};
 
+/// The most programs that a finding names.
+const NAMED: usize = 3;
+
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     if !facts.has_card() {
         return Vec::new();
@@ -33,25 +36,41 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
             Mapped::Unreadable(why) => unread.push((process, why)),
         }
     }
-    found.extend(groups.iter().map(|(libraries, worst, processes)| {
-        let names: Vec<_> = processes.iter().map(|process| whose(process)).collect();
-        of(&names.join(", "), libraries, *worst)
-    }));
+    found.extend(
+        groups
+            .iter()
+            .map(|(libraries, worst, processes)| of(&who(processes), libraries, *worst)),
+    );
     if !unread.is_empty() {
         let finding = Finding::unseen(
             "program-libraries-unread",
             "unknown which libraries some programs use",
         );
-        let finding = unread.iter().fold(finding, |finding, (process, why)| {
+        let first = unread.iter().take(NAMED);
+        let finding = first.fold(finding, |finding, (process, why)| {
             finding.seen(format!("/proc/{}/maps", process.pid), why.as_str())
         });
+        let finding = match unread.len().saturating_sub(NAMED) {
+            0 => finding,
+            more => finding.seen("/proc/*/maps", format!("{more} more programs")),
+        };
         found.push(finding.advise("sudo rdna1ctl doctor"));
     }
     found
 }
 
-fn whose(process: &Process) -> String {
-    format!("process {} ({})", process.pid, process.command)
+/// These programs as the subject of a sentence, with its verb.
+fn who(processes: &[&Process]) -> String {
+    let first = processes.iter().take(NAMED);
+    let names: Vec<_> = first
+        .map(|process| format!("process {} ({})", process.pid, process.command))
+        .collect();
+    let names = names.join(", ");
+    match (processes.len(), processes.len().saturating_sub(NAMED)) {
+        (1, _) => format!("{names} uses"),
+        (_, 0) => format!("{names} use"),
+        (_, more) => format!("{names} and {more} more programs use"),
+    }
 }
 
 /// How bad it is if a program has no code for the card: on a machine with other GPUs it may use those,
@@ -92,25 +111,25 @@ pub fn names(libraries: &Libraries, judged: &Judged) -> String {
 
 /// The finding for a command that has run.
 pub fn used(libraries: &Libraries) -> Finding {
-    of("it", libraries, State::Trouble)
+    of("it uses", libraries, State::Trouble)
 }
 
-fn of(whose: &str, libraries: &Libraries, worst: State) -> Finding {
+fn of(who: &str, libraries: &Libraries, worst: State) -> Finding {
     let judged = judge(libraries);
     let names = names(libraries, &judged);
     let finding = match judged.answer {
         Answer::Native | Answer::NothingFound => Finding::good(
             "program-libraries",
-            format!("{whose} uses {names}, which {}", has(&judged)),
+            format!("{who} {names}, which {}", has(&judged)),
         ),
         Answer::Unknown => Finding::unseen(
             "program-libraries-unknown",
-            format!("{whose} uses {names}, which {}", has(&judged)),
+            format!("{who} {names}, which {}", has(&judged)),
         ),
         Answer::OverrideOnly | Answer::NoCode => Finding::new(
             worst,
             "program-without-gfx1010",
-            format!("{whose} uses {names}, which {}", has(&judged)),
+            format!("{who} {names}, which {}", has(&judged)),
         ),
     };
     let parts = judged.parts.iter();

@@ -103,7 +103,10 @@ fn programs_with_the_same_libraries_are_one_finding() {
     machine.add_mapping_program(4243, "/", &[]);
     machine.put("/proc/4243/maps", maps);
     let said = only(&machine, "program-without-gfx1010", "trouble");
-    contains(&said, &["process 4242 (python3), process 4243 (python3)"]);
+    contains(
+        &said,
+        &["process 4242 (python3), process 4243 (python3) use ROCm 6.2.4"],
+    );
 }
 
 /// Kernels of the program's own decide, too.
