@@ -161,11 +161,12 @@ check "udev finds no fault with the rule" sh -c \
 # There is no card here: each command has to say so in its own way.
 none='no 0x731f card'
 shown ask > /tmp/ask.sh
-check "README.md has five lines to ask with" [ "$(grep -c rdna1ctl /tmp/ask.sh)" = 5 ]
+check "README.md has six lines to ask with" [ "$(grep -c rdna1ctl /tmp/ask.sh)" = 6 ]
 while read -r line; do
 	case $line in
 	*" status"*) status=0 says=$none ;;
 	*" doctor"* | *" env"*) status=1 says=$none ;;
+	*" check "*) status=3 says='name a folder' ;;
 	*" run "*) status=125 says=$none ;;
 	*" report"*) status=0 says=rdna1-report.tar.gz ;;
 	*) status=0 says=none ;;

@@ -53,6 +53,8 @@ rdna1ctl() {
 	for schema in "$made"/schema/*.json; do
 		install -D -m 644 "$schema" "$share/rdna1ctl/schema/${schema##*/}"
 	done
+	install -D -m 644 packaging/prometheus/rdna1.rules.yml "$share/rdna1ctl/prometheus/rdna1.rules.yml"
+	install -D -m 644 packaging/grafana/rdna1.json "$share/rdna1ctl/grafana/rdna1.json"
 	install -D -m 644 "$made/completions/rdna1ctl.bash" "$share/bash-completion/completions/rdna1ctl"
 	install -D -m 644 "$made/completions/_rdna1ctl" \
 		"$2/${ZSH_COMPLETIONS:-/usr/share/zsh/site-functions}/_rdna1ctl"

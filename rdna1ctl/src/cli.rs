@@ -15,9 +15,10 @@ use clap::{Args, Parser, Subcommand};
 /// wake a sleeping card.
 ///
 /// Exit status of status, heaps, checks and gpus: 0 all truth, or no card that KFD lists; 1 a lie;
-/// 3 no lie, but an unknown. Of doctor: 0 no trouble, 1 trouble. Of env: 0, or 1 if it refuses. Of
-/// run: the command's. Of requests: the command's; without one 0, or 3 if requests may be missing. Of
-/// all: 2 for wrong arguments, files that could not be read, or requests that cannot be traced.
+/// 3 no lie, but an unknown. Of doctor: 0 no trouble, 1 trouble. Of check: 0 code for the card, 1 none,
+/// 3 unknown. Of env: 0, or 1 if it refuses. Of run: the command's. Of requests: the command's; without
+/// one 0, or 3 if requests may be missing. Of all: 2 for wrong arguments, files that could not be read,
+/// or requests that cannot be traced.
 #[derive(Debug, Parser)]
 #[command(name = "rdna1ctl", version, propagate_version = true)]
 pub struct Arguments {
@@ -57,7 +58,20 @@ pub enum Command {
     /// amdgpu; not the module.
     Requests(Requests),
     /// Find troubles, and show what to do about each
+    ///
+    /// Looks at the verdicts, the module, the driver and its parameters, the kernel's log, the devices and
+    /// who may open them, libraries, and variables: of programs that run, of the shell, and of the files
+    /// from which later programs get them. It opens no device. With sudo it judges access for you, too.
     Doctor(Json),
+    /// Say whether libraries have code for the card, before a program starts
+    ///
+    /// Looks into a Python environment (venv, conda), the folder of an application such as ollama or
+    /// llama.cpp, a container's root, or one file. Without PATH it looks into the active Python
+    /// environment and the installed ROCm. It runs nothing.
+    ///
+    /// Exit status: 0 if all have code for gfx1010; 1 if one has none, or only code that needs an
+    /// override; 3 if that is unknown, or there is no such library; 2 if a PATH cannot be read.
+    Check(Check),
     /// Print the variables that fit this card and this ROCm, each with its reason
     ///
     /// The lines are for a shell: eval "$(rdna1ctl env)". Refuses if KFD's topology does not match
@@ -66,8 +80,8 @@ pub enum Command {
     /// Run a command with the variables of `env`, and show its requests to KFD
     ///
     /// Afterwards it prints on stderr what the command and its children asked of KFD, where that can
-    /// be traced (see `requests`), and what the kernel log said, also if the command crashed or did
-    /// not end. The exit status is the command's; 128 + N if signal N ended it; 124 if --timeout
+    /// be traced (see `requests`), and what the kernel log said, faults and resets first, also if the
+    /// command crashed or did not end. The exit status is the command's; 128 + N if signal N ended it; 124 if --timeout
     /// ended it; 125 if nothing was run; 126 or 127 if it could not be started.
     Run(Run),
     /// Show the status, and then each change of it
@@ -102,6 +116,18 @@ pub struct Json {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+
+    /// A folder or a file
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
 }
 
 /// `requests`.
@@ -176,8 +202,8 @@ pub struct Report {
     #[arg(value_name = "FILE", default_value = "rdna1-report.tar.gz")]
     pub file: PathBuf,
 
-    /// Leave nothing out: serial numbers, names and ids of programs, their variables, the whole
-    /// kernel log and command line
+    /// Leave nothing out: serial numbers, names and ids of programs, their variables, the folders of
+    /// their libraries, the whole kernel log and command line
     #[arg(long)]
     pub private: bool,
 }

@@ -10,13 +10,17 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
+use crate::check::CheckDocument;
+use crate::findings::code::{judge, Answer};
 use crate::findings::unknown::Cause;
 use crate::findings::variables::Setting;
 use crate::findings::Finding;
 use crate::requests::RequestsDocument;
 use crate::rows::{Check, Gpu, Heap};
+use crate::sources::mapped::Mapped;
 use crate::sources::pages::{Origin, Pages};
 use crate::sources::pci;
+use crate::sources::place::Place;
 use crate::sources::slot::SlotLink;
 use crate::sources::Facts;
 
@@ -43,6 +47,7 @@ macro_rules! documents {
             let new = || SchemaSettings::draft2020_12().for_serialize().into_generator();
             vec![
                 $( ($file, new().into_root_schema_for::<$name>()), )+
+                ("check", new().into_root_schema_for::<CheckDocument>()),
                 // It has no origin: the counts are the kernel's own.
                 ("requests", new().into_root_schema_for::<RequestsDocument>()),
             ]
@@ -63,6 +68,10 @@ documents! {
         programs: Vec<Program>,
         /// AMD's other graphics cards. rdna1ctl makes no statement about them.
         others: Vec<pci::Gpu>,
+        /// Where rdna1ctl runs.
+        place: Place,
+        /// Why KFD's topology cannot be seen from there, although there may be one; null if it can.
+        kfd_hidden: Option<String>,
     }
 
     /// `rdna1ctl heaps --json`
@@ -157,6 +166,8 @@ pub struct Program {
     pub vram_bytes: u64,
     /// Whether its environment overrides the ISA; null if the environment could not be read.
     pub overrides: Option<bool>,
+    /// Whether its libraries have code for the card; null if it uses none of ROCm's, or that is unknown.
+    pub gfx1010: Option<bool>,
 }
 
 impl StatusDocument {
@@ -176,6 +187,8 @@ impl StatusDocument {
                 .filter(|gpu| !gpu.is_ours())
                 .cloned()
                 .collect(),
+            place: facts.place.clone(),
+            kfd_hidden: facts.kfd_hidden.map(str::to_owned),
         }
     }
 }
@@ -225,6 +238,18 @@ fn program(process: &crate::sources::processes::Process) -> Program {
         command: process.command.clone(),
         vram_bytes: process.vram_bytes.iter().map(|(_, bytes)| bytes).sum(),
         overrides: process.environment.as_ref().map(overrides),
+        gfx1010: fits(&process.libraries),
+    }
+}
+
+fn fits(libraries: &Mapped) -> Option<bool> {
+    let Mapped::Found(libraries) = libraries else {
+        return None;
+    };
+    match judge(libraries).answer {
+        Answer::Native => Some(true),
+        Answer::OverrideOnly | Answer::NoCode => Some(false),
+        Answer::Unknown | Answer::NothingFound => None,
     }
 }
 

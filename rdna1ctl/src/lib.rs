@@ -5,6 +5,7 @@
 //! Data flows one way. [`sources`] read facts, all of them through one [`root`]. [`findings`] conclude
 //! from facts. [`words`], [`documents`] and metrics print both. [`commands`] connect these.
 
+pub mod check;
 pub mod cli;
 pub mod commands;
 pub mod documents;
@@ -13,6 +14,7 @@ pub mod findings;
 pub mod requests;
 pub mod root;
 pub mod rows;
+pub mod size;
 pub mod sources;
 pub mod trace;
 pub mod words;

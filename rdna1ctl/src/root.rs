@@ -53,6 +53,14 @@ impl Root {
         Some(String::from_utf8_lossy(&bytes).trim_end().to_owned())
     }
 
+    /// The start of a file's text: at most so many bytes of it.
+    pub fn start(&self, path: impl AsRef<Path>, bytes: u64) -> Option<String> {
+        let mut start = Vec::new();
+        let file = self.open(path).ok()?;
+        file.take(bytes).read_to_end(&mut start).ok()?;
+        Some(String::from_utf8_lossy(&start).trim_end().to_owned())
+    }
+
     /// Whether there is such a file or folder.
     pub fn has(&self, path: impl AsRef<Path>) -> bool {
         self.path(path).exists()

@@ -6,6 +6,7 @@
 
 mod machine;
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -17,11 +18,31 @@ const FENCE: &str = "```";
 
 /// The documents, and the minimum number of commands in each.
 const DOCUMENTS: [(&str, usize); 4] = [
-    ("README.md", 2),
-    ("docs/rdna1ctl.md", 12),
-    ("docs/wishes.md", 8),
+    ("README.md", 3),
+    ("docs/rdna1ctl.md", 17),
+    ("docs/wishes.md", 9),
     ("docs/requests.md", 1),
 ];
+
+/// What the kernel logs when a program's code faults and hangs: level, time, text.
+const FAULTS: [(u8, u64, &str); 7] = [
+    (3, 81_000_000, "amdgpu 0000:03:00.0: amdgpu: [gfxhub] page fault (src_id:0 ring:24 vmid:8 pasid:32770)"),
+    (3, 81_000_001, "amdgpu 0000:03:00.0: amdgpu:  Process python3 pid 4242 thread python3 pid 4242"),
+    (3, 82_000_000, "amdgpu 0000:03:00.0: amdgpu: [gfxhub] page fault (src_id:0 ring:24 vmid:8 pasid:32770)"),
+    (3, 82_000_001, "amdgpu 0000:03:00.0: amdgpu:  Process python3 pid 4242 thread python3 pid 4242"),
+    (3, 91_000_000, "amdgpu: The cp might be in an unrecoverable state due to an unsuccessful queues preemption"),
+    (6, 91_000_001, "amdgpu 0000:03:00.0: amdgpu: GPU reset begin!"),
+    (6, 92_000_000, "amdgpu 0000:03:00.0: amdgpu: GPU reset(1) succeeded!"),
+];
+
+/// These as /dev/kmsg has them, from that number on, so much later.
+fn faults(first: u64, later: u64) -> String {
+    let lines = (first..).zip(FAULTS);
+    let lines = lines.map(|(number, (level, time, text))| {
+        format!("{level},{number},{},-;{text}\n", time + later)
+    });
+    lines.collect()
+}
 
 fn machine(name: &str) -> Machine {
     match name {
@@ -63,11 +84,65 @@ fn machine(name: &str) -> Machine {
             machine.write_files();
             machine
         }
+        // A unit sets an override for a daemon that has not opened /dev/kfd yet.
+        "daemon" => {
+            let machine = Machine::healthy();
+            machine.put("/proc/812/comm", "ollama\n");
+            machine.put("/proc/812/environ", "HSA_OVERRIDE_GFX_VERSION=10.3.0\0");
+            machine.put("/proc/812/cgroup", "0::/system.slice/ollama.service\n");
+            machine.put(
+                "/etc/systemd/system/ollama.service.d/override.conf",
+                "[Service]\nEnvironment=\"HSA_OVERRIDE_GFX_VERSION=10.3.0\"\n",
+            );
+            machine
+        }
+        // A program's code made the card fault and hang.
+        "fault" => {
+            let machine = Machine::healthy();
+            let log = std::fs::read_to_string(machine.path("/dev/kmsg")).unwrap();
+            machine.put("/dev/kmsg", format!("{log}{}", faults(902, 0)));
+            // A program that brings about the same once more.
+            let script = "#!/bin/sh\ncat $ROOT/new >> $ROOT/dev/kmsg\n";
+            machine.put("/programs/train", script);
+            let runs = std::fs::Permissions::from_mode(0o755);
+            std::fs::set_permissions(machine.path("/programs/train"), runs).unwrap();
+            machine.put("/new", faults(909, 60_000_000));
+            machine
+        }
+        // Started without its devices.
+        "container" => {
+            let machine = Machine::without_module("reconstructed/0x731f-5700xt-largebar");
+            machine.put("/.dockerenv", "");
+            for place in ["/dev/kfd", "/dev/dri", "/boot", "/lib/modules"] {
+                machine.remove(place);
+            }
+            machine
+        }
+        "parameters" => {
+            let machine = Machine::healthy();
+            machine.put("/proc/cmdline", "ro quiet amdgpu.cwsr_enable=0");
+            machine
+        }
         "without-library" => {
             let machine = Machine::healthy();
             machine.put("/opt/rocm/.info/version", "6.0.0\n");
             let library = "/opt/rocm/lib/rocblas/library/TensileLibrary_lazy_gfx1030.dat";
             machine.put(library, "");
+            machine
+        }
+        // A program runs the PyTorch of a wheel; ollama brings libraries of its own.
+        "wheel" => {
+            let machine = Machine::healthy();
+            let packages = "/srv/venv/lib/python3.12/site-packages";
+            machine.add_torch(packages, "2.6.0+rocm6.2.4", &["gfx900", "gfx1030"]);
+            let library = |name: &str| format!("{packages}/torch/lib/{name}");
+            let files = [library("librocblas.so"), library("libtorch_hip.so")];
+            machine.add_mapping_program(4242, "/", &[&files[0], &files[1]]);
+            let ollama = "/usr/lib/ollama/rocm";
+            machine.add_kernels(&format!("{ollama}/rocblas/library"), &["gfx1010"]);
+            let own = machine::code::fat(&[&machine::code::listed(&["gfx1010", "gfx1030"])]);
+            machine.put(&format!("{ollama}/libggml-hip.so"), own);
+            machine.put(&format!("{ollama}/librocblas.so.4.2.60304"), "");
             machine
         }
         other => panic!("there is no machine called {other}"),
@@ -90,8 +165,14 @@ fn shown(machine: &Machine, line: &str) -> String {
         .chain(program.get_args())
         .map(|word| word.to_str().unwrap())
         .collect();
+    let path = std::env::var("PATH").unwrap();
     let output = command
         .args(["-c", &format!("{} {words} 2>&1", start.join(" "))])
+        .env("ROOT", machine.root())
+        .env(
+            "PATH",
+            format!("{}:{}", machine.path("/programs").display(), path),
+        )
         .env("COLUMNS", "80")
         // `run` must remove it from the environment of the program that it starts.
         .env("HSA_OVERRIDE_GFX_VERSION", "10.3.0")

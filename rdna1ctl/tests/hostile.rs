@@ -16,7 +16,7 @@ use rdna1ctl::sources::Facts;
 use rdna1ctl::{documents, findings};
 
 /// Files that the command reads on every machine, some of them only without the module.
-const FILES: [&str; 17] = [
+const FILES: [&str; 18] = [
     "/sys/kernel/debug/rdna1/gpus",
     "/sys/kernel/debug/rdna1/counters",
     "/sys/class/kfd/kfd/topology/nodes/1/properties",
@@ -29,6 +29,7 @@ const FILES: [&str; 17] = [
     "/sys/devices/pci0000:00/0000:00:01.0/0000:03:00.0/fw_version/mec_fw_version",
     "/proc/4242/environ",
     "/proc/4242/comm",
+    "/proc/4242/maps",
     "/proc/self/mounts",
     "/proc/cmdline",
     "/dev/kmsg",

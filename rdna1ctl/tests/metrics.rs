@@ -3,11 +3,10 @@
 //! `metrics`, read by a client's parser.
 
 mod machine;
+mod promtool;
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::process::{Command, Stdio};
 
 use machine::Machine;
 use prometheus_parse::{Sample, Scrape, Value};
@@ -104,23 +103,8 @@ fn the_text_is_well_formed() {
 
 /// The complaints of Prometheus's promtool about a text; none if it is well-formed.
 fn promtool_says(text: &str) -> String {
-    let words = std::env::var("PROMTOOL").unwrap_or_else(|_| "promtool".to_owned());
-    let mut words = words.split(' ');
-    let mut child = Command::new(words.next().unwrap())
-        .args(words)
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("promtool: PROMTOOL= says how to start it");
-    let mut input = child.stdin.take().unwrap();
-    input.write_all(text.as_bytes()).unwrap();
-    drop(input);
-    let output = child.wait_with_output().unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8(said).unwrap();
-    assert_eq!(output.status.success(), said.is_empty(), "{said}");
+    let (well, said) = promtool::run(&["check", "metrics"], text);
+    assert_eq!(well, said.is_empty(), "{said}");
     said
 }
 

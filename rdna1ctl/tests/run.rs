@@ -117,6 +117,105 @@ fn the_log_is_shown_however_it_ends() {
     }
 }
 
+/// Chatter of drm.debug after a fault and a reset does not crowd them out.
+#[test]
+fn chatter_does_not_crowd_out_what_happened() {
+    let early = [
+        "3,902,9000000,-;amdgpu 0000:03:00.0: amdgpu: [gfxhub] page fault (src_id:0 ring:24 vmid:8 pasid:32770)",
+        "3,903,9000001,-;amdgpu 0000:03:00.0: amdgpu:  Process python3 pid 4242 thread python3 pid 4242",
+        "3,904,9000002,-;amdgpu 0000:03:00.0: amdgpu:   in page starting at address 0x00007f0000000000 from client 0x1b (UTCL2)",
+        "6,905,9000003,-;amdgpu 0000:03:00.0: amdgpu: GPU reset begin!",
+        "6,906,9000004,-;amdgpu 0000:03:00.0: amdgpu: GPU reset(1) succeeded!",
+        "4,907,9000005,-;python3[4242]: segfault at 0 ip 00007f sp 00007f error 4",
+    ];
+    for (count, line) in [
+        (
+            60,
+            "7,N,9500000,-;[drm:drm_ioctl] comm=\"Xorg\" pid=77, dev=0xe200, auth=1, AMDGPU_CS",
+        ),
+        (
+            5000,
+            "6,N,9500000,-;amdgpu 0000:03:00.0: amdgpu: some news of no weight",
+        ),
+        (
+            200,
+            "4,N,9500000,-;amdgpu 0000:03:00.0: [drm] a warning of no weight",
+        ),
+    ] {
+        let machine = Machine::healthy();
+        let mut log = early.join("\n") + "\n";
+        for number in 0..count {
+            log.push_str(&line.replace('N', &(908 + number).to_string()));
+            log.push('\n');
+        }
+        machine.put("/new", log);
+        let words = said(&run(&machine, &[], "cat $ROOT/new >> $ROOT/dev/kmsg"));
+        for line in early {
+            let (_, text) = line.split_once(';').unwrap();
+            assert!(words.contains(text), "{text} is not in {words}");
+        }
+        for word in [
+            "page fault on the card: a program accessed memory",
+            "python3 (process 4242): once, last at [9.000000]",
+            "amdgpu reset the card",
+            &format!("({} lines that tell less are left out", count + 6 - 40),
+        ] {
+            assert!(words.contains(word), "{word:?} is not in {words}");
+        }
+        // In the order in which they came.
+        let at = |word: &str| words.rfind(word).unwrap();
+        assert!(
+            at("in page starting") < at("GPU reset begin!")
+                && at("GPU reset begin!") < at("[    9.500000]")
+        );
+        assert!(!words.contains("overwrote"), "{words}");
+    }
+}
+
+/// Thousands of faults do not crowd out a reset, nor the first fault another kind.
+#[test]
+fn many_faults_do_not_crowd_out_a_reset() {
+    let machine = Machine::healthy();
+    let mut log = "6,902,9000000,-;amdgpu 0000:03:00.0: amdgpu: GPU reset begin!\n".to_owned();
+    for number in 903..1903 {
+        log.push_str(&format!("3,{number},9500000,-;amdgpu 0000:03:00.0: amdgpu: [gfxhub] page fault (src_id:0 ring:24 vmid:8 pasid:1, for process p pid {number} thread p pid {number})\n"));
+    }
+    machine.put("/new", log);
+    let words = said(&run(&machine, &[], "cat $ROOT/new >> $ROOT/dev/kmsg"));
+    for word in [
+        "amdgpu reset the card: all programs on it lost their work (once)",
+        "last at [9.000000]",
+        "[    9.000000] amdgpu 0000:03:00.0: amdgpu: GPU reset begin!",
+        "(1000 times)",
+        "and 995 others",
+        "(961 lines that tell less are left out",
+    ] {
+        assert!(
+            words
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ")
+                .contains(&word.split_whitespace().collect::<Vec<_>>().join(" ")),
+            "{word:?} is not in {words}"
+        );
+    }
+}
+
+/// The kernel keeps only so many messages.
+#[test]
+fn messages_that_the_kernel_overwrote() {
+    let machine = Machine::healthy();
+    machine.put(
+        "/new",
+        "6,5000,9000000,-;amdgpu 0000:03:00.0: amdgpu: some news\n",
+    );
+    let words = said(&run(&machine, &[], "cat $ROOT/new > $ROOT/dev/kmsg"));
+    assert!(
+        words.contains("The kernel overwrote 4098 messages"),
+        "{words}"
+    );
+}
+
 /// A program that ignores SIGTERM is killed, with everything that it started.
 #[test]
 fn a_hang_that_heeds_no_signal() {

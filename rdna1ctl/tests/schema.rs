@@ -26,6 +26,14 @@ fn json_has_a_schema() {
             expect_fit(&schema, &document, &format!("{name} {command}"));
         }
     }
+    let check = schema(&kept, "check");
+    let (_, machine, _) = &machines[0];
+    machine.add_torch("/venv", "2.6.0+rocm6.2.4", &["gfx1030"]);
+    for path in ["/venv", "/dev"] {
+        let output = machine.run(&["check", "--json", path]);
+        let document = serde_json::from_slice(&output.stdout).unwrap();
+        expect_fit(&check, &document, path);
+    }
     let schema = schema(&kept, "requests");
     for counts in [requests::nothing(), requests::counts()] {
         let document = serde_json::to_value(requests::document(&counts)).unwrap();
@@ -69,7 +77,7 @@ fn what_packages_need_is_generated() {
         names(&made),
         "run: rdna1ctl generate, and copy schema/"
     );
-    for command in COMMANDS.into_iter().chain(["requests"]) {
+    for command in COMMANDS.into_iter().chain(["check", "requests"]) {
         assert_eq!(
             schema(&kept, command),
             schema(&made, command),

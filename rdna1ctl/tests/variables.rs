@@ -233,6 +233,14 @@ fn a_program_that_only_has_kfd_open_is_found() {
     machine.add_program(4242, "HSA_OVERRIDE_GFX_VERSION=10.3.0\0");
     machine.remove("/sys/class/kfd/kfd/proc");
     assert!(machine.findings().iter().any(|(id, _, _)| id == "override"));
+    // In the first namespace, KFD's own list names every program. A child that inherited the file cannot
+    // use it.
+    machine.put("/sys/class/kfd/kfd/proc/77/vram_12345", "0\n");
+    machine.link("/proc/self/ns/pid", "pid:[4026531836]");
+    assert!(!machine.findings().iter().any(|(id, _, _)| id == "override"));
+    machine.remove("/proc/self/ns/pid");
+    machine.link("/proc/self/ns/pid", "pid:[4026532999]");
+    assert!(machine.findings().iter().any(|(id, _, _)| id == "override"));
     // A program without it does not use KFD.
     machine.remove("/proc/4242/fd/5");
     machine.link("/proc/4242/fd/5", "/dev/null");

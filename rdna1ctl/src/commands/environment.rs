@@ -21,7 +21,7 @@ pub(super) fn env(root: &Root, json: bool) -> Result<u8> {
         let refused = found.as_ref().err().map(ToString::to_string);
         print(&documents::json(&EnvDocument {
             form: FORM,
-            caveats: words::settings::caveats(&facts.pages),
+            caveats: words::settings::caveats(&facts),
             origin: facts.pages.origin,
             refused,
             settings: found.unwrap_or_default(),
@@ -31,7 +31,7 @@ pub(super) fn env(root: &Root, json: bool) -> Result<u8> {
     match found {
         Ok(settings) => {
             let mut paper = Paper::new();
-            for caveat in words::settings::caveats(&facts.pages) {
+            for caveat in words::settings::caveats(&facts) {
                 paper.comment(&caveat);
             }
             words::settings::settings(&mut paper, &settings);

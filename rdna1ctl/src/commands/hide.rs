@@ -6,6 +6,7 @@ use regex_lite::Regex;
 
 use anyhow::Result;
 
+use crate::sources::mapped::Mapped;
 use crate::sources::processes::Variable;
 use crate::sources::Facts;
 
@@ -60,11 +61,16 @@ pub fn hide(facts: &mut Facts) -> Result<()> {
         .retain(|word| PARAMETERS.iter().any(|start| word.starts_with(start)));
 
     let programs = &mut facts.processes;
-    for program in &mut programs.list {
+    for program in programs.list.iter_mut().chain(&mut programs.others) {
         program.pid = 0;
         program.command = LEFT_OUT.to_owned();
         program.environment.iter_mut().for_each(|own| paths(own));
+        hide_folders(&mut program.libraries);
     }
+    programs.stuck.fill(0);
+    users_and_files(facts);
+
+    let programs = &mut facts.processes;
     paths(&mut programs.own);
     if let Some((from, variables)) = &mut programs.caller {
         *from = LEFT_OUT.to_owned();
@@ -86,6 +92,61 @@ pub fn hide(facts: &mut Facts) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Names of users, and paths below their homes.
+fn users_and_files(facts: &mut Facts) {
+    let users = &mut facts.access.users;
+    let mut homes = Vec::new();
+    for user in users.own.iter_mut().chain(&mut users.caller) {
+        if let Some(home) = user.home.as_ref().filter(|_| user.uid != 0) {
+            homes.push(home.to_string_lossy().into_owned());
+        }
+        if user.uid != 0 {
+            user.name = LEFT_OUT.to_owned();
+        }
+    }
+    let kept = &mut facts.kept;
+    let files = kept
+        .list
+        .iter_mut()
+        .map(|one| &mut one.file)
+        .chain(&mut kept.stuck);
+    for file in files {
+        for home in &homes {
+            if let Some(rest) = file.strip_prefix(home.as_str()) {
+                *file = format!("{LEFT_OUT}{rest}");
+            }
+        }
+    }
+    for (_, what) in &mut facts.place.evidence {
+        *what = LEFT_OUT.to_owned();
+    }
+}
+
+/// Removes the folders of a program's libraries: many are below a user's home.
+fn hide_folders(libraries: &mut Mapped) {
+    let Mapped::Found(found) = libraries else {
+        return;
+    };
+    let folders = found.list.iter().map(|one| one.folder().to_owned());
+    let kernels = found.kernels.iter().map(|one| one.folder.clone());
+    let folders: Vec<_> = folders.chain(kernels).collect();
+    let hide = |text: &mut String| {
+        for folder in folders.iter().filter(|folder| folder.len() > 1) {
+            *text = text.replace(folder.as_str(), LEFT_OUT);
+        }
+    };
+    for library in &mut found.list {
+        hide(&mut library.path);
+        library.unreadable.as_mut().map(hide);
+    }
+    for kernels in &mut found.kernels {
+        hide(&mut kernels.folder);
+        kernels.unreadable.as_mut().map(hide);
+    }
+    found.without_kernels.iter_mut().for_each(hide);
+    found.unseen.clear();
 }
 
 fn paths(variables: &mut [Variable]) {

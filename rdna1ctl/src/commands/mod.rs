@@ -3,6 +3,7 @@
 //! The commands: each reads facts and prints them.
 
 mod archive;
+mod check;
 mod environment;
 mod generate;
 mod hide;
@@ -12,6 +13,7 @@ mod requests;
 mod run;
 mod show;
 mod supervise;
+mod used;
 mod watch;
 
 use std::io::Write as _;
@@ -42,6 +44,7 @@ pub fn run(arguments: &Arguments) -> Result<u8> {
         Command::Counters(how) => show::file(&root, File::Counters, how.json),
         Command::Requests(how) => requests::requests(&root, how),
         Command::Doctor(how) => show::doctor(&root, how.json),
+        Command::Check(how) => check::check(&root, how),
         Command::Env(how) => environment::env(&root, how.json),
         Command::Run(how) => run::run(&root, how),
         Command::Watch(how) => watch::watch(&root, how),

@@ -17,6 +17,8 @@ use crate::cli::Report;
 use crate::documents::{self, DoctorDocument, StatusDocument, FORM};
 use crate::findings;
 use crate::root::Root;
+use crate::sources::log::stamp;
+use crate::sources::rocblas::Kernels;
 use crate::sources::Facts;
 use crate::words::safe;
 
@@ -44,8 +46,8 @@ pub(super) fn report(root: &Root, how: &Report) -> Result<u8> {
         if how.private {
             "IT CONTAINS PRIVATE DATA, because of --private: look at it before you send it."
         } else {
-            "Left out: serial numbers, names and ids of programs, their variables, the rest of the \
-             kernel log and command line."
+            "Left out: serial numbers, names and ids of programs, their variables, the folders of their \
+             libraries, names of users, the rest of the kernel log and command line."
         }
     ))?;
     Ok(WELL)
@@ -103,6 +105,13 @@ fn about(facts: &Facts) -> String {
     line("rdna1ctl", env!("CARGO_PKG_VERSION"));
     line("kernel", &facts.kernel.release);
     line("kernel command line", &facts.kernel.command_line.join(" "));
+    line("place", &findings::place::says(&facts.place));
+    for one in &facts.parameters {
+        line(
+            "parameter of amdgpu",
+            &format!("{}={} ({})", one.name, one.value, one.from),
+        );
+    }
     line("lockdown", facts.kernel.lockdown.as_deref().unwrap_or("?"));
     line(
         "module loaded",
@@ -139,7 +148,7 @@ fn about(facts: &Facts) -> String {
                 "{} version {}, rocBLAS for gfx1010 {}, MIOpen for gfx1010 {}",
                 install.place,
                 install.version.as_deref().unwrap_or("?"),
-                yes(install.rocblas),
+                yes(install.rocblas.as_ref().and_then(Kernels::fits)),
                 yes(install.miopen),
             ),
         );
@@ -217,9 +226,7 @@ fn log(facts: &Facts) -> String {
     if let Some(why) = &facts.log.unreadable {
         return format!("could not be read: {why}\n");
     }
-    let lines = facts.log.lines.iter().map(|line| {
-        let (seconds, rest) = (line.microseconds / 1_000_000, line.microseconds % 1_000_000);
-        format!("[{seconds:5}.{rest:06}] {}\n", safe(&line.text))
-    });
+    let lines = facts.log.lines.iter();
+    let lines = lines.map(|line| format!("[{:>12}] {}\n", stamp(line), safe(&line.text)));
     lines.collect()
 }

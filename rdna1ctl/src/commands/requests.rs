@@ -64,7 +64,7 @@ fn of_command(how: &Requests, mut traced: Traced) -> Result<u8> {
         settings: &[],
         timeout: None,
         to_stderr: how.json,
-        meanwhile: Some(&mut || traced.look()),
+        meanwhile: Some(&mut |_| traced.look()),
     })?;
     let end = match end {
         Ok(end) => end,

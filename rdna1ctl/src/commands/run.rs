@@ -8,18 +8,20 @@ use std::io::ErrorKind;
 use anyhow::Result;
 
 use crate::cli::Run;
+use crate::findings::happened;
 use crate::findings::variables::{settings, Setting};
 use crate::root::Root;
 use crate::sources::log::{Line, Log};
 use crate::sources::Facts;
 use crate::trace::Wanted;
-use crate::words::paper::{bold, red, Paper};
-use crate::words::safe;
+use crate::words;
+use crate::words::paper::{bold, red, yellow, Paper};
 use crate::words::settings::caveats;
 
 use super::complain;
 use super::requests::Traced;
 use super::supervise::{supervise, End, NotStarted, Start};
+use super::used::Used;
 
 // As timeout(1) and env(1) have them.
 /// `--timeout` ended the program.
@@ -30,9 +32,6 @@ pub(super) const REFUSED: u8 = 125;
 const NOT_STARTED: u8 = 126;
 /// There is no such program.
 const NOT_FOUND: u8 = 127;
-
-/// The most lines of the kernel's log that are shown.
-const LINES: usize = 40;
 
 pub(super) fn run(root: &Root, how: &Run) -> Result<u8> {
     let facts = Facts::read(root)?;
@@ -49,19 +48,23 @@ pub(super) fn run(root: &Root, how: &Run) -> Result<u8> {
         }
     };
     if !how.no_env {
-        let caveats = caveats(&facts.pages).into_iter();
+        let caveats = caveats(&facts).into_iter();
         caveats.for_each(|caveat| complain(&format!("rdna1ctl: {caveat}")));
     }
     announce(&settings);
     let last = facts.log.last();
     // Only what comes of the program's requests depends on it.
     let mut traced = Traced::start(root, Wanted::Started, None);
+    let mut used = Used::new(root);
     let end = supervise(Start {
         words: &how.command,
         settings: &settings,
         timeout: how.timeout,
         to_stderr: false,
-        meanwhile: Some(&mut || traced.look()),
+        meanwhile: Some(&mut |command| {
+            traced.look();
+            used.look(command);
+        }),
     })?;
     let end = match end {
         Ok(end) => end,
@@ -70,8 +73,9 @@ pub(super) fn run(root: &Root, how: &Run) -> Result<u8> {
     let mut paper = Paper::new();
     paper.gap();
     ended(&mut paper, end);
+    used.write(&mut paper);
     asked(&mut paper, &mut traced);
-    logged(&mut paper, Log::read(root), last);
+    logged(&mut paper, &facts, Log::read(root), last);
     complain(paper.text().trim_end());
     Ok(status(end))
 }
@@ -130,7 +134,7 @@ fn asked(paper: &mut Paper, traced: &mut Traced) {
     traced.write(paper);
 }
 
-fn logged(paper: &mut Paper, log: Log, last: Option<u64>) {
+fn logged(paper: &mut Paper, facts: &Facts, log: Log, last: Option<u64>) {
     paper.gap();
     paper.line(&bold("The kernel log meanwhile:"));
     if let Some(why) = &log.unreadable {
@@ -141,18 +145,23 @@ fn logged(paper: &mut Paper, log: Log, last: Option<u64>) {
         paper.paragraph("", &format!("It could not be read: {why}{root}."));
         return;
     }
+    let new: Vec<_> = log.after(last).collect();
+    let expected = last.map_or(0, |last| last.saturating_add(1));
+    let lost = new
+        .first()
+        .map_or(0, |line| line.number.saturating_sub(expected));
+    if last.is_some() && lost != 0 {
+        paper.paragraph(
+            "",
+            &yellow(&format!(
+                "The kernel overwrote {lost} messages of this time: boot with log_buf_len=16M, or turn \
+                 debugging off."
+            )),
+        );
+    }
+    let events = happened::of_lines(facts, &new);
+    words::log::events(paper, &events);
     let about = |line: &Line| line.is_about_the_card() || line.is_about_a_crash();
-    let lines: Vec<_> = log.after(last).filter(about).collect();
-    if lines.is_empty() {
-        paper.line("Nothing about the card or a crash.");
-    }
-    let left_out = lines.len().saturating_sub(LINES);
-    if left_out != 0 {
-        paper.line(&format!("({left_out} earlier lines are left out)"));
-    }
-    for line in lines.iter().skip(left_out) {
-        let seconds = line.microseconds / 1_000_000;
-        let rest = line.microseconds % 1_000_000;
-        paper.line(&format!("[{seconds:5}.{rest:06}] {}", safe(&line.text)));
-    }
+    let lines: Vec<_> = new.into_iter().filter(about).collect();
+    words::log::lines(paper, &lines, &events);
 }

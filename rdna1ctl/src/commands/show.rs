@@ -17,7 +17,7 @@ use crate::words::{self};
 use super::{of_verdict, print, BAD, WELL};
 
 pub(super) fn status(root: &Root, json: bool) -> Result<u8> {
-    let facts = Facts::read(root)?;
+    let facts = Facts::read_with_libraries(root)?;
     let status = StatusDocument::of(&facts);
     if json {
         print(&documents::json(&status)?)?;

@@ -29,7 +29,8 @@ const GRACE: Duration = Duration::from_secs(10);
 /// The time after SIGKILL in which the kernel must end the program.
 const AFTER_KILL: Duration = Duration::from_secs(5);
 
-/// How often `meanwhile` is called.
+/// How often `meanwhile` is called: soon at first, as some commands end soon.
+const FIRST: Duration = Duration::from_millis(50);
 const EVERY: Duration = Duration::from_secs(1);
 
 /// The end of a program.
@@ -62,8 +63,8 @@ pub struct Start<'a> {
     pub timeout: Option<Duration>,
     /// Whether its output goes to our stderr, because our stdout has something else.
     pub to_stderr: bool,
-    /// Called every second until the command ends.
-    pub meanwhile: Option<&'a mut dyn FnMut()>,
+    /// Called every second until the command ends, with the command's process id.
+    pub meanwhile: Option<&'a mut dyn FnMut(u32)>,
 }
 
 /// Runs a program. The calling thread starts it, so that a tracer can follow.
@@ -101,6 +102,7 @@ pub fn supervise(start: Start<'_>) -> Result<Result<End, NotStarted>> {
         told,
         terminal,
         meanwhile: start.meanwhile,
+        every: FIRST,
     }
     .wait(start.timeout);
     end.map(Ok)
@@ -131,7 +133,8 @@ struct Program<'a> {
     child: Pid,
     told: SignalFd,
     terminal: Option<Terminal>,
-    meanwhile: Option<&'a mut dyn FnMut()>,
+    meanwhile: Option<&'a mut dyn FnMut(u32)>,
+    every: Duration,
 }
 
 /// The steps taken to end the program.
@@ -171,7 +174,8 @@ impl Program<'_> {
             }
             self.pause(deadline)?;
             if let Some(meanwhile) = &mut self.meanwhile {
-                meanwhile();
+                meanwhile(self.child.as_raw().unsigned_abs());
+                self.every = self.every.saturating_mul(2).min(EVERY);
             }
         }
     }
@@ -180,7 +184,7 @@ impl Program<'_> {
     fn pause(&self, deadline: Option<Instant>) -> Result<()> {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let left = match self.meanwhile {
-            Some(_) => Some(left.unwrap_or(EVERY).min(EVERY)),
+            Some(_) => Some(left.unwrap_or(self.every).min(self.every)),
             None => left,
         };
         // Rounded up: a poll that ends too early would be repeated.

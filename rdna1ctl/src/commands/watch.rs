@@ -43,7 +43,7 @@ pub(super) fn watch(root: &Root, how: &Watch) -> Result<u8> {
 
 /// The status page, and its exit status.
 fn page(root: &Root) -> Result<(String, u8)> {
-    let facts = Facts::read(root)?;
+    let facts = Facts::read_with_libraries(root)?;
     let mut paper = Paper::new();
     status::status(&mut paper, &StatusDocument::of(&facts));
     Ok((paper.text().to_owned(), of_verdict(facts.pages.verdict())))

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The card: on the PCI bus, its driver, in KFD, its PCIe path and its BAR.
+//! The card: on the PCI bus, its driver, and in KFD.
 
 use rdna1_records::Record;
 
 use crate::sources::log::Line;
 use crate::sources::Facts;
-use crate::words::gib;
 
+use super::place::{under_wsl, IN_A_GUEST};
 use super::unknown::{CLOSE_PROGRAMS, FIND_PROGRAMS};
-use super::{Finding, TRUTH};
+use super::{path, value, Finding};
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     if facts.pages.gpus.is_empty() {
@@ -27,23 +27,24 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         );
         found.push(driver(facts, gpu));
         found.push(in_kfd(facts, gpu));
-        found.push(atomics(facts, gpu));
-        found.push(bar(gpu));
-        found.extend(width(facts, gpu));
+        found.extend(path::findings(facts, gpu));
     }
     found
 }
 
-fn value<'a>(record: &'a Record, key: &str) -> &'a str {
-    record.find(key).unwrap_or("?")
-}
-
 fn no_card(facts: &Facts) -> Finding {
+    if facts.place.wsl {
+        return under_wsl(facts);
+    }
     let found = Finding::trouble("no-card", "there is no 0x731f card on the PCI bus");
     if facts.gpus.is_empty() {
         return found
             .seen("/sys/bus/pci/devices", "no display controller of AMD's")
-            .advise("lspci -nn | grep 1002 must show it; if not, check the slot, the power plugs and the firmware setup");
+            .advise(match (&facts.place.virtual_machine, facts.place.container) {
+                (_, Some(_)) => "lspci -nn | grep 1002 outside the container must show it",
+                (Some(_), None) => "pass the card through to this virtual machine (vfio-pci); on the host, lspci -nnk -d 1002: must show vfio-pci as its driver. lspci -nn | grep 1002 must then show it here",
+                (None, None) => "lspci -nn | grep 1002 must show it; if not, check the slot, the power plugs and the firmware setup",
+            });
     }
     let found = facts.gpus.iter().fold(found, |found, gpu| {
         found.seen(
@@ -115,9 +116,16 @@ fn no_driver(facts: &Facts, from: String) -> Finding {
         for line in log_lines(facts, &["amdgpu"]).filter(|line| is_failure(&line.text)) {
             found = found.seen("kernel log", &line.text);
         }
-        return found.seen("/sys/module/amdgpu", "is there").advise(
+        let found = found.seen("/sys/module/amdgpu", "is there").advise(
             "amdgpu is loaded and did not take the card: sudo dmesg | grep -i amdgpu shows why",
         );
+        return match facts.place.virtual_machine {
+            Some(_) => found.advise(IN_A_GUEST).advise(
+                "a Navi10 does not always reset between two guests: switch the host off and on, or try \
+                 the module vendor-reset there",
+            ),
+            None => found,
+        };
     }
     let found = found.seen("/sys/module/amdgpu", "is not there");
     let list = format!("/lib/modules/{}/modules.dep", kernel.release);
@@ -168,17 +176,34 @@ fn in_kfd(facts: &Facts, gpu: &Record) -> Finding {
     }
 }
 
+/// KFD's words for a card that it does not take (`kgd2kfd_probe()`, `kgd2kfd_device_init()`).
+fn is_left_out(text: &str) -> bool {
+    let words = [
+        "skipped device 1002:731f",
+        "device 1002:731f NOT added",
+        "DID 731f is missing",
+    ];
+    words.iter().any(|words| text.contains(words))
+}
+
 fn absent(facts: &Facts, gpu: &Record) -> Finding {
     let found = |why: &str| {
         let says = format!("KFD does not list the card, so no ROCm program can use it: {why}");
         let found = Finding::trouble("kfd-absent", says);
-        let lines = log_lines(facts, &["skipped device 1002:731f"]);
+        let lines = facts
+            .log
+            .lines
+            .iter()
+            .filter(|line| is_left_out(&line.text));
         lines.fold(found, |found, line| found.seen("kernel log", &line.text))
     };
     match value(gpu, "reason") {
         "no-driver" => found("no driver is bound to it").advise("see driver-none"),
         "not-amdgpu" => found("another driver than amdgpu is bound to it").advise("see driver-other"),
         "no-kfd" => {
+            if let Some(why) = facts.kfd_hidden {
+                return hidden(why);
+            }
             let built = facts.kernel.has("HSA_AMD") == Some(false);
             let found = found("there is no KFD").seen("/sys/class/kfd/kfd/topology", "is not there");
             let found = match (&facts.kernel.config, built) {
@@ -201,6 +226,16 @@ fn absent(facts: &Facts, gpu: &Record) -> Finding {
     }
 }
 
+/// The topology is hidden, which says nothing about the card.
+fn hidden(why: &str) -> Finding {
+    Finding::unseen(
+        "kfd-hidden",
+        format!("unknown whether KFD lists the card: {why}"),
+    )
+    .seen("/sys/class/kfd/kfd/topology", "is not there")
+    .advise("run rdna1ctl outside of the container or sandbox; or let it show /sys, read-only")
+}
+
 fn without_atomics(found: Finding, gpu: &Record) -> Finding {
     found
         .seen_in("gpus", gpu, &["atomics", "atomics_hop", "mec_fw"])
@@ -212,109 +247,4 @@ fn without_atomics(found: Finding, gpu: &Record) -> Finding {
 fn listed(nodes: &[u32]) -> String {
     let nodes: Vec<_> = nodes.iter().map(u32::to_string).collect();
     nodes.join(", ")
-}
-
-fn atomics(facts: &Facts, gpu: &Record) -> Finding {
-    let keys = ["gpu", "atomics", "atomics_hop", "atomics_kfd", "mec_fw"];
-    let evidence = |found: Finding| found.seen_in("gpus", gpu, &keys);
-    match value(gpu, "atomics") {
-        "completer" => evidence(Finding::good(
-            "atomics",
-            "PCIe atomics get through to the root port",
-        )),
-        "none" => {
-            let hop = match value(gpu, "atomics_hop") {
-                "?" => "the path to the card".to_owned(),
-                hop => format!("the bridge {hop}"),
-            };
-            let found = Finding::note(
-                "atomics-none",
-                format!("PCIe atomics do not get through: {hop} refuses them"),
-            );
-            let found = evidence(found).advise(
-                "programs that need atomics between CPU and card cannot work in this slot; another \
-                 slot, on the CPU, may pass them",
-            );
-            match value(gpu, "atomics_kfd") {
-                "tolerated" => {
-                    found.advise("KFD accepted the card: its firmware works around most of that")
-                }
-                _ => found,
-            }
-        }
-        _ if value(gpu, "power") == "asleep" => Finding::unseen(
-            "card-asleep",
-            "the card sleeps: rdna1ctl did not read its link and PCIe atomics, which would wake it",
-        )
-        .seen_in("gpus", gpu, &["gpu", "power"])
-        .advise("to see them, run rdna1ctl doctor while a program uses the card"),
-        _ if facts.is_root => evidence(Finding::unseen(
-            "atomics-unknown",
-            "unknown whether PCIe atomics get through",
-        )),
-        _ => evidence(Finding::unseen(
-            "atomics-unknown",
-            "only root can read whether PCIe atomics get through",
-        ))
-        .advise("sudo rdna1ctl doctor"),
-    }
-}
-
-fn bar(gpu: &Record) -> Finding {
-    let bytes = value(gpu, "bar0_bytes");
-    let size = gib(bytes);
-    let evidence = |found: Finding| found.seen_in("gpus", gpu, &["gpu", "bar", "bar0_bytes"]);
-    let how =
-        "turn on \"Above 4G Decoding\" and \"Resizable BAR\" (\"Smart Access Memory\") in the \
-               firmware setup; amdgpu then resizes the BAR";
-    match value(gpu, "bar") {
-        "large" => evidence(Finding::good(
-            "bar",
-            format!("the CPU reaches all of VRAM (BAR0 is {size})"),
-        )),
-        "small" => evidence(Finding::note(
-            "bar-small",
-            format!(
-                "the CPU reaches only {size} of VRAM: the BAR was not resized. That is no error"
-            ),
-        ))
-        .advise(how),
-        "partial" => evidence(Finding::note(
-            "bar-partial",
-            format!("the CPU reaches {size} of VRAM, not all of it"),
-        ))
-        .advise(how),
-        _ => evidence(Finding::unseen(
-            "bar-unknown",
-            "unknown how much of VRAM the CPU reaches",
-        )),
-    }
-}
-
-/// The link's width. Its speed is no sign of trouble: it falls when the card idles.
-fn width(facts: &Facts, gpu: &Record) -> Option<Finding> {
-    let number = |key: &str| value(gpu, key).parse::<u64>().ok().filter(|n| *n != 0);
-    let on_bus = facts.gpus.iter().find(|one| one.gpu == value(gpu, "gpu"));
-    let slot = on_bus.and_then(|one| one.slot_link.as_ref());
-    let (now, most) = match slot {
-        Some(slot) => (slot.width?, slot.width_max?),
-        None => (number("link_width")?, number("link_width_max")?),
-    };
-    (now < most).then(|| {
-        let found = Finding::note(
-            "link-narrow",
-            format!("the card's link has {now} lanes of {most}"),
-        );
-        let found = match slot {
-            Some(slot) => found.seen(
-                format!("/sys/bus/pci/devices/{}", slot.port),
-                format!("current_link_width={now} max_link_width={most}"),
-            ),
-            None => found.seen_in("gpus", gpu, &["gpu", "link_width", "link_width_max"]),
-        };
-        found.advise(format!(
-            "the slot may have fewer lanes, or share them, or the card may sit badly; {TRUTH} \
-             section 7 explains the path"
-        ))
-    })
 }

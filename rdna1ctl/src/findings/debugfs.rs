@@ -23,6 +23,12 @@ pub(super) fn finding(facts: &Facts) -> Option<Finding> {
         Debugfs::Mounted(place) => {
             Finding::good("debugfs", "debugfs is mounted").seen("/proc/self/mounts", place)
         }
+        Debugfs::NotMounted if facts.place.container.is_some() => Finding::unseen(
+            "debugfs-not-mounted",
+            "the module is loaded, and this container does not show its files",
+        )
+        .seen("/proc/self/mounts", "no debugfs")
+        .advise("run sudo rdna1ctl doctor outside of the container"),
         Debugfs::NotMounted => Finding::trouble(
             "debugfs-not-mounted",
             "debugfs is not mounted: the module's files cannot be reached",

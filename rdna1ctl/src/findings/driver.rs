@@ -123,10 +123,12 @@ fn origin(facts: &Facts) -> Option<Finding> {
 }
 
 fn firmware(facts: &Facts) -> Option<Finding> {
+    let addresses = facts.pages.addresses();
     let lines = facts.log.lines.iter().filter(|line| {
-        line.text.contains("firmware")
-            && line.text.contains("navi10_")
-            && line.text.contains("fail")
+        let is_ours =
+            |text: &str| text.contains("navi10_") || addresses.iter().any(|gpu| text.contains(gpu));
+        let text = &line.text;
+        text.contains("firmware") && text.to_lowercase().contains("fail") && is_ours(text)
     });
     let lines: Vec<_> = lines.collect();
     let missing = facts.amdgpu.missing_firmware.as_deref();
@@ -144,6 +146,14 @@ fn firmware(facts: &Facts) -> Option<Finding> {
         "install the firmware (linux-firmware; on Debian firmware-amd-graphics), then sudo \
                   update-initramfs -u -k all, reboot";
     match missing {
+        // The kernel takes the firmware from the host.
+        _ if lines.is_empty() && facts.place.container.is_some() => Some(
+            Finding::unseen(
+                "firmware-unknown",
+                "unknown whether the card's firmware is there",
+            )
+            .advise("run rdna1ctl doctor outside of the container"),
+        ),
         _ if !lines.is_empty() => {
             let found = Finding::trouble("firmware-missing", "amdgpu did not find its firmware");
             let found = lines

@@ -1,40 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Variables that libraries read: those of running programs, and those of the next one.
+//! Variables that libraries read: those of running programs, those of the next one, and those that files
+//! set for later ones.
 
-use crate::sources::processes::Variable;
+use std::collections::BTreeMap;
+
+use crate::sources::kept::{Kept, Reach};
+use crate::sources::processes::{Process, Variable};
 use crate::sources::Facts;
 
-use super::overrides::{concerns, node, version};
-use super::{Finding, TRUTH};
+use super::judged::{judged, Judged};
+use super::{Finding, State};
+
+/// The most programs, files or lines that a finding names.
+const NAMED: usize = 3;
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut unread = Vec::new();
     for process in &facts.processes.list {
-        let whose = format!("process {} ({})", process.pid, process.command);
-        match &process.environment {
-            Some(variables) => found.extend(of(
-                facts,
-                &whose,
-                &format!("/proc/{}/environ", process.pid),
-                variables,
-            )),
-            None => unread.push(whose),
-        }
+        let whose = name(process);
+        let Some(variables) = &process.environment else {
+            unread.push(whose);
+            continue;
+        };
+        let from = format!("/proc/{}/environ", process.pid);
+        let all = judged(facts, variables)
+            .into_iter()
+            .filter(|one| !one.is_choice);
+        found.extend(all.map(|one| of(facts, &one, &whose, &from, Some(process))));
     }
-    found.extend(of(
-        facts,
-        "your shell",
-        "/proc/self/environ",
-        &facts.processes.own,
-    ));
+    let own = judged(facts, &facts.processes.own).into_iter();
+    found.extend(own.map(|one| of(facts, &one, "your shell", "/proc/self/environ", None)));
     if let Some((from, variables)) = &facts.processes.caller {
         // The findings above cover the variables that sudo passed on.
         let mut taken = variables.clone();
         taken.retain(|one| !facts.processes.own.contains(one));
-        found.extend(of(facts, "your shell, from before sudo,", from, &taken));
+        let all = judged(facts, &taken).into_iter();
+        found.extend(all.map(|one| of(facts, &one, "your shell, from before sudo,", from, None)));
     }
+    found.extend(others(facts));
+    // A finding above may name the line already.
+    let is_named = |kept: &Kept| {
+        let mut evidence = found.iter().flat_map(|one| &one.evidence);
+        evidence.any(|one| one.from == place(kept))
+    };
+    let files = files(facts, is_named);
+    found.extend(files);
     if let Some(text) = &facts.processes.preloaded_in_all {
         found.push(
             Finding::note(
@@ -72,77 +84,216 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
             .advise("sudo rdna1ctl doctor"),
         );
     }
+    found.extend(stuck(facts));
     found
 }
 
-/// The findings for one environment.
-fn of(facts: &Facts, whose: &str, from: &str, variables: &[Variable]) -> Vec<Finding> {
-    let judged = variables.iter().filter_map(|(name, value)| {
-        let found = if concerns(facts, name, variables) {
-            overridden(whose, name, value)
-        } else {
-            judge(whose, name, value)?
-        };
-        Some(found.seen(from, format!("{name}={value}")))
+fn name(process: &Process) -> String {
+    format!("process {} ({})", process.pid, process.command)
+}
+
+fn words(variables: &[Variable]) -> String {
+    let words = variables
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// The finding for variables of a program that runs, or of the shell.
+fn of(facts: &Facts, one: &Judged, whose: &str, from: &str, process: Option<&Process>) -> Finding {
+    let found = Finding::new(one.state, one.id, format!("{whose} {}", one.says));
+    let found = found.seen(from, words(&one.variables));
+    let sources = sources(facts, &one.variables, process);
+    let found = sources.iter().take(NAMED).fold(found, |found, kept| {
+        found.seen(place(kept), format!("sets it for {}", reach(&kept.reach)))
     });
-    judged.collect()
+    let found = match sources.first() {
+        Some(kept) if one.unset => found.advise(remedy(kept)),
+        _ if one.unset => found.advise(format!(
+            "unset {}, and start the program again",
+            one.names()
+        )),
+        _ => found,
+    };
+    one.advice
+        .iter()
+        .fold(found, |found, step| found.advise(step))
 }
 
-/// The finding for a variable other than an override, if it matters for a 0x731f.
-fn judge(whose: &str, name: &str, value: &str) -> Option<Finding> {
-    match name {
-        "HSA_FORCE_FINE_GRAIN_PCIE" if value == "1" => Some(
-            Finding::trouble(
-                "fine-grain-forced",
-                format!("{whose} makes ROCr offer fine-grained VRAM, which the card does not have"),
-            )
-            .advise(format!("unset {name}, and start the program again"))
-            .advise(format!("{TRUTH} section 5")),
-        ),
-        "LD_PRELOAD" if !value.is_empty() => Some(
-            Finding::note(
-                "preload",
-                format!("{whose} loads a library before all others"),
-            )
-            .advise("if it is the shim of the patch, unset LD_PRELOAD: that shim crashed programs"),
-        ),
-        "MIOPEN_FIND_ENFORCE" if !matches!(value, "" | "1" | "NONE") => Some(
-            Finding::trouble(
-                "miopen-search-forced",
-                format!("{whose} forces MIOpen to search or to write its database: the first run may take far longer"),
-            )
-            .advise("unset MIOPEN_FIND_ENFORCE: 3 is SEARCH, no value means \"database only\"")
-            .advise(format!("{TRUTH} section 6")),
-        ),
-        _ => None,
+/// The lines that set one of these variables to that value, for that program or for all.
+fn sources<'a>(
+    facts: &'a Facts,
+    variables: &[Variable],
+    process: Option<&Process>,
+) -> Vec<&'a Kept> {
+    let list = &facts.kept.list;
+    let lines = || {
+        list.iter()
+            .filter(|kept| variables.contains(&kept.variable))
+    };
+    let unit = process.and_then(|process| process.unit.as_deref());
+    let of_unit = |kept: &&Kept| match &kept.reach {
+        Reach::Unit(name) | Reach::UserUnit(name) => Some(name.as_str()) == unit,
+        Reach::Login | Reach::Services => false,
+    };
+    let own: Vec<_> = lines().filter(of_unit).collect();
+    if !own.is_empty() {
+        return own;
+    }
+    let is_for_all = |kept: &&Kept| matches!(kept.reach, Reach::Login | Reach::Services);
+    lines().filter(is_for_all).collect()
+}
+
+fn place(kept: &Kept) -> String {
+    format!("{}:{}", kept.file, kept.line)
+}
+
+fn reach(reach: &Reach) -> String {
+    match reach {
+        Reach::Login => "each login or shell".to_owned(),
+        Reach::Services => "each service".to_owned(),
+        Reach::Unit(name) => format!("the unit {name}"),
+        Reach::UserUnit(name) => format!("the user's unit {name}"),
     }
 }
 
-fn overridden(whose: &str, name: &str, value: &str) -> Finding {
-    let for_node = node(name).map_or_else(String::new, |node| format!(" of node {node}"));
-    match version(value) {
-        Some([10, 1, 0]) => Finding::note(
-            "override-idle",
-            format!("{whose} overrides the ISA{for_node} with gfx1010, which the card has anyway"),
-        )
-        .advise(format!("unset {name}: it changes nothing here, and misleads on another card")),
-        Some([major, minor, step]) => Finding::trouble(
-            "override",
-            format!(
-                "{whose} makes libraries take the card{for_node} for a gfx{major}{minor:x}{step:x}; it is a gfx1010, \
-                 and cannot run that code"
-            ),
-        )
-        .advise(format!("unset {name}, and start the program again"))
-        .advise("use libraries built for gfx1010: rocBLAS from ROCm 6.2 on, or Debian's packages")
-        .advise(format!("{TRUTH} section 6")),
-        None => Finding::trouble(
-            "override-malformed",
-            format!(
-                "{whose} overrides the ISA{for_node} with a malformed version: ROCm's libraries then \
-                 find no GPU at all"
-            ),
-        )
-        .advise(format!("unset {name}, and start the program again")),
+/// How to take back what a line sets.
+fn remedy(kept: &Kept) -> String {
+    let place = place(kept);
+    let again = match &kept.reach {
+        Reach::Login => "then log in again".to_owned(),
+        Reach::Services => "then reboot".to_owned(),
+        Reach::Unit(name) => {
+            let service = name.replace(".container", ".service");
+            format!("then sudo systemctl daemon-reload && sudo systemctl restart {service}")
+        }
+        Reach::UserUnit(name) => {
+            let service = name.replace(".container", ".service");
+            format!("then systemctl --user daemon-reload && systemctl --user restart {service}")
+        }
+    };
+    format!("remove {} from {place}, {again}", kept.variable.0)
+}
+
+/// Programs that do not use KFD now, and will have the same variables if they do.
+fn others(facts: &Facts) -> Vec<Finding> {
+    let mut by_words: BTreeMap<String, (Judged, Vec<&Process>)> = BTreeMap::new();
+    for process in &facts.processes.others {
+        let variables = process.environment.as_deref().unwrap_or_default();
+        for one in judged(facts, variables)
+            .into_iter()
+            .filter(Judged::is_for_later)
+        {
+            let words = words(&one.variables);
+            let (_, programs) = by_words.entry(words).or_insert_with(|| (one, Vec::new()));
+            programs.push(process);
+        }
     }
+    let found = by_words.into_iter().map(|(words, (one, programs))| {
+        let first = programs
+            .first()
+            .map(|first| name(first))
+            .unwrap_or_default();
+        let whose = match programs.len() {
+            1 => format!("the environment of {first}, which does not use KFD now,"),
+            count => format!(
+                "the environment of {count} programs that do not use KFD now, such as {first},"
+            ),
+        };
+        let found = Finding::new(
+            State::Note,
+            "set-in-program",
+            format!("{whose} {}", one.says),
+        );
+        let found = programs.iter().take(NAMED).fold(found, |found, process| {
+            let what = format!("{words} ({})", process.command);
+            found.seen(format!("/proc/{}/environ", process.pid), what)
+        });
+        let mut sources: Vec<&Kept> = Vec::new();
+        for process in &programs {
+            for kept in self::sources(facts, &one.variables, Some(process)) {
+                if !sources.contains(&kept) {
+                    sources.push(kept);
+                }
+            }
+        }
+        let found = sources.iter().take(NAMED).fold(found, |found, kept| {
+            found.seen(place(kept), format!("sets it for {}", reach(&kept.reach)))
+        });
+        match sources.first() {
+            Some(kept) => found.advise(remedy(kept)),
+            None => found.advise(format!(
+                "start these programs without {}: no file that was read sets it for them",
+                one.names()
+            )),
+        }
+    });
+    found.collect()
+}
+
+/// Files that set variables for later programs, without the lines that are named elsewhere.
+fn files(facts: &Facts, is_named: impl Fn(&Kept) -> bool) -> Vec<Finding> {
+    let mut groups: BTreeMap<(&Reach, &str), Vec<&Kept>> = BTreeMap::new();
+    for kept in &facts.kept.list {
+        let file = match kept.reach {
+            Reach::Login | Reach::Services => kept.file.as_str(),
+            // Its drop-ins count together.
+            Reach::Unit(_) | Reach::UserUnit(_) => "",
+        };
+        groups.entry((&kept.reach, file)).or_default().push(kept);
+    }
+    let mut found = Vec::new();
+    for group in groups.into_values() {
+        let variables: Vec<_> = group.iter().map(|kept| kept.variable.clone()).collect();
+        for one in judged(facts, &variables)
+            .into_iter()
+            .filter(Judged::is_for_later)
+        {
+            let of = |kept: &&&Kept| one.variables.contains(&kept.variable);
+            let lines: Vec<_> = group.iter().filter(of).collect();
+            let Some(first) = lines.first().filter(|first| !is_named(first)) else {
+                continue;
+            };
+            let says = format!(
+                "{}, for {}, {}",
+                place(first),
+                reach(&first.reach),
+                one.says
+            );
+            let finding = Finding::new(State::Note, "set-in-file", says);
+            let finding = lines.iter().take(NAMED).fold(finding, |finding, kept| {
+                finding.seen(place(kept), words(std::slice::from_ref(&kept.variable)))
+            });
+            found.push(finding.advise(remedy(first)));
+        }
+    }
+    found
+}
+
+fn stuck(facts: &Facts) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let programs = &facts.processes.stuck;
+    if let Some(first) = programs.first() {
+        let pids: Vec<_> = programs.iter().take(10).map(u32::to_string).collect();
+        found.push(
+            Finding::unseen(
+                "programs-stuck",
+                match programs.len() {
+                    1 => "a program did not answer in time: it may be stuck in the kernel, and its environment is unknown".to_owned(),
+                    count => format!("{count} programs did not answer in time: they may be stuck in the kernel, and their environment is unknown"),
+                },
+            )
+            .seen("/proc/*/environ", format!("process {}", pids.join(", ")))
+            .advise(format!("sudo cat /proc/{first}/stack shows where")),
+        );
+    }
+    let files = &facts.kept.stuck;
+    if !files.is_empty() {
+        let finding = Finding::unseen(
+            "files-stuck",
+            "files that may set variables could not be read in time",
+        );
+        found.push(finding.seen("files", files.join(", ")));
+    }
+    found
 }

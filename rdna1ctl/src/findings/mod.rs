@@ -2,15 +2,27 @@
 
 //! Findings: conclusions from the facts, each with its evidence and with advice.
 
+mod access;
 mod card;
 mod debugfs;
 mod driver;
 mod environment;
+mod event_kinds;
+mod judged;
 mod module;
 mod overrides;
+mod parameters;
+mod path;
+mod permissions;
 mod userspace;
 mod verdicts;
+mod visible;
 
+pub mod code;
+pub mod events;
+pub mod happened;
+pub mod place;
+pub mod programs;
 pub mod unknown;
 pub mod variables;
 
@@ -108,6 +120,11 @@ impl Finding {
     }
 }
 
+/// A value of a record; `?` where it is missing.
+fn value<'a>(record: &'a Record, key: &str) -> &'a str {
+    record.find(key).unwrap_or("?")
+}
+
 /// The page that explains the rules.
 const TRUTH: &str = "docs/truth.md";
 
@@ -121,7 +138,12 @@ pub fn all(facts: &Facts) -> Vec<Finding> {
         module::findings(facts),
         card::findings(facts),
         driver::findings(facts),
+        parameters::findings(facts),
+        happened::findings(facts),
+        vec![place::finding(facts)],
+        access::findings(facts),
         userspace::findings(facts),
+        programs::findings(facts),
         environment::findings(facts),
     ];
     parts.into_iter().flatten().collect()

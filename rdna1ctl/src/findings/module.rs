@@ -9,11 +9,16 @@ use crate::sources::Facts;
 use super::{debugfs, Finding};
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
+    // Its kernel has no amdgpu, so the module has nothing to judge there.
+    if facts.place.wsl && !facts.module.loaded {
+        return Vec::new();
+    }
     let mut found = vec![loaded(facts)];
     found.extend(refused(facts));
     found.extend(debugfs::finding(facts));
     found.extend(readable(facts));
-    if !facts.module.loaded {
+    // Nobody builds a module in a container: its files are not those of the host.
+    if !facts.module.loaded && facts.place.container.is_none() {
         found.push(kernel(facts));
         found.push(headers(facts));
     }
@@ -61,7 +66,10 @@ fn loaded(facts: &Facts) -> Finding {
             format!("/lib/modules/{release}/modules.dep"),
             "is not there",
         )
-        .advise("if this is a container, read from outside; else sudo depmod");
+        .advise(match facts.place.container {
+            Some(_) => "run rdna1ctl doctor outside of the container",
+            None => "if this is a container, read from outside; else sudo depmod",
+        });
     }
     if module.installed.is_empty() {
         let found = Finding::note(

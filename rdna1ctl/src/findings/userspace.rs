@@ -1,65 +1,72 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Requirements of programs: permission to open KFD, and libraries with code for the card.
+//! Requirements of programs: libraries with code for the card.
 
-use crate::sources::access::Device;
 use crate::sources::rocm::Install;
 use crate::sources::Facts;
 
+use super::code::of_kernels;
 use super::Finding;
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     let mut found = Vec::new();
-    found.extend(access(facts));
-    found.extend(facts.rocm.installs.iter().flat_map(libraries));
+    found.extend(facts.rocm.installs.iter().filter_map(libraries));
     found
 }
 
-fn access(facts: &Facts) -> Option<Finding> {
-    let kfd = facts.access.kfd.as_ref()?;
-    let refused: Vec<&Device> = [kfd]
-        .into_iter()
-        .chain(&facts.access.render)
-        .filter(|device| !device.allowed)
-        .collect();
-    let Some(first) = refused.first() else {
+fn libraries(install: &Install) -> Option<Finding> {
+    let place = &install.place;
+    let version = match &install.version {
+        Some(version) => format!("ROCm {version}"),
+        None => "ROCm of unknown version".to_owned(),
+    };
+    let Some(kernels) = &install.rocblas else {
+        let Some(folder) = &install.without_kernels else {
+            // dpkg knows its packages; elsewhere, a rocBLAS may be where nobody looks for it.
+            return place.starts_with('/').then(|| {
+                Finding::unseen(
+                    "rocblas-not-found",
+                    "there is a ROCm, and no rocBLAS where one is looked for",
+                )
+                .seen(
+                    place,
+                    format!("{version}, no lib/librocblas.so, no lib/rocblas/library"),
+                )
+                .advise("if one is below another folder: rdna1ctl check FOLDER")
+            });
+        };
         return Some(
-            Finding::good("access", "this user may open KFD and the cards")
-                .seen("/dev/kfd", "readable and writable"),
+            Finding::unseen(
+                "rocblas-unknown",
+                "unknown whether this rocBLAS has code for gfx1010: it has no kernels where it looks for \
+                 them",
+            )
+            .seen(place, format!("{version}, no {folder}/rocblas/library")),
         );
     };
-    let group = first.group.clone();
-    let found = Finding::trouble("access-denied", "this user may not open KFD or a card");
-    let found = refused.iter().fold(found, |found, device| {
-        found.seen(&device.path, format!("group {}", device.group))
-    });
-    Some(found.advise(format!(
-        "sudo usermod -a -G {group} $USER, then log in again"
-    )))
-}
-
-fn libraries(install: &Install) -> Vec<Finding> {
-    let place = &install.place;
-    let version = install.version.as_deref().unwrap_or("of unknown version");
-    let mut found = Vec::new();
-    match install.rocblas {
-        Some(true) => found.push(
-            Finding::good(
-                "rocblas",
-                "rocBLAS has code for gfx1010: no override is needed",
-            )
-            .seen(place, format!("ROCm {version}, files named gfx1010")),
+    let part = of_kernels(kernels);
+    let (good, bad) = (
+        "rocBLAS has code for gfx1010: no override is needed",
+        "this rocBLAS has no code for gfx1010: programs that multiply matrices fail on the card",
+    );
+    let found = match part.gfx1010 {
+        Some(true) => Finding::good("rocblas", good),
+        None => Finding::unseen(
+            "rocblas-unknown",
+            "unknown whether this rocBLAS has code for gfx1010",
         ),
-        Some(false) => found.push(
-            Finding::trouble(
-                "rocblas-without-gfx1010",
-                "this rocBLAS has no code for gfx1010: programs that multiply matrices fail on the card",
-            )
-            .seen(place, format!("ROCm {version}, no file named gfx1010"))
+        Some(false) if install.is_private => Finding::note(
+            "application-without-gfx1010",
+            "an application's own rocBLAS has no code for gfx1010: the application does not use the card",
+        )
+        .advise("a build of it for gfx1010, or one that uses Vulkan, does"),
+        Some(false) => Finding::trouble("rocblas-without-gfx1010", bad)
             .advise("no variable repairs that, HSA_OVERRIDE_GFX_VERSION least of all")
-            .advise("install one that has it: rocBLAS from ROCm 6.2 on, or Debian's packages (librocblas4)"),
-        ),
-        None => {}
-    }
-    found
+            .advise(
+                "use a rocBLAS that has it: Debian's own package (librocblas4), or a build with gfx1010 \
+                 among its targets. AMD's releases differ: 6.3.2 was seen with it, 6.4.0 and 7.2 without; \
+                 rdna1ctl check FOLDER tells before you install one",
+            ),
+    };
+    Some(found.seen(place, format!("{version}, {}: {}", part.path, part.what)))
 }

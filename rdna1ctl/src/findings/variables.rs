@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use crate::sources::Facts;
 
-use super::overrides::can_concern;
+use super::overrides::{can_concern, version};
+use super::visible::{left, Left, HIP, OPENCL, ROCR};
 use super::MISMATCH;
 
 /// A variable to set or to unset.
@@ -29,6 +30,8 @@ pub struct Setting {
 /// Why no variables fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
+    /// There is no card, and none can be: this is WSL.
+    Wsl,
     /// There is no card.
     NoCard,
     /// The verdict is lie, by these rules.
@@ -38,6 +41,11 @@ pub enum Refusal {
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Wsl => write!(
+                f,
+                "this is WSL, which has no KFD and shows no card, so no variable fits. rdna1ctl doctor \
+                 says more"
+            ),
             Self::NoCard => write!(
                 f,
                 "there is no 0x731f card here, so no variable fits. rdna1ctl doctor says more"
@@ -72,12 +80,16 @@ pub fn settings(facts: &Facts) -> Result<Vec<Setting>, Refusal> {
         return Err(Refusal::Lie(facts.pages.rules_with(None, "lie")));
     }
     if facts.pages.gpus.is_empty() {
-        return Err(Refusal::NoCard);
+        return Err(match facts.place.wsl {
+            true => Refusal::Wsl,
+            false => Refusal::NoCard,
+        });
     }
     let mut settings = unset(facts);
     let set = [visible(facts), find_mode(facts)].into_iter().flatten();
     // A variable that is set already is the user's choice, or ours from an earlier call.
     let own = &facts.processes.own;
+    settings.extend(shown(facts));
     settings.extend(set.filter(|one| !own.iter().any(|(name, _)| *name == one.variable)));
     Ok(settings)
 }
@@ -96,11 +108,21 @@ fn unset(facts: &Facts) -> Vec<Setting> {
                 "ROCm/MIOpen docs/conceptual/perfdb.rst; docs/truth.md section 6",
             ),
             // Only these names: an environment may hold any name, and a shell evaluates our lines.
-            name if can_concern(facts, name) => (
-                "the card is a gfx1010 and cannot run code for another; libraries built for gfx1010 \
-                 need no override",
-                "ROCm issue 2527; docs/truth.md section 6",
-            ),
+            name if can_concern(facts, name) => match version(value) {
+                Some([10, 1, 0]) => (
+                    "it names the card's own ISA, gfx1010, and is not needed",
+                    "ROCR-Runtime libhsakmt/src/topology.c; docs/truth.md section 6",
+                ),
+                Some(_) => (
+                    "the card is a gfx1010 and cannot run code for another; libraries built for \
+                     gfx1010 need no override",
+                    "ROCm issue 2527; docs/truth.md section 6",
+                ),
+                None => (
+                    "it is no version of the form 10.1.0: ROCm's libraries then find no GPU at all",
+                    "ROCR-Runtime libhsakmt/src/topology.c",
+                ),
+            },
             _ => return None,
         };
         Some(Setting {
@@ -113,13 +135,32 @@ fn unset(facts: &Facts) -> Vec<Setting> {
     unset.collect()
 }
 
-/// Other variables that choose a GPU. They count the GPUs that `ROCR_VISIBLE_DEVICES` leaves, so both
-/// together may leave none.
-const OTHER_CHOICES: [&str; 3] = [
-    "CUDA_VISIBLE_DEVICES",
-    "GPU_DEVICE_ORDINAL",
-    "HIP_VISIBLE_DEVICES",
-];
+/// The variables of the environment that leave no GPU, unless the user seems to want that.
+fn shown(facts: &Facts) -> Vec<Setting> {
+    let mut own = facts.processes.own.clone();
+    let mut unset = Vec::new();
+    // Without ROCr's variable, HIP's may still leave none.
+    while let Some(Left::Nothing {
+        by,
+        is_wanted: false,
+        ..
+    }) = left(facts, &own)
+    {
+        let Some((name, _)) = by.last() else { break };
+        own.retain(|(other, _)| other != name);
+        unset.push(Setting {
+            variable: name.clone(),
+            value: None,
+            reason: format!(
+                "it leaves no GPU: KFD lists {} here, counted from 0; HIP and OpenCL count those that \
+                 {ROCR} leaves",
+                facts.gpu_nodes.len()
+            ),
+            source: "https://rocm.docs.amd.com/en/latest/conceptual/gpu-isolation.html".to_owned(),
+        });
+    }
+    unset
+}
 
 /// Restricts ROCr to the card where there are other GPUs. ROCr counts KFD's GPU nodes from 0.
 fn visible(facts: &Facts) -> Option<Setting> {
@@ -134,8 +175,9 @@ fn visible(facts: &Facts) -> Option<Setting> {
     if ours.is_empty() || facts.gpu_nodes.len() <= ours.len() {
         return None;
     }
-    let mut own = facts.processes.own.iter();
-    if own.any(|(name, _)| OTHER_CHOICES.contains(&name.as_str())) {
+    // Other variables that choose a GPU count those that this one leaves: both together may leave none.
+    let mut own = facts.processes.own.iter().map(|(name, _)| name.as_str());
+    if own.any(|name| HIP.contains(&name) || name == OPENCL) {
         return None;
     }
     let numbered = facts.gpu_nodes.iter().enumerate();
@@ -147,7 +189,7 @@ fn visible(facts: &Facts) -> Option<Setting> {
         return None;
     }
     Some(Setting {
-        variable: "ROCR_VISIBLE_DEVICES".to_owned(),
+        variable: ROCR.to_owned(),
         value: Some(indices.join(",")),
         reason: format!(
             "KFD lists {} GPUs: this shows programs only the 0x731f (a processor's own graphics often \

@@ -1,23 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The device files that a program must open to use the card.
+//! The device files that a program must open to use the card, and whether it may.
+//!
+//! Nothing is opened. An open render node wakes its card (`amdgpu_driver_open_kms()`, `amdgpu_kms.c`), and
+//! an open `/dev/kfd` makes a process of KFD's (`kfd_open()`, `kfd_chardev.c`). faccessat(2) asks the
+//! kernel what open(2) would ask (`inode_permission()`): mode, access control lists, capabilities, the
+//! device cgroup, security modules. What it does not ask is read here: the mount option `nodev`.
 
 use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 
+use nix::errno::Errno;
 use nix::fcntl::{AtFlags, AT_FDCWD};
-use nix::unistd::{faccessat, AccessFlags};
+use nix::libc;
+use nix::unistd::{faccessat, setfsgid, setfsuid, AccessFlags, Gid, Uid};
 
 use crate::root::Root;
+
+use super::users::{User, Users};
+
+/// KFD's device.
+pub const KFD: &str = "/dev/kfd";
 
 /// A device node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {
     /// Its path.
     pub path: String,
-    /// Whether this user may read and write it.
-    pub allowed: bool,
+    /// Whether it is a folder: Docker makes one in the place of a device that its host does not have.
+    pub is_folder: bool,
+    /// The user that it belongs to.
+    pub uid: u32,
     /// The group that it belongs to.
-    pub group: String,
+    pub gid: u32,
+    /// The group's name, if `/etc/group` has one.
+    pub group: Option<String>,
+    /// Its permissions.
+    pub mode: u32,
+    /// Whether the user who runs rdna1ctl may open it.
+    pub own: bool,
+    /// Whether the user who called sudo may; `None` without such a user, or where that is unknown.
+    pub caller: Option<bool>,
+    /// The mount point with the option `nodev`: no device below it can be opened.
+    pub nodev: Option<String>,
 }
 
 /// The device nodes.
@@ -26,19 +51,38 @@ pub struct Access {
     pub kfd: Option<Device>,
     /// `/dev/dri/renderD*`.
     pub render: Vec<Device>,
+    /// The users who were asked for.
+    pub users: Users,
+    /// The group id of files whose group has no number here (`/proc/sys/kernel/overflowgid`).
+    pub unmapped_gid: u32,
 }
 
 impl Access {
-    /// Reads their permissions. Opening `/dev/dri/renderD*` would wake a sleeping card
-    /// (`amdgpu_driver_open_kms()`, `amdgpu_kms.c`), so this opens none.
+    /// Asks the kernel for each device and user.
     pub fn read(root: &Root) -> Self {
+        let users = Users::read(root);
         let names = root.names("/dev/dri").into_iter();
         let render = names.filter(|name| name.starts_with("renderD"));
+        let overflow = root.text("/proc/sys/kernel/overflowgid");
+        let paths = render.map(|name| format!("/dev/dri/{name}"));
+        let mut devices: Vec<_> = [KFD.to_owned()]
+            .into_iter()
+            .chain(paths)
+            .filter_map(|path| device(root, path))
+            .collect();
+        if let Some(caller) = &users.caller {
+            let places: Vec<_> = devices.iter().map(|one| root.path(&one.path)).collect();
+            let answers = ask_as(caller, places).unwrap_or_default();
+            for (device, may) in devices.iter_mut().zip(answers) {
+                device.caller = Some(may && device.nodev.is_none());
+            }
+        }
+        let kfd = devices.iter().position(|one| one.path == KFD);
         Self {
-            kfd: device(root, "/dev/kfd".to_owned()),
-            render: render
-                .filter_map(|name| device(root, format!("/dev/dri/{name}")))
-                .collect(),
+            kfd: kfd.map(|index| devices.remove(index)),
+            render: devices,
+            unmapped_gid: overflow.and_then(|text| text.parse().ok()).unwrap_or(65534),
+            users,
         }
     }
 }
@@ -46,21 +90,78 @@ impl Access {
 fn device(root: &Root, path: String) -> Option<Device> {
     let place = root.path(&path);
     let metadata = std::fs::metadata(&place).ok()?;
-    let mode = AccessFlags::R_OK | AccessFlags::W_OK;
-    let may = faccessat(AT_FDCWD, &place, mode, AtFlags::AT_EACCESS);
+    let nodev = mounted_nodev(root, &path);
     Some(Device {
-        path,
-        allowed: may.is_ok(),
+        own: may(&place).is_ok() && nodev.is_none(),
+        caller: None,
+        is_folder: metadata.is_dir(),
+        uid: metadata.uid(),
+        gid: metadata.gid(),
         group: group(root, metadata.gid()),
+        mode: metadata.mode() & 0o777,
+        nodev,
+        path,
     })
 }
 
-fn group(root: &Root, id: u32) -> String {
+fn may(place: &PathBuf) -> Result<(), Errno> {
+    let mode = AccessFlags::R_OK | AccessFlags::W_OK;
+    faccessat(AT_FDCWD, place, mode, AtFlags::AT_EACCESS)
+}
+
+/// Whether that user may open each of these; `None` where this process cannot ask as another user.
+///
+/// A thread takes the user's ids for files and ends. The kernel keeps ids by thread.
+fn ask_as(user: &User, places: Vec<PathBuf>) -> Option<Vec<bool>> {
+    let groups = user.groups.clone()?;
+    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(*groups.first()?));
+    let asked = std::thread::spawn(move || {
+        // SAFETY: The kernel reads `groups.len()` numbers from the vector, which outlives the call. glibc's
+        // setgroups(3) would set the groups of all threads.
+        let set = unsafe { libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()) };
+        if set != 0 {
+            return None;
+        }
+        setfsgid(gid);
+        setfsuid(uid);
+        // Both return the id from before; a second call tells whether the first one worked.
+        if setfsgid(gid) != gid || setfsuid(uid) != uid {
+            return None;
+        }
+        Some(places.iter().map(|place| may(place).is_ok()).collect())
+    });
+    asked.join().ok()?
+}
+
+/// The mount point that holds that path, if it is mounted with `nodev`.
+fn mounted_nodev(root: &Root, path: &str) -> Option<String> {
+    let mounts = root.text("/proc/self/mounts").unwrap_or_default();
+    let mut holding: Option<(&str, &str)> = None;
+    for line in mounts.lines() {
+        let mut words = line.split(' ').skip(1);
+        let (Some(point), Some(options)) = (words.next(), words.nth(1)) else {
+            continue;
+        };
+        let rest = path.strip_prefix(point);
+        let holds =
+            point == "/" || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        // A later mount hides an earlier one.
+        if holds && holding.is_none_or(|(other, _)| other.len() <= point.len()) {
+            holding = Some((point, options));
+        }
+    }
+    let (point, options) = holding?;
+    options
+        .split(',')
+        .any(|one| one == "nodev")
+        .then(|| point.to_owned())
+}
+
+fn group(root: &Root, id: u32) -> Option<String> {
     let groups = root.text("/etc/group").unwrap_or_default();
-    let name = groups.lines().find_map(|line| {
+    groups.lines().find_map(|line| {
         let mut words = line.split(':');
         let name = words.next()?;
         (words.nth(1)? == id.to_string()).then(|| name.to_owned())
-    });
-    name.unwrap_or_else(|| id.to_string())
+    })
 }

@@ -23,16 +23,33 @@ pub struct Line {
     pub number: u64,
     /// Microseconds since boot.
     pub microseconds: u64,
+    /// How serious the kernel takes it, from 0 (emergency) to 7 (debugging).
+    pub level: u8,
     /// Its text.
     pub text: String,
+}
+
+/// The time of a message, as the kernel prints it: seconds since the boot.
+pub fn stamp(line: &Line) -> String {
+    let (seconds, rest) = (line.microseconds / 1_000_000, line.microseconds % 1_000_000);
+    format!("{seconds}.{rest:06}")
 }
 
 impl Line {
     /// Whether it is about the card, its driver or this module.
     pub fn is_about_the_card(&self) -> bool {
-        ["amdgpu", "kfd", "[drm", "rdna1", "navi10"]
-            .iter()
-            .any(|word| self.text.contains(word))
+        // KFD of old kernels puts no name before the last two.
+        [
+            "amdgpu",
+            "kfd",
+            "[drm",
+            "rdna1",
+            "navi10",
+            "qcm fence",
+            "queues preemption",
+        ]
+        .iter()
+        .any(|word| self.text.contains(word))
     }
 
     /// Whether it is about a program that the kernel ended, or that failed.
@@ -113,8 +130,11 @@ pub fn lines(bytes: &[u8]) -> Vec<Line> {
     let text = String::from_utf8_lossy(bytes);
     let messages = text.lines().filter_map(|line| {
         let (head, text) = line.split_once(';')?;
-        let mut words = head.split(',').skip(1);
+        let mut words = head.split(',');
+        // The priority is a facility times 8, plus the level.
+        let priority: u32 = words.next()?.parse().ok()?;
         Some(Line {
+            level: (priority % 8) as u8,
             number: words.next()?.parse().ok()?,
             microseconds: words.next()?.parse().ok()?,
             text: text.to_owned(),

@@ -4,15 +4,28 @@
 
 pub mod access;
 pub mod amdgpu;
+pub mod bundle;
+pub mod code;
+pub mod kept;
 pub mod kernel;
+pub mod libraries;
 pub mod log;
+pub mod mapped;
 pub mod module;
 pub mod packages;
 pub mod pages;
+pub mod parameters;
+pub mod patience;
 pub mod pci;
+pub mod place;
 pub mod processes;
+pub mod rocblas;
 pub mod rocm;
 pub mod slot;
+pub mod target;
+pub mod tree;
+pub mod users;
+pub mod walk;
 
 use anyhow::Result;
 
@@ -32,6 +45,12 @@ pub struct Facts {
     pub gpus: Vec<pci::Gpu>,
     /// The driver.
     pub amdgpu: amdgpu::Amdgpu,
+    /// Where rdna1ctl runs.
+    pub place: place::Place,
+    /// Why KFD's topology cannot be seen from here although there may be one.
+    pub kfd_hidden: Option<&'static str>,
+    /// The parameters of amdgpu.
+    pub parameters: Vec<parameters::Parameter>,
     /// The device files that a program must open.
     pub access: access::Access,
     /// The kernel's log.
@@ -40,32 +59,63 @@ pub struct Facts {
     pub processes: processes::Processes,
     /// User space's libraries.
     pub rocm: rocm::Rocm,
+    /// The variables that files set for later programs; empty unless they were looked for.
+    pub kept: kept::AllKept,
     /// KFD's nodes that are GPUs, by number.
     pub gpu_nodes: Vec<u32>,
+    /// The unique ids of these nodes, 0 for a GPU without one.
+    pub unique_ids: Vec<u64>,
 }
 
 impl Facts {
-    /// Reads all facts, and compares the driver's files with their package.
+    /// Reads all facts, looks at the libraries of programs and at the files and programs from which
+    /// variables may come, and compares the driver's files with their package.
     pub fn read_closely(root: &Root) -> Result<Self> {
-        let mut facts = Self::read(root)?;
+        let mut facts = Self::read_with_libraries(root)?;
         facts.amdgpu.inspect(root, &facts.kernel.release);
+        facts.processes.look_at_others(root);
+        let users = &facts.access.users;
+        let users: Vec<_> = users.own.iter().chain(&users.caller).collect();
+        facts.kept = kept::AllKept::read(root, &users);
         Ok(facts)
     }
 
-    /// Reads all facts except the comparison of the driver's files, which takes seconds.
+    /// Reads all facts except the comparison of the driver's files.
+    pub fn read_with_libraries(root: &Root) -> Result<Self> {
+        let mut facts = Self::read(root)?;
+        if facts.has_card() {
+            facts.processes.look_at_libraries(root);
+        }
+        Ok(facts)
+    }
+
+    /// Reads all facts except those that take seconds: the libraries of programs, and the comparison of
+    /// the driver's files.
     pub fn read(root: &Root) -> Result<Self> {
         let kernel = kernel::Kernel::read(root);
         let module = module::Module::read(root);
         let amdgpu = amdgpu::Amdgpu::read(root, &kernel.release);
+        let processes = processes::Processes::read(root);
+        let caller = processes.caller.as_ref().map(|(file, _)| file.as_str());
+        let place = place::Place::read(root, caller);
+        let gpu_nodes = gpu_nodes(root);
         Ok(Self {
+            kfd_hidden: kfd_hidden(root, &kernel, &place),
+            parameters: parameters::read(root, &kernel),
             is_root: is_root(root),
             pages: pages::Pages::read(root, &module)?,
             gpus: pci::gpus(root),
             access: access::Access::read(root),
             log: log::Log::read(root),
-            processes: processes::Processes::read(root),
             rocm: rocm::Rocm::read(root),
-            gpu_nodes: gpu_nodes(root),
+            kept: kept::AllKept::default(),
+            unique_ids: gpu_nodes
+                .iter()
+                .map(|node| unique_id(root, *node))
+                .collect(),
+            gpu_nodes,
+            place,
+            processes,
             kernel,
             module,
             amdgpu,
@@ -92,9 +142,35 @@ pub fn is_root(root: &Root) -> bool {
     ids.and_then(|ids| ids.split_whitespace().nth(1)) == Some("0")
 }
 
+/// Why KFD's topology may be hidden. A container can leave out `/sys/class/kfd`, and that is not the same
+/// as a kernel without KFD.
+fn kfd_hidden(root: &Root, kernel: &kernel::Kernel, place: &place::Place) -> Option<&'static str> {
+    if root.has("/sys/class/kfd") || kernel.has("HSA_AMD") == Some(false) {
+        return None;
+    }
+    match place.container {
+        Some(_) => Some("this container does not show /sys/class/kfd"),
+        None if root.has(access::KFD) => Some("there is a /dev/kfd, and no /sys/class/kfd"),
+        None => None,
+    }
+}
+
+/// KFD's nodes.
+const NODES: &str = "/sys/class/kfd/kfd/topology/nodes";
+
+fn unique_id(root: &Root, node: u32) -> u64 {
+    let text = root
+        .text(format!("{NODES}/{node}/properties"))
+        .unwrap_or_default();
+    let id = text
+        .lines()
+        .find_map(|line| line.strip_prefix("unique_id "));
+    id.and_then(|id| id.parse().ok()).unwrap_or_default()
+}
+
 /// Only GPUs have a `gpu_id` other than 0.
 fn gpu_nodes(root: &Root) -> Vec<u32> {
-    let folder = "/sys/class/kfd/kfd/topology/nodes";
+    let folder = NODES;
     let mut nodes = root.numbers(folder);
     nodes.retain(|node| {
         let id = root.text(format!("{folder}/{node}/gpu_id"));

@@ -262,7 +262,8 @@ fn notes(snapshot: &Snapshot, tally: &Tally) -> Vec<String> {
     let mut notes = Vec::new();
     if snapshot.kfd == Presence::Absent {
         let note =
-            "there is no KFD (/sys/class/kfd): amdgpu is not loaded, or was built without it";
+            "/sys/class/kfd is not there: amdgpu is not loaded, or was built without KFD, or a \
+             container hides it";
         notes.push(note.to_owned());
     }
     notes.extend(doubts(snapshot));

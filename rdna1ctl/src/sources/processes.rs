@@ -2,7 +2,19 @@
 
 //! Programs that use KFD, and the variables of their environment that libraries read.
 
+use std::collections::BTreeSet;
+
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::{readlinkat, OFlag};
+use nix::sys::stat::Mode;
+
 use crate::root::Root;
+
+use super::access;
+use super::mapped::{self, Mapped};
+use super::patience::{each, FOR_FILES};
+use super::place::has_ids_of_the_kernel;
 
 /// A variable of an environment: its name and its value.
 pub type Variable = (String, String);
@@ -19,6 +31,20 @@ pub struct Process {
     pub environment: Option<Vec<Variable>>,
     /// Its VRAM in bytes, by KFD's id of the card.
     pub vram_bytes: Vec<(u64, u64)>,
+    /// The unit of systemd's that started it, if one did.
+    pub unit: Option<String>,
+    /// The libraries that it has mapped; not read until [`Processes::look_at_libraries`].
+    pub libraries: Mapped,
+}
+
+/// The variable that names rocBLAS's folder of kernels.
+pub const KERNELS: &str = "ROCBLAS_TENSILE_LIBPATH";
+
+/// The value of a variable.
+pub fn value<'a>(variables: &'a [Variable], name: &str) -> Option<&'a str> {
+    let mut variables = variables.iter();
+    let found = variables.find(|(one, _)| one == name);
+    found.map(|(_, value)| value.as_str())
 }
 
 /// Programs that use KFD.
@@ -27,6 +53,11 @@ pub struct Processes {
     pub list: Vec<Process>,
     /// Whether there may be others: the open files of some programs could not be read.
     pub may_be_more: bool,
+    /// The programs that do not use KFD now and have variables of that kind; empty until
+    /// [`Processes::look_at_others`].
+    pub others: Vec<Process>,
+    /// The programs that did not answer in time: they are stuck in the kernel.
+    pub stuck: Vec<u32>,
     /// This program's own environment, which the next program inherits.
     pub own: Vec<Variable>,
     /// The environment of the shell that called sudo or a similar program, which removes most of it;
@@ -42,22 +73,34 @@ const KFD_LIST: &str = "/sys/class/kfd/kfd/proc";
 impl Processes {
     /// Looks for them.
     pub fn read(root: &Root) -> Self {
-        let listed = root.numbers(KFD_LIST);
-        let mut may_be_more = false;
+        let listed: BTreeSet<_> = root.numbers(KFD_LIST).into_iter().collect();
+        let has_list = root.has(KFD_LIST);
+        // Then it names every program that can use an open /dev/kfd (`kfd_open()`), and nobody has to look
+        // at the open files of all. Elsewhere its ids are others.
+        let is_complete = has_list && has_ids_of_the_kernel(root);
+        let pids = root.numbers("/proc");
+        let looked = each(pids.clone(), FOR_FILES, {
+            let root = root.clone();
+            move |&pid| match listed.contains(&pid) {
+                false if is_complete => Look::Other,
+                is_listed => look(&root, pid, is_listed),
+            }
+        });
         let mut list = Vec::new();
-        for pid in root.numbers("/proc") {
-            let uses = listed.contains(&pid)
-                || has_open(root, pid).unwrap_or_else(|| {
-                    may_be_more |= !root.has(KFD_LIST);
-                    false
-                });
-            let process = uses.then(|| process(root, pid));
-            // Leave out a program that has ended meanwhile.
-            list.extend(process.filter(|_| root.has(format!("/proc/{pid}"))));
+        let (mut stuck, mut may_be_more) = (Vec::new(), false);
+        for (pid, looked) in pids.into_iter().zip(looked) {
+            match looked {
+                Some(Look::Uses(process)) => list.push(process),
+                Some(Look::Other) => {}
+                Some(Look::Hidden) => may_be_more |= !has_list,
+                None => stuck.push(pid),
+            }
         }
         Self {
             list,
             may_be_more,
+            stuck,
+            others: Vec::new(),
             own: environment(root, "self").unwrap_or_default(),
             caller: caller(root),
             preloaded_in_all: root
@@ -67,34 +110,106 @@ impl Processes {
     }
 }
 
+/// What a look at a program showed.
+enum Look {
+    /// It uses KFD.
+    Uses(Process),
+    /// It does not, or has ended meanwhile.
+    Other,
+    /// This user must not see its open files.
+    Hidden,
+}
+
+fn look(root: &Root, pid: u32, is_listed: bool) -> Look {
+    if !is_listed {
+        match has_open(root, pid) {
+            Some(true) => {}
+            Some(false) => return Look::Other,
+            None => return Look::Hidden,
+        }
+    }
+    let process = process(root, pid);
+    match root.has(format!("/proc/{pid}")) {
+        true => Look::Uses(process),
+        false => Look::Other,
+    }
+}
+
 /// Programs that run others as root, in a new environment.
-const FOR_ROOT: [&str; 3] = ["sudo", "doas", "pkexec"];
+pub(super) const FOR_ROOT: [&str; 3] = ["sudo", "doas", "pkexec"];
+
+/// The parent of a process.
+pub(super) fn parent(root: &Root, pid: &str) -> Option<u32> {
+    let stat = root.text(format!("/proc/{pid}/stat"))?;
+    // pid (command) state parent: the command may hold anything.
+    let (_, rest) = stat.rsplit_once(") ")?;
+    rest.split(' ').nth(1)?.parse().ok()
+}
 
 /// The environment that such a program, our parent, was called with.
 fn caller(root: &Root) -> Option<(String, Vec<Variable>)> {
-    let stat = root.text("/proc/self/stat")?;
-    // pid (command) state parent: the command may hold anything.
-    let (_, rest) = stat.rsplit_once(") ")?;
-    let parent: u32 = rest.split(' ').nth(1)?.parse().ok()?;
+    let parent = parent(root, "self")?;
     let is_one = FOR_ROOT.contains(&command(root, parent).as_str());
     is_one.then_some(())?;
-    let variables = environment(root, &parent.to_string())?;
+    let variables = environments(root, vec![parent]).pop()??;
     Some((format!("/proc/{parent}/environ"), variables))
+}
+
+impl Processes {
+    /// Reads which libraries they have mapped. That may take seconds: libraries are large.
+    pub fn look_at_libraries(&mut self, root: &Root) {
+        let programs = self.list.iter().map(|process| {
+            let own = process.environment.as_ref();
+            let kernels = own.and_then(|own| value(own, KERNELS));
+            (process.pid, kernels.map(str::to_owned))
+        });
+        let found = mapped::libraries(root, programs.collect());
+        for (process, found) in self.list.iter_mut().zip(found) {
+            process.libraries = found;
+        }
+    }
+
+    /// Looks at the programs that do not use KFD now: a daemon may open it with the next request.
+    pub fn look_at_others(&mut self, root: &Root) {
+        let mut known: BTreeSet<_> = self.list.iter().map(|one| one.pid).collect();
+        known.extend(&self.stuck);
+        let own = std::fs::read_link(root.path("/proc/self")).ok();
+        known.extend(own.and_then(|own| own.to_str()?.parse::<u32>().ok()));
+        let mut pids = root.numbers("/proc");
+        pids.retain(|pid| !known.contains(pid));
+        let looked = each(pids.clone(), FOR_FILES, {
+            let root = root.clone();
+            move |&pid| {
+                let variables = environment(&root, &pid.to_string())?;
+                let is_heeded = !variables.is_empty();
+                is_heeded.then(|| of_process(&root, pid, Some(variables)))
+            }
+        });
+        for (pid, process) in pids.into_iter().zip(looked) {
+            match process {
+                Some(process) => self.others.extend(process),
+                None => self.stuck.push(pid),
+            }
+        }
+    }
 }
 
 /// Whether a process has `/dev/kfd` open; `None` if this user must not read that. It reads links and
 /// opens nothing: an open render node would wake its card.
 fn has_open(root: &Root, pid: u32) -> Option<bool> {
     let folder = root.path(format!("/proc/{pid}/fd"));
-    let mut entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return None,
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let mut folder = match Dir::open(&folder, flags, Mode::empty()) {
+        Ok(folder) => folder,
+        Err(Errno::EACCES | Errno::EPERM) => return None,
         // It has ended meanwhile.
         Err(_) => return Some(false),
     };
-    Some(entries.any(|entry| {
-        let target = entry.and_then(|entry| std::fs::read_link(entry.path()));
-        target.is_ok_and(|target| target == std::path::Path::new("/dev/kfd"))
+    let entries: Vec<_> = folder.iter().flatten().collect();
+    // From the folder on: a walk from the root takes twice as long, and there are many files.
+    Some(entries.iter().any(|entry| {
+        let target = readlinkat(&folder, entry.file_name());
+        target.is_ok_and(|target| target == access::KFD)
     }))
 }
 
@@ -107,11 +222,29 @@ fn process(root: &Root, pid: u32) -> Process {
         Some((gpu, bytes))
     });
     Process {
+        vram_bytes: vram_bytes.collect(),
+        ..of_process(root, pid, environment(root, &pid.to_string()))
+    }
+}
+
+fn of_process(root: &Root, pid: u32, environment: Option<Vec<Variable>>) -> Process {
+    Process {
         pid,
         command: command(root, pid),
-        environment: environment(root, &pid.to_string()),
-        vram_bytes: vram_bytes.collect(),
+        environment,
+        vram_bytes: Vec::new(),
+        unit: unit(root, pid),
+        libraries: Mapped::NotRead,
     }
+}
+
+/// The unit in the path of its control group: `0::/system.slice/ollama.service`.
+fn unit(root: &Root, pid: u32) -> Option<String> {
+    let groups = root.text(format!("/proc/{pid}/cgroup"))?;
+    let mut words = groups.lines().flat_map(|line| line.rsplit('/'));
+    words
+        .find(|word| word.ends_with(".service"))
+        .map(str::to_owned)
 }
 
 /// The name of a program in one line. The kernel keeps only `TASK_COMM_LEN` bytes of it.
@@ -131,8 +264,18 @@ const HEEDED: [&str; 11] = [
     "ROCR_",
 ];
 
-fn environment(root: &Root, pid: &str) -> Option<Vec<Variable>> {
+/// The variables of a program's environment; `None` if they cannot be read.
+pub fn environment(root: &Root, pid: &str) -> Option<Vec<Variable>> {
     Some(variables(&root.bytes(format!("/proc/{pid}/environ")).ok()?))
+}
+
+/// The variables of programs' environments; `None` for those that did not answer in time, too.
+pub fn environments(root: &Root, pids: Vec<u32>) -> Vec<Option<Vec<Variable>>> {
+    let root = root.clone();
+    let found = each(pids, FOR_FILES, move |pid| {
+        environment(&root, &pid.to_string())
+    });
+    found.into_iter().map(Option::flatten).collect()
 }
 
 /// Parses an environment: `NAME=value`, each ended by a zero byte.
@@ -140,8 +283,12 @@ pub fn variables(bytes: &[u8]) -> Vec<Variable> {
     let words = bytes.split(|&byte| byte == 0).filter_map(|word| {
         let word = String::from_utf8_lossy(word);
         let (name, value) = word.split_once('=')?;
-        let heeded = HEEDED.iter().any(|start| name.starts_with(start));
-        heeded.then(|| (name.to_owned(), value.to_owned()))
+        is_heeded(name).then(|| (name.to_owned(), value.to_owned()))
     });
     words.collect()
+}
+
+/// Whether libraries of ROCm, or the linker, read variables of such a name.
+pub fn is_heeded(name: &str) -> bool {
+    HEEDED.iter().any(|start| name.starts_with(start))
 }

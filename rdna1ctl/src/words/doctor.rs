@@ -44,7 +44,8 @@ fn plural(count: usize, one: &'static str, many: &'static str) -> &'static str {
     }
 }
 
-fn one(paper: &mut Paper, finding: &Finding) {
+/// Writes one finding with its evidence and advice.
+pub fn one(paper: &mut Paper, finding: &Finding) {
     let mark = match finding.state {
         State::Trouble => red("TROUBLE"),
         State::Note => yellow("note"),
@@ -56,8 +57,7 @@ fn one(paper: &mut Paper, finding: &Finding) {
         &format!("{} [{}]", safe(&finding.says), finding.id),
     );
     for evidence in &finding.evidence {
-        let from = safe(&evidence.from);
-        paper.paragraph(&format!("  {from}: "), &safe(&evidence.what));
+        paper.named(&safe(&evidence.from), &safe(&evidence.what));
     }
     for step in &finding.advice {
         paper.paragraph("  -> ", &safe(step));

@@ -2,28 +2,15 @@
 
 //! Words: facts and findings as text for people.
 
+pub mod check;
 pub mod doctor;
+pub mod log;
 pub mod pages;
 pub mod paper;
 pub mod requests;
 pub mod settings;
 pub mod status;
 mod table;
-
-/// A size in GiB or MiB. Text that is not a number, such as `?`, stays as it is.
-pub fn gib(bytes: &str) -> String {
-    let Ok(bytes) = bytes.parse::<u64>() else {
-        return bytes.to_owned();
-    };
-    const GIB: u64 = 1 << 30;
-    const MIB: u64 = 1 << 20;
-    if bytes >= GIB {
-        let tenths = bytes / (GIB / 10);
-        format!("{}.{} GiB", tenths / 10, tenths % 10)
-    } else {
-        format!("{} MiB", bytes / MIB)
-    }
-}
 
 /// The most characters of foreign text that are shown.
 const LONGEST: usize = 400;
@@ -49,17 +36,5 @@ mod tests {
         let long = safe(&"x".repeat(LONGEST + 1));
         assert_eq!(long, format!("{}[...]", "x".repeat(LONGEST)));
         assert_eq!(safe(&"x".repeat(LONGEST)).len(), LONGEST);
-    }
-
-    #[test]
-    fn sizes_in_the_unit_that_reads_best() {
-        for (bytes, words) in [
-            ("268435456", "256 MiB"),
-            ("8573157376", "7.9 GiB"),
-            ("8589934592", "8.0 GiB"),
-            ("?", "?"),
-        ] {
-            assert_eq!(gib(bytes), words);
-        }
     }
 }

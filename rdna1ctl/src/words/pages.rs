@@ -4,10 +4,11 @@
 
 use rdna1_records::{Counters, Record};
 
+use crate::size::gib;
 use crate::sources::pages::{Origin, Source};
 
 use super::paper::{bold, Paper};
-use super::{gib, safe};
+use super::safe;
 
 /// The source of the facts, and why it is not the module.
 pub fn origin(paper: &mut Paper, origin: &Origin) {

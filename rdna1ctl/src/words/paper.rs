@@ -61,6 +61,15 @@ impl Paper {
         self.lines(first, &blanks, words);
     }
 
+    /// A name and what belongs to it. After a long name the other lines begin further left.
+    pub fn named(&mut self, name: &str, words: &str) {
+        let first = format!("  {name}: ");
+        match textwrap::core::display_width(&first) > self.width / 2 {
+            true => self.lines("  ", "    ", &format!("{name}: {words}")),
+            false => self.paragraph(&first, words),
+        }
+    }
+
     /// A shell comment.
     pub fn comment(&mut self, words: &str) {
         self.lines("# ", "# ", words);

@@ -3,20 +3,35 @@
 //! `env`: lines for a shell, each with its reason as a comment.
 
 use crate::findings::variables::Setting;
-use crate::sources::pages::Pages;
+use crate::sources::Facts;
 
 use super::paper::Paper;
 
-/// Warnings about the variables: one for each card that KFD does not list, and one if rules could not
-/// be judged.
-pub fn caveats(pages: &Pages) -> Vec<String> {
+/// Warnings about the variables: one for each card that KFD does not list, one if KFD's device cannot
+/// be opened, and one if rules could not be judged.
+pub fn caveats(facts: &Facts) -> Vec<String> {
+    let pages = &facts.pages;
     let unlisted = pages.gpus.iter().filter_map(|gpu| {
         let gpu = gpu.has(&[("kfd", "absent")]).then(|| gpu.find("gpu"))??;
-        Some(format!(
-            "KFD does not list the card at {gpu}: no ROCm program can use it. rdna1ctl doctor says why"
-        ))
+        Some(match facts.kfd_hidden {
+            Some(why) => format!("unknown whether KFD lists the card at {gpu}: {why}"),
+            None => format!(
+                "KFD does not list the card at {gpu}: no ROCm program can use it. rdna1ctl doctor \
+                 says why"
+            ),
+        })
     });
     let mut caveats: Vec<_> = unlisted.collect();
+    let why = match &facts.access.kfd {
+        None => Some("there is no /dev/kfd here"),
+        Some(kfd) if !kfd.own => Some("this user may not open /dev/kfd"),
+        Some(_) => None,
+    };
+    if let Some(why) = why.filter(|_| !facts.card_nodes().is_empty()) {
+        caveats.push(format!(
+            "{why}: no ROCm program can use the card. rdna1ctl doctor says what to do"
+        ));
+    }
     if pages.verdict() == Some("unknown") {
         caveats.push(
             "some rules could not be judged: the variables fit if KFD's topology matches the \

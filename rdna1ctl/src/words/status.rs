@@ -4,11 +4,12 @@
 
 use crate::documents::{Card, OnlyInKfd, Program, StatusDocument};
 use crate::findings::unknown::Cause;
-use crate::findings::MISMATCH;
+use crate::findings::{place, MISMATCH};
+use crate::size::gib;
 use crate::sources::pages::Source;
 
 use super::paper::{bold, green, red, verdict, yellow, Paper};
-use super::{gib, pages, safe};
+use super::{pages, safe};
 
 /// The width of the names of a card's lines.
 const NAMES: usize = 11;
@@ -16,7 +17,7 @@ const NAMES: usize = 11;
 /// Writes the status.
 pub fn status(paper: &mut Paper, status: &StatusDocument) {
     for card in &status.cards {
-        one(paper, card);
+        one(paper, card, status.kfd_hidden.as_deref());
         paper.gap();
     }
     if status.cards.is_empty() {
@@ -28,6 +29,10 @@ pub fn status(paper: &mut Paper, status: &StatusDocument) {
         paper.gap();
     }
     programs(paper, &status.programs);
+    if status.place.container.is_some() || status.place.wsl {
+        let says = place::says(&status.place);
+        paper.paragraph("", &format!("Seen from inside: {says}."));
+    }
     pages::origin(paper, &status.origin);
     let mut cards = status.cards.iter();
     let is_well = status.verdict.as_deref() == Some("truth")
@@ -75,7 +80,7 @@ fn number(value: Option<u64>) -> String {
     value.map_or_else(|| "?".to_owned(), |number| number.to_string())
 }
 
-fn one(paper: &mut Paper, shown: &Card) {
+fn one(paper: &mut Paper, shown: &Card, hidden: Option<&str>) {
     let card = &shown.card;
     let board = text(&card.board).replace('-', " ");
     paper.line(&format!(
@@ -87,13 +92,20 @@ fn one(paper: &mut Paper, shown: &Card) {
         paper.paragraph(&format!("  {name:<NAMES$}"), words);
     };
     let word = text(&card.verdict);
-    let meaning = meaning(word, &shown.lies, &shown.unknown, shown.unknown_cause);
+    let hidden = hidden.filter(|_| text(&card.kfd) == "absent");
+    let meaning = match hidden {
+        Some(why) => format!("unknown whether KFD lists this card: {why}"),
+        None => meaning(word, &shown.lies, &shown.unknown, shown.unknown_cause),
+    };
     line("verdict", &format!("{}: {meaning}", verdict(word)));
     if sleeps(shown) {
         line("power", "asleep; rdna1ctl does not wake the card");
     }
     line("driver", &driver(text(&card.driver), &shown.drm));
-    line("KFD", &kfd(shown));
+    line(
+        "KFD",
+        &hidden.map_or_else(|| kfd(shown), |_| yellow("hidden")),
+    );
     for heap in &shown.heaps {
         line("VRAM", &heap_words(heap, shown.nodes.len() > 1));
     }
@@ -208,7 +220,8 @@ fn link(shown: &Card) -> String {
     }
     let words = |(gts, width): (Option<f64>, Option<u64>)| {
         let gts = gts.map_or_else(|| "?".to_owned(), |gts| gts.to_string());
-        format!("{gts} GT/s x{}", number(width))
+        // A card that does not answer has all bits set.
+        format!("{gts} GT/s x{}", number(width.filter(|&width| width <= 32)))
     };
     format!("{} now, {} at most", words(now), words(most))
 }
@@ -240,7 +253,7 @@ fn programs(paper: &mut Paper, programs: &[Program]) {
     let rows: Vec<_> = programs
         .iter()
         .map(|program| {
-            let overrides = match program.overrides {
+            let yes = |is: Option<bool>| match is {
                 Some(true) => "yes",
                 Some(false) => "no",
                 None => "?",
@@ -249,10 +262,18 @@ fn programs(paper: &mut Paper, programs: &[Program]) {
                 program.pid.to_string(),
                 safe(&program.command),
                 gib(&program.vram_bytes.to_string()),
-                overrides.to_owned(),
+                yes(program.overrides).to_owned(),
+                yes(program.gfx1010).to_owned(),
             ]
         })
         .collect();
-    paper.table(&["PID", "PROGRAM ON KFD", "VRAM", "ISA OVERRIDDEN"], &rows);
+    let heads = [
+        "PID",
+        "PROGRAM ON KFD",
+        "VRAM",
+        "ISA OVERRIDDEN",
+        "GFX1010 CODE",
+    ];
+    paper.table(&heads, &rows);
     paper.gap();
 }

@@ -275,6 +275,26 @@ fn a_narrow_link_but_not_a_slow_one() {
     );
 }
 
+/// Seen where a card had just fallen asleep: all bits are set, and no slot has so many lanes.
+#[test]
+fn a_link_that_nobody_can_have() {
+    for (width, shown) in [
+        ("63", "? GT/s x? now"),
+        ("255", "? GT/s x? now"),
+        ("16", "? GT/s x16 now"),
+    ] {
+        let machine = Machine::without_module("reconstructed/0x731f-5700xt-largebar");
+        machine.put(&format!("{CARD}/current_link_speed"), "Unknown\n");
+        machine.put(&format!("{CARD}/current_link_width"), format!("{width}\n"));
+        machine.put(&format!("{CARD}/config"), [0xff; 256]);
+        contains(&machine.says(&["status"], 0), &[shown]);
+        assert!(machine
+            .findings()
+            .iter()
+            .all(|(id, ..)| id != "link-narrow"));
+    }
+}
+
 /// The GPU's own link goes to the card's switch, and always runs at its maximum: the slot's matters.
 #[test]
 fn a_narrow_slot_before_the_cards_own_switch() {

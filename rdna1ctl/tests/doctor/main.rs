@@ -2,11 +2,16 @@
 
 //! Each trouble one by one, and a healthy machine as the control.
 
+mod access;
 mod card;
+mod containers;
 mod driver;
+mod log;
 #[path = "../machine/mod.rs"]
 mod machine;
 mod module;
+mod parameters;
+mod place;
 mod verdicts;
 
 use machine::Machine;
@@ -29,6 +34,24 @@ fn contains(said: &str, words: &[&str]) {
     for word in words {
         assert!(said.contains(word), "{word:?} is not in {said}");
     }
+}
+
+fn lacks(said: &str, words: &[&str]) {
+    for word in words {
+        assert!(!said.contains(word), "{word:?} is in {said}");
+    }
+}
+
+/// Demands that finding once, in that state; returns its text.
+fn finding(machine: &Machine, id: &str, state: &str) -> String {
+    let findings = machine.findings();
+    let mut found = findings.iter().filter(|(seen, ..)| seen == id);
+    let one = found
+        .next()
+        .unwrap_or_else(|| panic!("no {id} in {findings:#?}"));
+    assert_eq!(one.1, state, "{findings:#?}");
+    assert!(found.next().is_none(), "{findings:#?}");
+    one.2.clone()
 }
 
 /// No made-up system has a package of amdgpu, unless a test adds one.

@@ -5,6 +5,7 @@
 // Each test binary uses a part of this.
 #![allow(dead_code)]
 
+pub mod code;
 mod pci;
 pub mod requests;
 
@@ -114,6 +115,9 @@ impl Machine {
         machine.put("/sys/module/amdgpu/taint", "\n");
         for device in ["/dev/kfd", "/dev/dri/renderD128"] {
             machine.put(device, "");
+            // Whatever the umask is.
+            let open = fs::Permissions::from_mode(0o666);
+            fs::set_permissions(machine.path(device), open).unwrap();
         }
         machine.put("/etc/group", "root:x:0:\nrender:x:105:\n");
         machine.add_card(
@@ -227,6 +231,70 @@ impl Machine {
         self.put(
             &format!("/sys/class/kfd/kfd/proc/{pid}/vram_12345"),
             "1073741824\n",
+        );
+    }
+
+    /// A program that uses KFD and has mapped these files of the system with that root folder.
+    pub fn add_mapping_program(&self, pid: u32, root: &str, files: &[&str]) {
+        self.add_program(pid, "HOME=/root\0");
+        self.map(pid, files);
+        fs::create_dir_all(self.path(root)).unwrap();
+        self.link(&format!("/proc/{pid}/root"), root);
+    }
+
+    /// Writes a program's list of mappings.
+    pub fn map(&self, pid: u32, files: &[&str]) {
+        let mut maps = String::from("55d0c000-55d0d000 rw-p 00000000 00:00 0          [heap]\n");
+        for file in files {
+            for rights in ["r--p", "r-xp"] {
+                maps += &format!("7f000000-7f001000 {rights} 00000000 fe:01 77          {file}\n");
+            }
+        }
+        self.put(&format!("/proc/{pid}/maps"), maps);
+    }
+
+    /// A PyTorch of a wheel with that version in a folder; its kernels and rocBLAS's are for these ISAs.
+    pub fn add_torch(&self, packages: &str, version: &str, targets: &[&str]) {
+        let torch = format!("{packages}/torch");
+        self.put(
+            &format!("{torch}/version.py"),
+            format!(
+                "from typing import Optional\n\n__all__ = ['__version__', 'debug', 'cuda', 'hip']\n\
+                 __version__ = '{version}'\ndebug = False\ncuda: Optional[str] = None\n\
+                 hip: Optional[str] = '6.2.41134-65d174c3e'\n"
+            ),
+        );
+        let bundle = code::compressed(&code::listed(targets), 3, &code::Method::Zstd);
+        let fat = code::fat(&[&bundle, &bundle, &bundle]);
+        self.put(&format!("{torch}/lib/libtorch_hip.so"), &fat);
+        self.put(&format!("{torch}/lib/librocblas.so"), &fat);
+        for plain in ["libamdhip64.so", "libhsa-runtime64.so", "libtorch_cpu.so"] {
+            let plain = format!("{torch}/lib/{plain}");
+            self.put(&plain, code::library(".text", b"code"));
+        }
+        self.add_kernels(&format!("{torch}/lib/rocblas/library"), targets);
+    }
+
+    /// rocBLAS's kernels for these ISAs.
+    pub fn add_kernels(&self, folder: &str, targets: &[&str]) {
+        for target in targets {
+            let flags = match *target {
+                "gfx1010" => code::GFX1010,
+                "gfx1030" => code::GFX1030,
+                // gfx900
+                _ => 0x02c,
+            };
+            self.put(
+                &format!("{folder}/TensileLibrary_lazy_{target}.dat"),
+                "an index",
+            );
+            let kernels =
+                format!("{folder}/TensileLibrary_Type_HH_Contraction_fallback_{target}.hsaco");
+            self.put(&kernels, code::object(flags));
+        }
+        self.put(
+            &format!("{folder}/TensileLibrary_Type_HH_Contraction_fallback.dat"),
+            "",
         );
     }
 

@@ -249,6 +249,20 @@ impl Asker {
         Ok(())
     }
 
+    /// Gives it a mount namespace of its own, with an empty file system in that folder.
+    pub fn part_mounts(&mut self, folder: &str) -> Result<()> {
+        let said = self.told(&format!("part {folder}"))?;
+        ensure!(said == "parted", "{folder}: it said {said:?}");
+        Ok(())
+    }
+
+    /// Has it map a file, until it ends.
+    pub fn map(&mut self, file: &str) -> Result<()> {
+        let said = self.told(&format!("map {file}"))?;
+        ensure!(said == "mapped", "{file}: it said {said:?}");
+        Ok(())
+    }
+
     /// Ends it.
     pub fn end(mut self) -> Result<()> {
         self.tell = None;

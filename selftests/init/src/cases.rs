@@ -25,6 +25,7 @@ mod hung_probe;
 mod leaks;
 mod libhsakmt;
 mod libhsakmt_limits;
+mod libraries;
 mod lies;
 mod lifecycle;
 mod load_window;

@@ -20,6 +20,7 @@ mod ctx;
 mod fail_nth;
 mod files;
 mod fixture;
+mod gpu_code;
 mod guard;
 mod hsakmt;
 mod kfd;

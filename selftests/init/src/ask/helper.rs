@@ -4,15 +4,19 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{stdin, BufRead, Stdin, Write};
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{bail, ensure, Context, Error, Result};
+use nix::sched::{unshare, CloneFlags};
+use nix::sys::mman::{mmap, MapFlags, ProtFlags};
 
 use super::ioctl::Ioctl;
 use super::Request;
 use crate::count::Counter;
+use crate::mounts;
 
 /// The first argument of the process.
 pub const VERB: &str = "ask";
@@ -60,6 +64,15 @@ fn follow() -> Result<()> {
                 std::fs::write("/proc/thread-self/comm", name).context("take a name")?;
                 say("named")?;
             }
+            ["part", folder] => {
+                unshare(CloneFlags::CLONE_NEWNS).context("take a mount namespace")?;
+                mounts::mount_at("tmpfs", folder, "").map_err(Error::msg)?;
+                say("parted")?;
+            }
+            ["map", file] => {
+                map(file).with_context(|| format!("map {file}"))?;
+                say("mapped")?;
+            }
             ["crash"] => crash(),
             ["storm", threads, request @ ..] => {
                 let request = Ioctl::new(&Request::parse(request)?);
@@ -68,6 +81,25 @@ fn follow() -> Result<()> {
             _ => bail!("no such line: {line}"),
         }
     }
+    Ok(())
+}
+
+/// Maps a file, as a linker does with a library, and leaves it mapped.
+fn map(file: &str) -> Result<()> {
+    let file = File::open(file)?;
+    let length = usize::try_from(file.metadata()?.len())?;
+    let length = NonZeroUsize::new(length).context("it is empty")?;
+    // SAFETY: The kernel chooses the place, and nothing reads from it.
+    unsafe {
+        mmap(
+            None,
+            length,
+            ProtFlags::PROT_READ,
+            MapFlags::MAP_PRIVATE,
+            &file,
+            0,
+        )
+    }?;
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use nix::mount::{umount2, MntFlags};
 
 use super::lifecycle::expect_refused;
 use super::stock::need_amdgpu;
-use super::{run_command, Case};
+use super::{libraries, run_command, Case};
 use crate::ask::Asker;
 use crate::ctl::{self, doctor};
 use crate::ctx::Ctx;
@@ -33,6 +33,8 @@ pub const CASES: &[Case] = &[
     Case::new("small-bar", small_bar),
     Case::new("every-lie", every_lie),
     Case::new("override-in-a-program", override_in_a_program),
+    Case::new("libraries-of-a-program", libraries::of_a_program),
+    Case::new("libraries-before-and-in-run", libraries::before_and_in_run),
     Case::new("debugfs-not-mounted", debugfs_not_mounted),
     Case::new("module-for-another-kernel", module_for_another_kernel),
     Case::new("module-refused", module_refused),
@@ -44,10 +46,10 @@ pub const CASES: &[Case] = &[
 ];
 
 /// No package is installed in the guest.
-const NO_PACKAGE: &str = "amdgpu-package";
+pub const NO_PACKAGE: &str = "amdgpu-package";
 
 /// Loads the fixture with a card, and the module.
-fn load(ctx: &Ctx, words: &str) -> Result<Card> {
+pub fn load(ctx: &Ctx, words: &str) -> Result<Card> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "")?;
     guard::load(&ctx.modules)?;
@@ -71,6 +73,8 @@ fn healthy(ctx: &mut Ctx) -> Result<()> {
             "atomics",
             "bar",
             "firmware",
+            "log",
+            "place",
             "access",
             "environment",
         ])?;
@@ -112,7 +116,18 @@ fn healthy_without_module(ctx: &mut Ctx) -> Result<()> {
     // Nothing lists the guest's modules, and nothing tells how its kernel was configured.
     found.expect_all("unseen", &["module-unknown", "kernel", NO_PACKAGE])?;
     found.expect_all("note", &["headers-missing"])?;
-    found.expect_good(&["verdicts", "card", "driver", "kfd", "atomics", "bar"])?;
+    found.expect_good(&[
+        "verdicts",
+        "card",
+        "driver",
+        "kfd",
+        "atomics",
+        "bar",
+        "log",
+        "place",
+        "access",
+        "environment",
+    ])?;
     let status = ctl::says(&["status"], 0)?;
     ensure!(
         status.contains("Read from KFD's sysfs"),

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What variables of one environment mean for a 0x731f, wherever they stand.
+
+use crate::sources::processes::Variable;
+use crate::sources::Facts;
+
+use super::overrides::{concerns, node, version};
+use super::programs::BUILT_FOR_IT;
+use super::visible::{left, Left};
+use super::{State, TRUTH};
+
+/// Variables that matter.
+pub(super) struct Judged {
+    /// The finding's name, for a program that runs.
+    pub id: &'static str,
+    /// How serious it is for a program that uses KFD.
+    pub state: State,
+    /// What they do; the subject goes before it.
+    pub says: String,
+    /// The variables.
+    pub variables: Vec<Variable>,
+    /// Whether to unset them.
+    pub unset: bool,
+    /// Further steps.
+    pub advice: Vec<String>,
+    /// Whether they only choose another GPU. A program may well mean that.
+    pub is_choice: bool,
+}
+
+impl Judged {
+    fn new(id: &'static str, state: State, says: impl Into<String>, variable: &Variable) -> Self {
+        Self {
+            id,
+            state,
+            says: says.into(),
+            variables: vec![variable.clone()],
+            unset: true,
+            advice: Vec::new(),
+            is_choice: false,
+        }
+    }
+
+    fn advise(mut self, step: impl Into<String>) -> Self {
+        self.advice.push(step.into());
+        self
+    }
+
+    /// The names of the variables.
+    pub fn names(&self) -> String {
+        let names = self.variables.iter().map(|(name, _)| name.as_str());
+        names.collect::<Vec<_>>().join(" and ")
+    }
+
+    /// Whether they are worth a word in a file, or in a program that does not use KFD. Many programs that
+    /// have nothing to do with the card preload a library, or choose a GPU.
+    pub fn is_for_later(&self) -> bool {
+        !self.is_choice && self.id != PRELOAD
+    }
+}
+
+const PRELOAD: &str = "preload";
+
+/// What matters among these variables, which are those of one environment.
+pub(super) fn judged(facts: &Facts, variables: &[Variable]) -> Vec<Judged> {
+    let each = variables.iter().filter_map(|variable| {
+        if concerns(facts, &variable.0, variables) {
+            Some(overridden(variable))
+        } else {
+            one(variable)
+        }
+    });
+    let mut judged: Vec<_> = each.collect();
+    judged.extend(left(facts, variables).map(hidden));
+    judged
+}
+
+/// A variable other than an override, if it matters.
+fn one(variable: &Variable) -> Option<Judged> {
+    let (name, value) = variable;
+    match name.as_str() {
+        "HSA_FORCE_FINE_GRAIN_PCIE" if value == "1" => Some(
+            Judged::new(
+                "fine-grain-forced",
+                State::Trouble,
+                "makes ROCr offer fine-grained VRAM, which the card does not have",
+                variable,
+            )
+            .advise(format!("{TRUTH} section 5")),
+        ),
+        "LD_PRELOAD" if !value.is_empty() => Some(Judged {
+            unset: false,
+            ..Judged::new(PRELOAD, State::Note, "loads a library before all others", variable)
+                .advise("if it is the shim of the patch, unset LD_PRELOAD: that shim crashed programs")
+        }),
+        "MIOPEN_FIND_ENFORCE" if !matches!(value.as_str(), "" | "1" | "NONE") => Some(
+            Judged::new(
+                "miopen-search-forced",
+                State::Trouble,
+                "forces MIOpen to search or to write its database: the first run may take far longer",
+                variable,
+            )
+            .advise("3 is SEARCH, no value means \"database only\"")
+            .advise(format!("{TRUTH} section 6")),
+        ),
+        _ => None,
+    }
+}
+
+/// An override of the ISA.
+fn overridden(variable: &Variable) -> Judged {
+    let (name, value) = variable;
+    let for_node = node(name).map_or_else(String::new, |node| format!(" of node {node}"));
+    match version(value) {
+        Some([10, 1, 0]) => Judged::new(
+            "override-idle",
+            State::Note,
+            format!("overrides the ISA{for_node} with gfx1010, which the card has anyway"),
+            variable,
+        )
+        .advise("it changes nothing here, and misleads on another card"),
+        Some([major, minor, step]) => Judged::new(
+            "override",
+            State::Trouble,
+            format!(
+                "makes libraries take the card{for_node} for a gfx{major}{minor:x}{step:x}; it is a \
+                 gfx1010, and cannot run that code"
+            ),
+            variable,
+        )
+        .advise(BUILT_FOR_IT)
+        .advise(format!("{TRUTH} section 6")),
+        None => Judged::new(
+            "override-malformed",
+            State::Trouble,
+            format!(
+                "overrides the ISA{for_node} with a malformed version: ROCm's libraries then find no \
+                 GPU at all"
+            ),
+            variable,
+        ),
+    }
+}
+
+/// Variables that hide the card.
+fn hidden(left: Left) -> Judged {
+    let new = |id, state, says: String, by| Judged {
+        id,
+        state,
+        says,
+        variables: by,
+        unset: true,
+        advice: Vec::new(),
+        is_choice: false,
+    };
+    match left {
+        Left::Nothing {
+            by,
+            of,
+            is_wanted: true,
+        } => Judged {
+            is_choice: true,
+            ..new(
+                "gpus-hidden",
+                State::Note,
+                format!("hides all GPUs from {of}"),
+                by,
+            )
+        },
+        Left::Nothing {
+            by,
+            of,
+            is_wanted: false,
+        } => {
+            let says = format!("leaves no GPU to {of}: the card is hidden");
+            new("no-gpu-left", State::Trouble, says, by)
+                .advise(
+                    "ROCr counts KFD's GPUs from 0, and takes GPU-… only by a unique id, which this \
+                     card does not have; HIP and OpenCL count those that ROCr leaves, from 0",
+                )
+                .advise("rdna1ctl env shows the number of the card where there are several GPUs")
+        }
+        Left::Others { by } => Judged {
+            is_choice: true,
+            ..new(
+                "card-hidden",
+                State::Note,
+                "hides the card: it leaves only other GPUs".to_owned(),
+                by,
+            )
+            .advise("nothing is wrong with that if another GPU is meant")
+        },
+    }
+}

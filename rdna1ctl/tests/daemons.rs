@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Daemons that have an override and do not use KFD yet, and the lines that an override comes from.
+
+mod machine;
+
+use machine::Machine;
+
+const OVERRIDE: &str = "HSA_OVERRIDE_GFX_VERSION=10.3.0";
+
+fn of(machine: &Machine) -> Vec<(String, String, String)> {
+    let mut found = machine.findings();
+    found.retain(|(id, ..)| id != "amdgpu-package");
+    found
+}
+
+#[track_caller]
+fn contains(said: &str, words: &[&str]) {
+    for word in words {
+        assert!(said.contains(word), "{word:?} is not in {said}");
+    }
+}
+
+/// A machine with a user.
+fn machine() -> Machine {
+    let machine = Machine::healthy();
+    machine.put(
+        "/etc/passwd",
+        "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n",
+    );
+    machine
+}
+
+/// A daemon will open /dev/kfd with its first request.
+#[test]
+fn a_daemon_that_does_not_use_kfd_yet() {
+    let machine = machine();
+    let daemon = |pid: u32, name: &str, environment: &str, group: &str| {
+        machine.put(&format!("/proc/{pid}/comm"), format!("{name}\n"));
+        machine.put(&format!("/proc/{pid}/environ"), environment);
+        machine.put(&format!("/proc/{pid}/cgroup"), group);
+    };
+    daemon(
+        812,
+        "ollama",
+        "HSA_OVERRIDE_GFX_VERSION=10.3.0\0",
+        "0::/system.slice/ollama.service\n",
+    );
+    daemon(
+        813,
+        "mariadbd",
+        "LD_PRELOAD=/usr/lib/libjemalloc.so\0HIP_VISIBLE_DEVICES=-1\0",
+        "",
+    );
+    let [(id, state, said)] = of(&machine).try_into().unwrap();
+    assert_eq!((id.as_str(), state.as_str()), ("set-in-program", "note"));
+    contains(
+        &said,
+        &[
+            "process 812 (ollama)",
+            "does not use KFD now",
+            "/proc/812/environ",
+            "no file that was read",
+        ],
+    );
+    // With the file that sets it.
+    let drop_in = "/etc/systemd/system/ollama.service.d/override.conf";
+    machine.put(drop_in, format!("[Service]\nEnvironment=\"{OVERRIDE}\"\n"));
+    let found = of(&machine);
+    let said = &found
+        .iter()
+        .find(|(id, ..)| id == "set-in-program")
+        .unwrap()
+        .2;
+    contains(
+        said,
+        &[&format!("{drop_in}:2"), "systemctl restart ollama.service"],
+    );
+    // Many programs of one session are one finding.
+    for pid in 2000..2300 {
+        daemon(pid, "bash", "HSA_OVERRIDE_GFX_VERSION=11.0.0\0", "");
+    }
+    let found = of(&machine);
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(
+        found
+            .iter()
+            .any(|(_, _, said)| said.contains("300 programs")),
+        "{found:#?}"
+    );
+}
+
+/// A running program's override is traced to its line.
+#[test]
+fn a_program_and_the_line_that_set_it() {
+    let machine = machine();
+    machine.add_program(4242, "HSA_OVERRIDE_GFX_VERSION=10.3.0\0");
+    machine.put("/etc/environment", format!("A=1\n{OVERRIDE}\n"));
+    let found = of(&machine);
+    let said = &found.iter().find(|(id, ..)| id == "override").unwrap().2;
+    contains(
+        said,
+        &[
+            "process 4242 (python3)",
+            "/etc/environment:2",
+            "log in again",
+        ],
+    );
+    // Its unit's line comes first.
+    machine.put("/proc/4242/cgroup", "0::/system.slice/train.service\n");
+    let unit = "/etc/systemd/system/train.service";
+    machine.put(unit, format!("[Service]\nEnvironment={OVERRIDE}\n"));
+    let found = of(&machine);
+    let said = &found.iter().find(|(id, ..)| id == "override").unwrap().2;
+    contains(
+        said,
+        &[&format!("{unit}:2"), "systemctl restart train.service"],
+    );
+    assert!(!said.contains("/etc/environment"), "{said}");
+    // Another unit's line has nothing to do with it, nor has another value.
+    machine.remove(unit);
+    machine.put(
+        "/etc/systemd/system/other.service",
+        format!("Environment={OVERRIDE}\n"),
+    );
+    machine.put("/etc/environment", "HSA_OVERRIDE_GFX_VERSION=11.0.0\n");
+    let found = of(&machine);
+    let said = &found.iter().find(|(id, ..)| id == "override").unwrap().2;
+    assert!(!said.contains("/etc/"), "{said}");
+}

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Who may open the card's devices, and what to do where somebody may not.
+//!
+//! Only root can give a file to another user, or ask as one. As another user, the tests check that rdna1ctl
+//! says it does not know.
+
+use std::os::unix::fs::{chown, PermissionsExt as _};
+
+use nix::unistd::geteuid;
+
+use crate::containers::CONTAINERS;
+use crate::machine::{Machine, RELEASE};
+use crate::{contains, expect, finding, lacks, NO_PACKAGE};
+
+const RENDER: u32 = 105;
+const DEVICES: [&str; 2] = ["/dev/kfd", "/dev/dri/renderD128"];
+
+/// A machine on which alice called sudo: her groups are registered, and those of her shell.
+fn of_alice(registered: &str, shell: Option<&str>) -> Machine {
+    let machine = Machine::healthy();
+    machine.put(
+        "/etc/passwd",
+        "root:x:0:0:root:/root:/bin/bash\nalice:x:1000:1000::/home/alice:/bin/bash\n",
+    );
+    machine.put(
+        "/etc/group",
+        format!("root:x:0:\n{registered}alice:x:1000:\n"),
+    );
+    machine.put(
+        "/proc/self/environ",
+        "SUDO_USER=alice\0SUDO_UID=1000\0SUDO_GID=1000\0",
+    );
+    // sudo stands there twice, for its terminal.
+    machine.put("/proc/self/stat", "99 (rdna1ctl) S 78 99 77 0\n");
+    machine.put("/proc/78/stat", "78 (sudo) S 77 99 77 0\n");
+    machine.put("/proc/78/comm", "sudo\n");
+    machine.put("/proc/77/stat", "77 (sudo) S 76 99 77 0\n");
+    machine.put("/proc/77/comm", "sudo\n");
+    machine.put("/proc/76/comm", "bash\n");
+    if let Some(groups) = shell {
+        let ids = "Uid:\t1000\t1000\t1000\t1000\nGid:\t1000\t1000\t1000\t1000\n";
+        machine.put(
+            "/proc/76/status",
+            format!("Name:\tbash\n{ids}Groups:\t{groups}\n"),
+        );
+    }
+    for device in DEVICES {
+        set(&machine, device, 0, RENDER, 0o660);
+    }
+    machine
+}
+
+fn set(machine: &Machine, device: &str, uid: u32, gid: u32, mode: u32) {
+    let path = machine.path(device);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    if geteuid().is_root() {
+        chown(path, Some(uid), Some(gid)).unwrap();
+    }
+}
+
+/// What doctor says of alice's access; nothing where the tests do not run as root.
+fn of(machine: &Machine) -> Option<String> {
+    if geteuid().is_root() {
+        return Some(finding(machine, "access-denied", "trouble"));
+    }
+    let said = finding(machine, "access-unknown", "unseen");
+    contains(&said, &["unknown whether alice may"]);
+    None
+}
+
+#[test]
+fn the_user_who_called_sudo_may_not() {
+    for shell in [None, Some("4 27 1000")] {
+        let machine = of_alice("render:x:105:bob\n", shell);
+        let Some(said) = of(&machine) else { continue };
+        contains(
+            &said,
+            &[
+                "alice may not open KFD or the card; root may",
+                "sudo usermod -a -G render alice",
+                "mode 0660",
+            ],
+        );
+    }
+}
+
+#[test]
+fn the_user_who_called_sudo_may() {
+    if !geteuid().is_root() {
+        return;
+    }
+    // In the group, by both; and by the shell's groups only, which newgrp gave it.
+    for (group, shell) in [
+        ("render:x:105:alice\n", None),
+        ("render:x:105:bob,alice\n", Some("27 105")),
+        ("render:x:105:\n", Some("105")),
+    ] {
+        expect(&of_alice(group, shell), &[NO_PACKAGE]);
+    }
+    // Everybody may.
+    let machine = of_alice("render:x:105:\n", None);
+    for device in DEVICES {
+        set(&machine, device, 0, RENDER, 0o666);
+    }
+    expect(&machine, &[NO_PACKAGE]);
+    // root called it: there is nobody else to ask for.
+    let machine = of_alice("render:x:105:\n", None);
+    machine.put("/proc/self/environ", "SUDO_USER=root\0SUDO_UID=0\0");
+    expect(&machine, &[NO_PACKAGE]);
+}
+
+#[test]
+fn pkexec_and_doas_name_their_caller_too() {
+    for variables in ["PKEXEC_UID=1000\0", "DOAS_USER=alice\0"] {
+        let machine = of_alice("render:x:105:\n", None);
+        machine.put("/proc/self/environ", variables);
+        if let Some(said) = of(&machine) {
+            contains(&said, &["alice may not"]);
+        }
+    }
+}
+
+#[test]
+fn a_session_that_is_older_than_the_group() {
+    let machine = of_alice("render:x:105:alice\n", Some("27 1000"));
+    if let Some(said) = of(&machine) {
+        contains(&said, &["is in the group render by now", "log in again"]);
+        lacks(&said, &["usermod"]);
+    }
+}
+
+/// A name that a shell would take apart is not put into a command.
+#[test]
+fn a_name_that_is_no_word() {
+    let machine = of_alice("render:x:105:\n", None);
+    machine.put(
+        "/etc/passwd",
+        "$(reboot):x:1000:1000::/home/alice:/bin/bash\n",
+    );
+    let said: String = machine
+        .findings()
+        .into_iter()
+        .map(|(_, _, said)| said)
+        .collect();
+    lacks(&said, &["render $(reboot)"]);
+}
+
+#[test]
+fn a_user_whom_nobody_knows() {
+    let machine = of_alice("render:x:105:\n", None);
+    machine.put("/etc/passwd", "root:x:0:0::/root:/bin/bash\n");
+    let said = finding(&machine, "access-unknown", "unseen");
+    contains(&said, &["unknown whether 1000 may", "without sudo"]);
+}
+
+/// No group that gives more than the card, or nobody's, is advised.
+#[test]
+fn groups_that_are_no_remedy() {
+    for (gid, mode, groups) in [
+        (0, 0o600, ""),
+        (0, 0o660, ""),
+        (105, 0o600, "render:x:105:\n"),
+        (27, 0o660, "sudo:x:27:\n"),
+        (992, 0o660, ""),
+    ] {
+        let machine = of_alice(groups, None);
+        for device in DEVICES {
+            set(&machine, device, 0, gid, mode);
+        }
+        let Some(said) = of(&machine) else { continue };
+        contains(
+            &said,
+            &[
+                "udev rule",
+                "SUBSYSTEM==\\\"kfd\\\", GROUP=\\\"render\\\", MODE=\\\"0660\\\"",
+                "udevadm trigger",
+            ],
+        );
+        lacks(&said, &["usermod"]);
+    }
+}
+
+/// Such a group is nobody's outside of containers: this is one, also if nothing else says so.
+#[test]
+fn a_group_without_a_number() {
+    for groups in ["nogroup:x:65534:\n", "nobody:x:65534:\n", ""] {
+        let machine = of_alice(groups, None);
+        for device in DEVICES {
+            set(&machine, device, 65534, 65534, 0o660);
+        }
+        let Some(said) = of(&machine) else { continue };
+        contains(&said, &["map the host's group render into it", "lxc.idmap"]);
+        lacks(&said, &["usermod", "udev rule"]);
+    }
+}
+
+/// root may, and nobody else can.
+#[test]
+fn devices_for_root_only() {
+    if !geteuid().is_root() {
+        return;
+    }
+    for (gid, mode, groups, word) in [
+        (0, 0o600, "", "udev rule"),
+        (0, 0o660, "", "udev rule"),
+        (105, 0o600, "render:x:105:\n", "udev rule"),
+        (65534, 0o660, "nogroup:x:65534:\n", "lxc.idmap"),
+        (992, 0o660, "", "--group-add 992"),
+    ] {
+        let machine = of_alice(groups, None);
+        machine.put("/proc/self/environ", "");
+        for device in DEVICES {
+            set(&machine, device, 0, gid, mode);
+        }
+        expect(&machine, &[NO_PACKAGE]);
+        contains(&machine.says(&["doctor"], 0), &["and no other user may"]);
+        let said = machine.says(&["doctor", "--json"], 0);
+        contains(&said, &[word]);
+        lacks(&said, &["usermod"]);
+    }
+    let machine = of_alice("render:x:105:\n", None);
+    machine.put("/proc/self/environ", "");
+    lacks(&machine.says(&["doctor"], 0), &["no other user"]);
+}
+
+/// In a container, groups count by number, and their names are others'.
+#[test]
+fn groups_in_containers() {
+    for (marks, name, option) in CONTAINERS {
+        for (gid, word) in [
+            (65534, "no number in this container"),
+            (992, "992"),
+            (105, "105"),
+            (0, "no right to"),
+        ] {
+            let machine = of_alice("messagebus:x:105:\nnogroup:x:65534:\n", None);
+            for (path, text) in marks {
+                match *path {
+                    "/proc/self/environ" => {
+                        machine.put(path, format!("SUDO_USER=alice\0SUDO_UID=1000\0{text}"));
+                    }
+                    _ => machine.put(path, text),
+                }
+            }
+            for device in DEVICES {
+                set(&machine, device, 0, gid, 0o660);
+            }
+            let Some(said) = of(&machine) else { continue };
+            // By the evidence, every group's number is told.
+            contains(&said, &[word, option]);
+            lacks(&said, &["usermod", "-G "]);
+            assert!(!name.is_empty());
+        }
+    }
+}
+
+/// As no root: only the devices of our card count.
+#[test]
+fn another_cards_device_does_not_matter() {
+    let machine = of_alice("render:x:105:alice\n", None);
+    machine.put("/dev/dri/renderD129", "");
+    set(&machine, "/dev/dri/renderD129", 0, 0, 0o600);
+    machine.put("/dev/dri/renderD127", "");
+    set(&machine, "/dev/dri/renderD127", 0, 0, 0o600);
+    if geteuid().is_root() {
+        expect(&machine, &[NO_PACKAGE]);
+        set(&machine, "/dev/dri/renderD128", 0, 0, 0o600);
+        let said = finding(&machine, "access-denied", "trouble");
+        contains(&said, &["renderD128"]);
+        lacks(&said, &["renderD129", "renderD127"]);
+    }
+}
+
+#[test]
+fn a_folder_for_devices_that_is_mounted_without_them() {
+    let machine = Machine::healthy();
+    let mounts = std::fs::read_to_string(machine.path("/proc/self/mounts")).unwrap();
+    machine.put(
+        "/proc/self/mounts",
+        format!("{mounts}tmpfs /dev tmpfs rw,nosuid,nodev 0 0\n"),
+    );
+    contains(
+        &finding(&machine, "access-denied", "trouble"),
+        &["/dev is mounted with nodev"],
+    );
+    // A later mount hides it; another folder does not matter.
+    machine.put(
+        "/proc/self/mounts",
+        format!("{mounts}tmpfs /dev tmpfs rw,nodev 0 0\nudev /dev devtmpfs rw,nosuid 0 0\ntmpfs /dev/shm tmpfs rw,nodev 0 0\n"),
+    );
+    expect(&machine, &[NO_PACKAGE]);
+}
+
+/// Over ssh a desktop's access list does not count.
+#[test]
+fn a_session_without_a_seat() {
+    let machine = of_alice("render:x:105:\n", None);
+    machine.put(
+        "/proc/self/environ",
+        "SUDO_USER=alice\0SUDO_UID=1000\0SSH_CONNECTION=192.0.2.1 5 192.0.2.2 22\0",
+    );
+    if let Some(said) = of(&machine) {
+        contains(&said, &["over ssh there is no seat", "usermod"]);
+    }
+    // sudo removes the variable; the shell's own has it.
+    machine.put("/proc/self/environ", "SUDO_USER=alice\0SUDO_UID=1000\0");
+    machine.put("/proc/78/environ", "SSH_TTY=/dev/pts/3\0");
+    if let Some(said) = of(&machine) {
+        contains(&said, &["over ssh there is no seat"]);
+    }
+    assert_eq!(machine.json("status", 0)["place"]["ssh"], true);
+}
+
+/// The permissions of this process, not those of the made-up root.
+#[test]
+fn a_user_without_sudo() {
+    use std::os::unix::process::CommandExt as _;
+    let machine = Machine::healthy();
+    machine.put(
+        "/proc/self/status",
+        "Uid:\t65534\t65534\t65534\t65534\nGid:\t65534\t65534\t65534\t65534\n",
+    );
+    for device in DEVICES {
+        set(
+            &machine,
+            device,
+            0,
+            RENDER,
+            if geteuid().is_root() { 0o660 } else { 0 },
+        );
+    }
+    let mut command = machine.command(&["doctor"]);
+    if geteuid().is_root() {
+        command.uid(65534).gid(65534);
+    }
+    let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    contains(
+        &said,
+        &["this user may not open KFD or the card [access-denied]"],
+    );
+    assert!(
+        !said.contains(RELEASE) || said.contains("not seen"),
+        "{said}"
+    );
+}

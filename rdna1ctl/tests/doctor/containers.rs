@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Containers and sandboxes: each is named, and the advice is for it.
+
+use crate::machine::{Machine, RELEASE};
+use crate::{contains, expect, finding, lacks, CARD, NODE, NO_PACKAGE};
+
+/// The files that a place leaves.
+pub(crate) type Marks = &'static [(&'static str, &'static str)];
+
+/// Containers: their marks, their name, and a word of how devices get in.
+pub(crate) const CONTAINERS: [(Marks, &str, &str); 17] = [
+    (&[("/.dockerenv", "")], "a Docker container", "--group-add"),
+    (
+        &[("/proc/1/cgroup", "12:devices:/docker/0123abcd\n")],
+        "a Docker container",
+        "--device /dev/kfd",
+    ),
+    (
+        &[("/run/systemd/container", "docker\n")],
+        "a Docker container",
+        "--device /dev/kfd",
+    ),
+    (
+        &[("/run/.containerenv", "engine=\"podman-5.4\"\n")],
+        "a Podman container",
+        "keep-groups",
+    ),
+    (
+        &[("/proc/1/environ", "PATH=/bin\0container=podman\0")],
+        "a Podman container",
+        "keep-groups",
+    ),
+    (
+        &[
+            ("/.dockerenv", ""),
+            ("/proc/self/environ", "KUBERNETES_SERVICE_HOST=10.0.0.1\0"),
+        ],
+        "a pod of Kubernetes",
+        "amd.com/gpu",
+    ),
+    (
+        &[("/run/secrets/kubernetes.io/serviceaccount/token", "x")],
+        "a pod of Kubernetes",
+        "amd.com/gpu",
+    ),
+    (
+        &[("/run/systemd/container", "lxc")],
+        "an LXC container",
+        "lxc.cgroup2.devices.allow",
+    ),
+    (
+        &[("/proc/1/environ", "container=lxc\0")],
+        "an LXC container",
+        "Proxmox: dev0",
+    ),
+    (
+        &[(
+            "/proc/self/mounts",
+            "proc /proc proc rw 0 0\nlxcfs /proc/cpuinfo fuse.lxcfs rw,nosuid,nodev 0 0\n",
+        )],
+        "an LXC container",
+        "lxc.idmap",
+    ),
+    (
+        &[("/run/systemd/container", "systemd-nspawn\n")],
+        "a systemd-nspawn container",
+        "--bind=/dev/kfd",
+    ),
+    (
+        &[("/.singularity.d/env/90.sh", "")],
+        "an Apptainer (Singularity) container",
+        "--rocm",
+    ),
+    (
+        &[
+            ("/.dockerenv", ""),
+            (
+                "/proc/self/environ",
+                "APPTAINER_CONTAINER=/home/me/rocm.sif\0",
+            ),
+        ],
+        "an Apptainer (Singularity) container",
+        "--rocm",
+    ),
+    (
+        &[("/.flatpak-info", "[Application]\nname=org.me.App\n")],
+        "a Flatpak sandbox",
+        "--device=all",
+    ),
+    (
+        &[("/proc/self/attr/current", "snap.ollama.ollama (enforce)\n")],
+        "a snap",
+        "snap connections",
+    ),
+    (
+        &[("/proc/self/environ", "SNAP=/snap/ollama/12\0")],
+        "a snap",
+        "snap connections",
+    ),
+    (
+        &[("/run/systemd/container", "something-new\n")],
+        "a container or a sandbox",
+        "/dev/dri passed in",
+    ),
+];
+
+pub(crate) fn put(machine: &Machine, marks: Marks) {
+    for (path, text) in marks {
+        machine.put(path, text);
+    }
+}
+
+/// sysfs is whole, the devices are not there: reported for Apptainer and Docker.
+#[test]
+fn devices_that_were_not_passed_in() {
+    for (marks, name, option) in CONTAINERS {
+        let machine = Machine::healthy();
+        put(&machine, marks);
+        // In a container, debugfs is not there either.
+        if name != "an LXC container" {
+            expect(&machine, &[("place", "note"), NO_PACKAGE]);
+        }
+        machine.remove("/dev/kfd");
+        machine.remove("/dev/dri");
+        let said = finding(&machine, "devices-missing", "trouble");
+        contains(
+            &said,
+            &["/dev/kfd", "/dev/dri/renderD128", "not passed into", option],
+        );
+        contains(&finding(&machine, "place", "note"), &[name]);
+        contains(&machine.says(&["status"], 0), &[name]);
+        contains(&machine.says(&["env"], 0), &["there is no /dev/kfd here"]);
+        let run = machine.run(&["run", "--", "true"]);
+        contains(
+            &String::from_utf8_lossy(&run.stderr),
+            &["there is no /dev/kfd here"],
+        );
+        let kind = machine.json("status", 0)["place"]["container"].clone();
+        assert!(kind.is_string(), "{name}: {kind}");
+    }
+}
+
+#[test]
+fn one_device_that_was_not_passed_in() {
+    for (gone, stays) in [
+        ("/dev/kfd", "/dev/dri/renderD128"),
+        ("/dev/dri/renderD128", "/dev/kfd"),
+    ] {
+        let machine = Machine::healthy();
+        machine.put("/.dockerenv", "");
+        machine.remove(gone);
+        let said = finding(&machine, "devices-missing", "trouble");
+        contains(&said, &[gone]);
+        lacks(&said, &[&format!("\"from\":\"{stays}\"")]);
+    }
+    // Docker makes a folder where its host has no such device.
+    let machine = Machine::healthy();
+    machine.remove("/dev/kfd");
+    std::fs::create_dir(machine.path("/dev/kfd")).unwrap();
+    machine.put("/.dockerenv", "");
+    contains(
+        &finding(&machine, "devices-missing", "trouble"),
+        &["is a folder"],
+    );
+    // Outside of containers udev makes them.
+    let machine = Machine::healthy();
+    machine.remove("/dev/kfd");
+    let said = finding(&machine, "devices-missing", "trouble");
+    contains(&said, &["udevadm trigger"]);
+    lacks(&said, &["container:"]);
+}
+
+/// What no kernel has, nobody passes in.
+#[test]
+fn no_device_of_a_card_without_driver_is_missing() {
+    let machine = Machine::bare();
+    machine.put("/.dockerenv", "");
+    assert!(machine
+        .findings()
+        .iter()
+        .all(|(id, ..)| id != "devices-missing"));
+}
+
+/// A container can hide KFD's topology. That is no kernel without KFD.
+#[test]
+fn a_hidden_topology() {
+    for (marks, _, _) in CONTAINERS {
+        let machine = Machine::without_module("reconstructed/0x731f-5700xt-largebar");
+        put(&machine, marks);
+        machine.remove("/sys/class/kfd");
+        machine.remove("/boot");
+        machine.remove(&format!("/lib/modules/{RELEASE}"));
+        let wanted = [
+            ("place", "note"),
+            ("module-unknown", "unseen"),
+            ("kfd-hidden", "unseen"),
+            ("bar-unknown", "unseen"),
+            NO_PACKAGE,
+        ];
+        let said = expect(&machine, &wanted);
+        contains(&said, &["does not show /sys/class/kfd", "outside"]);
+        lacks(
+            &said,
+            &[
+                "CONFIG_HSA_AMD",
+                "update-initramfs",
+                "depmod",
+                "linux-headers",
+            ],
+        );
+        let page = machine.says(&["status"], 0);
+        lacks(&page, &["does not list"]);
+        contains(&page, &["hidden"]);
+        let env = machine.says(&["env"], 0);
+        lacks(&env, &["no ROCm program can use it"]);
+        contains(&env, &["this container does not"]);
+    }
+    // Nothing speaks for a container, but there is a device of KFD's.
+    let machine = Machine::healthy();
+    machine.remove("/sys/class/kfd");
+    machine.write_files();
+    contains(
+        &finding(&machine, "kfd-hidden", "unseen"),
+        &["there is a /dev/kfd"],
+    );
+    machine.remove("/dev/kfd");
+    contains(
+        &finding(&machine, "kfd-absent", "trouble"),
+        &["there is no KFD"],
+    );
+}
+
+/// The firmware, debugfs and headers of a container are not those of the host.
+#[test]
+fn files_of_the_host_are_not_missed() {
+    let machine = Machine::healthy();
+    machine.put("/.dockerenv", "");
+    machine.remove(&format!("{CARD}/fw_version"));
+    machine.put("/proc/self/mounts", "proc /proc proc rw 0 0\n");
+    machine.remove(NODE);
+    let said: String = ["debugfs-not-mounted", "firmware-unknown"]
+        .map(|id| finding(&machine, id, "unseen"))
+        .concat();
+    lacks(&said, &["mount -t debugfs", "install the firmware"]);
+    let machine = Machine::without_module("reconstructed/0x731f-5700xt-largebar");
+    machine.put("/.dockerenv", "");
+    machine.remove(&format!("/lib/modules/{RELEASE}"));
+    machine.remove("/boot");
+    lacks(
+        &expect(
+            &machine,
+            &[("place", "note"), ("module-unknown", "unseen"), NO_PACKAGE],
+        ),
+        &["headers"],
+    );
+}

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Where an override comes from: the files of logins, shells and units.
+
+mod machine;
+
+use machine::Machine;
+
+const OVERRIDE: &str = "HSA_OVERRIDE_GFX_VERSION=10.3.0";
+
+fn of(machine: &Machine) -> Vec<(String, String, String)> {
+    let mut found = machine.findings();
+    found.retain(|(id, ..)| id != "amdgpu-package");
+    found
+}
+
+#[track_caller]
+fn contains(said: &str, words: &[&str]) {
+    for word in words {
+        assert!(said.contains(word), "{word:?} is not in {said}");
+    }
+}
+
+/// A machine with a user.
+fn machine() -> Machine {
+    let machine = Machine::healthy();
+    machine.put(
+        "/etc/passwd",
+        "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n",
+    );
+    machine
+}
+
+/// Each place by itself: file, text, line, and for whom it counts.
+#[test]
+fn each_place() {
+    for (file, text, line, reach) in [
+        (
+            "/etc/environment",
+            format!("LANG=C\n{OVERRIDE}\n"),
+            2,
+            "each login",
+        ),
+        (
+            "/etc/environment",
+            "export HSA_OVERRIDE_GFX_VERSION=\"10.3.0\" # why\n".into(),
+            1,
+            "each login",
+        ),
+        (
+            "/etc/environment.d/90-rocm.conf",
+            format!("# x\n\n{OVERRIDE}\n"),
+            3,
+            "each login",
+        ),
+        (
+            "/usr/lib/environment.d/rocm.conf",
+            format!("{OVERRIDE}\n"),
+            1,
+            "each login",
+        ),
+        (
+            "/root/.config/environment.d/rocm.conf",
+            format!("{OVERRIDE}\n"),
+            1,
+            "each login",
+        ),
+        (
+            "/etc/security/pam_env.conf",
+            "HSA_OVERRIDE_GFX_VERSION DEFAULT=10.3.0\n".into(),
+            1,
+            "each login",
+        ),
+        (
+            "/etc/profile",
+            format!("export {OVERRIDE}\n"),
+            1,
+            "each login",
+        ),
+        (
+            "/etc/profile.d/rocm.sh",
+            format!("if true; then\n  export {OVERRIDE}\nfi\n"),
+            2,
+            "each login",
+        ),
+        (
+            "/etc/profile.d/rocm.csh",
+            "setenv HSA_OVERRIDE_GFX_VERSION 10.3.0\n".into(),
+            1,
+            "each login",
+        ),
+        (
+            "/etc/bash.bashrc",
+            format!("export A=1; export {OVERRIDE}\n"),
+            1,
+            "each login",
+        ),
+        (
+            "/root/.bashrc",
+            "HSA_OVERRIDE_GFX_VERSION=10.3.0\nexport HSA_OVERRIDE_GFX_VERSION\n".into(),
+            1,
+            "each login",
+        ),
+        (
+            "/root/.config/fish/config.fish",
+            "set -gx HSA_OVERRIDE_GFX_VERSION 10.3.0\n".into(),
+            1,
+            "each login",
+        ),
+        (
+            "/etc/systemd/system.conf.d/rocm.conf",
+            format!("[Manager]\nDefaultEnvironment=\"{OVERRIDE}\"\n"),
+            2,
+            "each service",
+        ),
+        (
+            "/etc/systemd/system/ollama.service",
+            format!("[Service]\nEnvironment=\"A=1\" \"{OVERRIDE}\"\n"),
+            2,
+            "the unit ollama.service",
+        ),
+        (
+            "/usr/lib/systemd/system/ollama.service",
+            format!("[Service]\nEnvironment={OVERRIDE}\n"),
+            2,
+            "the unit ollama.service",
+        ),
+        (
+            "/etc/systemd/system/ollama.service.d/override.conf",
+            format!("[Service]\nEnvironment={OVERRIDE}\n"),
+            2,
+            "the unit ollama.service",
+        ),
+        (
+            "/run/systemd/system/a-b.service.d/x.conf",
+            format!("[Service]\nEnvironment=\\\n  {OVERRIDE}\n"),
+            2,
+            "the unit a-b.service",
+        ),
+        (
+            "/etc/systemd/user/ollama.service",
+            format!("[Service]\nEnvironment={OVERRIDE}\n"),
+            2,
+            "the user's unit ollama.service",
+        ),
+        (
+            "/root/.config/systemd/user/llama.service.d/rocm.conf",
+            format!("[Service]\nEnvironment={OVERRIDE}\n"),
+            2,
+            "the user's unit llama.service",
+        ),
+        (
+            "/etc/containers/systemd/ollama.container",
+            format!("[Container]\nEnvironment={OVERRIDE}\n"),
+            2,
+            "the unit ollama.container",
+        ),
+    ] {
+        let machine = machine();
+        machine.put(file, text);
+        let found = of(&machine);
+        let [(id, state, said)] = found.as_slice() else {
+            panic!("{file}: {found:#?}");
+        };
+        assert_eq!(
+            (id.as_str(), state.as_str()),
+            ("set-in-file", "note"),
+            "{file}"
+        );
+        contains(
+            said,
+            &[
+                &format!("{file}:{line}"),
+                reach,
+                OVERRIDE,
+                "for a gfx1030",
+                "remove HSA_OVERRIDE_GFX_VERSION from",
+            ],
+        );
+    }
+}
+
+/// The other variables that matter, and no others.
+#[test]
+fn other_variables() {
+    for (variable, is_told) in [
+        ("HSA_OVERRIDE_GFX_VERSION=10.1.0", true),
+        ("HSA_OVERRIDE_GFX_VERSION=gfx1030", true),
+        ("HSA_OVERRIDE_GFX_VERSION_1=10.3.0", true),
+        ("HSA_FORCE_FINE_GRAIN_PCIE=1", true),
+        ("MIOPEN_FIND_ENFORCE=3", true),
+        ("HIP_VISIBLE_DEVICES=1", true),
+        ("ROCR_VISIBLE_DEVICES=GPU-XX", true),
+        ("HSA_OVERRIDE_GFX_VERSION_2=10.3.0", false),
+        ("HSA_FORCE_FINE_GRAIN_PCIE=0", false),
+        ("LD_PRELOAD=/usr/lib/libjemalloc.so", false),
+        ("HIP_VISIBLE_DEVICES=0", false),
+        ("HIP_VISIBLE_DEVICES=-1", false),
+        ("LANG=C", false),
+    ] {
+        let machine = machine();
+        machine.put("/etc/environment", format!("{variable}\n"));
+        let found = of(&machine);
+        let told: Vec<_> = found.iter().map(|(id, ..)| id.as_str()).collect();
+        assert_eq!(
+            told,
+            if is_told { vec!["set-in-file"] } else { vec![] },
+            "{variable}: {found:#?}"
+        );
+    }
+}
+
+/// What a unit takes back, and what does not count.
+#[test]
+fn what_takes_it_back() {
+    let unit = "/etc/systemd/system/ollama.service";
+    let drop_in = "/etc/systemd/system/ollama.service.d/z.conf";
+    for files in [
+        &[(unit, format!("Environment={OVERRIDE}\nEnvironment=\n"))][..],
+        &[
+            (unit, format!("Environment={OVERRIDE}\n")),
+            (drop_in, "Environment=\nEnvironment=A=1\n".into()),
+        ],
+        &[
+            (unit, format!("Environment={OVERRIDE}\n")),
+            (
+                drop_in,
+                "UnsetEnvironment=HSA_OVERRIDE_GFX_VERSION\n".into(),
+            ),
+        ],
+        &[
+            (
+                "/usr/lib/systemd/system/ollama.service",
+                format!("Environment={OVERRIDE}\n"),
+            ),
+            (unit, "Environment=A=1\n".into()),
+        ],
+        &[(unit, format!("# Environment={OVERRIDE}\n"))],
+        &[(
+            "/etc/systemd/system/ollama.service.d/notes.txt",
+            format!("Environment={OVERRIDE}\n"),
+        )],
+        &[("/etc/profile.d/rocm.sh.bak", format!("export {OVERRIDE}\n"))],
+        &[("/etc/profile", format!("{OVERRIDE} python3 train.py\n"))],
+        &[("/etc/environment", format!("#{OVERRIDE}\n"))],
+        &[("/home/bob/.bashrc", format!("export {OVERRIDE}\n"))],
+    ] {
+        let machine = machine();
+        for (file, text) in files {
+            machine.put(file, text);
+        }
+        assert_eq!(of(&machine), [], "{files:?}");
+    }
+    // A masked unit starts nothing.
+    let machine = machine();
+    machine.put(
+        "/usr/lib/systemd/system/ollama.service",
+        format!("Environment={OVERRIDE}\n"),
+    );
+    machine.link(unit, "/dev/null");
+    assert_eq!(of(&machine), []);
+    // The last one counts.
+    machine.remove(unit);
+    machine.put(drop_in, "Environment=HSA_OVERRIDE_GFX_VERSION=10.1.0\n");
+    let [(_, _, said)] = of(&machine).try_into().unwrap();
+    contains(
+        &said,
+        &["which the card has anyway", &format!("{drop_in}:1")],
+    );
+}
+
+#[test]
+fn a_file_that_a_unit_names() {
+    let machine = machine();
+    machine.put(
+        "/etc/systemd/system/ollama.service",
+        "[Service]\nEnvironmentFile=-/etc/default/ollama\nEnvironmentFile=/no/such/file\n",
+    );
+    machine.put("/etc/default/ollama", format!("A=1\n{OVERRIDE}\n"));
+    let [(_, _, said)] = of(&machine).try_into().unwrap();
+    contains(
+        &said,
+        &[
+            "/etc/default/ollama:2",
+            "the unit ollama.service",
+            "systemctl restart ollama.service",
+        ],
+    );
+}
+
+/// The home of the user who called sudo.
+#[test]
+fn the_home_of_the_caller() {
+    let machine = machine();
+    machine.put("/proc/self/environ", "SUDO_USER=alice\0SUDO_UID=1000\0");
+    machine.put("/home/alice/.bashrc", format!("export {OVERRIDE}\n"));
+    let found = machine.findings();
+    let said = found.iter().find(|(id, ..)| id == "set-in-file");
+    contains(&said.unwrap().2, &["/home/alice/.bashrc:1"]);
+    // A report names no user, and no home.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.tar.gz");
+    machine.says(&["report", file.to_str().unwrap()], 0);
+    let packed = std::fs::File::open(&file).unwrap();
+    let mut text = String::new();
+    let mut reader = flate2::read::GzDecoder::new(packed);
+    std::io::Read::read_to_string(&mut reader, &mut text).unwrap();
+    assert!(!text.contains("alice"), "{text}");
+    contains(&text, &["left-out/.bashrc:1"]);
+}
+
+/// A link in a home to a file of the kernel's is not followed: reading one may wait for ever.
+#[test]
+fn links_and_pipes() {
+    let machine = machine();
+    machine.link("/root/.bashrc", "/proc/self/environ");
+    machine.link("/root/.cshrc", "/dev/zero");
+    machine.put("/sys/x", format!("export {OVERRIDE}\n"));
+    machine.link("/root/.zshrc", "../sys/x");
+    machine.link("/root/.profile", ".profile");
+    machine.link("/root/.config/environment.d/a.conf", "a.conf");
+    machine.link("/etc/profile.d/x.sh", "/proc/kmsg");
+    std::fs::create_dir_all(machine.path("/root/.zshenv")).unwrap();
+    machine.put(
+        "/root/.bash_login",
+        b"\xff\xfeexport HSA_OVERRIDE_GFX_VERSION=\xff\n",
+    );
+    nix::unistd::mkfifo(
+        &machine.path("/etc/environment"),
+        nix::sys::stat::Mode::S_IRWXU,
+    )
+    .unwrap();
+    machine.put("/etc/profile", vec![b'x'; 80 << 20]);
+    let mut command = assert_cmd::Command::from_std(machine.command(&["doctor"]));
+    let ran = command
+        .timeout(std::time::Duration::from_secs(30))
+        .output()
+        .unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{ran:?}");
+    let said = String::from_utf8(ran.stdout).unwrap();
+    assert!(
+        !said.contains("set-in-file") && !said.contains("files-stuck"),
+        "{said}"
+    );
+}
