@@ -3,6 +3,7 @@
 //! Whether the card's devices are there, and who may open them.
 
 use crate::sources::access::{Device, KFD};
+use crate::sources::pci::Gpu;
 use crate::sources::users::User;
 use crate::sources::Facts;
 
@@ -100,7 +101,7 @@ fn owner(device: &Device) -> String {
 /// `/dev/kfd`, and the render nodes of our cards. Without their names, all render nodes count, and one that
 /// may be opened is enough.
 fn devices(facts: &Facts) -> Vec<&Device> {
-    let names = render_names(facts);
+    let names = render_names(facts, |gpu| &gpu.drm);
     let render = facts.access.render.iter();
     let ours: Vec<_> = match names.is_empty() {
         false => render.filter(|one| names.contains(&one.path)).collect(),
@@ -114,10 +115,10 @@ fn devices(facts: &Facts) -> Vec<&Device> {
 }
 
 /// The render nodes that amdgpu made for our cards.
-fn render_names(facts: &Facts) -> Vec<String> {
+fn render_names(facts: &Facts, which: impl Fn(&Gpu) -> &Vec<String>) -> Vec<String> {
     let ours = facts.gpus.iter().filter(|gpu| gpu.is_ours());
     let names = ours
-        .flat_map(|gpu| &gpu.drm)
+        .flat_map(which)
         .filter(|name| name.starts_with("renderD"));
     names.map(|name| format!("/dev/dri/{name}")).collect()
 }
@@ -133,7 +134,7 @@ fn missing(facts: &Facts) -> Option<Finding> {
         None if has_kfd => missing.push(KFD.to_owned()),
         _ => {}
     }
-    for name in render_names(facts) {
+    for name in render_names(facts, |gpu| &gpu.numbered) {
         match access.render.iter().find(|one| one.path == name) {
             Some(one) if one.is_folder => folders.push(name),
             None => missing.push(name),

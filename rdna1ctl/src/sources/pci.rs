@@ -19,6 +19,9 @@ pub struct Gpu {
     pub device: String,
     /// Its DRM devices, such as `card0` and `renderD128`.
     pub drm: Vec<String>,
+    /// Those of them that have a number (`dev`): only for these does the kernel make a file in `/dev`.
+    #[serde(skip)]
+    pub numbered: Vec<String>,
     /// The link to its slot, if the card has a switch of its own.
     #[serde(skip)]
     pub slot_link: Option<SlotLink>,
@@ -38,13 +41,16 @@ pub fn gpus(root: &Root) -> Vec<Gpu> {
         let file = |name: &str| root.text(format!("{folder}/{address}/{name}"));
         let ours = file("vendor")? == "0x1002" && file("class")?.starts_with("0x03");
         ours.then_some(())?;
-        let drm = root.names(format!("{folder}/{address}/drm")).into_iter();
+        let own = format!("{folder}/{address}/drm");
+        let mut drm = root.names(&own);
+        drm.retain(|name| name.starts_with("card") || name.starts_with("renderD"));
+        let numbered = drm.iter();
+        let numbered = numbered.filter(|name| root.has(format!("{own}/{name}/dev")));
         Some(Gpu {
             device: file("device")?,
             slot_link: SlotLink::read(root, &address),
-            drm: drm
-                .filter(|name| name.starts_with("card") || name.starts_with("renderD"))
-                .collect(),
+            numbered: numbered.cloned().collect(),
+            drm,
             gpu: address,
         })
     });

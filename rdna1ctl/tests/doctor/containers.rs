@@ -180,6 +180,12 @@ fn no_device_of_a_card_without_driver_is_missing() {
         .findings()
         .iter()
         .all(|(id, ..)| id != "devices-missing"));
+    // Nor a device without a number: the kernel makes no file for it.
+    let machine = Machine::healthy();
+    machine.remove("/dev/dri/renderD128");
+    expect(&machine, &[("devices-missing", "trouble"), NO_PACKAGE]);
+    machine.remove(&format!("{CARD}/drm/renderD128/dev"));
+    expect(&machine, &[NO_PACKAGE]);
 }
 
 /// A container can hide KFD's topology. That is no kernel without KFD.
