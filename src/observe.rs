@@ -80,9 +80,7 @@ fn doubted(walked: &Walked, earlier: Option<&Walked>) -> Option<Card> {
 fn needs_another_look(snapshot: &Snapshot, card: &Card) -> bool {
     let left_out = card.presence == Presence::Absent
         && snapshot.kfd == Presence::Present
-        && card
-            .function
-            .is_some_and(|function| matches!(function.render_node, RenderNode::Minor(_)));
+        && card.has_render_node();
     left_out || card_verdict(snapshot, card) == Verdict::Lie
 }
 

@@ -4,7 +4,8 @@
 
 use super::pci::{
     Address,
-    Function, //
+    Function,
+    RenderNode, //
 };
 
 /// Whether KFD is there, or a card is in KFD.
@@ -28,7 +29,7 @@ pub enum CardKey {
     InKfd(u32),
 }
 
-/// A card: a [`Id::NAVI10`] on the PCI bus, KFD nodes that stand for one, or both.
+/// A card: a [`Id::NAVI10`](super::pci::Id::NAVI10) on the PCI bus, KFD nodes that stand for one, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Card {
     /// What tells it from others.
@@ -43,4 +44,12 @@ pub struct Card {
     pub first_node: Option<u32>,
     /// Whether it has more nodes than that.
     pub has_more: bool,
+}
+
+impl Card {
+    /// Whether a graphics driver has finished its probe of the card: see [`RenderNode`].
+    pub fn has_render_node(&self) -> bool {
+        let function = self.function.as_ref();
+        function.is_some_and(|function| matches!(function.render_node, RenderNode::Minor(_)))
+    }
 }

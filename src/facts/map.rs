@@ -9,7 +9,7 @@
 #[cfg(MODULE)]
 pub type Map<K, V> = kernel::rbtree::RBTree<K, V>;
 
-/// On the host, what comes closest.
+/// Its counterpart on the host.
 #[cfg(not(MODULE))]
 pub type Map<K, V> = alloc::collections::BTreeMap<K, V>;
 

@@ -59,7 +59,7 @@ impl Announced {
             let place = CardKey::OnBus(address);
             let is_liar = match card_verdict(snapshot, card) {
                 Verdict::Lie => true,
-                Verdict::Unjudged if !has_render_node(card) => false,
+                Verdict::Unjudged if !card.has_render_node() => false,
                 Verdict::Unknown | Verdict::Unjudged => self.liars.get(&place).is_some(),
                 Verdict::Truth => false,
             };
@@ -77,12 +77,6 @@ impl Announced {
         self.stamp = stamp;
         Ok(())
     }
-}
-
-/// Whether amdgpu drives a card.
-fn has_render_node(card: &Card) -> bool {
-    let function = card.function.as_ref();
-    function.is_some_and(|function| matches!(function.render_node, RenderNode::Minor(_)))
 }
 
 /// Sends the event, and a line to the log.

@@ -263,7 +263,7 @@ impl DeviceName {
     }
 }
 
-/// What [`DeviceRef::children`] gives to the driver core.
+/// The argument of [`DeviceRef::children`], as the driver core passes it through.
 struct Children<F> {
     each: F,
 }
