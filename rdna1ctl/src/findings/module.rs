@@ -2,6 +2,7 @@
 
 //! The module, and the kernel that it is for.
 
+use crate::sources::kernel::version_of;
 use crate::sources::module::{Debugfs, NAME};
 use crate::sources::pages::Source;
 use crate::sources::Facts;
@@ -181,19 +182,13 @@ fn floor() -> &'static str {
     value.unwrap_or_default().trim_matches('"')
 }
 
-/// `6.19` as numbers.
-fn number(version: &str) -> Option<(u32, u32)> {
-    let (major, minor) = version.split_once('.')?;
-    Some((major.parse().ok()?, minor.parse().ok()?))
-}
-
 fn kernel(facts: &Facts) -> Finding {
     let kernel = &facts.kernel;
     let mut wrong = Vec::new();
     let floor = floor();
     if kernel
         .version()
-        .zip(number(floor))
+        .zip(version_of(floor))
         .is_some_and(|(version, floor)| version < floor)
     {
         wrong.push(format!("it is older than {floor}"));

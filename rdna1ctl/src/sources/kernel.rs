@@ -43,8 +43,7 @@ impl Kernel {
 
     /// The first two numbers of its version.
     pub fn version(&self) -> Option<(u32, u32)> {
-        let mut numbers = self.release.split(|c: char| !c.is_ascii_digit());
-        Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+        version_of(&self.release)
     }
 
     /// Whether an option is on; `None` without its configuration.
@@ -63,6 +62,12 @@ impl Kernel {
             (key == name).then_some(value)
         })
     }
+}
+
+/// The first two numbers of a version, as of `6.19` or `7.3.4+deb13-amd64`.
+pub fn version_of(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.split(|c: char| !c.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 /// The word in brackets of `none [integrity] confidentiality`.
