@@ -4,37 +4,14 @@
 
 mod machine;
 
-use machine::Machine;
+use machine::{contains, Machine};
 
 const OVERRIDE: &str = "HSA_OVERRIDE_GFX_VERSION=10.3.0";
-
-fn of(machine: &Machine) -> Vec<(String, String, String)> {
-    let mut found = machine.findings();
-    found.retain(|(id, ..)| id != "amdgpu-package");
-    found
-}
-
-#[track_caller]
-fn contains(said: &str, words: &[&str]) {
-    for word in words {
-        assert!(said.contains(word), "{word:?} is not in {said}");
-    }
-}
-
-/// A machine with a user.
-fn machine() -> Machine {
-    let machine = Machine::healthy();
-    machine.put(
-        "/etc/passwd",
-        "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n",
-    );
-    machine
-}
 
 /// A daemon will open /dev/kfd with its first request.
 #[test]
 fn a_daemon_that_does_not_use_kfd_yet() {
-    let machine = machine();
+    let machine = Machine::of_alice();
     let daemon = |pid: u32, name: &str, environment: &str, group: &str| {
         machine.put(&format!("/proc/{pid}/comm"), format!("{name}\n"));
         machine.put(&format!("/proc/{pid}/environ"), environment);
@@ -52,7 +29,7 @@ fn a_daemon_that_does_not_use_kfd_yet() {
         "LD_PRELOAD=/usr/lib/libjemalloc.so\0HIP_VISIBLE_DEVICES=-1\0",
         "",
     );
-    let [(id, state, said)] = of(&machine).try_into().unwrap();
+    let [(id, state, said)] = machine.findings_but_package().try_into().unwrap();
     assert_eq!((id.as_str(), state.as_str()), ("set-in-program", "note"));
     contains(
         &said,
@@ -66,7 +43,7 @@ fn a_daemon_that_does_not_use_kfd_yet() {
     // With the file that sets it.
     let drop_in = "/etc/systemd/system/ollama.service.d/override.conf";
     machine.put(drop_in, format!("[Service]\nEnvironment=\"{OVERRIDE}\"\n"));
-    let found = of(&machine);
+    let found = machine.findings_but_package();
     let said = &found
         .iter()
         .find(|(id, ..)| id == "set-in-program")
@@ -80,7 +57,7 @@ fn a_daemon_that_does_not_use_kfd_yet() {
     for pid in 2000..2300 {
         daemon(pid, "bash", "HSA_OVERRIDE_GFX_VERSION=11.0.0\0", "");
     }
-    let found = of(&machine);
+    let found = machine.findings_but_package();
     assert_eq!(found.len(), 2, "{found:#?}");
     assert!(
         found
@@ -93,10 +70,10 @@ fn a_daemon_that_does_not_use_kfd_yet() {
 /// A running program's override is traced to its line.
 #[test]
 fn a_program_and_the_line_that_set_it() {
-    let machine = machine();
+    let machine = Machine::of_alice();
     machine.add_program(4242, "HSA_OVERRIDE_GFX_VERSION=10.3.0\0");
     machine.put("/etc/environment", format!("A=1\n{OVERRIDE}\n"));
-    let found = of(&machine);
+    let found = machine.findings_but_package();
     let said = &found.iter().find(|(id, ..)| id == "override").unwrap().2;
     contains(
         said,
@@ -110,7 +87,7 @@ fn a_program_and_the_line_that_set_it() {
     machine.put("/proc/4242/cgroup", "0::/system.slice/train.service\n");
     let unit = "/etc/systemd/system/train.service";
     machine.put(unit, format!("[Service]\nEnvironment={OVERRIDE}\n"));
-    let found = of(&machine);
+    let found = machine.findings_but_package();
     let said = &found.iter().find(|(id, ..)| id == "override").unwrap().2;
     contains(
         said,
@@ -124,7 +101,7 @@ fn a_program_and_the_line_that_set_it() {
         format!("Environment={OVERRIDE}\n"),
     );
     machine.put("/etc/environment", "HSA_OVERRIDE_GFX_VERSION=11.0.0\n");
-    let found = of(&machine);
+    let found = machine.findings_but_package();
     let said = &found.iter().find(|(id, ..)| id == "override").unwrap().2;
     assert!(!said.contains("/etc/"), "{said}");
 }

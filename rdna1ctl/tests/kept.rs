@@ -4,32 +4,9 @@
 
 mod machine;
 
-use machine::Machine;
+use machine::{contains, Machine};
 
 const OVERRIDE: &str = "HSA_OVERRIDE_GFX_VERSION=10.3.0";
-
-fn of(machine: &Machine) -> Vec<(String, String, String)> {
-    let mut found = machine.findings();
-    found.retain(|(id, ..)| id != "amdgpu-package");
-    found
-}
-
-#[track_caller]
-fn contains(said: &str, words: &[&str]) {
-    for word in words {
-        assert!(said.contains(word), "{word:?} is not in {said}");
-    }
-}
-
-/// A machine with a user.
-fn machine() -> Machine {
-    let machine = Machine::healthy();
-    machine.put(
-        "/etc/passwd",
-        "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n",
-    );
-    machine
-}
 
 /// Each place by itself: file, text, line, and for whom it counts.
 #[test]
@@ -156,9 +133,9 @@ fn each_place() {
             "the unit ollama.container",
         ),
     ] {
-        let machine = machine();
+        let machine = Machine::of_alice();
         machine.put(file, text);
-        let found = of(&machine);
+        let found = machine.findings_but_package();
         let [(id, state, said)] = found.as_slice() else {
             panic!("{file}: {found:#?}");
         };
@@ -198,9 +175,9 @@ fn other_variables() {
         ("HIP_VISIBLE_DEVICES=-1", false),
         ("LANG=C", false),
     ] {
-        let machine = machine();
+        let machine = Machine::of_alice();
         machine.put("/etc/environment", format!("{variable}\n"));
-        let found = of(&machine);
+        let found = machine.findings_but_package();
         let told: Vec<_> = found.iter().map(|(id, ..)| id.as_str()).collect();
         assert_eq!(
             told,
@@ -245,24 +222,24 @@ fn what_takes_it_back() {
         &[("/etc/environment", format!("#{OVERRIDE}\n"))],
         &[("/home/bob/.bashrc", format!("export {OVERRIDE}\n"))],
     ] {
-        let machine = machine();
+        let machine = Machine::of_alice();
         for (file, text) in files {
             machine.put(file, text);
         }
-        assert_eq!(of(&machine), [], "{files:?}");
+        assert_eq!(machine.findings_but_package(), [], "{files:?}");
     }
     // A masked unit starts nothing.
-    let machine = machine();
+    let machine = Machine::of_alice();
     machine.put(
         "/usr/lib/systemd/system/ollama.service",
         format!("Environment={OVERRIDE}\n"),
     );
     machine.link(unit, "/dev/null");
-    assert_eq!(of(&machine), []);
+    assert_eq!(machine.findings_but_package(), []);
     // The last one counts.
     machine.remove(unit);
     machine.put(drop_in, "Environment=HSA_OVERRIDE_GFX_VERSION=10.1.0\n");
-    let [(_, _, said)] = of(&machine).try_into().unwrap();
+    let [(_, _, said)] = machine.findings_but_package().try_into().unwrap();
     contains(
         &said,
         &["which the card has anyway", &format!("{drop_in}:1")],
@@ -271,13 +248,13 @@ fn what_takes_it_back() {
 
 #[test]
 fn a_file_that_a_unit_names() {
-    let machine = machine();
+    let machine = Machine::of_alice();
     machine.put(
         "/etc/systemd/system/ollama.service",
         "[Service]\nEnvironmentFile=-/etc/default/ollama\nEnvironmentFile=/no/such/file\n",
     );
     machine.put("/etc/default/ollama", format!("A=1\n{OVERRIDE}\n"));
-    let [(_, _, said)] = of(&machine).try_into().unwrap();
+    let [(_, _, said)] = machine.findings_but_package().try_into().unwrap();
     contains(
         &said,
         &[
@@ -291,7 +268,7 @@ fn a_file_that_a_unit_names() {
 /// The home of the user who called sudo.
 #[test]
 fn the_home_of_the_caller() {
-    let machine = machine();
+    let machine = Machine::of_alice();
     machine.put("/proc/self/environ", "SUDO_USER=alice\0SUDO_UID=1000\0");
     machine.put("/home/alice/.bashrc", format!("export {OVERRIDE}\n"));
     let found = machine.findings();
@@ -312,7 +289,7 @@ fn the_home_of_the_caller() {
 /// A link in a home to a file of the kernel's is not followed: reading one may wait for ever.
 #[test]
 fn links_and_pipes() {
-    let machine = machine();
+    let machine = Machine::of_alice();
     machine.link("/root/.bashrc", "/proc/self/environ");
     machine.link("/root/.cshrc", "/dev/zero");
     machine.put("/sys/x", format!("export {OVERRIDE}\n"));

@@ -5,7 +5,7 @@
 
 mod machine;
 
-use machine::{copy, Machine};
+use machine::{contains, copy, Machine};
 use serde_json::json;
 
 const NODES: &str = "/sys/class/kfd/kfd/topology/nodes";
@@ -39,13 +39,6 @@ fn ids(findings: &[(String, String, String)]) -> Vec<(&str, &str)> {
 /// The words of a page, without line breaks.
 fn words(page: &str) -> String {
     page.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-#[track_caller]
-fn contains(text: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(text.contains(part), "{part:?} is not in {text}");
-    }
 }
 
 /// KFD leaves the card out: it claims nothing about it.

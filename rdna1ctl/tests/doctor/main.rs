@@ -14,7 +14,7 @@ mod parameters;
 mod place;
 mod verdicts;
 
-use machine::Machine;
+use machine::{contains, Machine};
 
 const CARD: &str = "/sys/devices/pci0000:00/0000:00:01.0/0000:03:00.0";
 const NODE: &str = "/sys/class/kfd/kfd/topology/nodes/1";
@@ -28,12 +28,6 @@ fn expect(machine: &Machine, wanted: &[(&str, &str)]) -> String {
         .collect();
     assert_eq!(seen, wanted, "{findings:#?}");
     findings.into_iter().map(|(_, _, said)| said).collect()
-}
-
-fn contains(said: &str, words: &[&str]) {
-    for word in words {
-        assert!(said.contains(word), "{word:?} is not in {said}");
-    }
 }
 
 fn lacks(said: &str, words: &[&str]) {

@@ -10,7 +10,7 @@ mod machine;
 use std::process::Stdio;
 
 use machine::code;
-use machine::Machine;
+use machine::{contains, Machine};
 
 const LIB: &str = "/opt/rocm/lib/rocblas/library";
 const TORCH: &str = "/home/ann/venv/lib/python3.12/site-packages";
@@ -24,12 +24,6 @@ fn only(machine: &Machine, id: &str, state: &str) -> String {
     };
     assert_eq!((seen.as_str(), is.as_str()), (id, state), "{text}");
     text.clone()
-}
-
-fn contains(text: &str, words: &[&str]) {
-    for word in words {
-        assert!(text.contains(word), "{word:?} is not in {text}");
-    }
 }
 
 /// A python of a wheel for these ISAs.

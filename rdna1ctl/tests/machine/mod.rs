@@ -26,6 +26,14 @@ pub use pci::Atomics;
 /// The kernel of all made-up systems.
 pub const RELEASE: &str = "7.2.12+deb13-amd64";
 
+/// Demands all these words in what was said.
+#[track_caller]
+pub fn contains(said: &str, words: &[&str]) {
+    for word in words {
+        assert!(said.contains(word), "{word:?} is not in {said}");
+    }
+}
+
 /// The commands with `--json` that show a made-up machine.
 pub const COMMANDS: [&str; 7] = [
     "status", "heaps", "checks", "gpus", "counters", "doctor", "env",
@@ -99,6 +107,16 @@ impl Machine {
     pub fn healthy() -> Self {
         let machine = Self::without_module("reconstructed/0x731f-5700xt-largebar");
         machine.load_module();
+        machine
+    }
+
+    /// The healthy one, with a user.
+    pub fn of_alice() -> Self {
+        let machine = Self::healthy();
+        machine.put(
+            "/etc/passwd",
+            "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n",
+        );
         machine
     }
 
@@ -344,6 +362,13 @@ impl Machine {
             (word("id"), word("state"), finding.to_string())
         });
         findings.collect()
+    }
+
+    /// Those findings but the one on amdgpu's package, which no made-up system has.
+    pub fn findings_but_package(&self) -> Vec<(String, String, String)> {
+        let mut found = self.findings();
+        found.retain(|(id, ..)| id != "amdgpu-package");
+        found
     }
 }
 
