@@ -41,7 +41,7 @@ pub struct Place {
     pub parts: Vec<Part>,
     /// The version of a PyTorch that was built without ROCm; null if there is none.
     pub torch_without_rocm: Option<String>,
-    /// What was not looked at, and why.
+    /// The folders and files that were left out, and why.
     pub unseen: Vec<String>,
     /// The steps to take.
     pub advice: Vec<String>,

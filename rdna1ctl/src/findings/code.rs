@@ -17,9 +17,9 @@ pub enum Answer {
     Native,
     /// There is nothing to judge: no library with GPU code for AMD's cards.
     NothingFound,
-    /// What decides it could not be read.
+    /// The parts that decide it could not be read.
     Unknown,
-    /// What they lack for the card, they have for a gfx1030. Libraries load that only under
+    /// They lack code for the card, and have code for a gfx1030. Libraries load that only under
     /// `HSA_OVERRIDE_GFX_VERSION`, and the card does not have all of that ISA's instructions.
     OverrideOnly,
     /// They have no code for it.

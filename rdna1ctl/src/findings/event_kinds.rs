@@ -86,7 +86,7 @@ impl Kind {
         }
     }
 
-    /// What to do.
+    /// The next steps.
     pub fn advice(self) -> &'static [&'static str] {
         match self {
             Self::PageFault | Self::IllegalCode => &[

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the kernel's log says happened to the card.
+//! Faults, hangs and resets of the card in the kernel's log.
 
 use std::io::ErrorKind;
 

@@ -171,7 +171,7 @@ fn one_device_that_was_not_passed_in() {
     lacks(&said, &["container:"]);
 }
 
-/// What no kernel has, nobody passes in.
+/// A container cannot get devices that the kernel does not have.
 #[test]
 fn no_device_of_a_card_without_driver_is_missing() {
     let machine = Machine::bare();

@@ -17,7 +17,7 @@ use crate::ctl::{self, doctor};
 use crate::ctx::Ctx;
 use crate::gpu_code::{library, object, GFX1010, GFX1030};
 
-/// Where the program sees its libraries.
+/// The folder in which the program sees its libraries.
 const LIB: &str = "/venv/lib/python3.13/site-packages/torch/lib";
 
 /// The libraries that it maps.
