@@ -137,7 +137,7 @@ clean:
 	@find . \( -name .git -o -name target \) -prune -o -type f \( -name '*.o' -o -name '*.ko' \
 		-o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' -o -name modules.order \
 		-o -name Module.symvers \) -exec rm -f {} +
-	@rm -f .built-with rust-bindings/kfd_uapi.rs rust-bindings/bindgen-flags.mk
+	@rm -f .built-with rust-bindings/kfd_uapi.rs
 
 help:
 	@echo 'make              build the module for the running kernel'
