@@ -12,6 +12,8 @@
 set -eu
 # shellcheck source-path=SCRIPTDIR source=kernel.sh
 . "${0%/*}/kernel.sh"
+# shellcheck source-path=SCRIPTDIR source=remedies.sh
+. "${0%/*}/remedies.sh"
 
 # The kernel's build is one of its own, not a part of the make that runs this.
 unset MAKEFLAGS MAKELEVEL
@@ -37,8 +39,9 @@ abi=$1 folder=$2
 case $abi in
 '' | */* | *[[:space:]]*) die "'$abi' is no kernel release: name it as uname -r does" ;;
 esac
-{ have apt-get && have dpkg-query; } ||
-	die "this is for Debian kernels, and there is no apt-get and dpkg here; \`make\` tells what this system needs"
+know_distribution
+[ "$family" = debian ] ||
+	die "this makes the metadata of Debian's kernels, and this system is ${system:-another}; \`make\` tells what it needs"
 
 final=$folder/$abi
 work=$folder/$abi.partial
@@ -225,7 +228,7 @@ other_rustc() {
 }
 
 check_compilers() {
-	wanted=$(config RUSTC_VERSION_TEXT)
+	wanted=$(kernel_rustc)
 	rustc=$(find_rustc "$wanted") || other_rustc
 	cc=$(compiler) || die "the kernel was built with $(config CC_VERSION_TEXT), which is not here"
 	found=$("${cc#CC=}" --version | head -n 1)

@@ -4,7 +4,8 @@
 # What DKMS needs beside the sources, where a kernel's headers lack the Rust
 # metadata, as Debian's do. It is made once for each kernel, in minutes, and
 # kept in the folder that dkms.conf names: the next version of this module is
-# then built in seconds, also for a kernel whose source is gone by then.
+# then built in seconds, also for a kernel whose source is gone by then. On other
+# systems it is to be installed, and this says which package.
 #
 # dkms-metadata.sh build KERNEL KDIR   before each build (PRE_BUILD)
 # dkms-metadata.sh check               says which kernels lack what; builds nothing
@@ -14,6 +15,8 @@
 set -eu
 # shellcheck source-path=SCRIPTDIR source=kernel.sh
 . "${0%/*}/kernel.sh"
+# shellcheck source-path=SCRIPTDIR source=remedies.sh
+. "${0%/*}/remedies.sh"
 
 module=rdna1_kfd_guard
 makes=${0%/*}/debian-metadata.sh
@@ -37,17 +40,20 @@ kernels() {
 	done | sed 's|/build$||; s|.*/||' | sort -V
 }
 
-has_metadata() {
-	for file in "$1"/rust/*.rmeta; do
-		[ ! -e "$file" ] || return 0
-	done
-	return 1
+# lacks KERNEL: has it Rust, but not the metadata in its headers?
+lacks() {
+	use_kernel "$modules/$1/build"
+	[ "$(config RUST)" = y ] && [ -z "$metadata" ]
 }
 
-# concerns KERNEL: has it Rust, but not the metadata in its headers?
-concerns() {
-	use_kernel "$modules/$1/build"
-	[ "$(config RUST)" = y ] && ! has_metadata "$kdir"
+# provide KERNEL [--check]: makes the metadata of the kernel that use_kernel was
+# asked about, or says what is missing. Only Debian's can be made.
+provide() {
+	if [ "$family" = debian ]; then
+		"$makes" --installed ${2+"$2"} "$1" "$kept"
+	else
+		"${0%/*}/preflight.sh" "$kdir"
+	fi
 }
 
 # One that is kept beside a newer one need not fail what apt is doing.
@@ -64,13 +70,9 @@ is_being_set_up() {
 }
 
 build() {
-	! has_metadata "$2" || return 0
-	have dpkg-query || {
-		say "$2 has no Rust metadata (rust/*.rmeta). Install headers that have it, or build with: dkms build --kernelsourcedir FOLDER"
-		return 1
-	}
-	mkdir -p "$kept"
-	! "$makes" --installed "$1" "$kept" || return 0
+	use_kernel "$2"
+	[ -z "$metadata" ] || return 0
+	! provide "$1" || return 0
 	if is_being_set_up; then
 		say "kernel $1: left out for now, and built when what is missing comes"
 		return $SKIPPED
@@ -81,15 +83,12 @@ build() {
 }
 
 check() {
-	mkdir -p "$kept"
 	for kernel in $(kernels); do
-		concerns "$kernel" || continue
-		"$makes" --installed --check "$kernel" "$kept" || :
+		! lacks "$kernel" || provide "$kernel" --check || :
 	done
 }
 
 renew() {
-	mkdir -p "$kept"
 	for made in "$kept"/*; do
 		kernel=${made##*/}
 		case $kernel in
@@ -100,13 +99,14 @@ renew() {
 		[ -e "$modules/$kernel/build/Makefile" ] || rm -rf "$made" "$kept/$kernel.lock"
 	done
 	for kernel in $(kernels); do
-		concerns "$kernel" || continue
 		! dkms status -m $module -k "$kernel" | grep -q ': installed' || continue
-		"$makes" --installed --check "$kernel" "$kept" 2> /dev/null || continue
+		! lacks "$kernel" || provide "$kernel" --check 2> /dev/null || continue
+		[ "$(config RUST)" = y ] || continue
 		dkms install -m $module -v "$(version)" -k "$kernel" || say "not built for $kernel"
 	done
 }
 
+know_distribution
 case $*-$# in
 build\ *-3) build "$2" "$3" ;;
 check-1) check ;;

@@ -4,10 +4,15 @@
 # What a kernel's build folder says of itself, and which of the compilers here
 # are the kernel's. Read by the other scripts, not run.
 
-# use_kernel KDIR: sets kdir, release, source (the tree with rust/Makefile)
-# and config (the file of CONFIG_ lines); empty where it cannot be known.
+# Where Ubuntu's package linux-lib-rust-RELEASE puts the Rust metadata.
+ubuntu_metadata() {
+	echo "${USR_SRC:-/usr/src}/linux-lib-rust-$release/rust"
+}
+
+# use_kernel KDIR: sets kdir, release, config (the file of CONFIG_ lines) and
+# metadata (the folder of the Rust metadata); empty where it cannot be known.
 use_kernel() {
-	kdir=$1 release='' source='' config=''
+	kdir=$1 release='' config='' metadata=''
 	[ ! -r "$kdir/include/config/kernel.release" ] ||
 		read -r release < "$kdir/include/config/kernel.release" || :
 	if [ -z "$release" ]; then
@@ -17,15 +22,23 @@ use_kernel() {
 		*) release=$(tree_version "$kdir/Makefile") ;;
 		esac
 	fi
-	included=$(sed -n 's|^include \(/.*\)/Makefile$|\1|p' "$kdir/Makefile" 2> /dev/null) || :
-	for source in "$kdir" "$kdir/source" "$included"; do
-		[ ! -r "$source/rust/Makefile" ] || break
-	done
-	[ -r "$source/rust/Makefile" ] || source=
 	for config in "$kdir/include/config/auto.conf" "$kdir/.config" "/boot/config-$release"; do
 		[ ! -r "$config" ] || break
 	done
 	[ -r "$config" ] || config=
+	# In Ubuntu 24.04 the link of the headers leads to a name that no package has.
+	for metadata in "$kdir/rust" "$(ubuntu_metadata)"; do
+		! any "$metadata"/*.rmeta || break
+	done
+	any "$metadata"/*.rmeta || metadata=
+}
+
+# any FILE...: does any of these files exist?
+any() {
+	for file; do
+		[ ! -e "$file" ] || return 0
+	done
+	return 1
 }
 
 # tree_version MAKEFILE: the version that a source tree's Makefile begins with.
@@ -43,12 +56,26 @@ have() {
 	command -v "$1" > /dev/null 2>&1
 }
 
+# kernel_rustc: what the rustc that made the kernel's metadata calls itself: the
+# metadata begins with it. The configuration can name an older one.
+kernel_rustc() {
+	made_by=
+	! any "$metadata/libcore.rmeta" || made_by=$(head -c 256 "$metadata/libcore.rmeta" |
+		LC_ALL=C tr -c '[:print:]' '\n' | sed -n 's/^.*\(rustc [0-9].*\)$/\1/p')
+	if [ -n "$made_by" ]; then echo "$made_by"; else config RUSTC_VERSION_TEXT; fi
+}
+
+# rustc_number TEXT: 1.85 of "rustc 1.85.1 (...)".
+rustc_number() {
+	number=${1#rustc }
+	number=${number%%[ -]*}
+	echo "${number%.*}"
+}
+
 # find_rustc TEXT: the rustc that calls itself TEXT. The first one in PATH is
 # often rustup's, while kernels are built with the distribution's.
 find_rustc() {
-	number=${1#rustc }
-	number=${number%%[ -]*}
-	for candidate in ${RUSTC:-rustc "rustc-${number%.*}" /usr/bin/rustc}; do
+	for candidate in ${RUSTC:-rustc "rustc-$(rustc_number "$1")" /usr/bin/rustc}; do
 		if [ "$("$candidate" --version 2> /dev/null)" = "$1" ]; then
 			echo "$candidate"
 			return

@@ -24,14 +24,6 @@ missing() {
     next: $(remedy "$1")"
 }
 
-# any PATTERN...: does any of these files exist?
-any() {
-	for file; do
-		[ ! -e "$file" ] || return 0
-	done
-	return 1
-}
-
 check_folder() {
 	if [ ! -e "$kdir/Makefile" ]; then
 		missing 'kernel headers' "$kdir is no kernel build folder"
@@ -72,20 +64,27 @@ check_config() {
 
 # The files' names differ from kernel to kernel, their kinds do not.
 check_metadata() {
-	absent=
-	any "$kdir"/rust/*.rmeta || absent="$absent, rust/*.rmeta"
-	any "$kdir"/rust/*.so || absent="$absent, rust/*.so (the macros)"
-	[ -n "$source" ] || absent="$absent, rust/Makefile"
-	[ -z "$absent" ] || missing 'Rust metadata' "$kdir has no ${absent#, }"
+	if [ -z "$metadata" ]; then
+		missing 'Rust metadata' "$kdir has no rust/*.rmeta$(dangling)"
+	elif ! any "$metadata"/*.so; then
+		missing 'Rust metadata' "$metadata has no *.so (the macros)"
+	elif [ "$(config RUST_INLINE_HELPERS)" = y ] && ! any "$metadata"/helpers/*.bc; then
+		missing 'Rust metadata' "$metadata has no helpers/*.bc, which CONFIG_RUST_INLINE_HELPERS wants"
+	fi
+}
+
+# dangling: says where the headers' link to metadata leads, if to nothing.
+dangling() {
+	[ ! -h "$kdir/rust" ] || any "$kdir/rust" || echo " (rust is a link to $(readlink "$kdir/rust"), which is not there)"
 }
 
 check_rustc() {
-	wanted=$(config RUSTC_VERSION_TEXT)
+	wanted=$(kernel_rustc)
 	if [ -z "$wanted" ]; then
 		have "${RUSTC:-rustc}" || missing rustc "no ${RUSTC:-rustc} in PATH"
 	elif ! find_rustc "$wanted" > /dev/null; then
 		found=$("${RUSTC:-rustc}" --version 2> /dev/null) || found="none called ${RUSTC:-rustc}"
-		missing rustc "the kernel was built with \"$wanted\", here is ${found:-none}"
+		missing rustc "the kernel's Rust code was built with \"$wanted\", here is ${found:-none}"
 	fi
 }
 
@@ -127,7 +126,7 @@ check_tools() {
 }
 
 use_kernel "$1"
-know_distribution "${PREFLIGHT_OS_RELEASE:-/etc/os-release}"
+know_distribution
 check_folder
 check_version
 check_config

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # toolchain.sh KDIR: prints, as words for make, the compilers that the kernel
-# of that build folder was built with. CC, LLVM and RUSTC in the environment
+# of that build folder was built with, and where its Rust metadata is if the
+# folder itself has none. CC, LLVM and RUSTC in the environment
 # are the user's own choice and win.
 set -eu
 # shellcheck source-path=SCRIPTDIR source=kernel.sh
@@ -10,5 +11,9 @@ set -eu
 
 use_kernel "$1"
 words=$(compiler) || words=
-rustc=$(find_rustc "$(config RUSTC_VERSION_TEXT)") && words="$words RUSTC=$rustc"
+rustc=$(find_rustc "$(kernel_rustc)") && words="$words RUSTC=$rustc"
+case $metadata in
+"$kdir/rust" | '') ;;
+*) words="$words KRUSTFLAGS=-L$metadata" ;;
+esac
 echo "$words"

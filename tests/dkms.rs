@@ -28,6 +28,10 @@ impl System {
             let build = format!("modules/{kernel}/build");
             system.put(&format!("{build}/Makefile"), "");
             system.put(
+                &format!("{build}/include/config/kernel.release"),
+                &format!("{kernel}\n"),
+            );
+            system.put(
                 &format!("{build}/include/config/auto.conf"),
                 "CONFIG_RUST=y\nCONFIG_RUSTC_VERSION_TEXT=\"rustc 1.85.1 (fake)\"\n",
             );
@@ -39,6 +43,7 @@ impl System {
         );
         system.put("offered", "linux-source-7.3=7.3.4-1\n");
         system.put("state", "ii");
+        system.put("os-release", "ID=debian\nVERSION_CODENAME=trixie\n");
         system.put("dkms-status", "");
         system.tool(
             "dpkg-query",
@@ -97,6 +102,8 @@ impl System {
                 )
                 .env("DKMS_MODULES", here.join("modules"))
                 .env("DKMS_METADATA", here.join("kept"))
+                .env("OS_RELEASE", here.join("os-release"))
+                .env("USR_SRC", here.join("src"))
                 .env("DPKG_MAINTSCRIPT_PACKAGE", package)
                 .output()
                 .expect("a shell");
@@ -195,6 +202,32 @@ fn headers_that_have_the_metadata_are_left_alone() {
     system.put(&format!("modules/{NEW}/build/rust/libkernel.rmeta"), "");
     assert_eq!(system.build(NEW), (0, String::new()));
     assert!(!system.has("kept"));
+}
+
+/// Ubuntu has the metadata in a package, and nothing is made.
+#[test]
+fn elsewhere_the_package_is_named_and_taken() {
+    let system = System::new();
+    system.put("os-release", "ID=ubuntu\nID_LIKE=debian\n");
+    let (status, said) = system.build(NEW);
+    assert_eq!(status, 1, "{said}");
+    assert!(
+        said.contains("sudo apt install linux-lib-rust-7.3.4-fake"),
+        "{said}"
+    );
+    assert_eq!(system.build(OLD).0, LEFT_OUT);
+    assert!(!system.has("kept"));
+
+    // It comes after the headers: apt's trigger then has it built.
+    system.put("src/linux-lib-rust-7.3.4-fake/rust/libcore.rmeta", "");
+    assert_eq!(system.build(NEW), (0, String::new()));
+    let (status, said) = system.run(&["renew"]);
+    assert_eq!(status, 0, "{said}");
+    let asked = fs::read_to_string(system.0.path().join("asked")).expect("a build");
+    assert!(
+        asked.starts_with("install ") && asked.contains(NEW) && !asked.contains(OLD),
+        "{asked}"
+    );
 }
 
 #[test]

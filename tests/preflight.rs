@@ -121,7 +121,7 @@ fn without_headers_the_tools_are_looked_at_nevertheless() {
 
 #[test]
 fn each_part_of_the_metadata_counts() {
-    for part in ["rust/libkernel.rmeta", "rust/libmacros.so", "rust/Makefile"] {
+    for part in ["rust/libkernel.rmeta", "rust/libmacros.so"] {
         let machine = Machine::complete();
         machine.remove(part);
         assert_eq!(
@@ -155,13 +155,15 @@ fn metadata_is_known_by_its_kind_and_not_by_its_name() {
     assert!(machine.preflight().success);
 }
 
+/// Clang kernels from 7.1 on can take the kernel's C helpers in as bitcode.
 #[test]
-fn the_source_may_lie_elsewhere() {
+fn helpers_that_a_kernel_inlines_are_a_part_of_it() {
     let machine = Machine::complete();
-    machine.remove("rust/Makefile");
-    let elsewhere = Machine::complete();
-    let makefile = format!("include {}/Makefile\n", elsewhere.kernel().display());
-    machine.file("Makefile", &makefile);
+    machine.set("CONFIG_RUST_INLINE_HELPERS=y");
+    let found = machine.preflight();
+    assert_eq!(found.names(), ["Rust metadata"], "{}", found.text);
+    assert!(found.text.contains("helpers/*.bc"), "{}", found.text);
+    machine.file("rust/helpers/helpers_module.bc", "");
     assert!(machine.preflight().success);
 }
 
@@ -206,7 +208,7 @@ fn each_distribution_has_its_own_remedies() {
             [
                 "dnf install kernel-devel-7.2.12-fake",
                 "dnf install clang-libs",
-                "dnf install rust,",
+                "dnf upgrade rust kernel",
             ],
         ),
         (
@@ -214,7 +216,7 @@ fn each_distribution_has_its_own_remedies() {
             [
                 "pacman -S linux-headers",
                 "pacman -S clang",
-                "pacman -S rust,",
+                "pacman -Syu",
             ],
         ),
         ("ID=gentoo", ["KDIR=", "LIBCLANG_PATH", "RUSTC="]),

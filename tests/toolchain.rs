@@ -29,6 +29,49 @@ fn the_kernels_own_rustc_is_found_behind_another() {
     );
 }
 
+/// rustc refuses metadata of another rustc (E0514), whatever the configuration says.
+#[test]
+fn the_rustc_that_made_the_metadata_counts() {
+    let machine = Machine::complete();
+    machine.made_by("rustc 1.93.1 (fake) (built from a source tarball)");
+    let found = machine.preflight();
+    assert_eq!(found.names(), ["rustc"], "{}", found.text);
+    assert!(
+        found
+            .text
+            .contains("\"rustc 1.93.1 (fake) (built from a source tarball)\""),
+        "{}",
+        found.text
+    );
+    machine.tool(
+        "rustc-1.93",
+        "echo 'rustc 1.93.1 (fake) (built from a source tarball)'",
+    );
+    assert!(machine.preflight().success);
+    assert!(machine.toolchain().ends_with("RUSTC=rustc-1.93"));
+}
+
+/// rustc finds it there with `-L` alone (else E0463).
+#[test]
+fn metadata_behind_a_link_that_leads_nowhere_is_found() {
+    let machine = Machine::complete();
+    machine.link_metadata("../linux-hwe-7.2-lib-rust/rust");
+    let found = machine.preflight();
+    assert_eq!(found.names(), ["Rust metadata"], "{}", found.text);
+    assert!(found
+        .text
+        .contains("linux-hwe-7.2-lib-rust/rust, which is not there"));
+    machine.ubuntu_metadata("7.2.12-fake", "libkernel.rmeta");
+    machine.ubuntu_metadata("7.2.12-fake", "libmacros.so");
+    let found = machine.preflight();
+    assert!(found.success, "{}", found.text);
+    let words = machine.without_place(&machine.toolchain());
+    assert!(
+        words.ends_with("KRUSTFLAGS=-L~/src/linux-lib-rust-7.2.12-fake/rust"),
+        "{words}"
+    );
+}
+
 #[test]
 fn a_kernel_of_clang_wants_clang_of_the_same_number() {
     let machine = Machine::complete();

@@ -27,12 +27,11 @@ CONFIG_DEBUG_FS=y
 CONFIG_DEBUG_INFO_BTF_MODULES=y
 ";
 
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 8] = [
     ("Makefile", ""),
     ("Module.symvers", ""),
     ("include/config/auto.conf", CONFIG),
     ("include/config/kernel.release", "7.2.12-fake\n"),
-    ("rust/Makefile", ""),
     ("rust/libkernel.rmeta", ""),
     ("rust/libmacros.so", ""),
     ("scripts/module.lds", ""),
@@ -40,7 +39,7 @@ const FILES: [(&str, &str); 9] = [
 ];
 
 /// The real programs that the scripts themselves use.
-const REAL_TOOLS: [&str; 2] = ["sed", "uname"];
+const REAL_TOOLS: [&str; 5] = ["head", "readlink", "sed", "tr", "uname"];
 
 /// What preflight said.
 pub struct Found {
@@ -88,7 +87,10 @@ impl Machine {
         }
         for name in REAL_TOOLS {
             let real = ["/usr/bin", "/bin"].map(|d| Path::new(d).join(name));
-            let real = real.iter().find(|p| p.exists()).expect("sed and uname");
+            let real = real
+                .iter()
+                .find(|p| p.exists())
+                .expect("one of coreutils, or sed");
             symlink(real, machine.tools().join(name)).expect("a link");
         }
         machine.tool("rustc", "echo 'rustc 1.85.1 (fake)'");
@@ -118,6 +120,37 @@ impl Machine {
     /// Removes a file of the build folder.
     pub fn remove(&self, name: &str) {
         fs::remove_file(self.kernel().join(name)).expect("a file to remove");
+    }
+
+    /// Makes `rust` of the build folder a link, as Ubuntu's headers have it.
+    pub fn link_metadata(&self, to: &str) {
+        let rust = self.kernel().join("rust");
+        fs::remove_dir_all(&rust).expect("a folder to remove");
+        symlink(to, rust).expect("a link");
+    }
+
+    /// Installs a file of the package that Ubuntu has for a kernel's Rust metadata.
+    pub fn ubuntu_metadata(&self, release: &str, name: &str) {
+        let folder = self
+            .dir
+            .path()
+            .join(format!("src/linux-lib-rust-{release}/rust"));
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::write(folder.join(name), "").expect("a file");
+    }
+
+    /// Says which rustc has made the Rust metadata, in the form that rustc itself writes.
+    pub fn made_by(&self, rustc: &str) {
+        let length = char::from(u8::try_from(rustc.len()).expect("a short text"));
+        self.file(
+            "rust/libcore.rmeta",
+            &format!("rust\0\0\0\t\u{3}\0{length}{rustc}\u{1}\0\u{c}abort_unwind"),
+        );
+    }
+
+    /// What of a text is this machine's own place, shown as `~`.
+    pub fn without_place(&self, text: &str) -> String {
+        text.replace(self.dir.path().to_str().expect("UTF-8"), "~")
     }
 
     /// Says which kernel it is.
@@ -184,7 +217,8 @@ impl Machine {
             .arg(folder)
             .env_clear()
             .env("PATH", self.tools())
-            .env("PREFLIGHT_OS_RELEASE", self.dir.path().join("os-release"))
+            .env("OS_RELEASE", self.dir.path().join("os-release"))
+            .env("USR_SRC", self.dir.path().join("src"))
             .current_dir(self.kernel())
             .output()
             .expect("a shell");
