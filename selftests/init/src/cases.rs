@@ -16,10 +16,12 @@ mod crowd;
 mod debugfs_off;
 mod defects;
 mod demo;
+mod dkms;
 mod doctor;
 mod fail_nth;
 mod fixture_moments;
 mod fixture_words;
+mod headers;
 mod held;
 mod hung_probe;
 mod leaks;
@@ -104,6 +106,10 @@ const SUITES: &[(&str, &[Case])] = &[
     ("torture", torture::CASES),
     ("restricted", restricted::CASES),
     ("scarce", scarce::CASES),
+    ("headers", headers::CASES),
+    ("headers-with-btf", headers::WITH_BTF),
+    ("headers-wrong-version", headers::WRONG_VERSION),
+    ("headers-no-version", headers::NO_VERSION),
     ("rdna1ctl", doctor::CASES),
     ("demo", demo::CASES),
     ("defects", defects::CASES),
@@ -124,17 +130,21 @@ const TREE: &[Case] = &[
     Case::new("two-cards", cards::two_cards),
     Case::new("twelve-cards", cards::twelve_cards),
     Case::new("on-pci-not-in-kfd", cards::absent_from_kfd),
-    Case::new("lie-bank-flags", lies::bank_flags),
-    Case::new("lie-gfx-version", lies::gfx_version),
-    Case::new("lie-hive-id", lies::hive_id),
-    Case::new("lie-pci-identity", lies::pci_identity),
-    Case::new("lie-heap-type", lies::heap_type),
-    Case::new("lie-bank-count", lies::bank_count),
-    Case::new("lie-bank-size", lies::bank_size),
-    Case::new("lie-xgmi", lies::xgmi),
-    Case::new("lie-host-coherent", lies::host_coherent),
-    Case::new("lie-link-coherent", lies::link_coherent),
-    Case::new("lie-heap-bar", lies::heap_bar),
+    Case::new("lie-bank-flags", |ctx| lies::on_tree(ctx, "bank-flags")),
+    Case::new("lie-gfx-version", |ctx| lies::on_tree(ctx, "gfx-version")),
+    Case::new("lie-hive-id", |ctx| lies::on_tree(ctx, "hive-id")),
+    Case::new("lie-pci-identity", |ctx| lies::on_tree(ctx, "pci-identity")),
+    Case::new("lie-heap-type", |ctx| lies::on_tree(ctx, "heap-type")),
+    Case::new("lie-bank-count", |ctx| lies::on_tree(ctx, "bank-count")),
+    Case::new("lie-bank-size", |ctx| lies::on_tree(ctx, "bank-size")),
+    Case::new("lie-xgmi", |ctx| lies::on_tree(ctx, "xgmi")),
+    Case::new("lie-host-coherent", |ctx| {
+        lies::on_tree(ctx, "host-coherent")
+    }),
+    Case::new("lie-link-coherent", |ctx| {
+        lies::on_tree(ctx, "link-coherent")
+    }),
+    Case::new("lie-heap-bar", |ctx| lies::on_tree(ctx, "heap-bar")),
     Case::new("lie-beside-truth", lies::beside_truth),
     Case::new("lie-is-announced-once", announce::once),
     Case::new("log-at-load", announce::log_at_load),
@@ -149,6 +159,7 @@ const TREE: &[Case] = &[
     Case::new("atomics-of-the-path", paths::atomics),
     Case::new("card-without-atomics", paths::card_without_atomics),
     Case::new("resized-behind-switch", paths::resized_behind_switch),
+    Case::new("topology-of-amdgpu-dkms", dkms::amdgpu_dkms),
     Case::new("held-before-fill", held::before_fill),
     Case::new("held-before-place", held::before_place),
     Case::new("held-before-links", held::before_links),

@@ -33,6 +33,12 @@ pub fn before_links(ctx: &mut Ctx) -> Result<()> {
 fn held(ctx: &mut Ctx, place: &str) -> Result<()> {
     TREE.load(&ctx.modules, "slot=5 board=5600xt")?;
     guard::load(&ctx.modules)?;
+    hold_at(ctx, place)?;
+    guard::unload()
+}
+
+/// Holds cards there, beside one in slot 5, and lets them go.
+pub fn hold_at(ctx: &mut Ctx, place: &str) -> Result<()> {
     for bar in ["large", "small"] {
         let card = TREE.add(0, &format!("bar={bar} hold={place}"))?;
         expect_held(ctx, &card, place).with_context(|| format!("held, with a {bar} BAR"))?;
@@ -43,7 +49,7 @@ fn held(ctx: &mut Ctx, place: &str) -> Result<()> {
         view.expect_truth(&card).context("after the release")?;
         TREE.remove(0)?;
     }
-    guard::unload()
+    Ok(())
 }
 
 fn expect_held(ctx: &mut Ctx, card: &Card, place: &str) -> Result<()> {

@@ -10,62 +10,33 @@ use crate::guard;
 use crate::kfd;
 use crate::truth::View;
 
-/// The patch of the field reports: every VRAM bank hot-pluggable.
-pub fn bank_flags(ctx: &mut Ctx) -> Result<()> {
-    on_tree(ctx, "bank-flags", BOTH)
-}
-
-pub fn gfx_version(ctx: &mut Ctx) -> Result<()> {
-    on_tree(ctx, "gfx-version", BOTH)
-}
-
-/// What makes user space offer fine-grained VRAM.
-pub fn hive_id(ctx: &mut Ctx) -> Result<()> {
-    on_tree(ctx, "hive-id", BOTH)
-}
-
-pub fn pci_identity(ctx: &mut Ctx) -> Result<()> {
-    on_tree(ctx, "pci-identity", BOTH)
-}
-
-pub fn heap_type(ctx: &mut Ctx) -> Result<()> {
-    on_tree(ctx, "heap-type", BOTH)
-}
-
-pub fn bank_count(ctx: &mut Ctx) -> Result<()> {
-    on_tree(ctx, "bank-count", BOTH)
-}
-
-pub fn bank_size(ctx: &mut Ctx) -> Result<()> {
-    on_tree(ctx, "bank-size", BOTH)
-}
-
-pub fn xgmi(ctx: &mut Ctx) -> Result<()> {
-    on_tree(ctx, "xgmi", BOTH)
-}
-
-pub fn host_coherent(ctx: &mut Ctx) -> Result<()> {
-    on_tree(ctx, "host-coherent", BOTH)
-}
-
-/// Only a large BAR has the link.
-pub fn link_coherent(ctx: &mut Ctx) -> Result<()> {
-    on_tree(ctx, "link-coherent", LARGE)
-}
-
-/// With a large BAR the heap is public and that is true.
-pub fn heap_bar(ctx: &mut Ctx) -> Result<()> {
-    on_tree(ctx, "heap-bar", SMALL)
-}
+/// Each rule's lie, with the BARs that can show it: only a large one has the link, and a heap behind it
+/// that is truly public.
+pub const ALL: &[(&str, &[&str])] = &[
+    ("bank-flags", BOTH),
+    ("gfx-version", BOTH),
+    ("hive-id", BOTH),
+    ("pci-identity", BOTH),
+    ("heap-type", BOTH),
+    ("bank-count", BOTH),
+    ("bank-size", BOTH),
+    ("xgmi", BOTH),
+    ("host-coherent", BOTH),
+    ("link-coherent", LARGE),
+    ("heap-bar", SMALL),
+];
 
 const LARGE: &[&str] = &["large"];
 const SMALL: &[&str] = &["small"];
 const BOTH: &[&str] = &["large", "small"];
 
-fn on_tree(ctx: &mut Ctx, rule: &str, bars: &[&str]) -> Result<()> {
+/// Demands that the lie of the rule is told on the tree's own KFD.
+pub fn on_tree(ctx: &mut Ctx, rule: &str) -> Result<()> {
+    let found = ALL.iter().find(|(name, _)| *name == rule);
+    let (_, bars) = found.with_context(|| format!("{rule} is no rule"))?;
     TREE.load(&ctx.modules, "")?;
     guard::load(&ctx.modules)?;
-    for bar in bars {
+    for bar in *bars {
         lie_of(TREE, rule, bar).with_context(|| format!("with a {bar} BAR"))?;
     }
     guard::unload()?;

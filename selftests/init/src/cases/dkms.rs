@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! KFD's topology as AMD's package amdgpu-dkms shows it: some lines are not there, and banks have a
+//! file more.
+
+use std::fs;
+
+use anyhow::{ensure, Context, Result};
+
+use super::{held, lies};
+use crate::ctx::Ctx;
+use crate::fixture::{Card, TREE};
+use crate::guard;
+use crate::kfd;
+use crate::modules;
+use crate::truth::View;
+
+/// The lines that the oldest of these packages lacks.
+const LACKING: [&str; 4] = ["capability2", "cwsr_size", "ctl_stack_size", "num_xcc"];
+
+/// The card's truth, each lie, and cards that KFD has not done with.
+pub fn amdgpu_dkms(ctx: &mut Ctx) -> Result<()> {
+    TREE.load(&ctx.modules, "")?;
+    let parameter = modules::parameter(TREE.name(), "dkms");
+    fs::write(&parameter, "Y").with_context(|| format!("write {}", parameter.display()))?;
+    guard::load(&ctx.modules)?;
+    let card = TREE.add(5, "board=5600xt")?;
+    expect_as_dkms(&card)?;
+    View::read()?.expect_truth(&card)?;
+    for (rule, bars) in lies::ALL {
+        for bar in *bars {
+            lies::lie_of(TREE, rule, bar).with_context(|| format!("{rule}, with a {bar} BAR"))?;
+        }
+    }
+    for place in ["fill", "ids", "links"] {
+        held::hold_at(ctx, place).with_context(|| format!("held at {place}"))?;
+    }
+    guard::unload()
+}
+
+/// The fixture shows what it is to show: else nothing was tried.
+fn expect_as_dkms(card: &Card) -> Result<()> {
+    let node = kfd::node(card.node());
+    let properties = fs::read_to_string(node.join("properties")).context("read the node")?;
+    for line in properties.lines() {
+        ensure!(
+            !LACKING.iter().any(|key| line.starts_with(key)),
+            "the node has the line {line:?}"
+        );
+    }
+    for path in ["mem_banks/0/used_memory", "perf"] {
+        ensure!(node.join(path).exists(), "the node has no {path}");
+    }
+    Ok(())
+}
