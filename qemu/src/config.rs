@@ -42,6 +42,8 @@ pub struct Suite {
     /// What the guest runs on.
     #[serde(default)]
     pub machine: Machine,
+    /// The headers that its module is built in, if not the kernel's own.
+    pub headers: Option<String>,
     /// The longest the whole boot may take.
     pub limit_seconds: u64,
     /// The longest that no serial port may say anything.

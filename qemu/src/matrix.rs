@@ -11,6 +11,7 @@ use anyhow::{anyhow, Error, Result};
 use crate::accel::Accelerator;
 use crate::build;
 use crate::checks::{check_module, check_symbols};
+use crate::config::Suite;
 use crate::defects::{self, Planting};
 use crate::filter::Filter;
 use crate::fleet::Fleet;
@@ -196,8 +197,6 @@ fn boot_all(
     context
         .ui
         .say(format!("booting {} with {accelerator}", ready.choice.abi));
-    // By their full names, which their logs and their guests have, too.
-    let suites: Vec<_> = row.suites.iter().map(|s| s.on(row.kernel)).collect();
     let fleet = Fleet {
         context,
         guests,
@@ -205,7 +204,28 @@ fn boot_all(
         guest,
         accelerator: &accelerator,
     };
-    fleet.boot_all(&suites, wanted, report)
+    // By their full names, which their logs and their guests have, too.
+    let suites: Vec<_> = row.suites.iter().map(|s| s.on(row.kernel)).collect();
+    let own = |suite: &&Suite| suite.headers.is_none();
+    let usual: Vec<_> = suites.iter().filter(own).cloned().collect();
+    if !usual.is_empty() {
+        fleet.boot_all(&usual, wanted, report)?;
+    }
+    let builder = context.builder(ready);
+    for suite in &suites {
+        let Some(headers) = &suite.headers else {
+            continue;
+        };
+        match builder.build_in_headers(headers, guest) {
+            Ok(guest) => Fleet {
+                guest: &guest,
+                ..fleet
+            }
+            .boot_all(std::slice::from_ref(suite), wanted, report)?,
+            Err(error) => report(&suite.name, &could_not(row.kernel, error)),
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

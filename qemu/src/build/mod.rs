@@ -6,6 +6,7 @@
 mod defects;
 mod done;
 pub mod elf;
+mod headers;
 mod hsakmt;
 mod init;
 mod layout;

@@ -166,15 +166,21 @@ impl Modules<'_> {
                 .with_context(|| made_instead(whole, &folder))?
                 .len();
             log.note(&format!("{}: {size} bytes", whole.display()));
-            let mut strip = Command::new("objcopy");
-            run::output(strip.arg("--strip-debug").arg(whole).arg(stripped))
-                .context("objcopy is needed (Debian: binutils)")?;
+            strip(whole, stripped)?;
         }
         built.signed = self.signed(builder);
         done.write(&made_from, &built.all())?;
         activity.done("");
         Ok(built)
     }
+}
+
+/// Copies a module without what only debuggers read.
+pub fn strip(whole: &Path, stripped: &Path) -> Result<()> {
+    let mut strip = Command::new("objcopy");
+    run::output(strip.arg("--strip-debug").arg(whole).arg(stripped))
+        .context("objcopy is needed (Debian: binutils)")
+        .map(drop)
 }
 
 /// What is to be said where the build went well and a product is missing.

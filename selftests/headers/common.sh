@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# What the scripts here share. The harness runs one in the build root of a kernel,
+# with the kernel's source, its build folder (`object`), the headers package where
+# it is a stock kernel (`stock`), this repository (`repo`) and the module as it was
+# built before (`built`) below /mnt. A script lays out header folders as a
+# distribution does and builds the module there by the repository's Makefile. The
+# harness takes /mnt/module/rdna1_kfd_guard.ko. Nothing outside of /mnt/module
+# outlives the script.
+set -eu
+
+release=$(cat /mnt/object/include/config/kernel.release)
+# In the place of /usr/src, which is the root's own.
+export USR_SRC=/mnt/src
+headers=$USR_SRC/linux-headers-$release
+mkdir "$USR_SRC"
+
+# fail WORD...: ends the script, which the harness takes for a failure.
+fail() {
+	echo "$*" >&2
+	exit 1
+}
+
+# separate_headers: a build folder whose source is elsewhere, without metadata.
+separate_headers() {
+	mkdir "$headers"
+	printf '%s\n' "export KBUILD_OUTPUT = $headers" 'include /mnt/source/Makefile' > "$headers/Makefile"
+	for file in /mnt/object/.config /mnt/object/*; do
+		case ${file##*/} in
+		Makefile | rust | source) ;;
+		*) ln -s "$file" "$headers" ;;
+		esac
+	done
+}
+
+# metadata FOLDER: what packages have of the kernel's Rust code.
+metadata() {
+	mkdir -p "$1"
+	cp /mnt/object/rust/*.rmeta /mnt/object/rust/*.so "$1"
+}
+
+# type_information: the kernel's vmlinux, from which modules get theirs.
+type_information() {
+	for vmlinux in /mnt/stock/vmlinux /mnt/object/vmlinux; do
+		[ -e "$vmlinux" ] || continue
+		ln -s "$vmlinux" "$headers/vmlinux"
+		return
+	done
+	fail "there is no vmlinux for $release"
+}
+
+# build WORD...: `make` for these headers, with what it says in /mnt/module/said.
+build() {
+	cd /mnt/repo
+	cp -R Makefile Kbuild dkms.conf scripts src rust-bindings /mnt/module
+	cd /mnt/module
+	rm -f rust-bindings/kfd_uapi.rs
+	if ! make KDIR="$headers" "$@" > said 2>&1; then
+		cat said
+		fail "the module is not built"
+	fi
+	cat said
+}
+
+# is_quiet: the build has warned of nothing.
+is_quiet() {
+	! grep -i warning: /mnt/module/said || fail "the build warns"
+}

@@ -1,0 +1,13 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Headers that lack one Rust symbol that the module takes. The build fails for it;
+# made to go on, it warns.
+# shellcheck source-path=SCRIPTDIR source=versions.sh
+. "${0%/*}/versions.sh"
+
+sed "/	$symbol	/d" /mnt/object/Module.symvers > "$headers/Module.symvers"
+! (build) > /mnt/module/refused 2>&1 || fail "the build does not fail"
+grep "ERROR: .*$symbol.* undefined" /mnt/module/refused || fail "the build does not say why it fails"
+build KBUILD_MODPOST_WARN=1
+grep "WARNING: .*$symbol.* undefined" /mnt/module/said || fail "the build does not warn"

@@ -1,0 +1,13 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Headers of Ubuntu 24.04's newer kernels: the link rust/ leads to a name that no
+# package has, while linux-lib-rust-RELEASE is installed.
+# shellcheck source-path=SCRIPTDIR source=common.sh
+. "${0%/*}/common.sh"
+
+separate_headers
+metadata "$USR_SRC/linux-lib-rust-$release/rust"
+ln -s ../linux-hwe-7.0-lib-rust-7.0.0-1/rust "$headers/rust"
+build
+is_quiet

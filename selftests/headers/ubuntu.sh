@@ -1,0 +1,12 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Ubuntu's headers: rust/ is a link to the package linux-lib-rust-RELEASE.
+# shellcheck source-path=SCRIPTDIR source=common.sh
+. "${0%/*}/common.sh"
+
+separate_headers
+metadata "$USR_SRC/linux-lib-rust-$release/rust"
+ln -s "../linux-lib-rust-$release/rust" "$headers/rust"
+build
+is_quiet
