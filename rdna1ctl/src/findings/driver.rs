@@ -4,6 +4,7 @@
 
 use rdna1_records::{Record, UNKNOWN};
 
+use crate::sources::amdgpu::{Dkms, DKMS};
 use crate::sources::packages::Checked;
 use crate::sources::Facts;
 
@@ -35,6 +36,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         );
     }
     found.extend(origin(facts));
+    found.extend(facts.amdgpu.dkms.iter().map(|dkms| package(facts, dkms)));
     found.extend(firmware(facts));
     found
 }
@@ -120,6 +122,44 @@ fn origin(facts: &Facts) -> Option<Finding> {
     }
     let file = amdgpu.file.as_deref()?;
     Some(Finding::good("amdgpu-origin", "amdgpu is the kernel's own").seen(place, file))
+}
+
+/// AMD's package: for which kernel it is built, and where the patch would be in its source.
+fn package(facts: &Facts, dkms: &Dkms) -> Finding {
+    let version = &dkms.version;
+    let release = &facts.kernel.release;
+    let place = format!("{DKMS}/{version}/{release}");
+    let found = if dkms.is_built {
+        Finding::note(
+            "amdgpu-dkms",
+            format!("AMD's package amdgpu-dkms {version} is built for the running kernel"),
+        )
+        .seen(place, "built")
+    } else {
+        Finding::note(
+            "amdgpu-dkms-not-built",
+            format!("AMD's package amdgpu-dkms {version} is not built for the running kernel, which uses its own amdgpu"),
+        )
+        .seen(place, "not built")
+        .advise(format!(
+            "it cannot be built for every kernel: sudo dkms install amdgpu/{version} -k {release}; if that fails, \
+             {DKMS}/{version}/build/make.log shows why"
+        ))
+    };
+    let Some(file) = &dkms.patched_file else {
+        return found;
+    };
+    let is_patched = facts
+        .amdgpu
+        .traces
+        .iter()
+        .any(|trace| trace.file.starts_with(file));
+    let says = if is_patched {
+        "has the known patch"
+    } else {
+        "is the file that the known patch changes; it has no trace of it"
+    };
+    found.seen(file, says)
 }
 
 fn firmware(facts: &Facts) -> Option<Finding> {

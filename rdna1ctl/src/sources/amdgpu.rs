@@ -7,6 +7,9 @@ use crate::root::Root;
 use super::module::is_module;
 use super::packages::{self, Checked};
 
+/// Where DKMS keeps AMD's package.
+pub const DKMS: &str = "/var/lib/dkms/amdgpu";
+
 /// A trace of the patch that made KFD claim what the card does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {
@@ -14,6 +17,16 @@ pub struct Trace {
     pub file: String,
     /// The text there.
     pub what: String,
+}
+
+/// A version of AMD's package amdgpu-dkms, as DKMS has it.
+pub struct Dkms {
+    /// Its version, in DKMS's tree and in the names of folders.
+    pub version: String,
+    /// Whether it is built for the running kernel.
+    pub is_built: bool,
+    /// The file of its source that the patch changes, if that is there.
+    pub patched_file: Option<String>,
 }
 
 /// The driver.
@@ -24,6 +37,8 @@ pub struct Amdgpu {
     pub out_of_tree: bool,
     /// The file that modprobe would load, below `/lib/modules/RELEASE`.
     pub file: Option<String>,
+    /// AMD's package, in the versions that DKMS knows.
+    pub dkms: Vec<Dkms>,
     /// The comparison with its packages; empty until [`Amdgpu::inspect`].
     pub packages: Vec<Checked>,
     /// Traces of the patch in the sources and in the loaded driver; empty until [`Amdgpu::inspect`].
@@ -50,6 +65,7 @@ impl Amdgpu {
         Self {
             loaded: root.has("/sys/module/amdgpu"),
             out_of_tree: taint.contains('O'),
+            dkms: dkms(root, release),
             packages: Vec::new(),
             traces: Vec::new(),
             missing_firmware: missing_firmware(root),
@@ -68,6 +84,30 @@ impl Amdgpu {
         let file = self.file.as_deref().unwrap_or_default();
         file.starts_with("updates/") || file.starts_with("extra/") || file.contains("dkms")
     }
+}
+
+/// DKMS keeps what it has built in `VERSION/KERNEL/ARCHITECTURE/module` [dkms(8)].
+fn dkms(root: &Root, release: &str) -> Vec<Dkms> {
+    let names = root.names(DKMS).into_iter();
+    let versions = names.filter(|name| name.starts_with(|c: char| c.is_ascii_digit()));
+    let found = versions.map(|version| {
+        let built = format!("{DKMS}/{version}/{release}");
+        let patched = format!("{}/kfd_crat.c", amdkfd(&format!("amdgpu-{version}")));
+        Dkms {
+            is_built: root
+                .names(&built)
+                .iter()
+                .any(|architecture| root.has(format!("{built}/{architecture}/module"))),
+            patched_file: root.has(&patched).then_some(patched),
+            version,
+        }
+    });
+    found.collect()
+}
+
+/// The folder of KFD's source in a source of AMD's package.
+fn amdkfd(source: &str) -> String {
+    format!("/usr/src/{source}/amd/amdkfd")
 }
 
 /// Compares the packages of the sources and of the driver's file.
@@ -92,7 +132,7 @@ fn traces(root: &Root) -> Vec<Trace> {
     let mut traces = Vec::new();
     let sources = root.names("/usr/src").into_iter();
     for source in sources.filter(|name| name.starts_with("amdgpu-")) {
-        let folder = format!("/usr/src/{source}/amd/amdkfd");
+        let folder = amdkfd(&source);
         for name in root.names(&folder) {
             let file = format!("{folder}/{name}");
             if name.ends_with(".patched") {

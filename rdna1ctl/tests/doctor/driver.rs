@@ -113,3 +113,43 @@ fn a_driver_from_outside_is_named_and_no_trouble() {
     let said = expect(&machine, &[("amdgpu-out-of-tree", "note"), NO_PACKAGE]);
     contains(&said, &["updates/dkms/amdgpu.ko.zst"]);
 }
+
+#[test]
+fn amds_package_is_told_with_its_version_and_the_place_of_the_patch() {
+    let machine = Machine::healthy();
+    let version = "6.16.6-2238411.24.04";
+    let file = format!("/usr/src/amdgpu-{version}/amd/amdkfd/kfd_crat.c");
+    machine.put(&file, "int x;\n");
+    machine.put(
+        &format!("/var/lib/dkms/amdgpu/{version}/source/dkms.conf"),
+        "",
+    );
+    let said = expect(&machine, &[("amdgpu-dkms-not-built", "note")]);
+    contains(
+        &said,
+        &[
+            version,
+            &file,
+            "no trace of it",
+            &format!("sudo dkms install amdgpu/{version} -k {RELEASE}"),
+        ],
+    );
+    // Built for another kernel is not built for this one.
+    machine.put(
+        &format!("/var/lib/dkms/amdgpu/{version}/6.1.0/x86_64/module/amdgpu.ko"),
+        "",
+    );
+    expect(&machine, &[("amdgpu-dkms-not-built", "note")]);
+    machine.put(
+        &format!("/var/lib/dkms/amdgpu/{version}/{RELEASE}/x86_64/module/amdgpu.ko"),
+        "",
+    );
+    let said = expect(&machine, &[("amdgpu-dkms", "note")]);
+    contains(&said, &["is built for the running kernel", &file]);
+    machine.put(&file, "/* RDNA1 FIX */\n");
+    let said = expect(
+        &machine,
+        &[("amdgpu-dkms", "note"), ("amdgpu-patched", "trouble")],
+    );
+    contains(&said, &["has the known patch"]);
+}
