@@ -50,6 +50,13 @@ status_is() {
 	[ "$said" = "$1" ] || { echo "dkms status: ${said:-nothing}" && return 1; }
 }
 
+# build_again: has DKMS build and install it once more.
+build_again() {
+	! dkms status -m $module -k "$abi" | grep -q installed || dkms uninstall -m $module -v "$version" -k "$abi"
+	dkms unbuild -m $module -v "$version" -k "$abi" || :
+	dkms install -m $module -v "$version" -k "$abi"
+}
+
 nothing() {
 	[ -z "$1" ] || { echo "$1" && return 1; }
 }
@@ -244,6 +251,32 @@ mv /kept "$metadata"
 apt install "linux-source/$suite" "$source_package/$suite"
 check "when the source is there, the module is built" \
 	status_is "$module/$version, $abi, x86_64: installed"
+
+echo "== headers as Ubuntu's"
+# The same kernel, with its Rust metadata where the package linux-lib-rust-RELEASE has it.
+headers=/usr/src/linux-headers-$abi
+ubuntu=/usr/src/linux-lib-rust-$abi
+mkdir -p "$ubuntu/rust"
+cp "$metadata"/rust/*.rmeta "$metadata"/rust/*.so "$ubuntu/rust"
+# Ubuntu's headers have it, Debian's have not.
+target=$headers/scripts/target.json
+[ -e "$target" ] || cp "$metadata/scripts/target.json" "$target"
+mv "$metadata" /kept
+mv /etc/os-release /os-release
+printf '%s\n' ID=ubuntu ID_LIKE=debian > /etc/os-release
+ln -s "../linux-lib-rust-$abi/rust" "$headers/rust"
+check "DKMS builds with a link to that package" build_again
+ln -sfn ../linux-hwe-lib-rust/rust "$headers/rust"
+check "DKMS builds where that link leads nowhere" build_again
+check "and no metadata is made" nothing "$(find /var/cache/rdna1-kfd-guard -mindepth 2 || :)"
+mv "$ubuntu" /elsewhere
+check "without that package, DKMS fails" refuses "pre_build" build_again
+check "and its log names the package" grep -q "sudo apt install linux-lib-rust-$abi" \
+	"/var/lib/dkms/$module/$version/build/make.log"
+rm -r /etc/os-release "$headers/rust" "$target" /elsewhere
+mv /os-release /etc/os-release
+mv /kept "$metadata"
+check "DKMS builds as before" build_again
 
 echo "== the kernel goes"
 apt purge "linux-image-$flavour" "linux-headers-$flavour" "linux-image-$abi" "linux-headers-$abi" \

@@ -16,11 +16,15 @@ pub const DEBS: &str = "debs";
 /// The same, of a higher version: what an upgrade takes.
 pub const HIGHER: &str = "higher";
 
+/// The program with its manual, for systems without a package, beside [`DEBS`].
+pub const PORTABLE: &str = "portable";
+
 /// What lintian has a warning for is no package to hand out, and so with the
 /// linters of other distributions. Of the higher
 /// version, rdna1ctl is the same program: building it takes minutes.
 const MAKE: &str = r#"
 cd /mnt/made/source/rdna1-kfd-guard-*/
+export SOURCE_DATE_EPOCH=$(dpkg-parsechangelog -S Timestamp)
 version=$(scripts/stage.sh version)
 packaging/lint.sh
 export DEB_BUILD_OPTIONS='nocheck noautodbgsym'
@@ -35,6 +39,11 @@ unpacked=$(mktemp -d)
 dpkg-deb -R /mnt/made/debs/rdna1ctl_*.deb "$unpacked"
 sed -i "s/^Version: .*/Version: $version.1-1/" "$unpacked/DEBIAN/control"
 dpkg-deb --root-owner-group -b "$unpacked" /mnt/made/higher
+portable=rdna1ctl-$version-x86_64-linux
+mkdir /mnt/made/portable
+dpkg-deb --fsys-tarfile /mnt/made/debs/rdna1ctl_*.deb | tar -x -C "$unpacked" ./usr
+tar -C "$unpacked/usr" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" \
+    --transform "s,^,$portable/," -czf "/mnt/made/portable/$portable.tar.gz" bin share
 cd /mnt/made
 rm -r source/rdna1-kfd-guard-*/
 chmod -R a+rX .

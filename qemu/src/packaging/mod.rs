@@ -4,6 +4,7 @@
 //! the stock kernel, and the module that DKMS built there booted in that kernel.
 
 mod build;
+mod portable;
 mod trial;
 
 use std::path::Path;
@@ -29,9 +30,10 @@ pub fn make(context: &Context, to: &Path) -> Result<()> {
     let made = build::ensure(context, &provision)?;
     std::fs::create_dir_all(to)
         .with_context(|| format!("cannot make the folder {}", to.display()))?;
-    for deb in entries(&made.tree().join(build::DEBS)) {
-        let target = to.join(deb.file_name().unwrap_or_default());
-        std::fs::copy(&deb, &target)
+    let folders = [build::DEBS, build::PORTABLE].map(|folder| made.tree().join(folder));
+    for file in folders.iter().flat_map(|folder| entries(folder)) {
+        let target = to.join(file.file_name().unwrap_or_default());
+        std::fs::copy(&file, &target)
             .with_context(|| format!("cannot write {}", target.display()))?;
         println!("{}", target.display());
     }
@@ -49,6 +51,11 @@ pub fn test(context: &Context, guests: &Guests) -> Result<ExitCode> {
 
     let mut tally = Tally::default();
     tally.add(tried.outcome.tally);
+    for release in portable::RELEASES {
+        let outcome = portable::run(&provision, &made, release)?;
+        outcome.print(&format!("rdna1ctl alone, on {release}"));
+        tally.add(outcome.tally);
+    }
     let mut guest = context.builder(&ready).build()?.guest;
     guest.replace_module("rdna1_kfd_guard.ko", tried.module);
     let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image)?;

@@ -94,7 +94,7 @@ pub fn run(provision: &Provision, ready: &Ready, made: &Built, keep: bool) -> Re
 
 /// Counts the checks that a log shows. One that does not end as it should has
 /// failed, whatever it shows.
-fn judge(log: &str) -> Outcome {
+pub fn judge(log: &str) -> Outcome {
     let mut outcome = Outcome::default();
     for line in log.lines() {
         if let Some(name) = line.strip_prefix("ok ") {

@@ -16,10 +16,11 @@ pub fn ensure(provision: &Provision) -> Result<Built> {
     let packages = provision
         .kernels
         .packages_of(provision.kernels.root_of(provision.kernel)?);
+    let root = provision.kernels.root_of(provision.kernel)?;
     make(
         provision,
-        "root",
-        "build root (mmdebstrap)",
+        (&root.name, &root.release),
+        ("root", "build root (mmdebstrap)"),
         &packages.join(","),
         &LEAN,
     )
@@ -33,27 +34,34 @@ pub fn ensure_other(
     about: &str,
     packages: &[String],
 ) -> Result<Built> {
-    make(provision, name, about, &packages.join(","), &[])
+    let root = provision.kernels.root_of(provision.kernel)?;
+    let of = (root.name.as_str(), root.release.as_str());
+    make(provision, of, (name, about), &packages.join(","), &[])
 }
 
+/// Makes a root of another release, with nothing but apt.
+pub fn ensure_release(provision: &Provision, release: &str) -> Result<Built> {
+    let about = "root with nothing but apt";
+    make(provision, (release, release), ("clean", about), "", &[])
+}
+
+/// Makes a root of that name and release.
 fn make(
     provision: &Provision,
-    name: &str,
-    about: &str,
+    (owner, release): (&str, &str),
+    (name, about): (&str, &str),
     packages: &str,
     options: &[&str],
 ) -> Result<Built> {
-    let root = provision.kernels.root_of(provision.kernel)?;
-    let release = &root.release;
     let host_mirror = mirror::from_apt_config("/etc/apt".as_ref());
     let stage = Stage {
         cache: provision.cache,
-        owner: Owner::Root(&root.name),
+        owner: Owner::Root(owner),
         name,
         about,
         inputs: vec![
             ("layout", "1".to_owned()),
-            ("release", release.clone()),
+            ("release", release.to_owned()),
             ("packages", packages.to_owned()),
         ],
     };
