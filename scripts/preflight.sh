@@ -15,13 +15,14 @@ if [ $# -ne 1 ]; then
 	exit 2
 fi
 
-list=
+list= linker=
 
-# missing WHAT DETAIL: adds an item; its remedy goes by the same name.
+# missing WHAT DETAIL [REMEDY]: adds an item; its remedy goes by the same name, or
+# by one of its own.
 missing() {
 	list="$list
 - $1: $2
-    next: $(remedy "$1")"
+    next: $(remedy "${3:-$1}")"
 }
 
 check_folder() {
@@ -64,10 +65,15 @@ check_config() {
 
 # The files' names differ from kernel to kernel, their kinds do not.
 check_metadata() {
+	# A kernel without Rust has none to install or make.
+	next=
+	case $list in
+	*'- newer kernel: '* | *'- CONFIG_RUST: '*) next='no Rust metadata' ;;
+	esac
 	if [ -z "$metadata" ]; then
-		missing 'Rust metadata' "$kdir has no rust/*.rmeta$(dangling)"
+		missing 'Rust metadata' "$kdir has no rust/*.rmeta$(dangling)" "$next"
 	elif ! any "$metadata"/*.so; then
-		missing 'Rust metadata' "$metadata has no *.so (the macros)"
+		missing 'Rust metadata' "$metadata has no *.so (the macros)" "$next"
 	elif [ "$(config RUST_INLINE_HELPERS)" = y ] && ! any "$metadata"/helpers/*.bc; then
 		missing 'Rust metadata' "$metadata has no helpers/*.bc, which CONFIG_RUST_INLINE_HELPERS wants"
 	fi
@@ -107,15 +113,18 @@ check_compiler() {
 	[ -n "$config" ] || ! have clang || return 0
 	if ! word=$(compiler); then
 		named=$(config CC_VERSION_TEXT)
-		missing 'C compiler' "no ${CC:-${named:-gcc}} here"
-		[ "$(config CC_IS_CLANG)" != y ] || word=LLVM=1
+		kind=gcc
+		[ "$(config CC_IS_CLANG)" != y ] || kind=clang word=LLVM=1
+		missing 'C compiler' "no ${CC:-${named:-gcc}} here" $kind
 	fi
 	case $word in
 	LLVM=-*) linker=ld.lld${word#LLVM=} ;;
 	LLVM=*) linker=ld.lld ;;
 	*) linker=ld ;;
 	esac
-	have "$linker" || missing linker "no $linker in PATH"
+	kind=ld
+	[ "$linker" = ld ] || kind=lld
+	have "$linker" || missing linker "no $linker in PATH" $kind
 }
 
 check_tools() {

@@ -17,7 +17,8 @@ module=rdna1_kfd_guard
 # What the module is built from; all else in src is for the host.
 SOURCES='Kbuild Makefile dkms.conf rust-bindings/*.h rust-bindings/*.bindgen
 	src/*.rs src/facts src/publish src/raw src/readers src/rules src/text'
-SCRIPTS='debian-metadata.sh dkms-metadata.sh install.sh kernel.sh preflight.sh remedies.sh toolchain.sh'
+SCRIPTS='debian-metadata.sh dkms-metadata.sh install.sh kernel.sh preflight.sh remedies.sh remedies.txt
+	toolchain.sh'
 
 version() {
 	sed -n 's/^PACKAGE_VERSION="\(.*\)"$/\1/p' dkms.conf
@@ -33,7 +34,7 @@ dkms() {
 	for script in $SCRIPTS; do
 		mode=755
 		case $script in
-		kernel.sh | remedies.sh) mode=644 ;;
+		kernel.sh | remedies.*) mode=644 ;;
 		esac
 		install -D -p -m $mode "scripts/$script" "$folder/scripts/$script"
 	done

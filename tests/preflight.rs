@@ -213,11 +213,7 @@ fn each_distribution_has_its_own_remedies() {
         ),
         (
             "ID=arch",
-            [
-                "pacman -S linux-headers",
-                "pacman -S clang",
-                "pacman -Syu",
-            ],
+            ["pacman -S linux-headers", "pacman -S clang", "pacman -Syu"],
         ),
         ("ID=gentoo", ["KDIR=", "LIBCLANG_PATH", "RUSTC="]),
         (

@@ -29,7 +29,7 @@ const SOURCES: Sources = Sources {
         "rust-bindings",
         SCRIPTS,
     ],
-    endings: Endings::Of(&["rs", "h", "bindgen", "sh"]),
+    endings: Endings::Of(&["rs", "h", "bindgen", "sh", "txt"]),
     made: &["rust-bindings/kfd_uapi.rs"],
     prefix: "",
 };

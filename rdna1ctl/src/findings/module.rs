@@ -5,6 +5,7 @@
 use crate::sources::kernel::version_of;
 use crate::sources::module::{Debugfs, NAME};
 use crate::sources::pages::Source;
+use crate::sources::system::floor;
 use crate::sources::Facts;
 
 use super::{debugfs, Finding};
@@ -173,18 +174,10 @@ fn readable(facts: &Facts) -> Option<Finding> {
     })
 }
 
-/// The oldest kernel that the module can be built for, from where DKMS reads it.
-fn floor() -> &'static str {
-    let config = include_str!("../../../dkms.conf");
-    let value = config
-        .lines()
-        .find_map(|line| line.strip_prefix("BUILD_EXCLUSIVE_KERNEL_MIN="));
-    value.unwrap_or_default().trim_matches('"')
-}
-
 fn kernel(facts: &Facts) -> Finding {
     let kernel = &facts.kernel;
     let mut wrong = Vec::new();
+    let mut remedies = Vec::new();
     let floor = floor();
     if kernel
         .version()
@@ -192,10 +185,12 @@ fn kernel(facts: &Facts) -> Finding {
         .is_some_and(|(version, floor)| version < floor)
     {
         wrong.push(format!("it is older than {floor}"));
+        remedies.push(facts.system.remedy("newer kernel"));
     }
     for option in ["RUST", "DEBUG_FS"] {
         if kernel.has(option) == Some(false) {
             wrong.push(format!("CONFIG_{option} is not set"));
+            remedies.push(facts.system.remedy(&format!("CONFIG_{option}")));
         }
     }
     let from = kernel.config.as_ref();
@@ -211,12 +206,10 @@ fn kernel(facts: &Facts) -> Finding {
             true => Finding::note("kernel-unfit", says),
             false => Finding::trouble("kernel-unfit", says),
         };
-        return found
-            .seen(from, &kernel.release)
-            .advise(format!(
-                "boot a kernel {floor} or newer with CONFIG_RUST=y, such as Debian's 7.x \
-             (trixie-backports, sid)"
-            ))
+        let found = found.seen(from, &kernel.release);
+        return remedies
+            .into_iter()
+            .fold(found, Finding::advise)
             .advise("meanwhile rdna1ctl works without the module");
     }
     if kernel.config.is_none() {
@@ -226,15 +219,27 @@ fn kernel(facts: &Facts) -> Finding {
     Finding::good("kernel", "the module can be built for this kernel").seen(from, &kernel.release)
 }
 
+/// Headers, and the Rust metadata that some systems have apart from them.
 fn headers(facts: &Facts) -> Finding {
-    let release = &facts.kernel.release;
-    match &facts.kernel.headers {
-        Some(folder) => Finding::good("headers", "this kernel's headers are installed").seen(folder, "is there"),
-        None => Finding::note(
+    let kernel = &facts.kernel;
+    let build = format!("/lib/modules/{}/build", kernel.release);
+    let Some(folder) = &kernel.headers else {
+        return Finding::note(
             "headers-missing",
             "this kernel's headers are not installed: no module can be built for it",
         )
-        .seen(format!("/lib/modules/{release}/build"), "is not there")
-        .advise(format!("sudo apt install linux-headers-{release} (Debian, Ubuntu); sudo dnf install kernel-devel (Fedora); sudo pacman -S linux-headers (Arch)")),
+        .seen(build, "is not there")
+        .advise(facts.system.remedy("kernel headers"));
+    };
+    // DKMS makes it, or its log says why not.
+    if kernel.has_metadata || kernel.has("RUST") != Some(true) || !facts.module.in_dkms.is_empty() {
+        return Finding::good("headers", "this kernel's headers are installed")
+            .seen(folder, "is there");
     }
+    Finding::note(
+        "metadata-missing",
+        "this kernel's headers have no Rust metadata: no module in Rust can be built for it yet",
+    )
+    .seen(format!("{build}/rust"), "no *.rmeta")
+    .advise(facts.system.remedy("Rust metadata"))
 }

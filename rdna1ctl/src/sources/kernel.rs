@@ -19,6 +19,9 @@ pub struct Kernel {
     pub has_modules: bool,
     /// Its build folder, against which modules are built, if it exists.
     pub headers: Option<String>,
+    /// Whether there is Rust metadata for it, as far as packages bring it: without, or made anew, no
+    /// module in Rust can be built for it.
+    pub has_metadata: bool,
     /// Its lockdown: none, integrity or confidentiality; `None` if the kernel does not say.
     pub lockdown: Option<String>,
 }
@@ -35,6 +38,13 @@ impl Kernel {
             command_line: command_line.split_whitespace().map(str::to_owned).collect(),
             config: config(root, &release),
             has_modules: root.has(format!("/lib/modules/{release}/modules.dep")),
+            has_metadata: [format!("{build}/rust"), ubuntu_metadata(&release)]
+                .iter()
+                .any(|folder| {
+                    root.names(folder)
+                        .iter()
+                        .any(|name| name.ends_with(".rmeta"))
+                }),
             headers: root.has(format!("{build}/Makefile")).then_some(build),
             lockdown: root.text("/sys/kernel/security/lockdown").and_then(chosen),
             release,
@@ -62,6 +72,11 @@ impl Kernel {
             (key == name).then_some(value)
         })
     }
+}
+
+/// Where Ubuntu's package `linux-lib-rust-RELEASE` puts the Rust metadata.
+fn ubuntu_metadata(release: &str) -> String {
+    format!("/usr/src/linux-lib-rust-{release}/rust")
 }
 
 /// The first two numbers of a version, as of `6.19` or `7.3.4+deb13-amd64`.

@@ -22,6 +22,7 @@ pub mod processes;
 pub mod rocblas;
 pub mod rocm;
 pub mod slot;
+pub mod system;
 pub mod target;
 pub mod tree;
 pub mod users;
@@ -37,6 +38,8 @@ pub struct Facts {
     pub is_root: bool,
     /// The running kernel.
     pub kernel: kernel::Kernel,
+    /// Which system it is.
+    pub system: system::System,
     /// The module of this project.
     pub module: module::Module,
     /// The module's files, or the same text from KFD's sysfs.
@@ -100,6 +103,7 @@ impl Facts {
         let place = place::Place::read(root, caller);
         let gpu_nodes = gpu_nodes(root);
         Ok(Self {
+            system: system::System::read(root, &kernel.release),
             kfd_hidden: kfd_hidden(root, &kernel, &place),
             parameters: parameters::read(root, &kernel),
             is_root: is_root(root),

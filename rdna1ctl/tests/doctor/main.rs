@@ -12,6 +12,7 @@ mod machine;
 mod module;
 mod parameters;
 mod place;
+mod system;
 mod verdicts;
 
 use machine::{contains, Machine};

@@ -93,7 +93,10 @@ impl Machine {
             &format!("/boot/config-{RELEASE}"),
             "CONFIG_RUST=y\nCONFIG_DEBUG_FS=y\nCONFIG_HSA_AMD=y\n# CONFIG_X is not set\n",
         );
-        machine.put(&format!("/lib/modules/{RELEASE}/build/Makefile"), "");
+        machine.put("/etc/os-release", "ID=debian\nVERSION_CODENAME=trixie\n");
+        for file in ["Makefile", "rust/libcore.rmeta"] {
+            machine.put(&format!("/lib/modules/{RELEASE}/build/{file}"), "");
+        }
         machine.put(
             &format!("/lib/modules/{RELEASE}/modules.dep"),
             "kernel/drivers/gpu/drm/amd/amdgpu/amdgpu.ko.xz: kernel/lib/crc16.ko.xz\n\

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Which system this is, and what is done there about what it lacks.
+
+use crate::root::Root;
+
+/// What is done about each thing, by system. `scripts/preflight.sh` reads the same file.
+const REMEDIES: &str = include_str!("../../../scripts/remedies.txt");
+
+/// The system, by os-release and by its kernel.
+pub struct System {
+    /// By which names [`REMEDIES`] knows it, the most special first. `know_distribution` and
+    /// `kinds_of_kernel` in `scripts/remedies.sh` make the same.
+    kinds: Vec<String>,
+    /// What the words in braces stand for.
+    words: Vec<(&'static str, String)>,
+}
+
+impl System {
+    /// Reads its facts.
+    pub fn read(root: &Root, release: &str) -> Self {
+        let about = root.text("/etc/os-release").unwrap_or_default();
+        let (id, codename) = (value(&about, "ID"), value(&about, "VERSION_CODENAME"));
+        let version = value(&about, "VERSION_ID");
+        let like = value(&about, "ID_LIKE");
+        let families = ["debian", "ubuntu", "fedora", "arch", "suse"];
+        let mut names = [id].into_iter().chain(like.split_whitespace());
+        let family = names
+            .find(|name| families.contains(name))
+            .unwrap_or("other");
+        let package = root.text(format!("/lib/modules/{release}/pkgbase"));
+        let package = package.as_deref().map_or("linux", str::trim);
+        let mut kinds = Vec::new();
+        if release.ends_with("-pve") {
+            kinds.push("proxmox".to_owned());
+        }
+        if family == "arch" {
+            kinds.push(format!("arch-{package}"));
+        }
+        kinds.extend([format!("{id}-{codename}"), format!("{id}-{version}")]);
+        kinds.extend([id, family, "other"].map(str::to_owned));
+        let codename = if codename.is_empty() {
+            "trixie"
+        } else {
+            codename
+        };
+        Self {
+            kinds,
+            words: vec![
+                ("{release}", release.to_owned()),
+                ("{kernel}", package.to_owned()),
+                ("{codename}", codename.to_owned()),
+                ("{version}", version.to_owned()),
+                ("{floor}", floor().to_owned()),
+                ("{for kernel}", String::new()),
+            ],
+        }
+    }
+
+    /// What to do about a thing that is missing, by its name in [`REMEDIES`].
+    pub fn remedy(&self, what: &str) -> String {
+        let find = |kind: &String| {
+            REMEDIES.lines().find_map(|line| {
+                let (name, rest) = line.split_once('\t')?;
+                let (kinds, text) = rest.split_once('\t')?;
+                (name == what && kinds.split(',').any(|one| one == kind)).then_some(text)
+            })
+        };
+        let mut text = self
+            .kinds
+            .iter()
+            .find_map(find)
+            .unwrap_or_default()
+            .to_owned();
+        // One remedy can hold another.
+        for other in ["newer kernel", "kernel headers"] {
+            let word = format!("{{{other}}}");
+            if text.contains(&word) {
+                text = text.replace(&word, &self.remedy(other));
+            }
+        }
+        let words = self.words.iter();
+        words.fold(text, |text, (word, value)| text.replace(word, value))
+    }
+}
+
+/// The value of a variable in os-release, without quotes.
+fn value<'t>(text: &'t str, name: &str) -> &'t str {
+    let found = text.lines().find_map(|line| {
+        let (key, value) = line.split_once('=')?;
+        (key == name).then(|| value.trim_matches(['"', '\'']))
+    });
+    found.unwrap_or_default()
+}
+
+/// The oldest kernel that the module can be built for, from where DKMS reads it.
+pub fn floor() -> &'static str {
+    let config = include_str!("../../../dkms.conf");
+    let value = config
+        .lines()
+        .find_map(|line| line.strip_prefix("BUILD_EXCLUSIVE_KERNEL_MIN="));
+    value.unwrap_or_default().trim_matches('"')
+}

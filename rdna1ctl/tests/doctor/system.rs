@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a system lacks for the module is told with that system's own remedy, the same that
+//! `scripts/preflight.sh` has (`tests/systems.rs` of the module shows those).
+
+use super::{contains, expect, Machine, NO_PACKAGE};
+use crate::machine::RELEASE;
+
+/// A system on which the module was never installed.
+fn without_module(os_release: &str) -> Machine {
+    let machine = Machine::without_module("reconstructed/0x731f-5700xt-largebar");
+    let list = format!("/lib/modules/{RELEASE}/modules.dep");
+    machine.edit(&list, "updates/rdna1_kfd_guard.ko.xz:\n", "");
+    machine.put("/etc/os-release", os_release);
+    machine
+}
+
+/// One without Rust in its kernel, and without headers.
+fn lacking(os_release: &str) -> Machine {
+    let machine = without_module(os_release);
+    machine.edit(&format!("/boot/config-{RELEASE}"), "CONFIG_RUST=y\n", "");
+    machine.remove(&format!("/lib/modules/{RELEASE}/build"));
+    machine
+}
+
+#[test]
+fn each_system_has_its_own_remedies() {
+    for (os_release, remedies) in [
+        (
+            "ID=debian\nVERSION_CODENAME=trixie\n",
+            [
+                "apt install -t trixie-backports",
+                "apt install linux-headers-",
+            ],
+        ),
+        (
+            "ID=debian\nVERSION_CODENAME=\"bookworm\"\n",
+            ["upgrade to Debian 13", "apt install linux-headers-"],
+        ),
+        (
+            "ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n",
+            ["linux-image-generic", "apt install linux-headers-"],
+        ),
+        (
+            "ID=fedora\n",
+            ["dnf upgrade kernel", "dnf install kernel-devel-"],
+        ),
+        ("ID=arch\n", ["pacman -S linux", "pacman -S linux-headers"]),
+        (
+            "ID=cachyos\nID_LIKE=arch\n",
+            ["linux-cachyos-bore", "pacman -S linux-headers"],
+        ),
+        (
+            "ID=\"opensuse-tumbleweed\"\nID_LIKE=\"opensuse suse\"\n",
+            ["openSUSE's kernels have no Rust", "zypper install"],
+        ),
+        ("ID=nixos\n", ["boot a kernel that has it", "nix-build"]),
+        (
+            "",
+            ["boot a kernel that has it", "install the headers of kernel"],
+        ),
+    ] {
+        let said = expect(
+            &lacking(os_release),
+            &[
+                ("module-not-installed", "note"),
+                ("kernel-unfit", "note"),
+                ("headers-missing", "note"),
+                NO_PACKAGE,
+            ],
+        );
+        contains(&said, &remedies);
+        let begins = |rest: &str| rest.starts_with(|c: char| c.is_ascii_lowercase());
+        let left = said.split('{').skip(1).any(begins);
+        assert!(!left, "a word in braces is left: {said}");
+    }
+}
+
+#[test]
+fn metadata_that_a_package_brings_is_looked_for() {
+    let machine = without_module("ID=ubuntu\nID_LIKE=debian\n");
+    machine.remove(&format!("/lib/modules/{RELEASE}/build/rust/libcore.rmeta"));
+    let said = expect(
+        &machine,
+        &[
+            ("module-not-installed", "note"),
+            ("metadata-missing", "note"),
+            NO_PACKAGE,
+        ],
+    );
+    contains(
+        &said,
+        &[&format!("sudo apt install linux-lib-rust-{RELEASE}")],
+    );
+    machine.put(
+        &format!("/usr/src/linux-lib-rust-{RELEASE}/rust/libcore.rmeta"),
+        "",
+    );
+    expect(&machine, &[("module-not-installed", "note"), NO_PACKAGE]);
+}
