@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{bail, Context, Result};
 use serde::Deserialize;
 
-use crate::kernels::Kernel;
+use crate::kernels::{Expected, Kernel};
 use crate::qemu::Machine;
 
 /// `suites.toml`.
@@ -60,6 +60,9 @@ pub struct Suite {
     /// Whether what it measures is held against the record.
     #[serde(default)]
     pub recorded: bool,
+    /// Which of its cases may be skipped: `kernels.toml` says so of each kernel.
+    #[serde(skip)]
+    pub skips: Vec<Expected>,
 }
 
 pub(crate) fn yes() -> bool {
@@ -94,6 +97,11 @@ impl Suite {
         self.guest.as_ref().unwrap_or(&self.name)
     }
 
+    /// Whether one of its cases may be skipped for that reason.
+    pub fn may_skip(&self, case: &str, why: &str) -> bool {
+        self.skips.iter().any(|skip| skip.is(case, why))
+    }
+
     /// The same on that kernel: by its full name, with that kernel's words and
     /// all the time it has.
     pub fn on(&self, kernel: &Kernel) -> Self {
@@ -103,6 +111,10 @@ impl Suite {
             command_line: format!("{} {}", self.command_line, kernel.command_line),
             limit_seconds: self.limit_seconds.saturating_mul(kernel.patience.into()),
             silence_seconds: self.silence_seconds.saturating_mul(kernel.patience.into()),
+            skips: {
+                let of_suite = kernel.skips.iter().filter(|skip| skip.is_of(&self.name));
+                of_suite.cloned().collect()
+            },
             ..self.clone()
         }
     }

@@ -120,7 +120,8 @@ impl Filter {
     }
 }
 
-fn glob(text: &str) -> Result<Regex> {
+/// A pattern in which `*` is anything and `?` one character.
+pub fn glob(text: &str) -> Result<Regex> {
     let pattern = regex::escape(text).replace(r"\*", ".*").replace(r"\?", ".");
     Ok(Regex::new(&format!("^{pattern}$"))?)
 }

@@ -98,7 +98,7 @@ impl Fleet<'_> {
             match &one {
                 Ok(booted) => {
                     took.push(booted.took.as_secs_f64());
-                    all.add(outcome(booted));
+                    all.add(outcome(booted, boot.suite));
                     // What did not run to its end has failed, and measured half.
                     if boot.suite.recorded && booted.verdict.passed() {
                         all.add(cost::judge(&self.context.repo, self.ready, booted));

@@ -3,6 +3,7 @@
 //! `kernels.toml`: which kernels there are, and what is done with each.
 
 mod check;
+mod skips;
 
 use std::fmt;
 use std::path::Path;
@@ -11,6 +12,7 @@ use anyhow::{bail, Context, Result};
 use serde::Deserialize;
 
 use crate::config::{read_toml, Suites};
+pub use skips::Expected;
 
 const KERNELS: &str = "qemu/kernels.toml";
 
@@ -28,6 +30,8 @@ pub struct Kernels {
     roots: Vec<Root>,
     #[serde(rename = "kernel")]
     kernels: Vec<Kernel>,
+    #[serde(rename = "skip", default)]
+    skips: Vec<skips::Entry>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -92,6 +96,9 @@ pub struct Kernel {
     /// What may be wrong with it without failing `make test`.
     #[serde(default)]
     pub tolerated: Vec<Trouble>,
+    /// Which cases it may skip.
+    #[serde(skip)]
+    pub skips: Vec<Expected>,
 }
 
 fn as_long() -> u32 {
@@ -188,8 +195,10 @@ impl Kernels {
     /// Reads `kernels.toml` of the repository.
     pub fn load(repo: &Path) -> Result<Self> {
         let suites = Suites::load(repo)?;
-        let kernels: Self = read_toml(&repo.join(KERNELS))?;
-        let checked = kernels.check(&suites);
+        let mut kernels: Self = read_toml(&repo.join(KERNELS))?;
+        let checked = kernels
+            .check(&suites)
+            .and_then(|()| skips::tell(&kernels.skips, &mut kernels.kernels));
         checked.context("cannot use qemu/kernels.toml")?;
         Ok(kernels)
     }

@@ -197,7 +197,7 @@ fn boot(
     let activity = context.ui.begin(format!("boot: {}", suite.name));
     let booted = booter.run(&one, &activity)?;
     activity.clear();
-    let outcome = outcome(&booted);
+    let outcome = outcome(&booted, suite);
     if !booted.verdict.passed() {
         outcome.print(&suite.name);
         return Ok(None);

@@ -4,6 +4,7 @@
 //! thing that is wrong with it.
 
 use crate::boot::Booted;
+use crate::config::Suite;
 use crate::judge::ktap;
 use crate::tally::{Outcome, Row, RowState};
 
@@ -11,7 +12,7 @@ use crate::tally::{Outcome, Row, RowState};
 const TAIL: usize = 20;
 
 /// What a boot came to.
-pub fn outcome(booted: &Booted) -> Outcome {
+pub fn outcome(booted: &Booted, suite: &Suite) -> Outcome {
     let verdict = &booted.verdict;
     let console = Some(booted.console_path());
     let mut outcome = Outcome {
@@ -32,7 +33,13 @@ pub fn outcome(booted: &Booted) -> Outcome {
         let (state, text) = match &case.outcome {
             ktap::Outcome::Passed => (RowState::Passed, notes),
             ktap::Outcome::Failed => (RowState::Failed, notes),
-            ktap::Outcome::Skipped(why) => (RowState::Skipped, why.clone()),
+            ktap::Outcome::Skipped(why) if suite.may_skip(&case.name, why) => {
+                (RowState::Skipped, why.clone())
+            }
+            ktap::Outcome::Skipped(why) => (
+                RowState::Failed,
+                format!("skipped, which qemu/kernels.toml does not expect here: {why}"),
+            ),
         };
         let name = &case.name;
         outcome.details.push_str(&match state {
