@@ -24,14 +24,14 @@ pub fn amdgpu_dkms(ctx: &mut Ctx) -> Result<()> {
     let parameter = modules::parameter(TREE.name(), "dkms");
     fs::write(&parameter, "Y").with_context(|| format!("write {}", parameter.display()))?;
     guard::load(&ctx.modules)?;
-    let card = TREE.add(5, "board=5600xt")?;
-    expect_as_dkms(&card)?;
-    View::read()?.expect_truth(&card)?;
     for (rule, bars) in lies::ALL {
         for bar in *bars {
             lies::lie_of(TREE, rule, bar).with_context(|| format!("{rule}, with a {bar} BAR"))?;
         }
     }
+    let card = TREE.add(5, "board=5600xt")?;
+    expect_as_dkms(&card)?;
+    View::read()?.expect_truth(&card)?;
     for place in ["fill", "ids", "links"] {
         held::hold_at(ctx, place).with_context(|| format!("held at {place}"))?;
     }
