@@ -44,7 +44,7 @@ for file in share/man/man1/rdna1ctl.1.gz share/bash-completion/completions/rdna1
 	if [ -e "$folder/$file" ]; then
 		echo "ok $file is there"
 	else
-		echo "not ok $file is there: the archive has it not"
+		echo "not ok $file is there: it is not in the archive"
 	fi
 done
 echo "trial: done"

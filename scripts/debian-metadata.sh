@@ -40,8 +40,11 @@ case $abi in
 '' | */* | *[[:space:]]*) die "'$abi' is no kernel release: name it as uname -r does" ;;
 esac
 know_distribution
-[ "$family" = debian ] ||
-	die "this makes the metadata of Debian's kernels, and this system is ${system:-another}; \`make\` tells what it needs"
+case $family-$abi in
+*-pve) die "this makes the metadata of Debian's kernels, and $abi is Proxmox's; \`make\` tells what it needs" ;;
+debian-*) ;;
+*) die "this makes the metadata of Debian's kernels, and this system is ${system:-another}; \`make\` tells what it needs" ;;
+esac
 
 final=$folder/$abi
 work=$folder/$abi.partial

@@ -22,10 +22,12 @@ use_kernel() {
 		*) release=$(tree_version "$kdir/Makefile") ;;
 		esac
 	fi
-	for config in "$kdir/include/config/auto.conf" "$kdir/.config" "/boot/config-$release"; do
+	# The last is the running kernel's own, where it was built so.
+	for config in "$kdir/include/config/auto.conf" "$kdir/.config" "/boot/config-$release" \
+		"/lib/modules/$release/config" /proc/config.gz; do
 		[ ! -r "$config" ] || break
 	done
-	[ -r "$config" ] || config=
+	[ -r "$config" ] && { [ "$config" != /proc/config.gz ] || [ "$release" = "$(uname -r)" ]; } || config=
 	# In Ubuntu 24.04 the link of the headers leads to a name that no package has.
 	for metadata in "$kdir/rust" "$(ubuntu_metadata)"; do
 		! any "$metadata"/*.rmeta || break
@@ -49,7 +51,11 @@ tree_version() {
 
 # config NAME: the value of CONFIG_NAME, without quotes.
 config() {
-	[ -z "$config" ] || sed -n "/^CONFIG_$1=/{s///;s/^\"\(.*\)\"\$/\1/;p;q;}" "$config"
+	case $config in
+	'') ;;
+	*.gz) gzip -dc "$config" ;;
+	*) cat "$config" ;;
+	esac | sed -n "/^CONFIG_$1=/{s///;s/^\"\(.*\)\"\$/\1/;p;}" | head -n 1
 }
 
 have() {

@@ -15,7 +15,8 @@ if [ $# -ne 1 ]; then
 	exit 2
 fi
 
-list= linker=
+list=
+linker=
 
 # missing WHAT DETAIL [REMEDY]: adds an item; its remedy goes by the same name, or
 # by one of its own.
@@ -65,6 +66,11 @@ check_config() {
 
 # The files' names differ from kernel to kernel, their kinds do not.
 check_metadata() {
+	# Without headers: these bring it, but for Debian's and Ubuntu's.
+	case $family in
+	debian | ubuntu) ;;
+	*) [ -e "$kdir/Makefile" ] || return 0 ;;
+	esac
 	# A kernel without Rust has none to install or make.
 	next=
 	case $list in
@@ -74,8 +80,8 @@ check_metadata() {
 		missing 'Rust metadata' "$kdir has no rust/*.rmeta$(dangling)" "$next"
 	elif ! any "$metadata"/*.so; then
 		missing 'Rust metadata' "$metadata has no *.so (the macros)" "$next"
-	elif [ "$(config RUST_INLINE_HELPERS)" = y ] && ! any "$metadata"/helpers/*.bc; then
-		missing 'Rust metadata' "$metadata has no helpers/*.bc, which CONFIG_RUST_INLINE_HELPERS wants"
+	elif [ "$(config RUST_INLINE_HELPERS)" = y ] && [ ! -e "$kdir/rust/helpers/helpers_module.bc" ]; then
+		missing 'Rust metadata' "$kdir has no rust/helpers/helpers_module.bc, which CONFIG_RUST_INLINE_HELPERS wants" 'Rust helpers'
 	fi
 }
 
@@ -87,7 +93,7 @@ dangling() {
 check_rustc() {
 	wanted=$(kernel_rustc)
 	if [ -z "$wanted" ]; then
-		have "${RUSTC:-rustc}" || missing rustc "no ${RUSTC:-rustc} in PATH"
+		have "${RUSTC:-rustc}" || missing rustc "no ${RUSTC:-rustc} in PATH" 'any rustc'
 	elif ! find_rustc "$wanted" > /dev/null; then
 		found=$("${RUSTC:-rustc}" --version 2> /dev/null) || found="none called ${RUSTC:-rustc}"
 		missing rustc "the kernel's Rust code was built with \"$wanted\", here is ${found:-none}"
@@ -146,7 +152,7 @@ check_compiler
 check_tools
 
 [ -n "$list" ] || exit 0
-echo "The module cannot be built for kernel ${release:-(unknown)} in $kdir yet. Missing on ${system:-this system}:
+printf '%s\n' "The module cannot be built for kernel ${release:-(unknown)} in $kdir yet. Missing on ${system:-this system}:
 $list
 " >&2
 exit 1

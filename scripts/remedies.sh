@@ -7,24 +7,26 @@
 remedies=${0%/*}/remedies.txt
 
 # know_distribution: sets the system's name, and by which names remedies.txt knows
-# it, the most special first, from os-release and from the kernel. Relatives name
-# their family in ID_LIKE. The family is debian, ubuntu, fedora, arch, suse or other.
+# it, the most special first, from os-release. Relatives name what they are made from
+# in ID_LIKE. The family is debian, ubuntu, fedora, arch, suse or other.
 know_distribution() {
-	about=${OS_RELEASE:-/etc/os-release}
-	system='' family=other kinds='' codename='' version_id=''
-	[ ! -r "$about" ] || {
-		# A program in the file must not reach our variables, so it is not run.
-		system=$(os_release PRETTY_NAME)
-		codename=$(os_release VERSION_CODENAME)
-		version_id=$(os_release VERSION_ID)
-		id=$(os_release ID)
-		for like in $id $(os_release ID_LIKE); do
-			case $like in
-			debian | ubuntu | fedora | arch | suse) family=$like && break ;;
-			esac
-		done
-		kinds="$id-$codename $id-$version_id $id $family"
-	}
+	system='' family=other kinds='' codename=''
+	for about in "${OS_RELEASE:-/etc/os-release}" /usr/lib/os-release; do
+		[ ! -r "$about" ] || break
+	done
+	[ -r "$about" ] || return 0
+	# A program in the file must not reach our variables, so it is not run.
+	system=$(os_release PRETTY_NAME)
+	codename=$(os_release DEBIAN_CODENAME)
+	[ -n "$codename" ] || codename=$(os_release VERSION_CODENAME)
+	id=$(os_release ID)
+	likes=$(os_release ID_LIKE)
+	for like in $id $likes; do
+		case $like in
+		debian | ubuntu | fedora | arch | suse) family=$like && break ;;
+		esac
+	done
+	kinds="$id-$codename $id-$(os_release VERSION_ID) $id ubuntu-$(os_release UBUNTU_CODENAME) $likes"
 }
 
 os_release() {
@@ -59,15 +61,22 @@ remedy() {
 		[ -z "$text" ] || break
 	done
 	# One remedy can hold another.
-	case $text in
-	*'{newer kernel}'*) text=${text%%'{newer kernel}'*}$(remedy 'newer kernel')${text#*'{newer kernel}'} ;;
-	*'{kernel headers}'*) text=${text%%'{kernel headers}'*}$(remedy 'kernel headers')${text#*'{kernel headers}'} ;;
-	esac
-	echo "$text" | sed -e "s|{release}|$release|" -e "s|{floor}|${floor-}|" -e "s|{kdir}|$kdir|" \
-		-e "s|{kernel}|$(kernel_package)|" -e "s|{for kernel}|$(for_kernel)|" \
-		-e "s|{codename}|${codename:-trixie}|" -e "s|{version}|$version_id|" \
-		-e "s|{rustc}|$(rustc_number "$(kernel_rustc)")|" -e "s|{gcc}|$(gcc_package)|" \
-		-e "s|{clang}|$(clang_major)|g" -e "s|{lld}|${linker#ld.lld}|"
+	for other in 'newer kernel' 'kernel headers'; do
+		case $text in
+		*"{$other}"*) text=${text%%"{$other}"*}$(remedy "$other")${text#*"{$other}"} ;;
+		esac
+	done
+	printf '%s\n' "$text" | sed "$(stands_for release "$release")$(stands_for floor "${floor-}")
+		$(stands_for kdir "$kdir")$(stands_for kernel "$(kernel_package)")
+		$(stands_for 'for kernel' "$(for_kernel)")$(stands_for codename "${codename:-trixie}")
+		$(stands_for 'local version' "${release#"${release%%-*}"}")
+		$(stands_for rustc "$(rustc_number "$(kernel_rustc)")")$(stands_for gcc "$(gcc_package)")
+		$(stands_for clang "$(clang_major)")$(stands_for lld "${linker#ld.lld}")"
+}
+
+# stands_for WORD VALUE: a command for sed that puts the value in the place of {WORD}.
+stands_for() {
+	printf '%s\n' "s|{$1}|$(printf '%s\n' "$2" | sed 's/[\\&|]/\\&/g')|g;"
 }
 
 # gcc_package: Debian's compilers are called by their full name: x86_64-linux-gnu-gcc-14.

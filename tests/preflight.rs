@@ -119,6 +119,49 @@ fn without_headers_the_tools_are_looked_at_nevertheless() {
     assert!(names.contains(&"bindgen".to_owned()), "{names:?}");
 }
 
+/// To apt a name that ends in `-` is a package to remove.
+#[test]
+fn an_unknown_rustc_has_no_number() {
+    for id in [
+        "debian",
+        "ubuntu",
+        "fedora",
+        "arch",
+        "opensuse\nID_LIKE=suse",
+        "other",
+    ] {
+        let machine = Machine::complete();
+        machine.os_release(&format!("ID={id}"));
+        machine.remove("Makefile");
+        machine.remove("include/config/auto.conf");
+        machine.no_tool("rustc");
+        let found = machine.preflight();
+        let next = found.next("rustc");
+        assert!(
+            next.ends_with("rust") || next.ends_with("rustc"),
+            "{id}: {next}"
+        );
+    }
+}
+
+#[test]
+fn a_folder_with_odd_characters_is_shown_as_it_is() {
+    let machine = Machine::complete();
+    for odd in ["a&b", "a|b", "a\\b"] {
+        let found = machine.preflight_of(odd.as_ref());
+        assert!(
+            found.next("module.lds").is_empty() && found.text.contains(odd),
+            "{odd}: {}",
+            found.text
+        );
+        std::fs::create_dir_all(machine.kernel().join(odd)).expect("a folder");
+        machine.file(&format!("{odd}/Makefile"), "");
+        let found = machine.preflight_of(odd.as_ref());
+        let next = format!("make -C {odd} modules_prepare");
+        assert!(found.next("module.lds").ends_with(&next), "{}", found.text);
+    }
+}
+
 #[test]
 fn each_part_of_the_metadata_counts() {
     for part in ["rust/libkernel.rmeta", "rust/libmacros.so"] {
@@ -162,7 +205,7 @@ fn helpers_that_a_kernel_inlines_are_a_part_of_it() {
     machine.set("CONFIG_RUST_INLINE_HELPERS=y");
     let found = machine.preflight();
     assert_eq!(found.names(), ["Rust metadata"], "{}", found.text);
-    assert!(found.text.contains("helpers/*.bc"), "{}", found.text);
+    assert!(found.text.contains("helpers_module.bc"), "{}", found.text);
     machine.file("rust/helpers/helpers_module.bc", "");
     assert!(machine.preflight().success);
 }
@@ -206,14 +249,14 @@ fn each_distribution_has_its_own_remedies() {
         (
             "ID=fedora",
             [
-                "dnf install kernel-devel-7.2.12-fake",
+                "make KDIR=that folder",
                 "dnf install clang-libs",
                 "dnf upgrade rust kernel",
             ],
         ),
         (
             "ID=arch",
-            ["pacman -S linux-headers", "pacman -S clang", "pacman -Syu"],
+            ["make KDIR=that folder", "pacman -S clang", "pacman -Syu"],
         ),
         ("ID=gentoo", ["KDIR=", "LIBCLANG_PATH", "RUSTC="]),
         (
@@ -222,11 +265,11 @@ fn each_distribution_has_its_own_remedies() {
         ),
         (
             "ID=endeavouros\nID_LIKE='arch'",
-            ["pacman -S linux-headers", "pacman", "pacman"],
+            ["make KDIR=that folder", "pacman", "pacman"],
         ),
         (
             "ID=rhel\nID_LIKE=\"fedora\"",
-            ["dnf install kernel-devel", "dnf", "dnf"],
+            ["make KDIR=that folder", "dnf", "dnf"],
         ),
         ("", ["KDIR=", "LIBCLANG_PATH", "RUSTC="]),
     ];

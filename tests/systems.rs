@@ -17,7 +17,7 @@ struct System {
     lacks: fn(&Machine),
 }
 
-const SYSTEMS: [System; 13] = [
+const SYSTEMS: [System; 17] = [
     System {
         name: "debian-13",
         os_release: DEBIAN_13,
@@ -87,9 +87,43 @@ const SYSTEMS: [System; 13] = [
     },
     System {
         name: "cachyos",
-        os_release: "PRETTY_NAME=\"CachyOS\"\nID=cachyos\nID_LIKE=arch",
+        os_release: CACHYOS,
         release: "7.2.3-2-cachyos",
         lacks: without_rust,
+    },
+    System {
+        name: "cachyos-bore",
+        os_release: CACHYOS,
+        release: "7.2.3-2-cachyos-bore",
+        lacks: |machine| {
+            without_headers(machine);
+            machine.file("pkgbase", "linux-cachyos-bore\n");
+            machine.no_tool("rustc");
+            machine.no_tool("bindgen");
+        },
+    },
+    System {
+        name: "manjaro",
+        os_release: "PRETTY_NAME=\"Manjaro Linux\"\nID=manjaro\nID_LIKE=arch",
+        release: "6.18.40-1-MANJARO",
+        lacks: |machine| machine.file("pkgbase", "linux618\n"),
+    },
+    System {
+        name: "mint",
+        os_release: "PRETTY_NAME=\"Linux Mint 22.1\"\nID=linuxmint\nID_LIKE=\"ubuntu debian\"\nVERSION_ID=\"22.1\"\nUBUNTU_CODENAME=noble",
+        release: "6.8.0-90-generic",
+        lacks: without_rust,
+    },
+    System {
+        name: "ubuntu-without-anything",
+        os_release: UBUNTU_24_04,
+        release: "7.0.0-14-generic",
+        lacks: |machine| {
+            without_headers(machine);
+            for tool in ["rustc", "bindgen", "make", "ld"] {
+                machine.no_tool(tool);
+            }
+        },
     },
     System {
         name: "tumbleweed",
@@ -105,6 +139,7 @@ const SYSTEMS: [System; 13] = [
     },
 ];
 
+const CACHYOS: &str = "PRETTY_NAME=\"CachyOS\"\nID=cachyos\nID_LIKE=arch";
 const DEBIAN_13: &str =
     "PRETTY_NAME=\"Debian GNU/Linux 13 (trixie)\"\nID=debian\nVERSION_CODENAME=trixie";
 const UBUNTU_24_04: &str =
@@ -112,6 +147,18 @@ const UBUNTU_24_04: &str =
 
 fn without_metadata(machine: &Machine) {
     machine.remove("rust/libkernel.rmeta");
+}
+
+fn without_headers(machine: &Machine) {
+    for file in [
+        "Makefile",
+        "Module.symvers",
+        "include/config/auto.conf",
+        "rust/libkernel.rmeta",
+        "scripts/module.lds",
+    ] {
+        machine.remove(file);
+    }
 }
 
 fn without_rust(machine: &Machine) {

@@ -7,12 +7,7 @@
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "${0%/*}/common.sh"
 
-mkdir "$headers"
-cp -as /mnt/object/. "$headers"
-for path in Makefile Kbuild Kconfig include scripts arch; do
-	cp -as --remove-destination "/mnt/source/$path" "$headers"
-done
-rm -rf "$headers/rust" "$headers/vmlinux" "$headers/source"
+merged_headers
 metadata "$headers/rust"
 type_information
 build

@@ -34,6 +34,17 @@ separate_headers() {
 	done
 }
 
+# merged_headers: one folder with the kernel's Makefile and what it includes, without
+# metadata and vmlinux.
+merged_headers() {
+	mkdir "$headers"
+	cp -as /mnt/object/. "$headers"
+	for path in Makefile Kbuild Kconfig include scripts arch; do
+		cp -as --remove-destination "/mnt/source/$path" "$headers"
+	done
+	rm -rf "$headers/rust" "$headers/vmlinux" "$headers/source"
+}
+
 # metadata FOLDER: what packages have of the kernel's Rust code.
 metadata() {
 	mkdir -p "$1"

@@ -6,7 +6,7 @@
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "${0%/*}/common.sh"
 
-separate_headers
+merged_headers
 metadata "$USR_SRC/linux-lib-rust-$release/rust"
 ln -s ../linux-hwe-7.0-lib-rust-7.0.0-1/rust "$headers/rust"
 build

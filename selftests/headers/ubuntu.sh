@@ -5,7 +5,7 @@
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "${0%/*}/common.sh"
 
-separate_headers
+merged_headers
 metadata "$USR_SRC/linux-lib-rust-$release/rust"
 ln -s "../linux-lib-rust-$release/rust" "$headers/rust"
 build

@@ -39,7 +39,7 @@ const FILES: [(&str, &str); 8] = [
 ];
 
 /// The real programs that the scripts themselves use.
-const REAL_TOOLS: [&str; 5] = ["head", "readlink", "sed", "tr", "uname"];
+const REAL_TOOLS: [&str; 6] = ["cat", "head", "readlink", "sed", "tr", "uname"];
 
 /// What preflight said.
 pub struct Found {

@@ -18,7 +18,7 @@ use crate::config::Suites;
 use crate::filter::Filter;
 use crate::fleet::Fleet;
 use crate::report;
-use crate::tally::{RowState, Tally};
+use crate::tally::{Outcome, RowState, Tally};
 use crate::{Context, Guests};
 
 /// The suite that the module is booted with.
@@ -52,7 +52,8 @@ pub fn test(context: &Context, guests: &Guests) -> Result<ExitCode> {
     let mut tally = Tally::default();
     tally.add(tried.outcome.tally);
     for release in portable::RELEASES {
-        let outcome = portable::run(&provision, &made, release)?;
+        let ran = portable::run(&provision, &made, release);
+        let outcome = ran.unwrap_or_else(|error| Outcome::of(Err(error)));
         outcome.print(&format!("rdna1ctl alone, on {release}"));
         tally.add(outcome.tally);
     }

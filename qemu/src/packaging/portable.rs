@@ -12,7 +12,7 @@ use crate::tally::Outcome;
 
 /// What is done there, in the checkout.
 const SCRIPT: &str = "packaging/portable.sh";
-/// Debian's releases with packages on every mirror, the oldest first.
+/// The oldest first.
 pub const RELEASES: [&str; 4] = ["bullseye", "bookworm", "trixie", "sid"];
 
 /// Runs the program in a root of that release that has nothing but apt.

@@ -138,7 +138,7 @@ fn package(facts: &Facts, dkms: &Dkms) -> Finding {
     } else {
         Finding::note(
             "amdgpu-dkms-not-built",
-            format!("AMD's package amdgpu-dkms {version} is not built for the running kernel, which uses its own amdgpu"),
+            format!("AMD's package amdgpu-dkms {version} is not built for the running kernel"),
         )
         .seen(place, "not built")
         .advise(format!(

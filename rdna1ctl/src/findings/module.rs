@@ -21,8 +21,13 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     found.extend(readable(facts));
     // Nobody builds a module in a container: its files are not those of the host.
     if !facts.module.loaded && facts.place.container.is_none() {
-        found.push(kernel(facts));
-        found.push(headers(facts));
+        let kernel = kernel(facts);
+        let is_unfit = kernel.id == "kernel-unfit";
+        found.push(kernel);
+        // Those of another kernel are wanted.
+        if !is_unfit {
+            found.push(headers(facts));
+        }
     }
     found
 }
@@ -231,14 +236,14 @@ fn headers(facts: &Facts) -> Finding {
         .seen(build, "is not there")
         .advise(facts.system.remedy("kernel headers"));
     };
-    // DKMS makes it, or its log says why not.
-    if kernel.has_metadata || kernel.has("RUST") != Some(true) || !facts.module.in_dkms.is_empty() {
+    // Of Debian's it is made anew, by DKMS or by `make metadata`.
+    if kernel.has_metadata || kernel.has("RUST") != Some(true) || facts.system.is_debian {
         return Finding::good("headers", "this kernel's headers are installed")
             .seen(folder, "is there");
     }
     Finding::note(
         "metadata-missing",
-        "this kernel's headers have no Rust metadata: no module in Rust can be built for it yet",
+        "this kernel's headers have no Rust metadata, which modules in Rust are built with",
     )
     .seen(format!("{build}/rust"), "no *.rmeta")
     .advise(facts.system.remedy("Rust metadata"))

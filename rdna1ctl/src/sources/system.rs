@@ -14,20 +14,30 @@ pub struct System {
     kinds: Vec<String>,
     /// What the words in braces stand for.
     words: Vec<(&'static str, String)>,
+    /// Whether it is Debian, or calls itself so: packages of the kernel then bring no Rust metadata.
+    pub is_debian: bool,
 }
 
 impl System {
     /// Reads its facts.
     pub fn read(root: &Root, release: &str) -> Self {
-        let about = root.text("/etc/os-release").unwrap_or_default();
-        let (id, codename) = (value(&about, "ID"), value(&about, "VERSION_CODENAME"));
-        let version = value(&about, "VERSION_ID");
-        let like = value(&about, "ID_LIKE");
+        let files = ["/etc/os-release", "/usr/lib/os-release"];
+        let about = files
+            .iter()
+            .find_map(|file| root.text(file))
+            .unwrap_or_default();
+        let value = |name| value(&about, name);
+        let id = value("ID");
+        let codename = match value("DEBIAN_CODENAME") {
+            "" => value("VERSION_CODENAME"),
+            codename => codename,
+        };
+        let likes: Vec<_> = value("ID_LIKE").split_whitespace().collect();
         let families = ["debian", "ubuntu", "fedora", "arch", "suse"];
-        let mut names = [id].into_iter().chain(like.split_whitespace());
+        let mut names = [id].into_iter().chain(likes.iter().copied());
         let family = names
             .find(|name| families.contains(name))
-            .unwrap_or("other");
+            .unwrap_or_default();
         let package = root.text(format!("/lib/modules/{release}/pkgbase"));
         let package = package.as_deref().map_or("linux", str::trim);
         let mut kinds = Vec::new();
@@ -37,20 +47,29 @@ impl System {
         if family == "arch" {
             kinds.push(format!("arch-{package}"));
         }
-        kinds.extend([format!("{id}-{codename}"), format!("{id}-{version}")]);
-        kinds.extend([id, family, "other"].map(str::to_owned));
+        kinds.extend([
+            format!("{id}-{codename}"),
+            format!("{id}-{}", value("VERSION_ID")),
+        ]);
+        kinds.extend([
+            id.to_owned(),
+            format!("ubuntu-{}", value("UBUNTU_CODENAME")),
+        ]);
+        kinds.extend(likes.into_iter().chain(["other"]).map(str::to_owned));
         let codename = if codename.is_empty() {
             "trixie"
         } else {
             codename
         };
+        let local = release.find('-').map_or("", |at| release.split_at(at).1);
         Self {
+            is_debian: family == "debian",
             kinds,
             words: vec![
                 ("{release}", release.to_owned()),
+                ("{local version}", local.to_owned()),
                 ("{kernel}", package.to_owned()),
                 ("{codename}", codename.to_owned()),
-                ("{version}", version.to_owned()),
                 ("{floor}", floor().to_owned()),
                 ("{for kernel}", String::new()),
             ],

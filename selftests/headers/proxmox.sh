@@ -1,0 +1,19 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Proxmox's headers have no metadata, and its kernels have versions of symbols. The
+# metadata is made from the kernel's own source, as scripts/remedies.txt says.
+# shellcheck source-path=SCRIPTDIR source=common.sh
+. "${0%/*}/common.sh"
+
+mkdir "$headers"
+cp /mnt/object/.config "$headers"
+version=$(make -s -C /mnt/source kernelversion)
+make -C /mnt/source O="$headers" LOCALVERSION="${release#"$version"}" -j"$(nproc)" \
+	olddefconfig modules_prepare > /mnt/module/prepared 2>&1 || {
+	tail /mnt/module/prepared
+	fail "the kernel's source is not prepared"
+}
+cp /mnt/object/Module.symvers "$headers"
+build
+is_quiet
