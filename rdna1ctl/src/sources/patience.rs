@@ -12,12 +12,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::SigSet;
+use nix::unistd::{gettid, Pid};
 
 /// The longest wait for small files, all together.
 pub const FOR_FILES: Duration = Duration::from_millis(900);
 
 /// The shortest wait for a file, however many did not answer.
 const LEAST: Duration = Duration::from_millis(10);
+
+/// How many times as long a reader may take that does not wait for a file, but for a CPU.
+const BUSY: u32 = 20;
 
 /// The most threads that are left behind.
 const MOST: usize = 100;
@@ -27,6 +31,8 @@ struct Progress<T> {
     values: Vec<T>,
     /// When the last value came.
     last: Instant,
+    /// The reader's thread, once it runs.
+    thread: Option<Pid>,
     is_done: bool,
     /// Nobody waits for the reader any more.
     is_left: bool,
@@ -52,14 +58,31 @@ impl<T> Shared<T> {
                 return (std::mem::take(&mut progress.values), None);
             }
             let silent = progress.last.elapsed();
-            let Some(rest) = patience.checked_sub(silent).filter(|rest| !rest.is_zero()) else {
-                progress.is_left = true;
-                return (std::mem::take(&mut progress.values), Some(silent));
+            let rest = patience.checked_sub(silent).filter(|rest| !rest.is_zero());
+            let rest = match rest {
+                Some(rest) => rest,
+                // On a busy machine it gets no CPU: no file is to blame.
+                None if silent < patience * BUSY && wants_cpu(progress.thread) => patience,
+                None => {
+                    progress.is_left = true;
+                    return (std::mem::take(&mut progress.values), Some(silent));
+                }
             };
             let waited = self.done.wait_timeout(progress, rest);
             progress = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
+}
+
+/// Whether a thread of this process is ready to run, or has not begun: then it waits for no file.
+fn wants_cpu(thread: Option<Pid>) -> bool {
+    let Some(thread) = thread else { return true };
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat"));
+    // After the name, which can hold anything, comes the state (proc_pid_stat(5)).
+    stat.is_ok_and(|stat| {
+        stat.rsplit_once(") ")
+            .is_some_and(|(_, rest)| rest.starts_with('R'))
+    })
 }
 
 /// Leaves all signals of this process to its other threads, which may wait for them.
@@ -88,6 +111,7 @@ where
             progress: Mutex::new(Progress {
                 values: Vec::new(),
                 last: Instant::now(),
+                thread: None,
                 is_done: false,
                 is_left: false,
             }),
@@ -98,6 +122,7 @@ where
             let (keys, read) = (Arc::clone(&keys), Arc::clone(&read));
             move || {
                 hold_all_signals();
+                shared.lock().thread = Some(gettid());
                 for key in keys.iter().skip(from) {
                     let value = read(key);
                     let mut progress = shared.lock();
@@ -161,5 +186,17 @@ mod tests {
         });
         assert!(begin.elapsed() < Duration::from_secs(5));
         assert!(values.len() == 300 && values.iter().all(Option::is_none));
+    }
+    /// It has no CPU, or uses one: that is no file that does not answer.
+    #[test]
+    fn what_is_slow_and_does_not_wait_is_waited_for() {
+        let values = each(vec![1, 2], FOR_FILES, |key| {
+            let begin = Instant::now();
+            while begin.elapsed() < FOR_FILES {
+                std::hint::spin_loop();
+            }
+            *key
+        });
+        assert_eq!(values, [Some(1), Some(2)]);
     }
 }
