@@ -16,7 +16,7 @@ use crate::modules;
 
 use super::readers::wait_for;
 
-/// A process holds files open: the unload is refused, or it is clean.
+/// A process holds files open: the unload is refused, and the files go on.
 pub fn while_open(ctx: &mut Ctx) -> Result<()> {
     guard::load(&ctx.modules)?;
     let mut byte = [0];
@@ -27,16 +27,10 @@ pub fn while_open(ctx: &mut Ctx) -> Result<()> {
             .with_context(|| format!("read a byte of {name}"))?;
         files.push(file);
     }
-    if modules::remove_unless_held(guard::NAME)? {
-        ctx.note("the unload went through with files open");
-        guard::expect_gone()?;
-        for mut file in files {
-            // It may give what it had or an error; the kernel has to survive it, and the close.
-            let _ = file.read(&mut byte);
-        }
-        return Ok(());
-    }
-    ctx.note("the unload was refused while files were open");
+    ensure!(
+        !modules::remove_unless_held(guard::NAME)?,
+        "the module went while its files were open"
+    );
     for file in &mut files {
         file.read_exact(&mut byte)
             .context("read on after the refused unload")?;
