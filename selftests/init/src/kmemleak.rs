@@ -146,13 +146,14 @@ fn parse(text: &str) -> Result<Vec<Object>> {
 /// `kfd_topology.c`).
 fn is_link_of_kfd(names: &[&str]) -> bool {
     // What allocates links, and what the compiler may have put it into.
-    const MAKERS: [&str; 6] = [
+    const MAKERS: [&str; 7] = [
         "kfd_parse_subtype_iolink",
         "kfd_parse_subtype",
         "kfd_parse_crat_table",
         "kfd_add_peer_prop",
         "kfd_create_indirect_link_prop",
         "kfd_dev_create_p2p_links",
+        "kfd_topology_add_device",
     ];
     let allocates = |name: &str| name.starts_with("kmemdup") || name.starts_with("__kmalloc_cache");
     let made = |pair: &[&str]| allocates(pair[0]) && MAKERS.contains(&pair[1]);
