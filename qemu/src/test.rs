@@ -140,6 +140,10 @@ fn run_all(
     if rows.is_empty() && on_host.is_empty() {
         bail!(picks_nothing(context, choice)?);
     }
+    if choice.filter.is_none() && choice.modules.is_none() {
+        let tested: Vec<_> = rows.iter().map(Row::kernel_name).collect();
+        context.ui.say(covers(&tested, context.kernels.names()));
+    }
     let mut report = |group: &str, outcome: &Outcome| {
         if !choice.ktap {
             outcome.print(group);
@@ -166,6 +170,19 @@ fn run_all(
         }
         ran
     })
+}
+
+/// Which kernels are tested, and which are left out.
+fn covers<'a>(tested: &[&str], all: impl Iterator<Item = &'a str>) -> String {
+    let tests = format!("testing on {}", tested.join(", "));
+    let left: Vec<_> = all.filter(|name| !tested.contains(name)).collect();
+    match left.as_slice() {
+        [] => tests,
+        _ => format!(
+            "{tests}; left out: {} (KERNEL=NAME, or all)",
+            left.join(", ")
+        ),
+    }
 }
 
 fn run_cargo(
@@ -254,4 +271,17 @@ pub fn timed(work: impl FnOnce() -> Result<Outcome>) -> Result<Outcome> {
     let mut outcome = work()?;
     outcome.seconds = Some(started.elapsed().as_secs_f64());
     Ok(outcome)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::covers;
+
+    #[test]
+    fn what_is_left_out_is_said() {
+        let all = ["a", "b", "c"];
+        let said = covers(&["a", "c"], all.into_iter());
+        assert_eq!(said, "testing on a, c; left out: b (KERNEL=NAME, or all)");
+        assert_eq!(covers(&all, all.into_iter()), "testing on a, b, c");
+    }
 }

@@ -37,6 +37,11 @@ impl Row<'_> {
         groups
     }
 
+    /// Its kernel, as filters name it.
+    pub fn kernel_name(&self) -> &str {
+        &self.kernel.name
+    }
+
     fn defects_group(&self) -> Option<(String, &str)> {
         let name = self.name(defects::GROUP.0);
         (!self.defects.is_empty()).then_some((name, defects::GROUP.1))
