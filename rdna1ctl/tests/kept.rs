@@ -246,6 +246,37 @@ fn what_takes_it_back() {
     );
 }
 
+/// A service reads no file of a login, and an instance is set up by its template.
+#[test]
+fn what_a_service_reads() {
+    let template = "/etc/systemd/system/comfy@.service";
+    for (group, file, is_its_own) in [
+        ("/system.slice/comfy@alice.service", template, true),
+        ("/system.slice/ollama.service", "/etc/environment", false),
+        ("/system.slice/docker-0123.scope", "/etc/environment", false),
+        (
+            "/user.slice/user-1000.slice/session-2.scope",
+            "/etc/environment",
+            true,
+        ),
+    ] {
+        let machine = Machine::of_alice();
+        let line = match file == template {
+            true => format!("[Service]\nEnvironment={OVERRIDE}\n"),
+            false => format!("{OVERRIDE}\n"),
+        };
+        machine.put(file, line);
+        machine.add_program(4242, &format!("{OVERRIDE}\0"));
+        machine.put("/proc/4242/cgroup", format!("0::{group}\n"));
+        let found = machine.findings_but_package();
+        let of_program = found
+            .iter()
+            .find(|(_, _, said)| said.contains("process 4242"));
+        let (_, _, said) = of_program.unwrap();
+        assert_eq!(said.contains(file), is_its_own, "{group}: {said}");
+    }
+}
+
 #[test]
 fn a_file_that_a_unit_names() {
     let machine = Machine::of_alice();

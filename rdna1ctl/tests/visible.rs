@@ -4,7 +4,7 @@
 
 mod machine;
 
-use machine::Machine;
+use machine::{contains, Machine};
 
 const NODES: &str = "/sys/class/kfd/kfd/topology/nodes";
 
@@ -125,6 +125,21 @@ fn gpus_that_nobody_sees() {
 }
 
 /// `env` and `run` take back what leaves no GPU, and keep what was chosen.
+/// On a machine with NVIDIA's cards the variable is theirs.
+#[test]
+fn a_variable_for_another_makers_cards() {
+    let machine = Machine::healthy();
+    machine.put("/proc/driver/nvidia/version", "NVRM version: 580\n");
+    machine.put("/proc/self/environ", "CUDA_VISIBLE_DEVICES=1");
+    let found = machine.findings_but_package();
+    let [(id, state, said)] = found.try_into().unwrap();
+    assert_eq!((id.as_str(), state.as_str()), ("gpus-hidden", "note"));
+    contains(&said, &["HIP_VISIBLE_DEVICES=0"]);
+    let settings = machine.says(&["env"], 0);
+    contains(&settings, &["export HIP_VISIBLE_DEVICES=0"]);
+    assert!(!settings.contains("unset CUDA"), "{settings}");
+}
+
 #[test]
 fn env_takes_it_back() {
     for (gpus, variables, lines) in [

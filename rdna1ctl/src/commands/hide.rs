@@ -33,8 +33,10 @@ const PARAMETERS: [&str; 12] = [
 const AUDIT: &str = "audit: ";
 
 /// Names of programs and users in the kernel's log, and their replacements.
-const NAMES: [(&str, &str); 7] = [
-    // amdgpu's own.
+const NAMES: [(&str, &str); 9] = [
+    // amdgpu's own. What it calls a pasid can be a process id.
+    (r"process .*?\(pasid:[0-9]+\)", "process ?(pasid:?)"),
+    ("(?i)pasid[ :=]*[0-9]+", "pasid ?"),
     (
         "(?i)(process|thread|task) .*? pid[ :=]*[0-9]+",
         "$1 ? pid ?",

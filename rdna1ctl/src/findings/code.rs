@@ -54,9 +54,10 @@ pub struct Judged {
 
 /// Libraries that programs work without on this card: each has another way, or only programs of other
 /// fields call it.
-const OPTIONAL: [&str; 19] = [
+const OPTIONAL: [&str; 20] = [
     "libMIOpen",
     "libaotriton",
+    "libbitsandbytes",
     "libck_",
     "libcomposable",
     "libdevice_",
@@ -102,8 +103,20 @@ pub fn judge(libraries: &Libraries) -> Judged {
     }
 }
 
+/// Whether some of the libraries are those of a PyTorch.
+fn has_torch(libraries: &Libraries) -> bool {
+    libraries
+        .list
+        .iter()
+        .any(|library| library.path.contains("/torch/lib/"))
+}
+
 fn answer(libraries: &Libraries, parts: &[Part]) -> Answer {
     let needed = || parts.iter().filter(|part| !part.optional);
+    // What else is there for ROCm, as bitsandbytes, makes no ROCm's PyTorch of it.
+    if libraries.torch_without_rocm.is_some() && !has_torch(libraries) {
+        return Answer::NoCode;
+    }
     let lacking: Vec<_> = needed()
         .filter(|part| part.gfx1010 == Some(false))
         .collect();
@@ -113,9 +126,6 @@ fn answer(libraries: &Libraries, parts: &[Part]) -> Answer {
             true => Answer::OverrideOnly,
             false => Answer::NoCode,
         };
-    }
-    if libraries.torch_without_rocm.is_some() && parts.is_empty() {
-        return Answer::NoCode;
     }
     if needed().any(|part| part.gfx1010.is_none()) {
         return Answer::Unknown;

@@ -133,15 +133,30 @@ fn sources<'a>(
     };
     let unit = process.and_then(|process| process.unit.as_deref());
     let of_unit = |kept: &&Kept| match &kept.reach {
-        Reach::Unit(name) | Reach::UserUnit(name) => Some(name.as_str()) == unit,
+        Reach::Unit(name) | Reach::UserUnit(name) => {
+            unit.is_some_and(|unit| unit == name || template(unit) == *name)
+        }
         Reach::Login | Reach::Services => false,
     };
     let own: Vec<_> = lines().filter(of_unit).collect();
     if !own.is_empty() {
         return own;
     }
-    let is_for_all = |kept: &&Kept| matches!(kept.reach, Reach::Login | Reach::Services);
+    let is_service = process.is_some_and(|process| process.is_service);
+    let is_for_all = |kept: &&Kept| match kept.reach {
+        Reach::Login => !is_service,
+        Reach::Services => true,
+        Reach::Unit(_) | Reach::UserUnit(_) => false,
+    };
     lines().filter(is_for_all).collect()
+}
+
+/// The template of an instance: of `comfy@alice.service` it is `comfy@.service` (systemd.unit(5)).
+fn template(unit: &str) -> String {
+    match (unit.split_once('@'), unit.rsplit_once('.')) {
+        (Some((name, _)), Some((_, kind))) => format!("{name}@.{kind}"),
+        _ => unit.to_owned(),
+    }
 }
 
 fn place(kept: &Kept) -> String {

@@ -31,6 +31,10 @@ pub enum Kind {
     DeviceLost,
     /// The firmware for power management does not answer.
     PowerFirmware,
+    /// The card was too hot.
+    Overheated,
+    /// An update of the screen did not end in time.
+    FlipTimeout,
     /// An interrupt did not come, and a timer took its place.
     FenceFallback,
 }
@@ -49,6 +53,8 @@ impl Kind {
             Self::VramLost => "log-vram-lost",
             Self::DeviceLost => "log-device-lost",
             Self::PowerFirmware => "log-power-firmware",
+            Self::Overheated => "log-overheated",
+            Self::FlipTimeout => "log-flip-timeout",
             Self::FenceFallback => "log-fence-fallback",
         }
     }
@@ -80,6 +86,10 @@ impl Kind {
             Self::VramLost => "the contents of VRAM were lost in a reset",
             Self::DeviceLost => "the card did not answer on the PCI bus",
             Self::PowerFirmware => "the card's firmware for power management did not answer",
+            Self::Overheated => "the card was too hot, and was slowed down or switched off",
+            Self::FlipTimeout => {
+                "an update of the screen did not end in time: the desktop freezes so"
+            }
             Self::FenceFallback => {
                 "an interrupt of the card did not come, and a timer took its place"
             }
@@ -105,6 +115,13 @@ impl Kind {
                 "switch the machine off and on: a warm reboot may not be enough",
                 "if it comes again: check the supply, the slot and a riser",
             ],
+            Self::Overheated => &[
+                "clean the fans and the cooler, and look whether they turn; undo changed clocks and voltages",
+            ],
+            Self::FlipTimeout => &[
+                "if it comes with log-ring-timeout, treat that; else try another cable or refresh rate, and a \
+                 newer kernel",
+            ],
             Self::PowerFirmware => &["undo changed clocks and voltages; switch the machine off and on"],
             Self::RingRecovered => &["if it comes often, treat it as log-ring-timeout"],
             Self::FenceFallback => &[
@@ -117,9 +134,21 @@ impl Kind {
 
 /// Whether amdgpu or KFD wrote that line.
 pub(super) fn is_of_amdgpu(text: &str) -> bool {
+    if driver(text).is_some_and(|driver| driver != "amdgpu") {
+        return false;
+    }
     text.contains("amdgpu")
         || text.contains("[drm") && !text.contains("radeon")
         || text.starts_with("kfd")
+}
+
+/// The driver at the begin of a line that names its device: `xe 0000:00:02.0: ...` (dev_printk()).
+fn driver(text: &str) -> Option<&str> {
+    let (driver, rest) = text.split_once(' ')?;
+    let (device, _) = rest.split_once(' ')?;
+    let device = device.strip_suffix(':')?;
+    let is_address = device.matches(':').count() == 2 && device.contains('.');
+    is_address.then_some(driver)
 }
 
 /// The kind of an event, by the kernel's words.
@@ -134,6 +163,7 @@ pub(super) fn kind(text: &str) -> Option<Kind> {
         "Failed to evict queue",
         "Queue preemption failed for queue",
         "unmapping queues failed",
+        "unmap queue failed",
     ];
     if of_queues.iter().any(|words| text.contains(words)) {
         return Some(Kind::Preemption);
@@ -142,7 +172,7 @@ pub(super) fn kind(text: &str) -> Option<Kind> {
         return None;
     }
     let is = |words: &[&[&str]]| words.iter().any(|words| has(words));
-    let kinds: [(Kind, &[&[&str]]); 11] = [
+    let kinds: [(Kind, &[&[&str]]); 13] = [
         (Kind::PageFault, &[&["hub", "page fault"]]),
         (Kind::IllegalCode, &[&["Illegal ", "in command stream"]]),
         (
@@ -152,9 +182,13 @@ pub(super) fn kind(text: &str) -> Option<Kind> {
                 &["timeout, but soft recovered"],
                 &["Ring ", " reset succeeded"],
                 &["Ring ", " reset success"],
+                &["queue id ", " at pasid ", " is reset"],
             ],
         ),
-        (Kind::RingTimeout, &[&["ring ", " timeout"]]),
+        (
+            Kind::RingTimeout,
+            &[&["ring ", " timeout"], &["Ring ", " reset failed"]],
+        ),
         (
             Kind::ResetFailed,
             &[
@@ -175,6 +209,10 @@ pub(super) fn kind(text: &str) -> Option<Kind> {
                 &["device lost from bus"],
                 &["GPU has fallen off the bus"],
                 &["device is lost from bus"],
+                &[
+                    "Unable to change power state from D3cold to D0",
+                    "inaccessible",
+                ],
             ],
         ),
         (
@@ -183,8 +221,19 @@ pub(super) fn kind(text: &str) -> Option<Kind> {
                 &["SMU: I'm not done with your previous command"],
                 &["SMU: response:0xFFFFFFFF"],
                 &["SMU is hung"],
+                // From Linux 7.3 on.
+                &["SMU: No response"],
+                &["SMU: bus error"],
             ],
         ),
+        (
+            Kind::Overheated,
+            &[
+                &["GPU HW Critical Temperature Fault"],
+                &["GPU over temperature range"],
+            ],
+        ),
+        (Kind::FlipTimeout, &[&["flip_done timed out"]]),
         (Kind::FenceFallback, &[&["Fence fallback timer expired"]]),
         (
             Kind::RingTimeout,

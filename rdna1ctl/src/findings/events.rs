@@ -117,7 +117,7 @@ impl Reader {
         Ok(Self {
             gpu: Regex::new(r"(?:amdgpu|drm\]) ([0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])")?,
             ring: Regex::new(r"(?i)\bring ([a-z]+[a-z0-9_.]*[0-9a-z])")?,
-            who: Regex::new(r"(?i)\bprocess (.*?) ?pid ([0-9]+)")?,
+            who: Regex::new(r"(?i)(?:process information: )?\bprocess (.*?) ?pid ([0-9]+)")?,
         })
     }
 
@@ -133,7 +133,11 @@ impl Reader {
     fn who(&self, text: &str) -> Option<String> {
         let found = self.who.captures(text)?;
         let (name, pid) = (found.get(1)?.as_str().trim(), found.get(2)?.as_str());
-        (pid != "0").then(|| format!("{name} (process {pid})"))
+        match (name, pid) {
+            (_, "0") => None,
+            ("", pid) => Some(format!("process {pid}")),
+            (name, pid) => Some(format!("{name} (process {pid})")),
+        }
     }
 }
 

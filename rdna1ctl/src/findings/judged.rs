@@ -7,7 +7,7 @@ use crate::sources::Facts;
 
 use super::overrides::{concerns, node, version};
 use super::programs::BUILT_FOR_IT;
-use super::visible::{left, Left};
+use super::visible::{left, Left, CUDA};
 use super::{State, TRUTH};
 
 /// Variables that matter.
@@ -71,7 +71,7 @@ pub(super) fn judged(facts: &Facts, variables: &[Variable]) -> Vec<Judged> {
         }
     });
     let mut judged: Vec<_> = each.collect();
-    judged.extend(left(facts, variables).map(hidden));
+    judged.extend(left(facts, variables).map(|left| hidden(facts, left)));
     judged
 }
 
@@ -142,8 +142,13 @@ fn overridden(variable: &Variable) -> Judged {
     }
 }
 
+/// Whether variables are meant for NVIDIA's cards, of which this machine has some.
+pub(super) fn is_for_nvidia(facts: &Facts, by: &[Variable]) -> bool {
+    facts.has_nvidia && by.last().is_some_and(|(name, _)| name == CUDA)
+}
+
 /// Variables that hide the card.
-fn hidden(left: Left) -> Judged {
+fn hidden(facts: &Facts, left: Left) -> Judged {
     let new = |id, state, says: String, by| Judged {
         id,
         state,
@@ -154,6 +159,17 @@ fn hidden(left: Left) -> Judged {
         is_choice: false,
     };
     match left {
+        Left::Nothing { by, of, .. } if is_for_nvidia(facts, &by) => Judged {
+            is_choice: true,
+            unset: false,
+            ..new(
+                "gpus-hidden",
+                State::Note,
+                format!("leaves no GPU to {of}, which reads CUDA's variable, too"),
+                by,
+            )
+            .advise("for programs on the card: HIP_VISIBLE_DEVICES=0, which HIP reads first")
+        },
         Left::Nothing {
             by,
             of,

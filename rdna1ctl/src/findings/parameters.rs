@@ -10,39 +10,50 @@ use crate::sources::Facts;
 
 use super::Finding;
 
-/// A parameter: its name, its default, the meaning of another value.
-type Known = (&'static str, &'static str, &'static str);
+/// A parameter: its name, its default, the values that are worth a word, and their meaning.
+type Known = (&'static str, &'static str, Values, &'static str);
+
+/// Values that are worth a word.
+enum Values {
+    /// All but the default.
+    Any,
+    /// These.
+    Of(&'static [&'static str]),
+    /// 0 and less.
+    NotPositive,
+}
+use Values::{Any, NotPositive, Of};
 
 const KNOWN: [Known; 29] = [
-    ("cwsr_enable", "1", "0 takes from the card the means to interrupt a running kernel of a program: a long one then looks like a hang, and KFD resets the card"),
-    ("debug_mask", "0", "it turns on tests of amdgpu's developers, such as a small BAR on purpose"),
-    ("dpm", "-1", "0 keeps the clocks where the firmware left them"),
-    ("emu_mode", "0", "it is for emulators, and lifts time limits"),
-    ("gpu_recovery", "-1", "0 leaves a card that hangs as it is: programs then wait for ever"),
-    ("gttsize", "-1", "it sets how much of the system's memory the card can reach; too little makes allocations fail, and newer kernels warn about it"),
-    ("halt_if_hws_hang", "0", "1 keeps a hang of the scheduler as it is: programs then wait for ever"),
-    ("hws_max_conc_proc", "-1", "it limits how many processes run on the card at once"),
-    ("ip_block_mask", "0xffffffff", "it leaves parts of the card out"),
-    ("lockup_timeout", "", "a negative value waits for ever for a job that hangs; 0 means the default, and does not turn the time-out off"),
-    ("mcbp", "-1", "it says whether one graphics job can interrupt another: with 0, one can hold up the others"),
-    ("msi", "-1", "0 turns message-signalled interrupts off: fences may then time out"),
-    ("no_queue_eviction_on_vm_fault", "0", "1 lets queues go on after a page fault: a fault can then look like a hang"),
-    ("no_system_mem_limit", "0", "1 lets programs take all of the system's memory"),
-    ("noretry", "-1", "0 repeats an access that faults: a page fault can then look like a hang"),
-    ("pcie_gen_cap", "0", "it limits the speed of the PCIe link"),
-    ("pcie_lane_cap", "0", "it limits the lanes of the PCIe link"),
-    ("ppfeaturemask", "0xfff7bfff", "it turns features of power management on or off; with bit 14 (0x4000) clocks and voltages can be set by hand, and wrong ones make the card hang"),
-    ("rebar", "-1", "0 leaves the BAR as the firmware set it"),
-    ("reset_method", "-1", "it chooses how a card that hangs is reset; not each way works on Navi10"),
-    ("runpm", "-1", "0 keeps the card awake, 1 and 2 choose how it sleeps"),
-    ("sched_hw_submission", "2", "it changes how many jobs the card has at once"),
-    ("sched_policy", "0", "1 and 2 schedule queues without the firmware's means: fewer queues, and other hangs"),
-    ("send_sigterm", "0", "1 ends programs by SIGTERM after an error"),
-    ("vis_vramlimit", "0", "it limits how much of VRAM the CPU reaches: KFD then lists fb_private behind a large BAR"),
-    ("vm_debug", "0", "1 is for developers, and slows memory management"),
-    ("vm_fault_stop", "0", "1 and 2 stop the memory management at a page fault: the card then hangs on purpose"),
-    ("vm_update_mode", "-1", "it changes who writes page tables; the CPU needs a large BAR for that"),
-    ("vramlimit", "0", "it limits VRAM: banks are smaller than the board's"),
+    ("cwsr_enable", "1", Of(&["0"]), "0 takes from the card the means to interrupt a running kernel of a program: a long one then looks like a hang, and KFD resets the card"),
+    ("debug_mask", "0", Any, "it turns on tests of amdgpu's developers, such as a small BAR on purpose"),
+    ("dpm", "-1", Of(&["0"]), "0 keeps the clocks where the firmware left them"),
+    ("emu_mode", "0", Any, "it is for emulators, and lifts time limits"),
+    ("gpu_recovery", "-1", Of(&["0"]), "0 leaves a card that hangs as it is: programs then wait for ever"),
+    ("gttsize", "-1", Any, "it sets how much of the system's memory the card can reach; too little makes allocations fail, and newer kernels warn about it"),
+    ("halt_if_hws_hang", "0", Of(&["1"]), "1 keeps a hang of the scheduler as it is: programs then wait for ever"),
+    ("hws_max_conc_proc", "-1", Any, "it limits how many processes run on the card at once"),
+    ("ip_block_mask", "0xffffffff", Any, "it leaves parts of the card out"),
+    ("lockup_timeout", "", NotPositive, "a negative value waits for ever for a job that hangs; 0 means the default, and does not turn the time-out off"),
+    ("mcbp", "-1", Of(&["0"]), "it says whether one graphics job can interrupt another: with 0, one can hold up the others"),
+    ("msi", "-1", Of(&["0"]), "0 turns message-signalled interrupts off: fences may then time out"),
+    ("no_queue_eviction_on_vm_fault", "0", Of(&["1"]), "1 lets queues go on after a page fault: a fault can then look like a hang"),
+    ("no_system_mem_limit", "0", Of(&["1"]), "1 lets programs take all of the system's memory"),
+    ("noretry", "-1", Of(&["0"]), "0 repeats an access that faults: a page fault can then look like a hang"),
+    ("pcie_gen_cap", "0", Any, "it limits the speed of the PCIe link"),
+    ("pcie_lane_cap", "0", Any, "it limits the lanes of the PCIe link"),
+    ("ppfeaturemask", "0xfff7bfff", Any, "it turns features of power management on or off; with bit 14 (0x4000) clocks and voltages can be set by hand, and wrong ones make the card hang"),
+    ("rebar", "-1", Of(&["0"]), "0 leaves the BAR as the firmware set it"),
+    ("reset_method", "-1", Any, "it chooses how a card that hangs is reset; not each way works on Navi10"),
+    ("runpm", "-1", Any, "0 keeps the card awake, 1 and 2 choose how it sleeps"),
+    ("sched_hw_submission", "2", Any, "it changes how many jobs the card has at once"),
+    ("sched_policy", "0", Of(&["1", "2"]), "1 and 2 schedule queues without the firmware's means: fewer queues, and other hangs"),
+    ("send_sigterm", "0", Of(&["1"]), "1 ends programs by SIGTERM after an error"),
+    ("vis_vramlimit", "0", Any, "it limits how much of VRAM the CPU reaches: KFD then lists fb_private behind a large BAR"),
+    ("vm_debug", "0", Of(&["1"]), "1 is for developers, and slows memory management"),
+    ("vm_fault_stop", "0", Of(&["1", "2"]), "1 and 2 stop the memory management at a page fault: the card then hangs on purpose"),
+    ("vm_update_mode", "-1", Any, "it changes who writes page tables; the CPU needs a large BAR for that"),
+    ("vramlimit", "0", Any, "it limits VRAM: banks are smaller than the board's"),
 ];
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
@@ -53,8 +64,13 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         .iter()
         .filter(|one| facts.has_card() && (!is_inside || one.from == "/proc/cmdline"));
     let found = own.filter_map(|one| {
-        let (_, default, means) = KNOWN.iter().find(|(name, ..)| *name == one.name)?;
-        (!is_same(&one.value, default)).then(|| note(one, means))
+        let (_, default, values, means) = KNOWN.iter().find(|(name, ..)| *name == one.name)?;
+        let is_worth_a_word = match values {
+            Any => true,
+            Of(values) => values.iter().any(|value| is_same(&one.value, value)),
+            NotPositive => one.value.contains('-') || is_same(&one.value, "0"),
+        };
+        (is_worth_a_word && !is_same(&one.value, default)).then(|| note(one, means))
     });
     found.collect()
 }

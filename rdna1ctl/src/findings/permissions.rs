@@ -76,6 +76,13 @@ fn remedy(facts: &Facts, user: Option<&User>, device: &Device) -> Vec<String> {
         .filter(|name| !NOT_MEANT.contains(name));
     match name {
         Some(group) if may_group && device.gid != 0 && !is_unmapped => {
+            // A service has no session, and its user may have no line in /etc/passwd.
+            if let Some(unit) = &facts.processes.own_service {
+                return vec![format!(
+                    "sudo systemctl edit {unit}, with SupplementaryGroups={group} below [Service]; then \
+                     sudo systemctl restart {unit}"
+                )];
+            }
             let registered = user.is_some_and(|user| user.registered.contains(&device.gid));
             let who = user
                 .map(|user| user.name.as_str())

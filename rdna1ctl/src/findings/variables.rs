@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::sources::Facts;
 
+use super::judged::is_for_nvidia;
 use super::overrides::{can_concern, version};
 use super::visible::{left, Left, HIP, OPENCL, ROCR};
 use super::MISMATCH;
@@ -148,6 +149,17 @@ fn shown(facts: &Facts) -> Vec<Setting> {
     {
         let Some((name, _)) = by.last() else { break };
         own.retain(|(other, _)| other != name);
+        if is_for_nvidia(facts, &by) {
+            unset.push(Setting {
+                variable: HIP[0].to_owned(),
+                value: Some("0".to_owned()),
+                reason: format!(
+                    "{name} is meant for NVIDIA's cards here; HIP reads this one first"
+                ),
+                source: ISOLATION.to_owned(),
+            });
+            continue;
+        }
         unset.push(Setting {
             variable: name.clone(),
             value: None,
@@ -156,11 +168,14 @@ fn shown(facts: &Facts) -> Vec<Setting> {
                  {ROCR} leaves",
                 facts.gpu_nodes.len()
             ),
-            source: "https://rocm.docs.amd.com/en/latest/conceptual/gpu-isolation.html".to_owned(),
+            source: ISOLATION.to_owned(),
         });
     }
     unset
 }
+
+/// How ROCm's libraries count GPUs.
+const ISOLATION: &str = "https://rocm.docs.amd.com/en/latest/conceptual/gpu-isolation.html";
 
 /// Restricts ROCr to the card where there are other GPUs. ROCr counts KFD's GPU nodes from 0.
 fn visible(facts: &Facts) -> Option<Setting> {

@@ -12,7 +12,9 @@ use crate::sources::Facts;
 /// ROCr's variable.
 pub const ROCR: &str = "ROCR_VISIBLE_DEVICES";
 /// HIP's variables. HIP reads the second only where the first is empty.
-pub const HIP: [&str; 2] = ["HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"];
+pub const HIP: [&str; 2] = ["HIP_VISIBLE_DEVICES", CUDA];
+/// CUDA's variable.
+pub const CUDA: &str = "CUDA_VISIBLE_DEVICES";
 /// OpenCL's variable.
 pub const OPENCL: &str = "GPU_DEVICE_ORDINAL";
 

@@ -17,7 +17,7 @@ use nix::unistd::{faccessat, setfsgid, setfsuid, AccessFlags, Gid, Uid};
 
 use crate::root::Root;
 
-use super::users::{User, Users};
+use super::users::{groups, User, Users};
 
 /// KFD's device.
 pub const KFD: &str = "/dev/kfd";
@@ -158,7 +158,7 @@ fn mounted_nodev(root: &Root, path: &str) -> Option<String> {
 }
 
 fn group(root: &Root, id: u32) -> Option<String> {
-    let groups = root.text("/etc/group").unwrap_or_default();
+    let groups = groups(root);
     groups.lines().find_map(|line| {
         let mut words = line.split(':');
         let name = words.next()?;

@@ -46,6 +46,8 @@ pub struct Facts {
     pub pages: pages::Pages,
     /// AMD's graphics cards on the PCI bus.
     pub gpus: Vec<pci::Gpu>,
+    /// Whether NVIDIA's driver is loaded.
+    pub has_nvidia: bool,
     /// The driver.
     pub amdgpu: amdgpu::Amdgpu,
     /// Where rdna1ctl runs.
@@ -107,6 +109,7 @@ impl Facts {
             kfd_hidden: kfd_hidden(root, &kernel, &place),
             parameters: parameters::read(root, &kernel),
             is_root: is_root(root),
+            has_nvidia: root.has("/proc/driver/nvidia/version"),
             pages: pages::Pages::read(root, &module)?,
             gpus: pci::gpus(root),
             access: access::Access::read(root),

@@ -202,7 +202,15 @@ pub fn has_ids_of_the_kernel(root: &Root) -> bool {
 
 fn by_files_of_proc(root: &Root, note: Note<'_>) -> Option<Container> {
     let mounts = root.text("/proc/self/mounts").unwrap_or_default();
-    if let Some(line) = mounts.lines().find(|line| line.contains(" fuse.lxcfs ")) {
+    // The host has it, too, at /var/lib/lxcfs; in a container it lies over single files.
+    let is_inside = |line: &&str| {
+        let point = line.split(' ').nth(1).unwrap_or_default();
+        let covers = ["/proc/", "/sys/"]
+            .iter()
+            .any(|folder| point.starts_with(folder));
+        line.contains(" fuse.lxcfs ") && covers
+    };
+    if let Some(line) = mounts.lines().find(is_inside) {
         note("/proc/self/mounts", line.to_owned());
         return Some(Container::Lxc);
     }

@@ -3,6 +3,7 @@
 //! Programs that use KFD, and the variables of their environment that libraries read.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 use nix::dir::Dir;
 use nix::errno::Errno;
@@ -33,6 +34,8 @@ pub struct Process {
     pub vram_bytes: Vec<(u64, u64)>,
     /// The unit of systemd's that started it, if one did.
     pub unit: Option<String>,
+    /// Whether it is a service of the system's, or runs in a container: those read no file of a login.
+    pub is_service: bool,
     /// The libraries that it has mapped; not read until [`Processes::look_at_libraries`].
     pub libraries: Mapped,
 }
@@ -58,6 +61,8 @@ pub struct Processes {
     pub others: Vec<Process>,
     /// The programs that did not answer in time: they are stuck in the kernel.
     pub stuck: Vec<u32>,
+    /// The service of the system's that this program runs in, if it does.
+    pub own_service: Option<String>,
     /// This program's own environment, which the next program inherits.
     pub own: Vec<Variable>,
     /// The environment of the shell that called sudo or a similar program, which removes most of it;
@@ -101,6 +106,7 @@ impl Processes {
             may_be_more,
             stuck,
             others: Vec::new(),
+            own_service: unit(root, "self").filter(|_| is_service(root, "self")),
             own: environment(root, "self").unwrap_or_default(),
             caller: caller(root),
             preloaded_in_all: root
@@ -234,17 +240,27 @@ fn of_process(root: &Root, pid: u32, environment: Option<Vec<Variable>>) -> Proc
         environment,
         vram_bytes: Vec::new(),
         unit: unit(root, pid),
+        is_service: is_service(root, pid),
         libraries: Mapped::NotRead,
     }
 }
 
 /// The unit in the path of its control group: `0::/system.slice/ollama.service`.
-fn unit(root: &Root, pid: u32) -> Option<String> {
+fn unit(root: &Root, pid: impl Display) -> Option<String> {
     let groups = root.text(format!("/proc/{pid}/cgroup"))?;
     let mut words = groups.lines().flat_map(|line| line.rsplit('/'));
     words
         .find(|word| word.ends_with(".service"))
         .map(str::to_owned)
+}
+
+fn is_service(root: &Root, pid: impl Display) -> bool {
+    let groups = root.text(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+    let of_system = groups.contains("/system.slice/") && !groups.contains("/user.slice/");
+    of_system
+        || ["docker", "libpod", "/lxc"]
+            .iter()
+            .any(|word| groups.contains(word))
 }
 
 /// The name of a program in one line. The kernel keeps only `TASK_COMM_LEN` bytes of it.

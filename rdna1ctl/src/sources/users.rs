@@ -62,7 +62,11 @@ impl Session {
         // Real, effective, saved, file system.
         let uid = *numbers("Uid:").get(1)?;
         let mut groups: Vec<_> = numbers("Gid:").get(1).copied().into_iter().collect();
-        groups.extend(numbers("Groups:"));
+        for group in numbers("Groups:") {
+            if !groups.contains(&group) {
+                groups.push(group);
+            }
+        }
         Some(Self { uid, groups })
     }
 }
@@ -95,6 +99,12 @@ fn session_of_caller(root: &Root) -> Option<Session> {
         pid = parent(root, &pid.to_string())?;
     }
     None
+}
+
+/// The lines of the files of groups. Image-based systems have a second one.
+pub(super) fn groups(root: &Root) -> String {
+    let files = ["/etc/group", "/usr/lib/group"].map(|file| root.text(file).unwrap_or_default());
+    files.join("\n")
 }
 
 /// The fields of a line of `/etc/passwd` or `/etc/group`.
@@ -130,7 +140,7 @@ fn user(root: &Root, uid: u32, session: Option<Vec<u32>>) -> User {
     };
     let field = |index: usize| line.get(index).copied().unwrap_or_default();
     let mut registered: Vec<_> = field(3).parse().ok().into_iter().collect();
-    let groups = root.text("/etc/group").unwrap_or_default();
+    let groups = groups(root);
     for group in groups.lines().map(fields) {
         let members = group.get(3).copied().unwrap_or_default();
         if members.split(',').any(|member| member == field(0)) {

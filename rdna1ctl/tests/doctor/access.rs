@@ -85,6 +85,32 @@ fn the_user_who_called_sudo_may_not() {
     }
 }
 
+/// The group is in the image's own file of groups.
+#[test]
+fn a_group_of_the_image() {
+    let machine = of_alice("wheel:x:10:\n", None);
+    machine.put("/usr/lib/group", "render:x:105:\n");
+    let Some(said) = of(&machine) else { return };
+    contains(&said, &["sudo usermod -a -G render alice"]);
+    lacks(&said, &["udev rule"]);
+}
+
+/// A service's user has no session to begin anew.
+#[test]
+fn a_service_may_not() {
+    let machine = of_alice("render:x:105:bob\n", None);
+    machine.put("/proc/self/cgroup", "0::/system.slice/ollama.service\n");
+    let Some(said) = of(&machine) else { return };
+    contains(
+        &said,
+        &[
+            "sudo systemctl edit ollama.service",
+            "SupplementaryGroups=render",
+        ],
+    );
+    lacks(&said, &["usermod", "log in again"]);
+}
+
 #[test]
 fn the_user_who_called_sudo_may() {
     if !geteuid().is_root() {

@@ -242,10 +242,75 @@ fn lines_that_are_about_something_else() {
         "amdgpu: Queue memory allocated to wrong device",
         "kfd kfd: amdgpu: added device 1002:731f",
         "usb 1-1: reset high-speed USB device number 2 using xhci_hcd",
+        // DRM's own words, of another driver's device.
+        "xe 0000:00:02.0: [drm] device wedged, needs recovery",
+        "i915 0000:00:02.0: [drm] *ERROR* Waiting for fences timed out",
+        "nouveau 0000:01:00.0: [drm] *ERROR* ring gr timeout",
     ]);
     expect(&quiet, &[NO_PACKAGE]);
     let page = quiet.says(&["doctor"], 0);
     contains(&page, &["names no fault, hang or reset"]);
+}
+
+/// Words of newer kernels, and what owners see as a freeze.
+#[test]
+fn more_words() {
+    for (id, line) in [
+        (
+            "log-power-firmware",
+            "amdgpu 0000:03:00.0: SMU: No response msg_reg: 12 resp_reg: 0",
+        ),
+        (
+            "log-power-firmware",
+            "amdgpu 0000:03:00.0: SMU: bus error for message: GetSmuVersion(2) response:0xFFFFFFFF",
+        ),
+        (
+            "log-device-lost",
+            "amdgpu 0000:03:00.0: Unable to change power state from D3cold to D0, device inaccessible",
+        ),
+        (
+            "log-overheated",
+            "amdgpu 0000:03:00.0: amdgpu: ERROR: GPU HW Critical Temperature Fault(aka CTF) detected!",
+        ),
+        (
+            "log-overheated",
+            "amdgpu 0000:03:00.0: amdgpu: GPU over temperature range(SW CTF) detected!",
+        ),
+        (
+            "log-flip-timeout",
+            "amdgpu 0000:03:00.0: [drm] *ERROR* [CRTC:82:crtc-0] flip_done timed out",
+        ),
+        (
+            "log-ring-timeout",
+            "amdgpu 0000:03:00.0: amdgpu: Ring gfx_0.0.0 reset failed",
+        ),
+        (
+            "log-preemption",
+            "amdgpu 0000:03:00.0: amdgpu: unmap queue failed",
+        ),
+    ] {
+        expect(&of(&[line]), &[(id, "trouble"), NO_PACKAGE]);
+    }
+    let reset = "amdgpu 0000:03:00.0: amdgpu: queue id 0x0 at pasid 4242 is reset";
+    expect(&of(&[reset]), &[("log-ring-recovered", "note"), NO_PACKAGE]);
+}
+
+/// Up to Linux 6.12 the line begins with the word that it names the program by.
+#[test]
+fn the_program_of_a_time_out() {
+    let said = expect(
+        &of(&[
+            "[drm:amdgpu_job_timedout [amdgpu]] *ERROR* ring gfx_0.0.0 timeout, signaled seq=5, emitted seq=7",
+            "[drm:amdgpu_job_timedout [amdgpu]] *ERROR* Process information: process Xorg pid 900 thread Xorg:cs0 pid 901",
+        ]),
+        &[("log-ring-timeout", "trouble"), NO_PACKAGE],
+    );
+    contains(&said, &["\"what\":\"Xorg (process 900), ring gfx_0.0.0"]);
+    let said = expect(
+        &of(&["amdgpu: Failed to evict queues of process pid 4242"]),
+        &[("log-preemption", "trouble"), NO_PACKAGE],
+    );
+    contains(&said, &["\"what\":\"process 4242, "]);
 }
 
 /// Beside another card of AMD's, a line without an address may be about that.

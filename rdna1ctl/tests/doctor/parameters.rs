@@ -42,6 +42,25 @@ fn each_on_the_command_line() {
     }
 }
 
+/// A value that changes nothing, or nothing that matters.
+#[test]
+fn other_values_are_no_news() {
+    for word in [
+        "gpu_recovery=1",
+        "msi=1",
+        "rebar=1",
+        "dpm=1",
+        "noretry=1",
+        "mcbp=1",
+        "lockup_timeout=10000",
+        "lockup_timeout=10000,10000,10000,10000",
+    ] {
+        let machine = Machine::healthy();
+        machine.put("/proc/cmdline", format!("ro quiet amdgpu.{word} splash"));
+        expect(&machine, &[NO_PACKAGE]);
+    }
+}
+
 #[test]
 fn several_at_once_and_the_last_of_one() {
     let machine = Machine::healthy();

@@ -124,6 +124,11 @@ fn a_machine_itself() {
     // A terminal of an editor that is a snap.
     machine.put("/proc/self/environ", "SNAP=/snap/code/1\0SNAP_NAME=code\0");
     machine.put("/proc/1/cgroup", "0::/init.scope\n");
+    // The host of containers has this service, too.
+    machine.put(
+        "/proc/self/mounts",
+        "debugfs /sys/kernel/debug debugfs rw 0 0\nlxcfs /var/lib/lxcfs fuse.lxcfs rw,nosuid,nodev 0 0\n",
+    );
     machine.put("/proc/sys/kernel/osrelease", RELEASE);
     expect(&machine, &[NO_PACKAGE]);
     assert!(machine.json("status", 0)["place"]["container"].is_null());

@@ -64,7 +64,42 @@ pub fn pam(text: &str) -> Vec<Set> {
 }
 
 /// Words after which a command begins.
-const BEFORE_COMMANDS: [&str; 9] = ["&&", "||", ";", "then", "do", "else", "{", "(", "|"];
+const BEFORE_COMMANDS: [&str; 10] = ["&&", "||", ";", "&", "then", "do", "else", "{", "(", "|"];
+
+/// The text with blanks around what ends a command, outside of quotes.
+fn apart(text: &str) -> String {
+    let mut apart = String::new();
+    let mut quote = None;
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        match (quote, c) {
+            (None, '\'' | '"') => quote = Some(c),
+            (Some(open), c) if open == c => quote = None,
+            (None, ';' | '&' | '|') => {
+                let twice = rest.next_if_eq(&c);
+                apart.push(' ');
+                apart.push(c);
+                apart.extend(twice);
+                apart.push(' ');
+                continue;
+            }
+            _ => {}
+        }
+        apart.push(c);
+    }
+    apart
+}
+
+/// What `${NAME:-value}` gives where nothing has set that variable before; another expression is `None`,
+/// as nothing is run.
+fn expanded(value: &str) -> Option<String> {
+    if !value.contains('$') {
+        return Some(value.to_owned());
+    }
+    let inner = value.strip_prefix("${")?.strip_suffix('}')?;
+    let (_, default) = inner.split_once(":-").or_else(|| inner.split_once('-'))?;
+    (!default.contains('$')).then(|| default.to_owned())
+}
 
 /// A word of a script that sets or exports a variable.
 struct Seen {
@@ -80,7 +115,7 @@ pub fn script(text: &str) -> Vec<Set> {
     let mut seen = Vec::new();
     for (line, text) in joined(text) {
         // A quote that goes on in the next line has none of these variables.
-        let words = shlex::split(&text.replace(';', " ; ")).unwrap_or_default();
+        let words = shlex::split(&apart(&text)).unwrap_or_default();
         for command in words.split(|word| BEFORE_COMMANDS.contains(&word.as_str())) {
             seen.extend(of_command(line, command));
         }
@@ -88,7 +123,8 @@ pub fn script(text: &str) -> Vec<Set> {
     let exported: Vec<_> = seen.iter().filter(|one| one.is_exported).collect();
     let is_exported = |name: &str| exported.iter().any(|one| one.name == name);
     let set = seen.iter().filter(|one| is_exported(&one.name));
-    let set = set.filter_map(|one| Some((one.line, (one.name.clone(), one.value.clone()?))));
+    let set =
+        set.filter_map(|one| Some((one.line, (one.name.clone(), expanded(one.value.as_ref()?)?))));
     set.collect()
 }
 
@@ -160,6 +196,11 @@ mod tests {
             ("HSA_A=1\nexport HSA_A", &["1 HSA_A=1"]),
             ("declare -x HSA_A=1", &["1 HSA_A=1"]),
             ("export \\\n  HSA_A=1", &["1 HSA_A=1"]),
+            ("export HSA_A=1&&echo", &["1 HSA_A=1"]),
+            ("export HSA_A=1;echo", &["1 HSA_A=1"]),
+            ("export HSA_A='1;2&3'", &["1 HSA_A=1;2&3"]),
+            ("export HSA_A=\"${HSA_A:-1}\"", &["1 HSA_A=1"]),
+            ("export HSA_A=${HSA_A-1}", &["1 HSA_A=1"]),
             ("setenv HSA_A 1", &["1 HSA_A=1"]),
             ("set -gx HSA_A 1", &["1 HSA_A=1"]),
             ("set -Ux HSA_A 1", &["1 HSA_A=1"]),
@@ -167,6 +208,8 @@ mod tests {
             ("HSA_A=1 python3 train.py", &[]),
             ("alias torch='HSA_A=1 python3'", &[]),
             ("HSA_A=1", &[]),
+            ("export HSA_A=$HSA_B", &[]),
+            ("export HSA_A=$(cat /etc/x)", &[]),
             ("export -n HSA_A=1", &[]),
             ("# export HSA_A=1", &[]),
             ("echo export HSA_A=1", &[]),
