@@ -236,14 +236,15 @@ impl Node {
     ///
     /// `kfd_topology_add_device()` shows a GPU's node first and fills these lines, and those of
     /// [`Self::is_unidentified`], afterwards: `num_cp_queues`, then the flags of its links, the type of
-    /// its doorbells, and `cwsr_size` last of all (`kfd_queue_ctx_save_restore_size()`), which old
-    /// amdgpu-dkms does not print. None is ever 0 on a finished card of ours. A place may be 0, and is told from one that is not filled in by `num_cp_queues`, which
-    /// is filled in later.
+    /// its doorbells, and `cwsr_size` last of all (`kfd_queue_ctx_save_restore_size()`). Old amdgpu-dkms
+    /// does not print that one: there the doorbells tell. None is ever 0 on a finished card of ours. A
+    /// place may be 0, and is told from one that is not filled in by `num_cp_queues`, which is filled in
+    /// later.
     pub fn is_half_filled(&self) -> bool {
         let properties = &self.properties;
         self.is_unidentified()
             || self.has_no_place_yet()
-            || self.has_unfilled_links()
+            || (properties.cwsr_size() == Value::Absent && self.has_unfilled_links())
             || [
                 self.gpu_id,
                 properties.gfx_target_version(),
