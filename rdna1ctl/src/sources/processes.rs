@@ -106,7 +106,10 @@ impl Processes {
             may_be_more,
             stuck,
             others: Vec::new(),
-            own_service: unit(root, "self").filter(|_| is_service(root, "self")),
+            own_service: {
+                let groups = control_groups(root, "self");
+                unit(&groups).filter(|_| is_service(&groups))
+            },
             own: environment(root, "self").unwrap_or_default(),
             caller: caller(root),
             preloaded_in_all: root
@@ -234,28 +237,33 @@ fn process(root: &Root, pid: u32) -> Process {
 }
 
 fn of_process(root: &Root, pid: u32, environment: Option<Vec<Variable>>) -> Process {
+    let groups = control_groups(root, pid);
     Process {
         pid,
         command: command(root, pid),
         environment,
         vram_bytes: Vec::new(),
-        unit: unit(root, pid),
-        is_service: is_service(root, pid),
+        unit: unit(&groups),
+        is_service: is_service(&groups),
         libraries: Mapped::NotRead,
     }
 }
 
-/// The unit in the path of its control group: `0::/system.slice/ollama.service`.
-fn unit(root: &Root, pid: impl Display) -> Option<String> {
-    let groups = root.text(format!("/proc/{pid}/cgroup"))?;
+/// The paths of a program's control groups: `0::/system.slice/ollama.service`.
+fn control_groups(root: &Root, pid: impl Display) -> String {
+    root.text(format!("/proc/{pid}/cgroup")).unwrap_or_default()
+}
+
+/// The unit in the path of a control group.
+fn unit(groups: &str) -> Option<String> {
     let mut words = groups.lines().flat_map(|line| line.rsplit('/'));
     words
         .find(|word| word.ends_with(".service"))
         .map(str::to_owned)
 }
 
-fn is_service(root: &Root, pid: impl Display) -> bool {
-    let groups = root.text(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+/// Whether control groups are those of a service of the system's, or of a container.
+fn is_service(groups: &str) -> bool {
     let of_system = groups.contains("/system.slice/") && !groups.contains("/user.slice/");
     of_system
         || ["docker", "libpod", "/lxc"]
