@@ -40,11 +40,8 @@ case $abi in
 '' | */* | *[[:space:]]*) die "'$abi' is no kernel release: name it as uname -r does" ;;
 esac
 know_distribution
-case $family-$abi in
-*-pve) die "this makes the metadata of Debian's kernels, and $abi is Proxmox's; \`make\` tells what it needs" ;;
-debian-*) ;;
-*) die "this makes the metadata of Debian's kernels, and this system is ${system:-another}; \`make\` tells what it needs" ;;
-esac
+is_debian_kernel "$abi" ||
+	die "this makes the metadata of Debian's kernels. $abi, on ${system:-another system}, is none of them: \`make\` tells what it needs"
 
 final=$folder/$abi
 work=$folder/$abi.partial

@@ -49,11 +49,11 @@ lacks() {
 # provide KERNEL [--check]: makes the metadata of the kernel that use_kernel was
 # asked about, or says what is missing. Only Debian's can be made.
 provide() {
-	case $family-$1 in
-	*-pve) "${0%/*}/preflight.sh" "$kdir" ;;
-	debian-*) "$makes" --installed ${2+"$2"} "$1" "$kept" ;;
-	*) "${0%/*}/preflight.sh" "$kdir" ;;
-	esac
+	if is_debian_kernel "$1"; then
+		"$makes" --installed ${2+"$2"} "$1" "$kept"
+	else
+		"${0%/*}/preflight.sh" "$kdir"
+	fi
 }
 
 # One that is kept beside a newer one need not fail what apt is doing.

@@ -29,12 +29,21 @@ know_distribution() {
 	kinds="$id-$codename $id-$(os_release VERSION_ID) $id ubuntu-$(os_release UBUNTU_CODENAME) $likes"
 }
 
+# is_debian_kernel RELEASE: is it one of Debian's? Proxmox says that it is Debian.
+is_debian_kernel() {
+	case $family-$1 in
+	*-pve) return 1 ;;
+	debian-*) ;;
+	*) return 1 ;;
+	esac
+}
+
 os_release() {
 	sed -n "/^$1=/{s///;s/^[\"']\(.*\)[\"']\$/\1/;p;q;}" "$about"
 }
 
-# kinds_of_kernel: what the kernel tells of the system. Proxmox says that it is
-# Debian. Arch names each kernel's package, and after it that of the headers.
+# kinds_of_kernel: what the kernel tells of the system. Arch names each kernel's
+# package, and after it that of the headers.
 kinds_of_kernel() {
 	case $release in
 	*-pve) echo proxmox ;;
