@@ -15,10 +15,10 @@ use crate::kernels::Trouble;
 use crate::provision::Chroot;
 use crate::run::Log;
 
-/// Where the scripts are that lay headers out; `common.sh` there says how they are run.
+/// The folder of scripts that lay headers out. Its `common.sh` describes how they are run.
 const SCRIPTS: &str = "selftests/headers";
 
-/// What is built by the Makefile, and how.
+/// The files that the repository's Makefile needs to build the module, and the scripts.
 const SOURCES: Sources = Sources {
     paths: &[
         "Makefile",

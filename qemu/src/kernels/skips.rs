@@ -16,7 +16,7 @@ pub(super) struct Entry {
     kernels: Vec<String>,
     /// `SUITE/CASE`, with `*` for anything.
     cases: String,
-    /// What the guest's reason must hold.
+    /// Words that the guest's reason for the skip must contain.
     why: String,
 }
 

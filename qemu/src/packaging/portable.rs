@@ -10,7 +10,7 @@ use crate::cache::{now_as_id, Built, Owner, Stage};
 use crate::provision::{root, Chroot, Provision};
 use crate::tally::Outcome;
 
-/// What is done there, in the checkout.
+/// The script that is run in each root, relative to the repository.
 const SCRIPT: &str = "packaging/portable.sh";
 /// The oldest first.
 pub const RELEASES: [&str; 4] = ["bullseye", "bookworm", "trixie", "sid"];

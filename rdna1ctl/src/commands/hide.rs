@@ -34,7 +34,7 @@ const AUDIT: &str = "audit: ";
 
 /// Names of programs and users in the kernel's log, and their replacements.
 const NAMES: [(&str, &str); 9] = [
-    // amdgpu's own. What it calls a pasid can be a process id.
+    // amdgpu's own lines. In some of them the number called "pasid" is a process id.
     (r"process .*?\(pasid:[0-9]+\)", "process ?(pasid:?)"),
     ("(?i)pasid[ :=]*[0-9]+", "pasid ?"),
     (

@@ -113,7 +113,7 @@ fn has_torch(libraries: &Libraries) -> bool {
 
 fn answer(libraries: &Libraries, parts: &[Part]) -> Answer {
     let needed = || parts.iter().filter(|part| !part.optional);
-    // What else is there for ROCm, as bitsandbytes, makes no ROCm's PyTorch of it.
+    // Other packages for ROCm, such as bitsandbytes, do not make a CUDA PyTorch run on the card.
     if libraries.torch_without_rocm.is_some() && !has_torch(libraries) {
         return Answer::NoCode;
     }

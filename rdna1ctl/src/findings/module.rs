@@ -236,7 +236,7 @@ fn headers(facts: &Facts) -> Finding {
         .seen(build, "is not there")
         .advise(facts.system.remedy("kernel headers"));
     };
-    // Of Debian's it is made anew, by DKMS or by `make metadata`.
+    // Debian's headers never have it: DKMS or `make metadata` makes it from the kernel's source.
     if kernel.has_metadata || kernel.has("RUST") != Some(true) || facts.system.is_debian {
         return Finding::good("headers", "this kernel's headers are installed")
             .seen(folder, "is there");

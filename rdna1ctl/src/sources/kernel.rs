@@ -19,8 +19,7 @@ pub struct Kernel {
     pub has_modules: bool,
     /// Its build folder, against which modules are built, if it exists.
     pub headers: Option<String>,
-    /// Whether there is Rust metadata for it, as far as packages bring it: without, or made anew, no
-    /// module in Rust can be built for it.
+    /// Whether a package has installed its Rust metadata, which modules in Rust are built with.
     pub has_metadata: bool,
     /// Its lockdown: none, integrity or confidentiality; `None` if the kernel does not say.
     pub lockdown: Option<String>,

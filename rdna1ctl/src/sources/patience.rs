@@ -187,7 +187,8 @@ mod tests {
         assert!(begin.elapsed() < Duration::from_secs(5));
         assert!(values.len() == 300 && values.iter().all(Option::is_none));
     }
-    /// It has no CPU, or uses one: that is no file that does not answer.
+
+    /// A reader that computes, or that waits for a CPU, is not stuck in a file.
     #[test]
     fn what_is_slow_and_does_not_wait_is_waited_for() {
         let values = each(vec![1, 2], FOR_FILES, |key| {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which system this is, and what is done there about what it lacks.
+//! The distribution and its kernel, with the remedies for what is missing there.
 
 use crate::root::Root;
 
-/// What is done about each thing, by system. `scripts/preflight.sh` reads the same file.
+/// The remedies for each missing thing, by system. `scripts/preflight.sh` reads the same file.
 const REMEDIES: &str = include_str!("../../../scripts/remedies.txt");
 
 /// The system, by os-release and by its kernel.
