@@ -11,7 +11,6 @@ pub(crate) const fn this_module() -> &'static ThisModule {
     kernel::module::this_module::<crate::LocalModule>()
 }
 
-/// This module, as the kernel knows it.
 #[cfg(not(kernel_7_3))]
 pub(crate) const fn this_module() -> &'static ThisModule {
     &crate::THIS_MODULE
@@ -25,7 +24,6 @@ macro_rules! pci_device_table {
     };
 }
 
-/// Lists the PCI functions that the module is for, without information of its own on any.
 #[cfg(not(kernel_7_3))]
 macro_rules! pci_device_table {
     ($table:ident, $exported:ident, [$($id:expr),*]) => {

@@ -10,10 +10,7 @@
 use crate::{
     facts::{
         prelude::*,
-        scan::{
-            walk,
-            Walked, //
-        }, //
+        scan::*, //
     },
     rules::*, //
 };

@@ -61,11 +61,11 @@ fn links_that_may_not_be_read_are_unknown() {
 
 /// Adds a link to `folder`, beside those that are there.
 fn add_link(tree: &mut Tree, folder: LinkFolder, text: &str) {
-    let count = match folder {
-        LinkFolder::Io(_) => "io_links_count",
-        LinkFolder::PeerToPeer(_) => "p2p_links_count",
+    let (node, count) = match folder {
+        LinkFolder::Io(node) => (node, "io_links_count"),
+        LinkFolder::PeerToPeer(node) => (node, "p2p_links_count"),
     };
-    let node = File::Node(folder.node());
+    let node = File::Node(node);
     let number = tree.get(node, count);
     tree.set(node, count, &(number + 1).to_string());
     tree.put(File::Link(folder, number), text);

@@ -45,6 +45,17 @@ pub struct Links {
 }
 
 impl Links {
+    /// Links that all say `value`.
+    pub(super) const fn all(value: Value) -> Self {
+        Self {
+            xgmi: value,
+            from_cpu: value,
+            to_cpu: value,
+            unexplained: 0,
+            has_unclear: false,
+        }
+    }
+
     /// Takes in a link of a card's own node. `end` says whether the node at its end has CPUs; `None` if
     /// that was not read.
     pub(super) fn note_own(

@@ -7,10 +7,12 @@
 
 pub mod atomics;
 pub mod card;
+mod error;
 pub mod links;
 pub mod map;
 pub mod node;
 pub mod numbers;
+pub mod path;
 pub mod pci;
 pub mod prelude;
 pub mod properties;

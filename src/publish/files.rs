@@ -18,10 +18,7 @@ use crate::{
         File,
         Folder, //
     },
-    readers::{
-        Detail,
-        Text, //
-    },
+    readers::Detail,
     text, //
 };
 
@@ -80,32 +77,49 @@ struct Published {
     state: Arc<State>,
 }
 
+/// Writes facts.
+type WriteFacts = fn(&Snapshot, &mut dyn fmt::Write) -> fmt::Result;
+
 /// What a file shows.
 enum Shows {
     /// What is written of the facts, known in this detail.
-    Facts(Detail, fn(&Snapshot, &mut dyn fmt::Write) -> fmt::Result),
+    Facts(Detail, WriteFacts),
     Counters,
 }
 
-impl Content for Published {
-    type Reading = Text;
+/// What one reading of a file shows. Its text is the same however often it is written.
+enum Reading {
+    Facts(Snapshot, WriteFacts),
+    Counters([u64; Tally::COUNT]),
+}
 
-    fn take(&self) -> Result<Text> {
+impl fmt::Display for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Facts(snapshot, write) => write(snapshot, f),
+            Self::Counters(values) => text::counters(values, f),
+        }
+    }
+}
+
+impl Content for Published {
+    type Reading = Reading;
+
+    fn take(&self) -> Result<Reading> {
         let state = &*self.state;
         let tally = Tally {
             reads: 1,
             ..Tally::default()
         };
-        let snapshot = match self.shows {
-            Shows::Facts(detail, _) => Some(state.observe(detail, tally).map_err(|_| ENOMEM)?),
+        Ok(match self.shows {
+            Shows::Facts(detail, write) => {
+                let snapshot = state.observe(detail, tally).map_err(|_| ENOMEM)?;
+                Reading::Facts(snapshot, write)
+            }
             Shows::Counters => {
                 state.counters.add(&tally);
-                None
+                Reading::Counters(state.counters.now())
             }
-        };
-        Text::written(|out| match (&self.shows, &snapshot) {
-            (Shows::Facts(_, write), Some(snapshot)) => write(snapshot, out),
-            _ => text::counters(&state.counters.now(), out),
         })
     }
 }

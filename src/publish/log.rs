@@ -2,15 +2,13 @@
 
 //! What the log says when the module is loaded.
 
-use kernel::{
-    fmt,
-    prelude::*, //
-};
+use kernel::prelude::*;
 
 use crate::{
     facts::prelude::*,
     readers::Detail,
-    rules::*, //
+    rules::*,
+    text::Known, //
 };
 
 use super::state::State;
@@ -39,18 +37,12 @@ pub(super) fn report(state: &State) {
             Presence::Present if verdict == Verdict::Lie && card.address.is_some() => continue,
             Presence::Present => ("what KFD says of it: ", verdict.name()),
         };
-        pr_info!("{}: 0x731f, {}{}\n", Place(card.address), what, verdict);
-    }
-}
-
-/// Where a card sits, if that is known.
-pub(super) struct Place(pub(super) Option<Address>);
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(address) => core::fmt::Display::fmt(&address, f),
-            None => f.write_str("?"),
-        }
+        let address = Known(card.address);
+        pr_info!(
+            "{}: 0x731f, {}{}\n",
+            format_args!("{address}"),
+            what,
+            verdict
+        );
     }
 }

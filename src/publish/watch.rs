@@ -20,18 +20,9 @@ use kernel::{
 };
 
 use crate::{
-    facts::{
-        pci::Id,
-        tally::Tally, //
-    },
+    facts::prelude::*,
     raw::{
-        notifier::{
-            Listener,
-            ModuleEvent,
-            ModuleNotifier,
-            PciEvent,
-            PciNotifier, //
-        },
+        notifier::*,
         work, //
     },
     readers::{

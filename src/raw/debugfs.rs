@@ -4,8 +4,8 @@
 //!
 //! The kernel crate's `debugfs::Dir` does none of the three: its files do not name their module as
 //! owner, so that closing one after the module has gone crashes the kernel (seen on 7.2, in
-//! `full_proxy_release()`); their text is made anew when it outgrows the buffer; and neither the
-//! creation nor the reading of a file can report an error.
+//! `full_proxy_release()`); what they show is read again when its text outgrows the buffer;
+//! and neither the creation nor the reading of a file can report an error.
 //!
 //! C headers: [`include/linux/debugfs.h`](srctree/include/linux/debugfs.h),
 //! [`include/linux/seq_file.h`](srctree/include/linux/seq_file.h)

@@ -12,12 +12,13 @@ use core::{
 
 use kernel::{
     bindings,
-    container_of,
     pci,
     prelude::*,
     sync::aref::ARef,
     types::NotThreadSafe, //
 };
+
+use crate::facts::pci::Address;
 
 /// A function that was found on the PCI bus. It may have gone from there since.
 ///
@@ -35,22 +36,12 @@ impl Deref for DeviceRef {
 }
 
 impl DeviceRef {
-    /// The function whose device has this name, as `0000:03:00.0`, if there is one.
-    pub(crate) fn named(name: &CStr) -> Option<Self> {
-        // SAFETY: `name` is a valid C string for the call, which is what `device_match_name()`
-        // expects, and the type of the PCI bus is registered for good.
-        let device = unsafe {
-            bindings::bus_find_device(
-                &raw const bindings::pci_bus_type,
-                core::ptr::null_mut(),
-                name.as_char_ptr().cast(),
-                Some(bindings::device_match_name),
-            )
-        };
-        let device = NonNull::new(device)?;
-        // SAFETY: Every device of the PCI bus is part of a `struct pci_dev`.
-        let device = unsafe { container_of!(device.as_ptr(), bindings::pci_dev, dev) };
-        Self::owned(device)
+    /// The function at `address`, if there is one.
+    pub(crate) fn at(address: Address) -> Option<Self> {
+        let domain = c_int::try_from(address.domain).ok()?;
+        let (bus, devfn) = (address.bus().into(), address.devfn().into());
+        // SAFETY: The call may be given any numbers, in process context.
+        Self::owned(unsafe { bindings::pci_get_domain_bus_and_slot(domain, bus, devfn) })
     }
 
     /// Takes over the reference that a lookup of the PCI core returns, NULL if it found nothing.
@@ -142,10 +133,10 @@ impl BusLock {
         Self(NotThreadSafe)
     }
 
-    /// The function whose device has this name, if it is on the bus.
-    pub(crate) fn named(&self, name: &CStr) -> Option<OnBus<'_>> {
+    /// The function at `address`, if there is one.
+    pub(crate) fn device_at(&self, address: Address) -> Option<OnBus<'_>> {
         Some(OnBus {
-            device: DeviceRef::named(name)?,
+            device: DeviceRef::at(address)?,
             lock: PhantomData,
         })
     }

@@ -88,24 +88,21 @@ impl Sysfs {
 
     /// Opens the file at `path` for reading.
     pub(crate) fn open(&self, path: &CStr) -> Result<OpenFile> {
-        // SAFETY: By the type invariant the mount is alive, and so is its root.
-        let root = unsafe { self.0.as_ref() }.mnt_root;
-        let root = bindings::path {
-            mnt: self.0.as_ptr(),
-            dentry: root,
-        };
-        open_from(&root, path, bindings::O_RDONLY).map(OpenFile)
+        open_from(&self.root(), path, bindings::O_RDONLY).map(OpenFile)
     }
 
     /// Opens the folder at `path`.
     pub(crate) fn open_folder(&self, path: &CStr) -> Result<OpenFolder> {
-        // SAFETY: By the type invariant the mount is alive, and so is its root.
-        let root = unsafe { self.0.as_ref() }.mnt_root;
-        let root = bindings::path {
+        let flags = bindings::O_RDONLY | bindings::O_DIRECTORY;
+        open_from(&self.root(), path, flags).map(OpenFolder)
+    }
+
+    fn root(&self) -> bindings::path {
+        bindings::path {
             mnt: self.0.as_ptr(),
-            dentry: root,
-        };
-        open_from(&root, path, bindings::O_RDONLY | bindings::O_DIRECTORY).map(OpenFolder)
+            // SAFETY: By the type invariant the mount is alive, and so is its root.
+            dentry: unsafe { self.0.as_ref() }.mnt_root,
+        }
     }
 }
 

@@ -7,7 +7,6 @@
 use kernel::{
     bindings,
     error::to_result,
-    fmt,
     prelude::*,
     str::CString, //
 };
@@ -15,15 +14,10 @@ use kernel::{
 use crate::compat::this_module;
 
 /// Sends a `change` event of `/module/<name>` with three `KEY=value` strings.
-pub(crate) fn change(environment: [fmt::Arguments<'_>; 3]) -> Result {
-    let mut strings = [None, None, None];
-    for (place, pair) in strings.iter_mut().zip(environment) {
-        *place = Some(CString::try_from_fmt(pair)?);
-    }
-    let [one, two, three] = strings.each_ref().map(|string| match string {
-        Some(string) => string.as_char_ptr().cast_mut(),
-        None => core::ptr::null_mut(),
-    });
+pub(crate) fn change(environment: [CString; 3]) -> Result {
+    let [one, two, three] = environment
+        .each_ref()
+        .map(|pair| pair.as_char_ptr().cast_mut());
     let mut pointers = [one, two, three, core::ptr::null_mut()];
     let module = this_module().as_ptr();
     // SAFETY: `module` is this module, whose kobject is there from before its init to after its

@@ -3,6 +3,7 @@
 //! Reads KFD's topology through sysfs.
 
 use kernel::{
+    fmt,
     prelude::*,
     sync::Arc,
     time::{
@@ -11,26 +12,34 @@ use kernel::{
     },
 };
 
-use crate::facts::{
-    prelude::*,
-    properties::decimal, //
-};
-
-use crate::raw::sysfs::{
-    FileBuffer,
-    OpenFile,
-    OpenFolder,
-    Sysfs, //
+use crate::{
+    facts::{
+        path::Path,
+        prelude::*,
+        properties::decimal, //
+    },
+    raw::sysfs::{
+        FileBuffer,
+        OpenFile,
+        OpenFolder,
+        Sysfs, //
+    }, //
 };
 
 use super::{
     detail::Detail,
-    path::{
+    file::{
         reason,
-        whole,
-        Path, //
+        whole, //
     }, //
 };
+
+/// Where KFD's device keeps its topology; `/sys/class/kfd/kfd` leads there
+/// (`kfd_chardev_init()`, `kfd_chardev.c`).
+const TOPOLOGY: &str = "devices/virtual/kfd/kfd/topology/";
+
+/// The folder of all nodes, below that.
+const NODES: &str = "nodes/";
 
 /// KFD's topology, as sysfs shows it.
 pub(crate) struct KfdTopology {
@@ -58,8 +67,8 @@ impl KfdTopology {
         match &mut self.nodes {
             Some(nodes) => Ok(nodes),
             none => {
-                let path = Path::of_topology(|path| Folder::Nodes.path(path))?;
-                let nodes = self.sysfs.open_folder(path.whole()?).map_err(reason)?;
+                let path = of_topology(|path| Folder::Nodes.path(path))?;
+                let nodes = self.sysfs.open_folder(path.after(0)?).map_err(reason)?;
                 Ok(none.insert(nodes))
             }
         }
@@ -67,7 +76,7 @@ impl KfdTopology {
 
     fn open(&mut self, file: File) -> Result<OpenFile, ReadError> {
         let path = Path::of(|path| file.path(path))?;
-        self.nodes()?.open(path.below_nodes()?).map_err(reason)
+        self.nodes()?.open(path.after(NODES.len())?).map_err(reason)
     }
 }
 
@@ -77,8 +86,8 @@ impl Topology for KfdTopology {
             if let Some(open) = self.generation.take() {
                 return whole(&open, &mut self.page);
             }
-            let path = Path::of_topology(|path| file.path(path))?;
-            let open = self.sysfs.open(path.whole()?).map_err(reason)?;
+            let path = of_topology(|path| file.path(path))?;
+            let open = self.sysfs.open(path.after(0)?).map_err(reason)?;
             return whole(self.generation.insert(open), &mut self.page);
         }
         if matches!(file, File::GpuId(_)) && self.detail == Detail::Compared {
@@ -98,7 +107,7 @@ impl Topology for KfdTopology {
         let path = Path::of(|path| folder.path(path))?;
         let open = self
             .nodes()?
-            .open_folder(path.below_nodes()?)
+            .open_folder(path.after(NODES.len())?)
             .map_err(reason)?;
         list(&open, numbers)
     }
@@ -109,6 +118,14 @@ impl Topology for KfdTopology {
         let milliseconds = 1i64.checked_shl(attempt.saturating_sub(1)).unwrap_or(1);
         fsleep(Delta::from_millis(milliseconds));
     }
+}
+
+/// The path below the topology that `write` writes.
+fn of_topology(write: impl FnOnce(&mut Path) -> fmt::Result) -> Result<Path, ReadError> {
+    Path::of(|path| {
+        path.text(TOPOLOGY)?;
+        write(path)
+    })
 }
 
 /// The entries of a folder that are numbers.

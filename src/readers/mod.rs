@@ -3,10 +3,9 @@
 //! Readers: ask the kernel for facts.
 
 mod detail;
+mod file;
 mod kfd;
-mod path;
 mod pci;
-mod text;
 
 pub(crate) use self::{
     detail::Detail,
@@ -14,6 +13,5 @@ pub(crate) use self::{
     pci::{
         id,
         KernelPciBus, //
-    },
-    text::Text, //
+    }, //
 };

@@ -3,13 +3,7 @@
 //! Asks the PCI core for the cards, and amdgpu for what it says beside them.
 
 use kernel::{
-    bindings::{
-        PCI_EXP_DEVCAP2,
-        PCI_EXP_DEVCTL2,
-        PCI_EXP_FLAGS,
-        PCI_EXP_LNKCAP,
-        PCI_EXP_LNKSTA, //
-    },
+    bindings,
     fmt::Write,
     pci,
     prelude::*,
@@ -18,17 +12,9 @@ use kernel::{
 
 use crate::{
     facts::{
-        atomics::{
-            atomics,
-            Atomics,
-            Hop,
-            PortType, //
-        },
-        pci::{
-            ExpressLink,
-            Name,
-            Power, //
-        },
+        atomics::*,
+        path::Path,
+        pci::*,
         prelude::*,
         properties::{
             decimal,
@@ -52,10 +38,9 @@ use crate::{
 
 use super::{
     detail::Detail,
-    path::{
+    file::{
         reason,
-        whole,
-        Path, //
+        whole, //
     }, //
 };
 
@@ -78,7 +63,7 @@ impl KernelPciBus {
     /// What a file below the function's folder says.
     fn read(&mut self, address: Address, file: &str) -> Result<&[u8], ReadError> {
         let path = Path::of(|path| write!(path, "bus/pci/devices/{address}/{file}"))?;
-        let open = self.sysfs.open(path.whole()?).map_err(reason)?;
+        let open = self.sysfs.open(path.after(0)?).map_err(reason)?;
         whole(&open, &mut self.page)
     }
 
@@ -150,14 +135,12 @@ impl PciBus for KernelPciBus {
     }
 
     fn function_at(&mut self, address: Address) -> Result<Option<Function>, OutOfMemory> {
-        let name = Path::of(|path| write!(path, "{address}"));
-        let device = name.and_then(|name| Ok(DeviceRef::named(name.whole()?)));
-        let function = device.ok().flatten().and_then(|device| remembered(&device));
-        let Some(mut function) = function else {
-            return Ok(None);
-        };
-        self.complete(&mut function)?;
-        Ok(Some(function))
+        let device = DeviceRef::at(address);
+        let mut function = device.and_then(|device| remembered(&device));
+        if let Some(function) = &mut function {
+            self.complete(function)?;
+        }
+        Ok(function)
     }
 }
 
@@ -198,19 +181,15 @@ fn render_node(device: &DeviceRef) -> RenderNode {
 /// Adds what is in the configuration space of the function and of the bridges above it, unless one
 /// of them sleeps.
 fn add_configuration(function: &mut Function) {
-    let Ok(name) = Path::of(|path| write!(path, "{}", function.address)) else {
-        return;
-    };
     let bus = BusLock::new();
-    let Some(device) = name.whole().ok().and_then(|name| bus.named(name)) else {
+    let Some(device) = &bus.device_at(function.address) else {
         return;
     };
-    let device = &device;
     if device.is_asleep() || bridges_above(device).any(|bridge| bridge.is_asleep()) {
         return;
     }
-    function.link = ExpressLink::of_register(word(device, PCI_EXP_LNKSTA));
-    function.link_at_most = ExpressLink::of_register(dword(device, PCI_EXP_LNKCAP));
+    function.link = ExpressLink::of_register(word(device, bindings::PCI_EXP_LNKSTA));
+    function.link_at_most = ExpressLink::of_register(dword(device, bindings::PCI_EXP_LNKCAP));
     function.atomics = path_atomics(device, function.address);
 }
 
@@ -236,9 +215,11 @@ fn path_atomics(device: &OnBus<'_>, address: Address) -> Atomics {
 fn hop(device: &OnBus<'_>, address: Address) -> Hop {
     Hop {
         address,
-        port: word(device, PCI_EXP_FLAGS).known().map(PortType::of_flags),
-        capabilities: dword(device, PCI_EXP_DEVCAP2),
-        control: word(device, PCI_EXP_DEVCTL2),
+        port: word(device, bindings::PCI_EXP_FLAGS)
+            .known()
+            .map(PortType::of_flags),
+        capabilities: dword(device, bindings::PCI_EXP_DEVCAP2),
+        control: word(device, bindings::PCI_EXP_DEVCTL2),
     }
 }
 

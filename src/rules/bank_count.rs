@@ -6,14 +6,7 @@
 
 use super::*;
 
-pub(super) const RULE: Rule = Rule {
-    name: "bank-count",
-    scope: Scope::Card,
-    needs_pci: false,
-    judge,
-};
-
-fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
+pub(super) fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
     let listed = evidence.node.properties.mem_banks_count();
     let found = evidence.node.banks_found;
     let verdict = match (listed.known(), found.known()) {

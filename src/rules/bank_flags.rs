@@ -8,14 +8,7 @@
 
 use super::*;
 
-pub(super) const RULE: Rule = Rule {
-    name: "bank-flags",
-    scope: Scope::Bank,
-    needs_pci: false,
-    judge,
-};
-
-fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
+pub(super) fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
     Some(Judgement::of(
         Shown::hex(0),
         evidence.bank.flags(),

@@ -12,14 +12,7 @@ use super::*;
 /// 5600 XT has 6 GiB. The Pro W5700, also with 8 GiB, is another device, 0x7312.
 const LARGEST_BOARD_BYTES: u64 = 8 << 30;
 
-pub(super) const RULE: Rule = Rule {
-    name: "bank-size",
-    scope: Scope::Bank,
-    needs_pci: false,
-    judge,
-};
-
-fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
+pub(super) fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
     let is_compared = evidence.node.basis == Basis::Function;
     let function = evidence.function.filter(|_| is_compared);
     let vram = function.and_then(|function| function.vram_total_bytes.known());

@@ -12,14 +12,7 @@ use super::*;
 /// gfx1010, from `kfd_device.c`: GC 10.1.10 is 100100.
 pub const GFX1010: u64 = 100_100;
 
-pub(super) const RULE: Rule = Rule {
-    name: "gfx-version",
-    scope: Scope::Card,
-    needs_pci: false,
-    judge,
-};
-
-fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
+pub(super) fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
     Some(Judgement::of(
         Shown::number(GFX1010),
         evidence.node.properties.gfx_target_version(),

@@ -8,14 +8,7 @@
 
 use super::*;
 
-pub(super) const RULE: Rule = Rule {
-    name: "heap-bar",
-    scope: Scope::Bank,
-    needs_pci: true,
-    judge,
-};
-
-fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
+pub(super) fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
     let bar0 = evidence
         .function
         .map_or(Value::Unreadable, |function| function.bar0_bytes);

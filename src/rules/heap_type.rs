@@ -8,14 +8,7 @@
 
 use super::*;
 
-pub(super) const RULE: Rule = Rule {
-    name: "heap-type",
-    scope: Scope::Bank,
-    needs_pci: false,
-    judge,
-};
-
-fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
+pub(super) fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
     Some(Judgement::of(
         Shown::Words("fb_public|fb_private"),
         evidence.bank.heap_type(),

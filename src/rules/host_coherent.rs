@@ -7,14 +7,7 @@
 
 use super::*;
 
-pub(super) const RULE: Rule = Rule {
-    name: "host-coherent",
-    scope: Scope::Card,
-    needs_pci: false,
-    judge,
-};
-
-fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
+pub(super) fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
     Some(Judgement::of(
         Shown::Words("no-COHERENTHOSTACCESS"),
         evidence.node.properties.capability(),

@@ -131,7 +131,7 @@ pub fn findings<'a>(
                 judgement,
             })
         };
-        for rule in RULES {
+        for rule in &RULES {
             match rule.scope {
                 Scope::Card => apply(rule, None)?,
                 Scope::Bank => snapshot
@@ -194,14 +194,14 @@ impl fmt::Display for RuleNames<'_> {
         let mut found = [false; RULES.len()];
         findings(self.snapshot, self.card, self.about, &mut |finding| {
             if self.verdicts.contains(&finding.judgement.verdict) {
-                for (found, rule) in found.iter_mut().zip(RULES) {
+                for (found, rule) in found.iter_mut().zip(&RULES) {
                     *found |= core::ptr::eq(rule, finding.rule);
                 }
             }
             Ok(())
         })?;
         let mut separator = "";
-        for (_, rule) in found.iter().zip(RULES).filter(|(found, _)| **found) {
+        for (_, rule) in found.iter().zip(&RULES).filter(|(found, _)| **found) {
             f.write_str(separator)?;
             f.write_str(rule.name)?;
             separator = ",";

@@ -8,14 +8,7 @@
 
 use super::*;
 
-pub(super) const RULE: Rule = Rule {
-    name: "link-coherent",
-    scope: Scope::Card,
-    needs_pci: false,
-    judge,
-};
-
-fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
+pub(super) fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
     let flags = evidence.node.links.from_cpu;
     let verdict = match flags {
         Value::Absent => return None,

@@ -2,8 +2,7 @@
 
 //! Rules: each compares one thing that KFD claims with what is true of the card.
 //!
-//! A rule is data and a small function, in a file of its own. To add one, write that file and name
-//! it in [`RULES`].
+//! A rule is a small function in a file of its own, and a line of [`RULES`].
 
 mod bank_count;
 mod bank_flags;
@@ -58,6 +57,9 @@ pub enum Scope {
     Bank,
 }
 
+/// What a rule says; `None` if there is nothing to judge.
+type Judge = fn(&Evidence<'_>) -> Option<Judgement>;
+
 /// A rule.
 pub struct Rule {
     /// Its name, as in the files' `rule=` and `rules=`.
@@ -66,21 +68,45 @@ pub struct Rule {
     pub scope: Scope,
     /// Whether it does nothing but compare with the function that the node stands for.
     pub needs_pci: bool,
-    /// Judges; `None` if there is nothing to judge.
-    pub judge: fn(&Evidence<'_>) -> Option<Judgement>,
+    judge: Judge,
+}
+
+impl Rule {
+    const fn card(name: &'static str, judge: Judge) -> Self {
+        Self {
+            name,
+            scope: Scope::Card,
+            needs_pci: false,
+            judge,
+        }
+    }
+
+    const fn bank(name: &'static str, judge: Judge) -> Self {
+        Self {
+            scope: Scope::Bank,
+            ..Self::card(name, judge)
+        }
+    }
+
+    const fn needing_pci(self) -> Self {
+        Self {
+            needs_pci: true,
+            ..self
+        }
+    }
 }
 
 /// All rules, in the order in which they are shown.
-pub static RULES: [&Rule; 11] = [
-    &gfx_version::RULE,
-    &pci_identity::RULE,
-    &bank_flags::RULE,
-    &heap_type::RULE,
-    &bank_count::RULE,
-    &bank_size::RULE,
-    &hive_id::RULE,
-    &xgmi::RULE,
-    &host_coherent::RULE,
-    &link_coherent::RULE,
-    &heap_bar::RULE,
+pub static RULES: [Rule; 11] = [
+    Rule::card("gfx-version", gfx_version::judge),
+    Rule::card("pci-identity", pci_identity::judge).needing_pci(),
+    Rule::bank("bank-flags", bank_flags::judge),
+    Rule::bank("heap-type", heap_type::judge),
+    Rule::card("bank-count", bank_count::judge),
+    Rule::bank("bank-size", bank_size::judge),
+    Rule::card("hive-id", hive_id::judge),
+    Rule::card("xgmi", xgmi::judge),
+    Rule::card("host-coherent", host_coherent::judge),
+    Rule::card("link-coherent", link_coherent::judge),
+    Rule::bank("heap-bar", heap_bar::judge).needing_pci(),
 ];

@@ -7,14 +7,7 @@
 
 use super::*;
 
-pub(super) const RULE: Rule = Rule {
-    name: "pci-identity",
-    scope: Scope::Card,
-    needs_pci: true,
-    judge,
-};
-
-fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
+pub(super) fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
     let properties = &evidence.node.properties;
     let (vendor, device) = (properties.vendor_id(), properties.device_id());
     let expected = evidence.function.map(|function| function.id);

@@ -6,14 +6,7 @@
 
 use super::*;
 
-pub(super) const RULE: Rule = Rule {
-    name: "xgmi",
-    scope: Scope::Card,
-    needs_pci: false,
-    judge,
-};
-
-fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
+pub(super) fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
     let engines = evidence.node.properties.num_sdma_xgmi_engines();
     let links = evidence.node.links.xgmi;
     let verdict = if [engines, links]

@@ -9,10 +9,7 @@ use crate::{
     rules::*, //
 };
 
-use super::record::{
-    heading,
-    Record, //
-};
+use super::record::*;
 
 /// Writes `checks`. A rule about the node as a whole has `bank=-`.
 pub fn checks(snapshot: &Snapshot, out: &mut dyn fmt::Write) -> fmt::Result {

@@ -10,10 +10,7 @@ use crate::{
     uapi, //
 };
 
-use super::record::{
-    heading,
-    Record, //
-};
+use super::record::*;
 
 /// Writes `flags`: for each card the claims of the node that its verdict is drawn from.
 pub fn flags(snapshot: &Snapshot, out: &mut dyn fmt::Write) -> fmt::Result {

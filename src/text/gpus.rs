@@ -16,11 +16,7 @@ use crate::{
 
 use super::{
     boards::board,
-    record::{
-        heading,
-        Known,
-        Record, //
-    }, //
+    record::*, //
 };
 
 /// The size of BAR0 without resizing, in bytes, as every boot log of this device shows it.
@@ -35,7 +31,7 @@ pub fn gpus(snapshot: &Snapshot, out: &mut dyn fmt::Write) -> fmt::Result {
         if snapshot.pci_known && !snapshot.is_navi10(card) {
             continue;
         }
-        let function = card.function.as_ref().unwrap_or(&Function::UNKNOWN);
+        let function = &card.function.unwrap_or_default();
         let node = worst_node(snapshot, card);
         let claims = node.unwrap_or(&Node::ABSENT);
         let banks = snapshot.banks_of(claims);

@@ -9,10 +9,7 @@ use crate::{
     rules::*, //
 };
 
-use super::record::{
-    heading,
-    Record, //
-};
+use super::record::*;
 
 /// Writes `heaps`.
 pub fn heaps(snapshot: &Snapshot, out: &mut dyn fmt::Write) -> fmt::Result {

@@ -15,5 +15,6 @@ pub use self::{
     counters::counters,
     flags::flags,
     gpus::gpus,
-    heaps::heaps, //
+    heaps::heaps,
+    record::Known, //
 };

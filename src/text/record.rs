@@ -78,7 +78,7 @@ impl<'a> Record<'a> {
 }
 
 /// A value that may not be known: `?` then.
-pub(super) struct Known<T>(pub(super) Option<T>);
+pub struct Known<T>(pub Option<T>);
 
 impl<T: Display> Display for Known<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

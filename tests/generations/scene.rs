@@ -19,6 +19,7 @@ use rdna1_kfd_guard::facts::{
     topology::{
         File,
         Folder,
+        LinkFolder,
         ReadError,
         Topology, //
     }, //
@@ -135,7 +136,7 @@ impl Topology for Reader<'_> {
         let is_lost = match file {
             File::GenerationId => scene.without_generation,
             File::GpuId(node) | File::Node(node) | File::Bank(node, _) => scene.is_lost(node),
-            File::Link(folder, _) => scene.is_lost(folder.node()),
+            File::Link(folder, _) => scene.is_lost(node_of(folder)),
         };
         let world = scene.world.borrow();
         if is_lost || world.kfd.host.without_kfd {
@@ -151,7 +152,7 @@ impl Topology for Reader<'_> {
         let is_lost = match folder {
             Folder::Nodes => false,
             Folder::Banks(node) => scene.is_lost(node),
-            Folder::Links(folder) => scene.is_lost(folder.node()),
+            Folder::Links(folder) => scene.is_lost(node_of(folder)),
         };
         let world = scene.world.borrow();
         if is_lost || world.kfd.host.without_kfd {
@@ -197,5 +198,11 @@ impl PciBus for Core<'_> {
         let mut slots = world.slots.iter();
         let slot = slots.find(|slot| address_of(slot.place) == address);
         Ok(slot.and_then(function_of))
+    }
+}
+
+fn node_of(folder: LinkFolder) -> u32 {
+    match folder {
+        LinkFolder::Io(node) | LinkFolder::PeerToPeer(node) => node,
     }
 }

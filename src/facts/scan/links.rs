@@ -4,13 +4,7 @@
 
 use crate::{
     facts::{
-        links::{
-            more,
-            worse,
-            Links,
-            PCI_EXPRESS,
-            XGMI, //
-        },
+        links::*,
         prelude::*, //
     },
     uapi, //
@@ -82,21 +76,13 @@ struct Read {
 impl<T: Topology> Walk<'_, T> {
     /// Reads the links of all nodes, if there is a card.
     pub(super) fn all_links(&mut self, numbers: &Numbers) -> Result<(), OutOfMemory> {
-        if self
-            .snapshot
-            .cards
-            .values()
-            .all(|card| card.first_node.is_none())
-        {
+        let has_node = |card: &Card| card.first_node.is_some();
+        if !self.snapshot.cards().any(has_node) {
             return Ok(());
         }
         for number in numbers.iter() {
-            let Some(node) = self
-                .snapshot
-                .nodes
-                .get(&number)
-                .filter(|node| !node.is_unread())
-            else {
+            let node = self.snapshot.nodes.get(&number);
+            let Some(node) = node.filter(|node| !node.is_unread()) else {
                 continue;
             };
             let origin = Origin {
