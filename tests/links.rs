@@ -186,17 +186,19 @@ fn a_link_back_to_another_gpus_xgmi_link_is_no_claim() {
     found(&missing).expect_only("xgmi", "unknown");
 }
 
-/// KFD gives the ends of links new numbers when it takes a node away, and the folders later.
+/// KFD takes nodes away one by one, each with its links, and gives the ends of links new numbers
+/// before it does so to the folders.
 #[test]
-fn no_xgmi_link_is_judged_while_the_nodes_have_a_gap() {
-    let found = Found::after(|tree, _| {
-        tree.folders
-            .insert(Folder::Nodes.to_string(), Ok(vec![0, 1, 3]));
-        tree.put(File::Node(3), "cpu_cores_count 16\nio_links_count 0\n");
-        tree.set(LINK_OF_CARD, "type", "11");
-    });
-    found.expect_only("xgmi", "unknown");
-    assert_eq!(found.tally.scans, u64::from(ATTEMPTS));
+fn no_link_is_judged_while_the_nodes_have_a_gap() {
+    for (numbers, kind) in [(vec![0, 1, 3], "11"), (vec![1], "2")] {
+        let found = Found::after(|tree, _| {
+            tree.folders.insert(Folder::Nodes.to_string(), Ok(numbers));
+            tree.put(File::Node(3), "cpu_cores_count 16\nio_links_count 0\n");
+            tree.set(LINK_OF_CARD, "type", kind);
+        });
+        assert_eq!(found.rules("unknown"), ["xgmi", "link-coherent"]);
+        assert_eq!(found.tally.scans, u64::from(ATTEMPTS));
+    }
 }
 
 /// amdgpu adds an APU to the node of its CPU, and its links to other GPUs before their flags.

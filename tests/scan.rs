@@ -62,7 +62,7 @@ fn a_card_at_place_0_is_judged() {
     );
 }
 
-/// KFD counts its nodes without holes; a copied folder, or a later kernel, may have some.
+/// KFD counts banks and links without holes; a copied folder, or a later kernel, may have some.
 #[test]
 fn numbers_with_holes_and_beyond_255_are_found() {
     const MOVED: [u32; 2] = [7, 300];
@@ -91,8 +91,12 @@ fn numbers_with_holes_and_beyond_255_are_found() {
         function.address.location = at << 8;
         bus.0.push(function);
     }
+    let nodes = 0..=300;
+    for node in nodes.clone().filter(|node| ![0, 7, 300].contains(node)) {
+        tree.put(File::Node(node), "cpu_cores_count 16\nio_links_count 0\n");
+    }
     tree.folders
-        .insert(Folder::Nodes.to_string(), Ok(vec![0, 7, 300]));
+        .insert(Folder::Nodes.to_string(), Ok(nodes.collect()));
     let found = Found::of(&tree, &bus);
     for record in found.gpus().iter().chain(&found.heaps()) {
         assert_eq!(record["verdict"], "truth", "{record:?}");
@@ -194,18 +198,18 @@ fn two_cards_keep_their_facts_apart() {
     let mut tree = Tree::honest();
     for (file, text) in tree.files.clone() {
         if let Some(rest) = file.strip_prefix("nodes/1/") {
-            tree.files.insert(format!("nodes/7/{rest}"), text);
+            tree.files.insert(format!("nodes/2/{rest}"), text);
         }
     }
     tree.folders
-        .insert(Folder::Nodes.to_string(), Ok(vec![7, 1, 0]));
+        .insert(Folder::Nodes.to_string(), Ok(vec![2, 1, 0]));
     tree.folders
-        .insert(Folder::Banks(7).to_string(), Ok(vec![0]));
+        .insert(Folder::Banks(2).to_string(), Ok(vec![0]));
     tree.folders
-        .insert(Folder::Links(LinkFolder::Io(7)).to_string(), Ok(vec![0]));
-    tree.set(File::Node(7), "location_id", "2304");
-    tree.set(File::Node(7), "domain", "65536");
-    tree.set(File::Bank(7, 0), "flags", "1");
+        .insert(Folder::Links(LinkFolder::Io(2)).to_string(), Ok(vec![0]));
+    tree.set(File::Node(2), "location_id", "2304");
+    tree.set(File::Node(2), "domain", "65536");
+    tree.set(File::Bank(2, 0), "flags", "1");
     let mut bus = Bus::honest();
     bus.0.push(bus.0[0]);
     bus.0[1].address.location = 0x0900;
@@ -227,7 +231,7 @@ fn two_cards_keep_their_facts_apart() {
         heaps,
         [
             heap("0000:03:00.0", "1", "truth"),
-            heap("10000:09:00.0", "7", "lie")
+            heap("10000:09:00.0", "2", "lie")
         ]
     );
 }

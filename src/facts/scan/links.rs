@@ -108,9 +108,10 @@ impl<T: Topology> Walk<'_, T> {
                 node.links.from_cpu = Value::Unreadable;
                 self.unfinished_nodes = true;
             }
-            if has_gap && !node.links.xgmi.is_zero() {
+            if has_gap {
+                // Links may be gone already, and those that are there may have another end.
                 node.links.xgmi = Value::Unreadable;
-                self.unfinished_nodes = true;
+                node.links.from_cpu = Value::Unreadable;
             }
         }
         Ok(())

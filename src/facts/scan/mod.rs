@@ -81,6 +81,7 @@ impl<T: Topology> Walk<'_, T> {
             }
         };
         self.has_gap = !numbers.has_no_gap();
+        self.unfinished_nodes |= self.has_gap;
         for number in numbers.iter() {
             self.node(number, bus.as_deref_mut())?;
         }
