@@ -9,8 +9,9 @@ use std::time::Duration;
 use anyhow::{bail, Context, Result};
 use serde::Deserialize;
 
-use crate::kernels::{Expected, Kernel};
+use crate::filter::Filter;
 use crate::qemu::Machine;
+use crate::skips::Expected;
 
 /// `suites.toml`.
 #[derive(Debug, Deserialize)]
@@ -63,6 +64,9 @@ pub struct Suite {
     /// Which of its cases may be skipped: `kernels.toml` says so of each kernel.
     #[serde(skip)]
     pub skips: Vec<Expected>,
+    /// Which of its cases are run where nothing is asked for, if not all.
+    #[serde(skip)]
+    pub short: Option<Filter>,
 }
 
 pub(crate) fn yes() -> bool {
@@ -97,26 +101,22 @@ impl Suite {
         self.guest.as_ref().unwrap_or(&self.name)
     }
 
+    /// Whether it is wanted: if every `make test` runs it, or if asked for.
+    pub fn is_taken_by(&self, filter: &Filter) -> bool {
+        match filter.is_torture() {
+            true => self.torture,
+            false => self.in_test || filter.asks_for(&self.name),
+        }
+    }
+
+    /// Which of its cases are wanted.
+    pub fn wanted<'f>(&'f self, asked: &'f Filter) -> &'f Filter {
+        self.short.as_ref().unwrap_or(asked)
+    }
+
     /// Whether one of its cases may be skipped for that reason.
     pub fn may_skip(&self, case: &str, why: &str) -> bool {
         self.skips.iter().any(|skip| skip.is(case, why))
-    }
-
-    /// The same on that kernel: by its full name, with that kernel's words and
-    /// all the time it has.
-    pub fn on(&self, kernel: &Kernel) -> Self {
-        Self {
-            name: format!("{}:{}", kernel.name, self.name),
-            guest: Some(self.guest().to_owned()),
-            command_line: format!("{} {}", self.command_line, kernel.command_line),
-            limit_seconds: self.limit_seconds.saturating_mul(kernel.patience.into()),
-            silence_seconds: self.silence_seconds.saturating_mul(kernel.patience.into()),
-            skips: {
-                let of_suite = kernel.skips.iter().filter(|skip| skip.is_of(&self.name));
-                of_suite.cloned().collect()
-            },
-            ..self.clone()
-        }
     }
 }
 

@@ -80,6 +80,11 @@ impl Context {
         }
     }
 
+    /// Whether the user asks for a kernel, or for all.
+    pub fn names_kernel(&self) -> bool {
+        self.options.kernel.is_some()
+    }
+
     /// Whether the user asks for one kernel alone.
     pub fn names_one_kernel(&self) -> bool {
         let name = self.options.kernel.as_deref();

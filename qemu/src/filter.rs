@@ -5,9 +5,8 @@
 use anyhow::{bail, Result};
 use regex::Regex;
 
-use crate::config::Suite;
-
 /// Which groups, and which cases of a suite.
+#[derive(Clone, Debug)]
 pub struct Filter {
     kernel: Option<Regex>,
     group: Option<Regex>,
@@ -69,17 +68,14 @@ impl Filter {
         self.torture
     }
 
-    /// Whether a suite is wanted: if every `make test` runs it, or if asked for.
-    pub fn takes(&self, suite: &Suite) -> bool {
-        match self.torture {
-            true => suite.torture,
-            false => suite.in_test || self.asks_for(&suite.name),
-        }
-    }
-
     /// Whether it says which groups, or all are wanted.
     pub fn names_groups(&self) -> bool {
         self.group.is_some()
+    }
+
+    /// Whether anything is asked for; otherwise it is what every `make test` runs.
+    pub fn is_asked(&self) -> bool {
+        self.names_groups() || self.names_kernels()
     }
 
     /// Whether it says which kernels, or all are wanted.
@@ -88,7 +84,7 @@ impl Filter {
     }
 
     /// Whether it names that group by more than a pattern for all.
-    fn asks_for(&self, group: &str) -> bool {
+    pub fn asks_for(&self, group: &str) -> bool {
         let text = self.group_text.as_deref().unwrap_or_default();
         !text.starts_with(['*', '?']) && self.group.is_some() && self.names(group)
     }

@@ -3,7 +3,6 @@
 //! `kernels.toml`: which kernels there are, and what is done with each.
 
 mod check;
-mod skips;
 
 use std::fmt;
 use std::path::Path;
@@ -11,8 +10,9 @@ use std::path::Path;
 use anyhow::{bail, Context, Result};
 use serde::Deserialize;
 
-use crate::config::{read_toml, Suites};
-pub use skips::Expected;
+use crate::config::{read_toml, Suite, Suites};
+use crate::filter::Filter;
+use crate::skips::{self, Expected};
 
 const KERNELS: &str = "qemu/kernels.toml";
 
@@ -87,6 +87,9 @@ pub struct Kernel {
     /// Whether `make test` boots it without being asked for it by name.
     #[serde(default = "crate::config::yes")]
     pub in_test: bool,
+    /// What `make test` boots of it otherwise, SUITE or SUITE/CASE,CASE: a short form.
+    #[serde(default)]
+    pub short: Vec<String>,
     /// How many times longer than stock kernels its boots may take.
     #[serde(default = "as_long")]
     pub patience: u32,
@@ -179,6 +182,34 @@ impl fmt::Display for Trouble {
 }
 
 impl Kernel {
+    /// Whether `make test` boots any of it without being asked for it by name.
+    pub fn is_in_test(&self) -> bool {
+        self.in_test || !self.short.is_empty()
+    }
+
+    /// A suite on it: by its full name, with the kernel's words and all the time it has.
+    pub fn suite(&self, suite: &Suite) -> Suite {
+        let patience = u64::from(self.patience);
+        Suite {
+            name: format!("{}:{}", self.name, suite.name),
+            guest: Some(suite.guest().to_owned()),
+            command_line: format!("{} {}", suite.command_line, self.command_line),
+            limit_seconds: suite.limit_seconds.saturating_mul(patience),
+            silence_seconds: suite.silence_seconds.saturating_mul(patience),
+            skips: {
+                let of_suite = self.skips.iter().filter(|skip| skip.is_of(&suite.name));
+                of_suite.cloned().collect()
+            },
+            ..suite.clone()
+        }
+    }
+
+    /// The parts of its short form.
+    pub fn short_form(&self) -> Result<Vec<Filter>> {
+        let parts = self.short.iter();
+        parts.map(|part| Filter::parse(Some(part))).collect()
+    }
+
     /// Whether Debian has built it.
     pub fn is_stock(&self) -> bool {
         matches!(self.from, Origin::Stock(_))
@@ -196,11 +227,23 @@ impl Kernels {
     pub fn load(repo: &Path) -> Result<Self> {
         let suites = Suites::load(repo)?;
         let mut kernels: Self = read_toml(&repo.join(KERNELS))?;
-        let checked = kernels
-            .check(&suites)
-            .and_then(|()| skips::tell(&kernels.skips, &mut kernels.kernels));
+        let checked = kernels.check(&suites).and_then(|()| kernels.tell_skips());
         checked.context("cannot use qemu/kernels.toml")?;
         Ok(kernels)
+    }
+
+    /// Tells each kernel which cases it may skip.
+    fn tell_skips(&mut self) -> Result<()> {
+        for entry in &self.skips {
+            for name in &entry.kernels {
+                let kernel = self.kernels.iter_mut().find(|kernel| kernel.name == *name);
+                kernel
+                    .with_context(|| format!("skip {}: there is no kernel {name}", entry.cases))?
+                    .skips
+                    .push(entry.expected()?);
+            }
+        }
+        Ok(())
     }
 
     /// The kernel of that name; the first one, if there is none or it means all.
@@ -244,5 +287,33 @@ impl Kernels {
         let mut packages = self.packages.every_root.clone();
         packages.extend(root.packages.iter().chain(&root.hsakmt).cloned());
         packages
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_named_is_not_expected() {
+        let repo = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let kernels = Kernels::load(&repo).expect("kernels");
+        let suites = Suites::load(&repo).expect("suites");
+        let expects = |kernel: &str, suite: &str, case: &str, why: &str| {
+            let kernel = kernels.find(Some(kernel)).expect("a kernel");
+            let suite = suites.find(suite).expect("a suite");
+            kernel.suite(suite).may_skip(case, why)
+        };
+        let case = "every-allocation-of-a-read-fails";
+        let why = "the kernel has no fault injection (FAULT_INJECTION)";
+        assert!(expects("trixie-backports", "torture", case, why));
+        assert!(!expects(
+            "trixie-backports",
+            "torture",
+            case,
+            "no such file"
+        ));
+        assert!(!expects("trixie-backports", "tree", case, why));
+        assert!(!expects("sanitizer", "torture", case, why));
     }
 }

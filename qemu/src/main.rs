@@ -39,6 +39,7 @@ mod run;
 mod runs;
 mod selfcheck;
 mod shell;
+mod skips;
 mod stamps;
 mod tally;
 mod terminal;
@@ -55,6 +56,7 @@ use clap::Parser;
 use build::elf;
 use cli::{Cli, Command, Guests};
 use context::Context;
+use kernels::Kernel;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -77,7 +79,7 @@ fn run_command(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Provision => {
             let mut failed = false;
-            for kernel in context.picked(|kernel| kernel.in_test)? {
+            for kernel in context.picked(Kernel::is_in_test)? {
                 match context.provision(kernel) {
                     Ok(ready) => println!("{}: {}", kernel.name, ready.choice.abi),
                     Err(error) => {

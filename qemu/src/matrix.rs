@@ -205,7 +205,7 @@ fn boot_all(
         accelerator: &accelerator,
     };
     // By their full names, which their logs and their guests have, too.
-    let suites: Vec<_> = row.suites.iter().map(|s| s.on(row.kernel)).collect();
+    let suites: Vec<_> = row.suites.iter().map(|s| row.kernel.suite(s)).collect();
     let own = |suite: &&Suite| suite.headers.is_none();
     let usual: Vec<_> = suites.iter().filter(own).cloned().collect();
     if !usual.is_empty() {

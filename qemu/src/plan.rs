@@ -16,6 +16,7 @@ pub fn boots<'s>(
     wanted: &Filter,
     warm: bool,
 ) -> Vec<Boot<'s>> {
+    let wanted = suite.wanted(wanted);
     let boot = |name: String, words: String, cases, warm| Boot {
         name,
         suite,

@@ -129,7 +129,7 @@ pub fn run(
     let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image)?;
     let booter = context.booter(guests, &ready, &guest, &accelerator)?;
     let suites = Suites::load(&context.repo)?;
-    let on_kernel = |name: &str| Ok::<_, anyhow::Error>(suites.find(name)?.on(kernel));
+    let on_kernel = |name: &str| Ok::<_, anyhow::Error>(kernel.suite(suites.find(name)?));
     let Some(booted) = boot(context, &booter, &on_kernel(SUITE)?, &wanted)? else {
         return Ok(ExitCode::FAILURE);
     };

@@ -133,7 +133,7 @@ impl Planting<'_> {
             words: "",
             ..usual
         };
-        let suite = defect.suite(common).on(self.kernel);
+        let suite = self.kernel.suite(&defect.suite(common));
         let wanted = Filter::parse(Some(&format!("{}/{}", GROUP.0, defect.cases())))?;
         let boot = Boot {
             name: suite.name.clone(),

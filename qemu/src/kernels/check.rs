@@ -38,6 +38,14 @@ impl Kernels {
                 bail!("it has the suite {name} twice");
             }
         }
+        if kernel.in_test && !kernel.short.is_empty() {
+            bail!("all of it is in `make test`: that needs no short form");
+        }
+        for (part, text) in kernel.short_form()?.iter().zip(&kernel.short) {
+            if !kernel.suites.iter().any(|suite| part.names(suite)) {
+                bail!("it has no suite {text} to be in its short form");
+            }
+        }
         match &kernel.from {
             Origin::Stock(_) => check_words(kernel),
             Origin::Source(source) => {

@@ -37,9 +37,12 @@ impl Row<'_> {
         groups
     }
 
-    /// Its kernel, as filters name it.
-    pub fn kernel_name(&self) -> &str {
-        &self.kernel.name
+    /// Its kernel, as filters name it, and how much of it is tested.
+    pub fn kernel(&self) -> String {
+        match self.suites.iter().any(|suite| suite.short.is_some()) {
+            true => format!("{} (in part)", self.kernel.name),
+            false => self.kernel.name.clone(),
+        }
     }
 
     fn defects_group(&self) -> Option<(String, &str)> {
@@ -88,6 +91,7 @@ impl Row<'_> {
         };
         let cases = known::cases_of(known, suite.guest()).unwrap_or_default();
         let names = cases.iter().map(|case| case.name.clone());
+        let wanted = suite.wanted(wanted);
         names.filter(|name| wanted.wants_case(name)).collect()
     }
 
@@ -118,7 +122,16 @@ pub fn rows<'a>(context: &'a Context, wanted: &Filter, modules: &Modules) -> Res
         }
     }
     let mut rows = Vec::new();
-    for kernel in context.picked(|kernel| kernel.in_test || wanted.names_kernels())? {
+    let asked = wanted.is_asked() || modules.alone || context.names_kernel();
+    let unasked = |kernel: &Kernel| match asked {
+        true => kernel.in_test || wanted.names_kernels(),
+        false => kernel.is_in_test(),
+    };
+    for kernel in context.picked(unasked)? {
+        if !asked && !kernel.in_test {
+            rows.push(short_form(kernel, &suites)?);
+            continue;
+        }
         let mut row = Row {
             kernel,
             checks: CHECKS.to_vec(),
@@ -150,6 +163,27 @@ pub fn rows<'a>(context: &'a Context, wanted: &Filter, modules: &Modules) -> Res
     Ok(rows)
 }
 
+/// What of a kernel is in every `make test`, where that is not all.
+fn short_form<'k>(kernel: &'k Kernel, suites: &Suites) -> Result<Row<'k>> {
+    let mut found = Vec::new();
+    for part in kernel.short_form()? {
+        let named = kernel.suites.iter().filter(|suite| part.names(suite));
+        for name in named {
+            found.push(Suite {
+                short: Some(part.clone()),
+                ..suites.find(name)?.clone()
+            });
+        }
+    }
+    Ok(Row {
+        kernel,
+        checks: Vec::new(),
+        suites: found,
+        defects: Vec::new(),
+        modules: Vec::new(),
+    })
+}
+
 /// The suites that are wanted on a kernel, but for the planted defects.
 fn suites_on(
     kernel: &Kernel,
@@ -160,7 +194,7 @@ fn suites_on(
     let mut found = Vec::new();
     for name in kernel.suites.iter().filter(|s| *s != defects::GROUP.0) {
         let suite = suites.find(name)?;
-        let named = wanted.takes(suite) && wanted.wants_suite(&kernel.name, name);
+        let named = suite.is_taken_by(wanted) && wanted.wants_suite(&kernel.name, name);
         if named && has_wanted(guest, suite, wanted) {
             found.push(suite.clone());
         }

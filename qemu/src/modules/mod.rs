@@ -89,7 +89,7 @@ impl Trial<'_> {
     ) -> Result<()> {
         let builder = self.context.builder(self.ready);
         for module in modules {
-            let suite = module.suite.on(self.kernel);
+            let suite = self.kernel.suite(&module.suite);
             let guest = match builder.build_other(module) {
                 Ok(guest) => guest,
                 Err(error) => {

@@ -68,7 +68,7 @@ pub fn test(context: &Context, guests: &Guests) -> Result<ExitCode> {
         accelerator: &accelerator,
     };
     let suites = Suites::load(&context.repo)?;
-    let suite = suites.find(SUITE)?.on(kernel);
+    let suite = kernel.suite(suites.find(SUITE)?);
     fleet.boot_all(&[suite], &Filter::parse(None)?, &mut |_, outcome| {
         outcome.print("DKMS's module, booted");
         tally.add(outcome.tally);
