@@ -18,14 +18,11 @@ use crate::cache::Cache;
 use crate::config::Suite;
 use crate::interrupt::HalfDone;
 use crate::judge::{judge, saved, text_of, Evidence, Kind, Verdict};
-use crate::qemu::{Ending, Limits, Port};
+use crate::qemu::{Ending, Limits, Port, COMMAND_LINE};
 use crate::runs;
 use crate::stamps::Stamps;
 use crate::ui::Activity;
 use crate::warm::{handover, Pool, Snapshot};
-
-/// Whatever goes wrong ends the boot at once, as a failure.
-pub const COMMAND_LINE: &str = "oops=panic panic_on_warn=1 panic=-1";
 
 /// A restored guest has only to go on: this is for a host that is very busy.
 const FIRST_WORD: Duration = Duration::from_secs(60);

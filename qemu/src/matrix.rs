@@ -3,6 +3,7 @@
 //! The part of `make test` that is done for each kernel.
 
 mod row;
+mod trial;
 
 use std::collections::BTreeMap;
 
@@ -16,12 +17,11 @@ use crate::defects::{self, Planting};
 use crate::filter::Filter;
 use crate::fleet::Fleet;
 use crate::kernels::Kernel;
-use crate::modules::Trial;
 use crate::provision::{self, Ready};
 use crate::tally::Outcome;
-use crate::test::timed;
 use crate::{Context, Guests};
 pub use row::{rows, Row};
+use trial::Trial;
 
 /// Does it all.
 pub fn run(
@@ -106,13 +106,13 @@ fn run_row(
     if row.has("lint") {
         report(
             &row.name("lint"),
-            &timed(|| Ok(Outcome::of(builder.lint())))?,
+            &Outcome::timed(|| Ok(Outcome::of(builder.lint())))?,
         );
     }
     if row.has("layout") {
         report(
             &row.name("layout"),
-            &timed(|| Ok(Outcome::of(builder.check_layout())))?,
+            &Outcome::timed(|| Ok(Outcome::of(builder.check_layout())))?,
         );
     }
     let with_defects = (!row.defects.is_empty()).then(|| builder.build_defects(&products));
@@ -122,7 +122,7 @@ fn run_row(
     boot_all(context, guests, row, ready, &guest, wanted, report)?;
     if let Some(guest) = with_defects {
         let outcome = match guest {
-            Ok(guest) => timed(|| {
+            Ok(guest) => Outcome::timed(|| {
                 let planted = plant(context, guests, row, ready, &guest);
                 Ok(planted.unwrap_or_else(|error| Outcome::of(Err(error))))
             })?,

@@ -23,6 +23,9 @@ pub use running::{Extra, Running};
 
 const PROGRAM: &str = "qemu-system-x86_64";
 
+/// Words for every kernel: whatever goes wrong ends the boot at once, as a failure.
+pub const COMMAND_LINE: &str = "oops=panic panic_on_warn=1 panic=-1";
+
 /// Where something was said.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Port {

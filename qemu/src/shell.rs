@@ -10,10 +10,9 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 
 use crate::accel::Accelerator;
-use crate::boot::COMMAND_LINE;
 use crate::config::Suites;
 use crate::provision::busybox;
-use crate::qemu::{Ending, Guest, Limits, Port};
+use crate::qemu::{Ending, Guest, Limits, Port, COMMAND_LINE};
 use crate::terminal;
 use crate::warm::handover;
 use crate::{Context, Guests};

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
@@ -127,6 +128,14 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// What that work comes to, with the time it takes.
+    pub fn timed(work: impl FnOnce() -> anyhow::Result<Self>) -> anyhow::Result<Self> {
+        let started = Instant::now();
+        let mut outcome = work()?;
+        outcome.seconds = Some(started.elapsed().as_secs_f64());
+        Ok(outcome)
+    }
+
     /// A single check.
     pub fn of(result: anyhow::Result<String>) -> Self {
         match result {

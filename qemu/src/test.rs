@@ -4,7 +4,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
 
 use anyhow::{bail, Result};
 use clap::Args;
@@ -159,7 +158,7 @@ fn run_all(
     }
     std::thread::scope(|scope| {
         // Its guests come one after the other, and leave cores idle that all else can use.
-        let check = || timed(|| selfcheck::check(context));
+        let check = || Outcome::timed(|| selfcheck::check(context));
         let checked = (!harness.is_empty()).then(|| scope.spawn(check));
         let ran = run_cargo(context, &on_host, &mut report)
             .and_then(|()| matrix::run(context, guests, &rows, &wanted, &mut report));
@@ -206,10 +205,10 @@ fn run_cargo(
     };
     for group in wanted {
         let outcome = match *group {
-            HOST_TESTS => timed(|| host.tests())?,
-            "rustfmt" => timed(|| host.format())?,
-            "clippy" => timed(|| host.clippy())?,
-            _ => timed(|| host.fuzz())?,
+            HOST_TESTS => Outcome::timed(|| host.tests())?,
+            "rustfmt" => Outcome::timed(|| host.format())?,
+            "clippy" => Outcome::timed(|| host.clippy())?,
+            _ => Outcome::timed(|| host.fuzz())?,
         };
         report(group, &outcome);
     }
@@ -264,14 +263,6 @@ fn picks_nothing(context: &Context, choice: &Choice) -> Result<String> {
         "FILTER={filter} picks nothing; there is: {}",
         names.join(" ")
     ))
-}
-
-/// What that work comes to, with the time it takes.
-pub fn timed(work: impl FnOnce() -> Result<Outcome>) -> Result<Outcome> {
-    let started = Instant::now();
-    let mut outcome = work()?;
-    outcome.seconds = Some(started.elapsed().as_secs_f64());
-    Ok(outcome)
 }
 
 #[cfg(test)]

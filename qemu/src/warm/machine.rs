@@ -20,13 +20,12 @@ use serde_json::json;
 use super::qmp::Qmp;
 use super::{Snapshots, Unsound};
 use crate::accel::Accelerator;
-use crate::boot::COMMAND_LINE;
 use crate::build::Done;
 use crate::cache::Work;
 use crate::cpio::Archive;
 use crate::interrupt::HalfDone;
 use crate::judge::{console_troubles, text_of};
-use crate::qemu::{Extra, Guest, Limits, Machine, Port, Running};
+use crate::qemu::{Extra, Guest, Limits, Machine, Port, Running, COMMAND_LINE};
 
 /// What the guest says when it can be saved.
 const WAITING: &str = "# rdna1 waiting";

@@ -16,11 +16,10 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 use crate::accel::Accelerator;
-use crate::boot::COMMAND_LINE;
 use crate::cache::{entries, Built, Cache, Owner, Stage};
 use crate::hex::hex;
 use crate::provision::Ready;
-use crate::qemu::{self, Running};
+use crate::qemu::{self, Running, COMMAND_LINE};
 use crate::run::Privilege;
 use crate::ui::Ui;
 pub use handover::handover;
