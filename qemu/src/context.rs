@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::{bail, Context as _, Result};
+use harness_formats::Listing;
 
 use crate::accel::Accelerator;
 use crate::boot::Booter;
-use crate::build::{self, Builder};
+use crate::build::{self, Builder, Programs};
 use crate::cache::Cache;
 use crate::cargo::Cargo;
 use crate::cli::{Guests, Options};
@@ -37,6 +38,7 @@ pub struct Context {
     /// What the user asks of all commands.
     pub options: Options,
     run_folder: OnceLock<RunFolder>,
+    guest: OnceLock<(Programs, Listing)>,
 }
 
 impl Context {
@@ -52,6 +54,7 @@ impl Context {
             kernels: Kernels::load(&repo)?,
             options,
             run_folder: OnceLock::new(),
+            guest: OnceLock::new(),
             repo,
         })
     }
@@ -152,19 +155,35 @@ impl Context {
         })
     }
 
+    /// The guest's programs, and what they can be asked for.
+    fn guest(&self) -> Result<&(Programs, Listing)> {
+        if self.guest.get().is_none() {
+            let programs = build::build_programs(&self.cargo, &self.ui)?;
+            let listing = programs.list()?;
+            // Where another thread was quicker, its one stays.
+            let _ = self.guest.set((programs, listing));
+        }
+        self.guest.get().context("a guest without programs")
+    }
+
+    /// What guests can be asked for.
+    pub fn listing(&self) -> Result<&Listing> {
+        Ok(&self.guest()?.1)
+    }
+
     /// What builds for a kernel.
-    pub fn builder<'a>(&'a self, ready: &'a Ready) -> Builder<'a> {
+    pub fn builder<'a>(&'a self, ready: &'a Ready) -> Result<Builder<'a>> {
         let kernel = &ready.kernel;
-        Builder {
+        Ok(Builder {
+            programs: &self.guest()?.0,
             repo: &self.repo,
-            cargo: &self.cargo,
             cache: &self.cache,
             ui: &self.ui,
             privilege: &self.privilege,
             kernel,
             ready,
             busy: self.cache.lock_file(&format!("{kernel}.build.busy")),
-        }
+        })
     }
 }
 

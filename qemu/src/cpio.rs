@@ -9,6 +9,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use cpio::newc::{trailer, Builder};
 
 const FOLDER: u32 = 0o040_755;
 const FILE: u32 = 0o100_644;
@@ -71,8 +72,7 @@ impl<W: Write> Archive<W> {
 
     /// Writes the end.
     pub fn finish(mut self) -> Result<W> {
-        self.inode = 0;
-        self.entry("TRAILER!!!", 0, &[])?;
+        trailer(&mut self.out)?;
         self.out.flush()?;
         Ok(self.out)
     }
@@ -94,27 +94,13 @@ impl<W: Write> Archive<W> {
     fn entry(&mut self, path: &str, mode: u32, data: &[u8]) -> Result<()> {
         self.inode += 1;
         let size = u32::try_from(data.len()).context("a file is too big for an initramfs")?;
-        let links = if mode == FOLDER { 2 } else { 1 };
-        let name_size = u32::try_from(path.len() + 1).context("a path is too long")?;
-        let fields = [
-            self.inode, mode, 0, 0, links, 0, size, 0, 0, 0, 0, name_size, 0,
-        ];
-        self.out.write_all(b"070701")?;
-        for field in fields {
-            write!(self.out, "{field:08X}")?;
-        }
-        self.out.write_all(path.as_bytes())?;
-        self.out.write_all(&[0])?;
-        self.pad(6 + 13 * 8 + path.len() + 1)?;
-        self.out.write_all(data)?;
-        self.pad(data.len())
-    }
-
-    /// Names and data each end on a multiple of four.
-    fn pad(&mut self, written: usize) -> Result<()> {
-        let zeros = [0; 3];
-        self.out
-            .write_all(&zeros[..written.next_multiple_of(4) - written])?;
+        let entry = Builder::new(path)
+            .ino(self.inode)
+            .mode(mode)
+            .nlink(if mode == FOLDER { 2 } else { 1 });
+        let mut writer = entry.write(&mut self.out, size);
+        writer.write_all(data)?;
+        writer.finish()?;
         Ok(())
     }
 }

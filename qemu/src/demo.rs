@@ -10,7 +10,6 @@ use crate::accel::Accelerator;
 use crate::boot::Boot;
 use crate::config::Suites;
 use crate::filter::Filter;
-use crate::known;
 use crate::plan;
 use crate::{Context, Guests};
 
@@ -20,19 +19,18 @@ const TAIL: usize = 20;
 pub fn run(context: &Context, guests: &Guests, lie: Option<&str>) -> Result<ExitCode> {
     let lie = lie.filter(|l| *l != "none");
     if let Some(lie) = lie {
-        let rules = known::rules(&context.repo)?;
+        let rules = &context.listing()?.rules;
         if !rules.iter().any(|rule| rule == lie) {
             bail!("no rule is named {lie:?}; there is: {}", rules.join(" "));
         }
     }
     let ready = context.provision(context.kernel()?)?;
-    let guest = context.builder(&ready).build()?.guest;
+    let guest = context.builder(&ready)?.build()?.guest;
     let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image)?;
     let booter = context.booter(guests, &ready, &guest, &accelerator)?;
     let suites = Suites::load(&context.repo)?;
     let suite = suites.find("demo")?;
-    let known = known::guest_suites(&context.repo)?;
-    let cases = known::cases_of(&known, suite.guest());
+    let cases = context.listing()?.cases_of(suite.guest());
     let all = Filter::parse(None)?;
     let boot = Boot {
         name: suite.name.clone(),

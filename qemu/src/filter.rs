@@ -3,17 +3,17 @@
 //! What `make test FILTER=` picks.
 
 use anyhow::{bail, Result};
-use regex::Regex;
+use wildmatch::WildMatch;
 
 /// Which groups, and which cases of a suite.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    kernel: Option<Regex>,
-    group: Option<Regex>,
+    kernel: Option<WildMatch>,
+    group: Option<WildMatch>,
     group_text: Option<String>,
     /// Which cases of the suites.
     pub cases: Option<String>,
-    case_globs: Vec<Regex>,
+    case_globs: Vec<WildMatch>,
     torture: bool,
 }
 
@@ -44,15 +44,15 @@ impl Filter {
             bail!("FILTER={text}: a case's name has no blank and no quote");
         }
         Ok(Self {
-            kernel: kernel.map(glob).transpose()?,
-            group: Some(glob(group)?),
+            kernel: kernel.map(WildMatch::new),
+            group: Some(WildMatch::new(group)),
             group_text: Some(group.to_owned()),
             case_globs: cases
                 .iter()
                 .flat_map(|cases| cases.split(','))
                 .filter(|one| !one.is_empty())
-                .map(glob)
-                .collect::<Result<_>>()?,
+                .map(WildMatch::new)
+                .collect(),
             cases,
             torture: false,
         })
@@ -91,7 +91,7 @@ impl Filter {
 
     /// Whether the suite of that name is wanted on a kernel.
     pub fn wants_suite(&self, kernel: &str, suite: &str) -> bool {
-        self.kernel.as_ref().is_none_or(|k| k.is_match(kernel)) && self.names(suite)
+        self.kernel.as_ref().is_none_or(|k| k.matches(kernel)) && self.names(suite)
     }
 
     /// Whether a group that is no suite is wanted on a kernel: such have no
@@ -107,19 +107,13 @@ impl Filter {
 
     /// Whether this is the name of what is wanted, wherever it is run.
     pub fn names(&self, group: &str) -> bool {
-        self.group.as_ref().is_none_or(|g| g.is_match(group))
+        self.group.as_ref().is_none_or(|g| g.matches(group))
     }
 
     /// Whether a case is wanted; read as the guest reads it.
     pub fn wants_case(&self, case: &str) -> bool {
-        self.case_globs.is_empty() || self.case_globs.iter().any(|g| g.is_match(case))
+        self.case_globs.is_empty() || self.case_globs.iter().any(|g| g.matches(case))
     }
-}
-
-/// A pattern in which `*` is anything and `?` one character.
-pub fn glob(text: &str) -> Result<Regex> {
-    let pattern = regex::escape(text).replace(r"\*", ".*").replace(r"\?", ".");
-    Ok(Regex::new(&format!("^{pattern}$"))?)
 }
 
 #[cfg(test)]

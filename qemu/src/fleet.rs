@@ -13,7 +13,6 @@ use crate::config::Suite;
 use crate::cost;
 use crate::filter::Filter;
 use crate::jobs;
-use crate::known;
 use crate::plan;
 use crate::provision::Ready;
 use crate::report::boot::outcome;
@@ -44,10 +43,10 @@ impl Fleet<'_> {
     ) -> Result<()> {
         let context = self.context;
         let booter = context.booter(self.guests, self.ready, self.guest, self.accelerator)?;
-        let known = known::guest_suites(&context.repo)?;
+        let known = context.listing()?;
         let mut boots = Vec::new();
         for (number, suite) in suites.iter().enumerate() {
-            let cases = known::cases_of(&known, suite.guest());
+            let cases = known.cases_of(suite.guest());
             let warm = !self.guests.cold && booter.can_start(suite)?;
             let planned = plan::boots(suite, cases, wanted, warm);
             boots.extend(planned.into_iter().map(|boot| (number, boot)));

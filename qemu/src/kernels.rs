@@ -261,6 +261,12 @@ impl Kernels {
         Ok(kernel)
     }
 
+    /// The first kernel that a Debian release is for.
+    pub fn of_release(&self, release: &str) -> Option<&Kernel> {
+        let is_of = |kernel: &&Kernel| self.root_of(kernel).is_ok_and(|r| r.release == release);
+        self.kernels.iter().find(is_of)
+    }
+
     /// All kernels in the order of the file.
     pub fn iter(&self) -> impl Iterator<Item = &Kernel> {
         self.kernels.iter()

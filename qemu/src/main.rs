@@ -26,7 +26,6 @@ mod interrupt;
 mod jobs;
 mod judge;
 mod kernels;
-mod known;
 mod matrix;
 mod modules;
 mod packaging;
@@ -97,7 +96,7 @@ fn run_command(cli: Cli) -> Result<ExitCode> {
         }
         Command::Build => {
             let ready = context.provision(context.kernel()?)?;
-            let products = context.builder(&ready).build()?;
+            let products = context.builder(&ready)?.build()?;
             let sizes = elf::sizes(&products.guard)?;
             println!(
                 "{}: .text {} bytes, .ko {} bytes",

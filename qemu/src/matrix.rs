@@ -92,7 +92,7 @@ fn run_row(
     {
         return Ok(());
     }
-    let builder = context.builder(ready);
+    let builder = context.builder(ready)?;
     let products = match builder.build() {
         Ok(products) => products,
         Err(error) => {
@@ -211,7 +211,7 @@ fn boot_all(
     if !usual.is_empty() {
         fleet.boot_all(&usual, wanted, report)?;
     }
-    let builder = context.builder(ready);
+    let builder = context.builder(ready)?;
     for suite in &suites {
         let Some(headers) = &suite.headers else {
             continue;

@@ -2,17 +2,18 @@
 
 //! In which guests a suite's cases are run.
 
+use harness_formats::CaseListing;
+
 use crate::boot::Boot;
 use crate::config::Suite;
 use crate::filter::Filter;
-use crate::known::KnownCase;
 
 /// The guests for what is wanted of a suite. With `warm`, cases start from a
 /// saved guest, each in its own; those that need a boot share one. Otherwise,
 /// or if the cases are not known here, all are in one that is booted.
 pub fn boots<'s>(
     suite: &'s Suite,
-    known: Option<&[KnownCase]>,
+    known: Option<&[CaseListing]>,
     wanted: &Filter,
     warm: bool,
 ) -> Vec<Boot<'s>> {
@@ -65,7 +66,7 @@ pub fn boots<'s>(
 }
 
 /// The names of the cases that are wanted.
-pub fn wanted_of(known: &[KnownCase], wanted: &Filter) -> Vec<String> {
+pub fn wanted_of(known: &[CaseListing], wanted: &Filter) -> Vec<String> {
     let wanted = known.iter().filter(|case| wanted.wants_case(&case.name));
     wanted.map(|case| case.name.clone()).collect()
 }
@@ -83,9 +84,9 @@ mod tests {
         toml::from_str(&text).expect("a suite")
     }
 
-    fn known() -> Vec<KnownCase> {
+    fn known() -> Vec<CaseListing> {
         ["cold-a", "b", "keeps-c", "d", "e", "cold-f"]
-            .map(|name| KnownCase {
+            .map(|name| CaseListing {
                 name: name.to_owned(),
                 cold: name.starts_with("cold"),
                 keeps_modules: name.starts_with("keeps"),

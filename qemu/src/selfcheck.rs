@@ -49,7 +49,7 @@ pub fn check(context: &Context) -> Result<Outcome> {
 
 fn check_promises(context: &Context, kernel: &Kernel, log: &Log) -> Result<String> {
     // What the script's own cache borrows must be there, and nobody may hold it.
-    drop(context.builder(&context.provision(kernel)?).build()?);
+    drop(context.builder(&context.provision(kernel)?)?.build()?);
     let activity = context.ui.begin("harness: what it promises");
     let cache = context.cache.root();
     let work = tempfile::Builder::new().prefix(WORK).tempdir_in(cache);

@@ -29,7 +29,7 @@ pub fn run(context: &Context, guests: &Guests) -> Result<ExitCode> {
     let provision = context.provisioning(context.kernel()?);
     let ready = crate::provision::provision(&provision)?;
     let busybox = busybox::ensure(&provision, &ready)?;
-    let mut guest = context.builder(&ready).build()?.guest;
+    let mut guest = context.builder(&ready)?.build()?.guest;
     guest.add_program("bin/busybox", &busybox)?;
     let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image)?;
     let pool = context.pool(&ready, &guest, &accelerator);

@@ -3,10 +3,8 @@
 //! Which cases a kernel may skip. Any other that is skipped has failed.
 
 use anyhow::{Context, Result};
-use regex::Regex;
 use serde::Deserialize;
-
-use crate::filter::glob;
+use wildmatch::WildMatch;
 
 /// As it stands in `kernels.toml`.
 #[derive(Debug, Deserialize)]
@@ -27,8 +25,8 @@ impl Entry {
         let (suite, case) =
             parts.with_context(|| format!("skip {}: SUITE/CASE is wanted", self.cases))?;
         Ok(Expected {
-            suite: glob(suite)?,
-            case: glob(case)?,
+            suite: WildMatch::new(suite),
+            case: WildMatch::new(case),
             why: self.why.clone(),
         })
     }
@@ -37,19 +35,19 @@ impl Entry {
 /// Cases that may be skipped for a reason.
 #[derive(Clone, Debug)]
 pub struct Expected {
-    suite: Regex,
-    case: Regex,
+    suite: WildMatch,
+    case: WildMatch,
     why: String,
 }
 
 impl Expected {
     /// Whether it is about any case of that suite.
     pub fn is_of(&self, suite: &str) -> bool {
-        self.suite.is_match(suite)
+        self.suite.matches(suite)
     }
 
     /// Whether that case of its suite may be skipped for that reason.
     pub fn is(&self, case: &str, why: &str) -> bool {
-        self.case.is_match(case) && why.contains(&self.why)
+        self.case.matches(case) && why.contains(&self.why)
     }
 }

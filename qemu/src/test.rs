@@ -12,7 +12,6 @@ use crate::cache::Built;
 use crate::checks::CHECKS;
 use crate::filter::Filter;
 use crate::host::Host;
-use crate::known;
 use crate::matrix::{self, Row};
 use crate::modules::Modules;
 use crate::provision::tools;
@@ -79,11 +78,11 @@ pub fn list(context: &Context, choice: &Choice) -> Result<()> {
     for (name, about) in on_host.filter(|(name, _)| wanted.wants_on_host(name)) {
         println!("{name:<42} {about}");
     }
-    let known = known::guest_suites(&context.repo)?;
+    let known = context.listing()?;
     for row in matrix::rows(context, &wanted, &choice.modules(context)?)? {
         for (group, about) in row.groups() {
             println!("{group:<42} {about}");
-            for case in row.cases(&known, &group, &wanted) {
+            for case in row.cases(known, &group, &wanted) {
                 println!("  {group}/{case}");
             }
         }

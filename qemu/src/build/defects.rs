@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::module::Modules;
 use super::sync::{Endings, Sources};
-use super::{init, Builder, Guest, Products};
+use super::{Builder, Guest, Products};
 
 const DEFECTS: Modules = Modules {
     name: "defects",
@@ -25,7 +25,7 @@ impl Builder<'_> {
     /// other products holds the lock on the build, too.
     pub fn build_defects(&self, _held: &Products) -> Result<Guest> {
         let modules = DEFECTS.build(self, self.repo)?;
-        Guest::with_modules(init::build(self)?, &modules)
+        Guest::with_modules(self.programs, &modules)
     }
 }
 

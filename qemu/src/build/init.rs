@@ -3,11 +3,14 @@
 //! Building what the guest's first process is, with the host's toolchain.
 
 use std::path::PathBuf;
+use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{ensure, Context, Result};
+use harness_formats::Listing;
 
-use super::Builder;
+use crate::cargo::Cargo;
 use crate::run::{self, Log};
+use crate::ui::Ui;
 
 /// The guest has no C library, so it is linked in.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
@@ -23,10 +26,10 @@ pub struct Programs {
 }
 
 /// Brings the guest's programs up to date.
-pub fn build(builder: &Builder) -> Result<Programs> {
-    let activity = builder.ui.begin("build: guest-init, rdna1ctl");
-    let log = Log::create(builder.log_path("guest-init"))?;
-    let mut command = builder.cargo.command();
+pub fn build(cargo: &Cargo, ui: &Ui) -> Result<Programs> {
+    let activity = ui.begin("build: guest-init, rdna1ctl");
+    let log = Log::create(cargo.target().join("guest-init.log"))?;
+    let mut command = cargo.command();
     command
         .args(["build", "--locked", "--release"])
         .args(["--package", "guest-init", "--package", "rdna1ctl"])
@@ -34,7 +37,7 @@ pub fn build(builder: &Builder) -> Result<Programs> {
         .env("RUSTFLAGS", "-C target-feature=+crt-static")
         .env_remove("CARGO_ENCODED_RUSTFLAGS");
     run::logged(&mut command, &log, Some(&activity)).context("building guest-init and rdna1ctl")?;
-    let folder = builder.cargo.target().join(TARGET).join("release");
+    let folder = cargo.target().join(TARGET).join("release");
     let program = |name| {
         let program = folder.join(name);
         std::fs::metadata(&program)
@@ -48,4 +51,19 @@ pub fn build(builder: &Builder) -> Result<Programs> {
     };
     activity.done("");
     Ok(programs)
+}
+
+impl Programs {
+    /// What the guest can be asked for, as its program says.
+    pub fn list(&self) -> Result<Listing> {
+        let shown = self.init.display();
+        let output = Command::new(&self.init)
+            .arg(Listing::ARGUMENT)
+            .output()
+            .with_context(|| format!("cannot start {shown}"))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{shown}: {}", said.trim());
+        serde_json::from_slice(&output.stdout)
+            .with_context(|| format!("what {shown} lists cannot be read"))
+    }
 }

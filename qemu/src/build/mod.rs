@@ -22,13 +22,13 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 
 use crate::cache::{Cache, LockGuard};
-use crate::cargo::Cargo;
 use crate::config::Suite;
 use crate::cpio::Archive;
 use crate::provision::Ready;
 use crate::run::Privilege;
 use crate::ui::Ui;
 pub use done::Done;
+pub use init::{build as build_programs, Programs};
 
 /// Where the guest finds our modules.
 const MODULES: &str = "modules";
@@ -40,14 +40,14 @@ const SIGNED: &str = "modules/signed";
 pub struct Builder<'a> {
     /// The sources.
     pub repo: &'a Path,
-    /// How cargo is run.
-    pub cargo: &'a Cargo,
     /// Where products are kept.
     pub cache: &'a Cache,
     /// How progress is shown.
     pub ui: &'a Ui,
     /// Root's rights.
     pub privilege: &'a Privilege,
+    /// The guest's programs.
+    pub programs: &'a Programs,
     /// The kernel's name in `kernels.toml`.
     pub kernel: &'a str,
     /// The kernel to build for.
@@ -99,12 +99,12 @@ impl Guest {
     }
 
     /// One that has these modules and no other.
-    fn with_modules(programs: init::Programs, modules: &module::Built) -> Result<Self> {
-        let mut files = vec![init_file(&programs)?];
+    fn with_modules(programs: &Programs, modules: &module::Built) -> Result<Self> {
+        let mut files = vec![init_file(programs)?];
         files.extend(module_files(MODULES, &modules.stripped)?);
         Ok(Self {
-            rdna1ctl: [rdna1ctl_file(&programs)?].into(),
-            waiter: programs.waiter,
+            rdna1ctl: [rdna1ctl_file(programs)?].into(),
+            waiter: programs.waiter.clone(),
             stock_archive: None,
             files: files.into(),
             hsakmt: [].into(),
@@ -199,16 +199,16 @@ impl Builder<'_> {
         let lock = self.begin()?;
         let guard = module::GUARD.build(self, self.repo)?;
         let fixture = module::FIXTURE.build(self, self.repo)?;
-        let programs = init::build(self)?;
-        let mut files = vec![init_file(&programs)?];
+        let programs = self.programs;
+        let mut files = vec![init_file(programs)?];
         for built in [&guard, &fixture] {
             files.extend(module_files(MODULES, &built.stripped)?);
             files.extend(module_files(SIGNED, &built.signed)?);
         }
         Ok(Products {
             guest: Guest {
-                rdna1ctl: [rdna1ctl_file(&programs)?].into(),
-                waiter: programs.waiter,
+                rdna1ctl: [rdna1ctl_file(programs)?].into(),
+                waiter: programs.waiter.clone(),
                 stock_archive: self.ready.stock_archive.clone(),
                 files: files.into(),
                 hsakmt: self.hsakmt_files()?.into(),
@@ -252,7 +252,7 @@ impl Builder<'_> {
     }
 }
 
-fn rdna1ctl_file(programs: &init::Programs) -> Result<GuestFile> {
+fn rdna1ctl_file(programs: &Programs) -> Result<GuestFile> {
     Ok(GuestFile {
         path: "rdna1ctl".to_owned(),
         data: read(&programs.rdna1ctl)?,
@@ -260,7 +260,7 @@ fn rdna1ctl_file(programs: &init::Programs) -> Result<GuestFile> {
     })
 }
 
-fn init_file(programs: &init::Programs) -> Result<GuestFile> {
+fn init_file(programs: &Programs) -> Result<GuestFile> {
     Ok(GuestFile {
         path: "init".to_owned(),
         data: read(&programs.init)?,

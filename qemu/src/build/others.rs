@@ -6,10 +6,11 @@
 use std::sync::Arc;
 
 use anyhow::Result;
+use harness_formats::Trial;
 
 use super::module::Modules;
 use super::sync::{Endings, Sources};
-use super::{init, Builder, Guest, GuestFile, MODULES};
+use super::{Builder, Guest, GuestFile};
 use crate::modules::Module;
 
 impl Builder<'_> {
@@ -28,12 +29,12 @@ impl Builder<'_> {
             products: &[&format!("{}.ko", module.name())],
         }
         .build(self, module.source())?;
-        let mut guest = Guest::with_modules(init::build(self)?, &built)?;
+        let mut guest = Guest::with_modules(self.programs, &built)?;
         // It may need some of the kernel's own.
         guest.stock_archive = self.ready.stock_archive.clone();
         guest.more.push(Arc::new(GuestFile {
-            path: format!("{MODULES}/wanted"),
-            data: module.for_guest().into_bytes(),
+            path: Trial::FILE.to_owned(),
+            data: serde_json::to_vec(module.for_guest())?,
             is_program: false,
         }));
         Ok(guest)

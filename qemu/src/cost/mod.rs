@@ -23,7 +23,6 @@ use crate::build::elf;
 use crate::cache::write_atomically;
 use crate::config::{read_toml, Suite, Suites};
 use crate::filter::Filter;
-use crate::known;
 use crate::plan;
 use crate::provision::{tools, Ready};
 use crate::report::boot::outcome;
@@ -109,7 +108,7 @@ pub fn run(
     let wanted = Filter::parse(filter)?;
     let layout = Layout::load(&context.repo)?;
     let ready = context.provision(kernel)?;
-    let builder = context.builder(&ready);
+    let builder = context.builder(&ready)?;
     let mut products = builder.build()?;
     let sample = builder.add_sample(&mut products)?;
     let modules = [("ours", products.guard.clone()), ("sample", sample)];
@@ -189,8 +188,7 @@ fn boot(
     suite: &Suite,
     wanted: &Filter,
 ) -> Result<Option<Booted>> {
-    let known = known::guest_suites(&context.repo)?;
-    let cases = known::cases_of(&known, suite.guest());
+    let cases = context.listing()?.cases_of(suite.guest());
     let planned = plan::boots(suite, cases, wanted, false);
     let [one] = <[Boot; 1]>::try_from(planned)
         .map_err(|boots| anyhow::anyhow!("{} guests for {}", boots.len(), suite.name))?;

@@ -7,7 +7,8 @@ mod data;
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{ensure, Result};
+use harness_formats::{CaseListing, Listing};
 
 use crate::accel::Accelerator;
 use crate::boot::{Boot, Booter};
@@ -16,7 +17,6 @@ use crate::config::{Suite, Suites};
 use crate::filter::Filter;
 use crate::jobs;
 use crate::kernels::Kernel;
-use crate::known::{self, KnownCase};
 use crate::plan;
 use crate::provision::Ready;
 use crate::tally::{Outcome, Row, RowState};
@@ -51,6 +51,28 @@ fn told(name: &str, planted: Result<(Row, String)>) -> (Row, String) {
     })
 }
 
+/// Fails if the guest has a case that no defect plants, or a defect plants none.
+pub fn check(repo: &Path, guest: &Listing) -> Result<()> {
+    let mut cases = guest.cases_of(GROUP.0).unwrap_or_default().to_vec();
+    for defect in data::load(repo)?.iter().filter(|defect| defect.initramfs) {
+        let planted = Filter::parse(Some(&format!("{}/{}", GROUP.0, defect.cases())))?;
+        let before = cases.len();
+        cases.retain(|case| !planted.wants_case(&case.name));
+        ensure!(
+            cases.len() < before,
+            "the defect {} plants no case of the guest",
+            defect.name
+        );
+    }
+    let names: Vec<_> = cases.iter().map(|case| &*case.name).collect();
+    ensure!(
+        names.is_empty(),
+        "no defect plants the guest's {}",
+        names.join(", ")
+    );
+    Ok(())
+}
+
 /// What planting goes by.
 pub struct Planting<'a> {
     /// The cache, the progress.
@@ -78,8 +100,7 @@ impl Planting<'_> {
             note: "planted, each to be caught and named".to_owned(),
             ..Outcome::default()
         };
-        let known = known::guest_suites(&self.context.repo)?;
-        let known = known::cases_of(&known, common.guest());
+        let known = self.context.listing()?.cases_of(common.guest());
         let (seen, unseen): (Vec<_>, Vec<_>) = defects
             .iter()
             .map(|defect| (defect, defect.skipped_by(&kernel)))
@@ -118,7 +139,7 @@ impl Planting<'_> {
         &self,
         defect: &Defect,
         common: &Suite,
-        known: Option<&[KnownCase]>,
+        known: Option<&[CaseListing]>,
         kernel: &Configuration,
         guest: &build::Guest,
         activity: &Activity,

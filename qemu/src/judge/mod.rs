@@ -23,8 +23,6 @@ use crate::qemu::Ending;
 pub use kind::Kind;
 use ktap::Stream;
 use patterns::Patterns;
-#[cfg(test)]
-pub use stream::ADDED;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, Eq, PartialEq)]

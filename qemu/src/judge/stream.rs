@@ -2,13 +2,11 @@
 
 //! What the guest's stream tells.
 
+use harness_formats::ADDED;
+
 use super::ktap::{Case, Outcome, Stream};
 use super::patterns::Patterns;
 use super::{add, taint, Kind, Reason};
-
-/// What the guest adds to the cases that it was asked for, as its last, on a
-/// kernel with kmemleak.
-pub const ADDED: &str = "no-memory-lost";
 
 /// What notes of failed cases say of the kernel, where the console has not
 /// told the same already.

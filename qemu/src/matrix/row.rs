@@ -3,14 +3,15 @@
 //! What is wanted of each kernel.
 
 use anyhow::{bail, Result};
+use harness_formats::Listing;
 
 use crate::checks::{CHECKS, OF_STOCK};
 use crate::config::{Suite, Suites};
 use crate::defects::{self, Defect};
 use crate::filter::Filter;
 use crate::kernels::Kernel;
-use crate::known::{self, GuestSuite};
 use crate::modules::{Module, Modules};
+use crate::shell;
 use crate::Context;
 
 /// What is done for one kernel.
@@ -79,7 +80,7 @@ impl Row<'_> {
     }
 
     /// The wanted cases of a group by its full name, as far as they are known.
-    pub fn cases(&self, known: &[GuestSuite], group: &str, wanted: &Filter) -> Vec<String> {
+    pub fn cases(&self, known: &Listing, group: &str, wanted: &Filter) -> Vec<String> {
         if group == self.name(defects::GROUP.0) {
             return self.defects.iter().map(|d| d.name.clone()).collect();
         }
@@ -89,7 +90,7 @@ impl Row<'_> {
         else {
             return Vec::new();
         };
-        let cases = known::cases_of(known, suite.guest()).unwrap_or_default();
+        let cases = known.cases_of(suite.guest()).unwrap_or_default();
         let names = cases.iter().map(|case| case.name.clone());
         let wanted = suite.wanted(wanted);
         names.filter(|name| wanted.wants_case(name)).collect()
@@ -108,19 +109,8 @@ impl Row<'_> {
 /// left out.
 pub fn rows<'a>(context: &'a Context, wanted: &Filter, modules: &Modules) -> Result<Vec<Row<'a>>> {
     let suites = Suites::load(&context.repo)?;
-    let guest = known::guest_suites(&context.repo)?;
-    for suite in suites.iter().filter(|s| s.in_test) {
-        if !context
-            .kernels
-            .iter()
-            .any(|k| k.suites.contains(&suite.name))
-        {
-            bail!(
-                "no kernel of qemu/kernels.toml boots the suite {}",
-                suite.name
-            );
-        }
-    }
+    let guest = context.listing()?;
+    check(context, &suites, guest)?;
     let mut rows = Vec::new();
     let asked = wanted.is_asked() || modules.alone || context.names_kernel();
     let unasked = |kernel: &Kernel| match asked {
@@ -142,14 +132,14 @@ pub fn rows<'a>(context: &'a Context, wanted: &Filter, modules: &Modules) -> Res
         row.modules.retain(|Module { suite, .. }| {
             !wanted.is_torture()
                 && wanted.wants_suite(&kernel.name, &suite.name)
-                && has_wanted(&guest, suite, wanted)
+                && has_wanted(guest, suite, wanted)
         });
         row.checks.retain(|(name, _)| {
             let applies = kernel.is_stock() || !OF_STOCK.contains(name);
             !modules.alone && applies && wanted.wants_check(&kernel.name, name)
         });
         if !modules.alone {
-            row.suites = suites_on(kernel, &suites, &guest, wanted)?;
+            row.suites = suites_on(kernel, &suites, guest, wanted)?;
             let plants = kernel.suites.iter().any(|s| s == defects::GROUP.0);
             if plants && !wanted.is_torture() && wanted.wants_suite(&kernel.name, defects::GROUP.0)
             {
@@ -161,6 +151,34 @@ pub fn rows<'a>(context: &'a Context, wanted: &Filter, modules: &Modules) -> Res
         }
     }
     Ok(rows)
+}
+
+/// Each suite is booted on some kernel, the guest has cases for each, and each of the guest's is booted.
+fn check(context: &Context, suites: &Suites, guest: &Listing) -> Result<()> {
+    let booted = |name: &str| {
+        context
+            .kernels
+            .iter()
+            .any(|k| k.suites.iter().any(|s| s == name))
+    };
+    for suite in suites.iter().filter(|suite| suite.name != shell::SUITE) {
+        let name = &suite.name;
+        if suite.in_test && !booted(name) {
+            bail!("no kernel of qemu/kernels.toml boots the suite {name}");
+        }
+        if guest.cases_of(suite.guest()).is_none_or(<[_]>::is_empty) {
+            bail!("suite {name} of qemu/suites.toml: the guest has no cases for it");
+        }
+    }
+    for known in &guest.suites {
+        if !suites.iter().any(|suite| suite.guest() == known.name) {
+            bail!(
+                "no suite of qemu/suites.toml boots the guest's {}",
+                known.name
+            );
+        }
+    }
+    defects::check(&context.repo, guest)
 }
 
 /// What of a kernel is in every `make test`, where that is not all.
@@ -188,7 +206,7 @@ fn short_form<'k>(kernel: &'k Kernel, suites: &Suites) -> Result<Row<'k>> {
 fn suites_on(
     kernel: &Kernel,
     suites: &Suites,
-    guest: &[GuestSuite],
+    guest: &Listing,
     wanted: &Filter,
 ) -> Result<Vec<Suite>> {
     let mut found = Vec::new();
@@ -203,8 +221,8 @@ fn suites_on(
 }
 
 /// Whether a suite has any of the wanted cases.
-fn has_wanted(guest: &[GuestSuite], suite: &Suite, wanted: &Filter) -> bool {
-    let cases = known::cases_of(guest, suite.guest());
+fn has_wanted(guest: &Listing, suite: &Suite, wanted: &Filter) -> bool {
+    let cases = guest.cases_of(suite.guest());
     // Not known here: the guest will tell.
     cases.is_none_or(|cases| cases.iter().any(|case| wanted.wants_case(&case.name)))
 }
@@ -221,7 +239,11 @@ mod tests {
     fn wanted(filter: Option<&str>, torture: bool) -> Vec<(String, Vec<String>)> {
         let repo = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let suites = Suites::load(&repo).expect("suites");
-        let guest = known::guest_suites(&repo).expect("the guest's suites");
+        // The cases of none are known.
+        let guest = Listing {
+            suites: Vec::new(),
+            rules: Vec::new(),
+        };
         let filter = Filter::parse(filter).expect("a filter");
         let filter = filter.of_torture(torture);
         let kernels = Kernels::load(&repo).expect("kernels");

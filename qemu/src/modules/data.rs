@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{bail, Context, Result};
+use harness_formats::{ReadTrial, Trial};
 use regex_lite::Regex;
 use serde::Deserialize;
 
@@ -45,7 +46,7 @@ pub struct Module {
     /// Its boots, by its name.
     pub suite: Suite,
     source: PathBuf,
-    wanted: String,
+    wanted: Trial,
     /// Which kernels it names.
     pub kernels: Vec<String>,
 }
@@ -61,9 +62,9 @@ impl Module {
         &self.source
     }
 
-    /// What the guest is told: lines that `wanted.rs` of its program reads.
-    pub fn for_guest(&self) -> String {
-        self.wanted.clone()
+    /// What the guest is told.
+    pub fn for_guest(&self) -> &Trial {
+        &self.wanted
     }
 }
 
@@ -123,27 +124,24 @@ impl Entry {
         })
     }
 
-    fn for_guest(&self, name: &str) -> Result<String> {
-        let mut lines = vec![
-            format!("name {name}"),
-            format!("parameters {}", self.parameters),
-        ];
+    fn for_guest(&self, name: &str) -> Result<Trial> {
         for (path, shows) in &self.reads {
             if !path.starts_with('/') {
                 bail!("`reads` needs whole paths, as in the guest, not {path:?}");
             }
             check(shows)?;
-            lines.push(format!("read {path}"));
-            lines.push(format!("shows {shows}"));
         }
-        for pattern in &self.log {
-            check(pattern)?;
-            lines.push(format!("log {pattern}"));
-        }
-        if let Some(line) = lines.iter().find(|line| line.contains('\n')) {
-            bail!("one line each, not {line:?}");
-        }
-        Ok(lines.join("\n") + "\n")
+        self.log.iter().try_for_each(|pattern| check(pattern))?;
+        let reads = self.reads.iter().map(|(path, shows)| ReadTrial {
+            path: path.into(),
+            shows: shows.clone(),
+        });
+        Ok(Trial {
+            name: name.to_owned(),
+            parameters: self.parameters.clone(),
+            reads: reads.collect(),
+            log: self.log.clone(),
+        })
     }
 }
 
@@ -178,7 +176,11 @@ mod tests {
         assert_eq!(modules.len(), 1);
         assert_eq!(modules[0].name(), "my_module");
         assert_eq!(modules[0].suite.guest(), SUITE);
-        assert_eq!(modules[0].for_guest(), "name my_module\nparameters \n");
+        let trial = Trial {
+            name: "my_module".to_owned(),
+            ..Trial::default()
+        };
+        assert_eq!(*modules[0].for_guest(), trial);
     }
 
     #[test]
@@ -187,11 +189,19 @@ mod tests {
             "[[module]]\nname = 'other'\nparameters = 'a=1 b=\"two words\"'\n\
              reads = { '/proc/other' = '^1$', '/proc/any' = '' }\nlog = ['one', '^two: \\d+$']\n",
         );
+        let modules = modules.expect("a module");
+        let trial = modules[0].for_guest();
+        assert_eq!(trial.parameters, "a=1 b=\"two words\"");
+        let reads = trial
+            .reads
+            .iter()
+            .map(|read| (read.path.to_str(), &*read.shows));
+        let reads: Vec<_> = reads.collect();
         assert_eq!(
-            modules.expect("a module")[0].for_guest(),
-            "name other\nparameters a=1 b=\"two words\"\nread /proc/any\nshows \n\
-             read /proc/other\nshows ^1$\nlog one\nlog ^two: \\d+$\n"
+            reads,
+            [(Some("/proc/any"), ""), (Some("/proc/other"), "^1$")]
         );
+        assert_eq!(trial.log, ["one", "^two: \\d+$"]);
     }
 
     #[test]
@@ -212,7 +222,6 @@ mod tests {
             ),
             ("[[module]]\nreads = { 'a' = '' }", "whole paths"),
             ("[[module]]\nparameters = 'a=1\\nb'", ""),
-            ("[[module]]\nparameters = \"a=1\\nb\"", "one line each"),
             ("[[module]]\n[[module]]", "two modules are named my_module"),
         ] {
             let result = loaded(text);

@@ -17,6 +17,7 @@ use crate::cache::entries;
 use crate::config::Suites;
 use crate::filter::Filter;
 use crate::fleet::Fleet;
+use crate::matrix::could_not;
 use crate::report;
 use crate::tally::{Outcome, RowState, Tally};
 use crate::{Context, Guests};
@@ -53,11 +54,14 @@ pub fn test(context: &Context, guests: &Guests) -> Result<ExitCode> {
     tally.add(tried.outcome.tally);
     for release in portable::RELEASES {
         let ran = portable::run(&provision, &made, release);
-        let outcome = ran.unwrap_or_else(|error| Outcome::of(Err(error)));
+        let outcome = ran.unwrap_or_else(|error| match context.kernels.of_release(release) {
+            Some(kernel) => could_not(kernel, error),
+            None => Outcome::of(Err(error)),
+        });
         outcome.print(&format!("rdna1ctl alone, on {release}"));
         tally.add(outcome.tally);
     }
-    let mut guest = context.builder(&ready).build()?.guest;
+    let mut guest = context.builder(&ready)?.build()?.guest;
     guest.replace_module("rdna1_kfd_guard.ko", tried.module);
     let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image)?;
     let fleet = Fleet {

@@ -7,7 +7,6 @@ mod choose;
 mod chroot;
 mod metadata;
 mod mirror;
-mod modules_dep;
 mod own;
 mod packages;
 mod record;

@@ -2,15 +2,16 @@
 
 //! What the guest takes from the stock kernel: its image and some modules.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{bail, Context, Result};
+use harness_formats::{uncompressed, ModulesDep};
 
 use super::choose::Choice;
-use super::modules_dep::{uncompressed, ModulesDep};
 use super::Provision;
 use crate::cache::{Built, Owner, Stage, Work};
 use crate::cpio::Archive;
@@ -51,8 +52,11 @@ fn collect(folder: &Path, names: &[String], work: &Work) -> Result<usize> {
     let dep_path = folder.join("modules.dep");
     let text = std::fs::read_to_string(&dep_path)
         .with_context(|| format!("cannot read {}", dep_path.display()))?;
-    let dep = ModulesDep::parse(&text);
-    let paths = dep.closure(names)?;
+    let dep = ModulesDep::parse(&text)?;
+    let mut paths = BTreeSet::new();
+    for name in names {
+        paths.extend(dep.load_order(name)?);
+    }
     let archive_path = work.tree.join("stock.cpio");
     let file = File::create(&archive_path)
         .with_context(|| format!("cannot write {}", archive_path.display()))?;
@@ -65,7 +69,7 @@ fn collect(folder: &Path, names: &[String], work: &Work) -> Result<usize> {
     }
     archive.file(
         &format!("{IN_GUEST}/modules.dep"),
-        dep.filtered(&paths).as_bytes(),
+        dep.uncompressed(&paths).as_bytes(),
     )?;
     archive.finish()?;
     Ok(paths.len())

@@ -3,9 +3,10 @@
 //! The suites and their cases, by name.
 
 use anyhow::Result;
+use harness_formats::{CaseListing, Listing, SuiteListing, ADDED};
 
 use crate::ctx::Ctx;
-use crate::kmemleak;
+use crate::{kmemleak, truth};
 
 mod announce;
 mod any_module;
@@ -65,6 +66,8 @@ pub struct Case {
     pub run: fn(&mut Ctx) -> Result<()>,
     /// Whether the modules it loads stay, if it passes, for the case that follows.
     pub keeps_modules: bool,
+    /// Whether it needs a boot: what it is about is gone in a guest that was saved with modules loaded.
+    pub cold: bool,
 }
 
 impl Case {
@@ -73,26 +76,27 @@ impl Case {
             name,
             run,
             keeps_modules: false,
+            cold: false,
         }
     }
 
-    /// One that needs a boot: what it is about is gone in a guest that was saved
-    /// with modules loaded. The boot harness reads this word.
     const fn cold(name: &'static str, run: fn(&mut Ctx) -> Result<()>) -> Self {
-        Self::new(name, run)
+        Self {
+            cold: true,
+            ..Self::new(name, run)
+        }
     }
 
     const fn keeping_modules(name: &'static str, run: fn(&mut Ctx) -> Result<()>) -> Self {
         Self {
-            name,
-            run,
             keeps_modules: true,
+            ..Self::new(name, run)
         }
     }
 }
 
 /// What follows the last case of every suite, on a kernel with kmemleak.
-pub const LAST: Case = Case::new("no-memory-lost", kmemleak::nothing_lost);
+pub const LAST: Case = Case::new(ADDED, kmemleak::nothing_lost);
 
 /// Every suite, for the kernel boot that it needs, with its cases in the order of running.
 const SUITES: &[(&str, &[Case])] = &[
@@ -215,6 +219,23 @@ pub fn suite(name: &str) -> Option<&'static [Case]> {
         .iter()
         .find(|(suite, _)| *suite == name)
         .map(|(_, cases)| *cases)
+}
+
+/// What the host may ask for.
+pub fn listing() -> Listing {
+    let case = |case: &Case| CaseListing {
+        name: case.name.to_owned(),
+        cold: case.cold,
+        keeps_modules: case.keeps_modules,
+    };
+    let suite = |(name, cases): &(&str, &[Case])| SuiteListing {
+        name: (*name).to_owned(),
+        cases: cases.iter().map(case).collect(),
+    };
+    Listing {
+        suites: SUITES.iter().map(suite).collect(),
+        rules: truth::rules().map(str::to_owned).collect(),
+    }
 }
 
 /// The names of all suites.

@@ -6,7 +6,6 @@
 //! `guest-wait` is part of the snapshot. Nothing of the cases belongs in here,
 //! or each edit of one would cost a new snapshot.
 
-pub mod depmod;
 pub mod handover;
 pub mod modinfo;
 pub mod modules;

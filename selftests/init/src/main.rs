@@ -4,7 +4,8 @@
 //! runs the cases of one suite and writes the outcome as KTAP.
 //!
 //! Started with `child …` it is one of its own helpers, a process with less
-//! than the whole system in view (see [`child`]).
+//! than the whole system in view (see [`child`]). On the host, `--list` prints
+//! the suites and their cases.
 
 mod apparmor;
 mod ask;
@@ -41,6 +42,7 @@ mod wanted;
 use std::process::ExitCode;
 
 use guest_init::{modinfo, modules, mounts, serial};
+use harness_formats::Listing;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -53,12 +55,27 @@ fn main() -> ExitCode {
     }
     match args.split_first() {
         Some((first, rest)) if first == child::VERB => child::run(rest),
+        Some((first, [])) if first == Listing::ARGUMENT => list(),
         _ => {
             eprintln!("guest-init is the first process of a test guest: it mounts file systems,");
             eprintln!(
                 "loads modules and powers off. Outside of one it does nothing; see `make test`."
             );
             ExitCode::from(2)
+        }
+    }
+}
+
+/// Tells the host what there is to run.
+fn list() -> ExitCode {
+    match serde_json::to_string(&cases::listing()) {
+        Ok(listing) => {
+            println!("{listing}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("guest-init {}: {error}", Listing::ARGUMENT);
+            ExitCode::FAILURE
         }
     }
 }

@@ -8,10 +8,10 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{ensure, Context, Result};
+use harness_formats::{module_name, ModulesDep};
 use nix::errno::Errno;
 use nix::kmod::{delete_module, finit_module, init_module, DeleteModuleFlags, ModuleInitFlags};
 
-use crate::depmod::{module_name, Deps};
 use crate::modinfo::ModInfo;
 
 /// Where the project's own modules lie in the initramfs.
@@ -43,7 +43,7 @@ impl std::error::Error for Refused {}
 #[derive(Clone)]
 pub struct Modules {
     own: &'static str,
-    stock: Deps,
+    stock: ModulesDep,
 }
 
 impl Modules {
@@ -51,8 +51,8 @@ impl Modules {
     pub fn find() -> Result<Self> {
         let path = Path::new(STOCK).join("modules.dep");
         let stock = match fs::read_to_string(&path) {
-            Ok(text) => Deps::parse(&text)?,
-            Err(_) => Deps::default(),
+            Ok(text) => ModulesDep::parse(&text)?,
+            Err(_) => ModulesDep::default(),
         };
         Ok(Self { own: OWN, stock })
     }

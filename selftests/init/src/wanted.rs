@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is wanted of a module that this program knows nothing of: the host
-//! hands it over in a file, made from the user's `modules.toml`.
+//! What is wanted of a module that this program knows nothing of, as the user's
+//! `modules.toml` says.
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{ensure, Context, Result};
+use harness_formats::Trial;
 use regex_lite::{Regex, RegexBuilder};
 
-/// Where the host puts it.
-const FILE: &str = "/modules/wanted";
 /// No more is read of a file: it may have no end.
 const MOST: u64 = 1 << 20;
 
@@ -39,34 +38,34 @@ pub struct Expected {
 impl Wanted {
     /// What the host wants.
     pub fn read() -> Result<Self> {
-        let text = fs::read_to_string(FILE).with_context(|| {
-            format!("{FILE} is not there: this suite is booted with a module of modules.toml")
+        let path = Path::new("/").join(Trial::FILE);
+        let shown = path.display();
+        let text = fs::read_to_string(&path).with_context(|| {
+            format!("{shown} is not there: this suite is booted with a module of modules.toml")
         })?;
-        Self::parse(&text).with_context(|| format!("cannot use {FILE}"))
+        serde_json::from_str(&text)
+            .map_err(Into::into)
+            .and_then(Self::of)
+            .with_context(|| format!("cannot use {shown}"))
     }
 
-    /// Lines `KEY VALUE`; `shows` is about the file of the `read` before it.
-    fn parse(text: &str) -> Result<Self> {
-        let mut wanted = Self::default();
-        for line in text.lines() {
-            let (key, value) = line.split_once(' ').unwrap_or((line, ""));
-            match key {
-                "name" => wanted.name = value.to_owned(),
-                "parameters" => wanted.parameters = value.to_owned(),
-                "log" => wanted.log.push(pattern(value)?),
-                "read" => wanted.reads.push(Expected {
-                    path: value.into(),
-                    shows: pattern("")?,
-                }),
-                "shows" => match wanted.reads.last_mut() {
-                    Some(file) => file.shows = pattern(value)?,
-                    None => bail!("{line:?} stands before any file"),
-                },
-                _ => bail!("{line:?} is not understood"),
-            }
-        }
-        ensure!(!wanted.name.is_empty(), "no module is named");
-        Ok(wanted)
+    fn of(trial: Trial) -> Result<Self> {
+        let reads = trial.reads.into_iter().map(|read| {
+            Ok(Expected {
+                path: read.path,
+                shows: pattern(&read.shows)?,
+            })
+        });
+        Ok(Self {
+            reads: reads.collect::<Result<_>>()?,
+            log: trial
+                .log
+                .iter()
+                .map(|text| pattern(text))
+                .collect::<Result<_>>()?,
+            name: trial.name,
+            parameters: trial.parameters,
+        })
     }
 
     /// Demands every line that is wanted.
@@ -127,13 +126,15 @@ fn seen(lines: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
-    const TEXT: &str = "name hello\nparameters greeting=hi loud=1\n\
-                        read /proc/a b\nshows ^one$\nread /proc/c\n\
-                        log hello: saying .*\nlog gone$\n";
+    const TEXT: &str = r#"{"name": "hello", "parameters": "greeting=hi loud=1",
+        "reads": [{"path": "/proc/a b", "shows": "^one$"}, {"path": "/proc/c", "shows": ""}],
+        "log": ["hello: saying .*", "gone$"]}"#;
+
+    fn parse(text: &str) -> Result<Wanted> {
+        Wanted::of(serde_json::from_str(text)?)
+    }
 
     fn lines(text: &[&str]) -> Vec<String> {
         text.iter().map(|line| line.to_string()).collect()
@@ -141,24 +142,23 @@ mod tests {
 
     #[test]
     fn all_that_is_wanted_is_read() {
-        let wanted = Wanted::parse(TEXT).unwrap();
+        let wanted = parse(TEXT).unwrap();
         assert_eq!(wanted.name, "hello");
         assert_eq!(wanted.parameters, "greeting=hi loud=1");
         let paths: Vec<_> = wanted.reads.iter().map(|file| &file.path).collect();
         assert_eq!(paths, [Path::new("/proc/a b"), Path::new("/proc/c")]);
-        assert!(Wanted::parse("name x\nparameters \n").is_ok());
     }
 
     #[test]
     fn what_is_not_understood_is_refused() {
-        for wrong in ["", "name a\nnmae b", "name a\nshows x", "name a\nlog ("] {
-            assert!(Wanted::parse(wrong).is_err(), "{wrong:?}");
+        for wrong in ["", "{}", &TEXT.replace(".*", "(")] {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
         }
     }
 
     #[test]
     fn a_line_that_does_not_come_is_told_with_what_came() {
-        let wanted = Wanted::parse(TEXT).unwrap();
+        let wanted = parse(TEXT).unwrap();
         let all = lines(&["hello: saying hi", "hello: gone"]);
         assert!(wanted.expect_log(&all).is_ok());
         let why = wanted.expect_log(&all[..1]).unwrap_err().to_string();
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_file_must_show_what_is_wanted() {
-        let wanted = Wanted::parse(TEXT).unwrap();
+        let wanted = parse(TEXT).unwrap();
         assert!(wanted.reads[0].expect_in("zero\none\n").is_ok());
         let why = wanted.reads[0].expect_in("ones\n").unwrap_err().to_string();
         assert!(
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_not_there_is_named() {
-        let wanted = Wanted::parse("name a\nread /proc/no-such-file").unwrap();
+        let wanted = parse(&TEXT.replace("/proc/a b", "/proc/no-such-file")).unwrap();
         let why = format!("{:#}", wanted.reads[0].expect().unwrap_err());
         assert!(why.starts_with("read /proc/no-such-file: "), "{why}");
         assert!(!wanted.reads[0].exists());
