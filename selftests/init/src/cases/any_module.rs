@@ -26,7 +26,7 @@ pub const CASES: &[Case] = &[
 
 /// Rounds after which caches are warm.
 const WARM: u64 = 20;
-/// Enough to tell a leak of some KiB a round; a kernel with kmemleak sees the rest.
+/// Enough to tell an object that each round loses from what comes and goes by itself.
 const ROUNDS: usize = 200;
 
 /// The module while it is loaded. However a case ends, the next one finds it unloaded.

@@ -2,6 +2,7 @@
 
 //! How much memory the kernel itself holds.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
@@ -15,8 +16,8 @@ use crate::kmemleak;
 /// What the kernel holds, in bytes.
 #[derive(Debug)]
 pub struct Memory {
-    /// Objects in use, by slab cache.
-    slab: BTreeMap<String, u64>,
+    /// By slab cache.
+    slab: BTreeMap<String, Cache>,
     /// Virtually mapped areas: module text and data, large allocations.
     vmalloc: u64,
     /// Whether kmemleak tells what is lost, at the end of the suite, rather than `slab`: its kernel
@@ -24,22 +25,34 @@ pub struct Memory {
     by_kmemleak: bool,
 }
 
+/// What a slab cache has given out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cache {
+    objects: u64,
+    object_bytes: u64,
+}
+
 /// Where the kernel has a folder for each slab cache.
 const SLABS: &str = "/sys/kernel/slab";
 /// How often the least is looked for.
 const TIMES: usize = 6;
-/// Bytes a round that are taken for a leak: the smallest object there is.
-const LEAK_A_ROUND: u64 = 8;
-/// What comes and goes in the kernel by itself.
-const SLAB_NOISE: u64 = 512 << 10;
+/// What comes and goes in the kernel by itself: objects of a slab cache, bytes of vmalloc.
+const SLAB_NOISE: u64 = 100;
 const VMALLOC_NOISE: u64 = 256 << 10;
+/// Bytes of vmalloc that a round which leaks any loses at least.
+const PAGE: u64 = 4096;
 /// What was freed is given back by and by: after a grace period of RCU, by a worker.
 const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(60);
 
 impl Memory {
-    /// Now, after all that could be freed was.
+    /// Now, after all that could be freed was. Slab caches hold back what was freed until they are
+    /// shrunk, and count it as given out.
     pub fn now() -> Result<Self> {
         drop_caches()?;
+        for entry in fs::read_dir(SLABS).with_context(|| format!("list {SLABS}"))? {
+            let shrink = entry.context("list the slab caches")?.path().join("shrink");
+            fs::write(&shrink, "1").with_context(|| format!("write to {}", shrink.display()))?;
+        }
         let slab = read("/proc/slabinfo")?;
         Ok(Self {
             slab: self::slab(&slab).context("/proc/slabinfo: not as expected")?,
@@ -49,15 +62,10 @@ impl Memory {
     }
 
     /// The least of several times, so that what is only kept at hand is gone: entries of folders and
-    /// files go when they are asked to a second time, and slab caches hold back what was freed.
+    /// files go when they are asked to a second time.
     pub fn least() -> Result<Self> {
         let mut least = Self::now()?;
         for _ in 0..TIMES {
-            for entry in fs::read_dir(SLABS).with_context(|| format!("list {SLABS}"))? {
-                let shrink = entry.context("list the slab caches")?.path().join("shrink");
-                fs::write(&shrink, "1")
-                    .with_context(|| format!("write to {}", shrink.display()))?;
-            }
             // What waits for a grace period of RCU, or for a worker, goes meanwhile.
             thread::sleep(Duration::from_millis(50));
             let now = Self::now()?;
@@ -88,16 +96,30 @@ impl Memory {
         }
     }
 
+    /// Whether no slab cache has given out an object more for each round, of whatever size, and
+    /// vmalloc no page: but for what comes and goes by itself, where rounds are few.
     fn is_level(&self, later: &Self, rounds: u64) -> bool {
-        let lost = rounds * LEAK_A_ROUND;
-        let level = |before, after, noise: u64| after < before + noise.max(lost);
-        (self.by_kmemleak || level(self.objects(), later.objects(), SLAB_NOISE))
-            && level(self.vmalloc, later.vmalloc, VMALLOC_NOISE)
+        let slab = self.by_kmemleak
+            || self
+                .growth(later)
+                .all(|(_, cache)| cache.objects < rounds.max(SLAB_NOISE));
+        let vmalloc = later.vmalloc.saturating_sub(self.vmalloc);
+        slab && vmalloc < VMALLOC_NOISE.max(rounds.saturating_mul(PAGE))
+    }
+
+    /// By slab cache, the objects that were given out since.
+    fn growth<'a>(&'a self, later: &'a Self) -> impl Iterator<Item = (&'a str, Cache)> {
+        later.slab.iter().map(|(name, after)| {
+            let before = self.slab.get(name).map_or(0, |before| before.objects);
+            let objects = after.objects.saturating_sub(before);
+            (&**name, Cache { objects, ..*after })
+        })
     }
 
     /// The bytes of all slab objects.
     pub fn objects(&self) -> u64 {
-        self.slab.values().sum()
+        let bytes = |cache: &Cache| cache.objects.saturating_mul(cache.object_bytes);
+        self.slab.values().map(bytes).sum()
     }
 
     fn compared_to(&self, later: &Self) -> String {
@@ -118,19 +140,15 @@ impl Memory {
 
     /// The caches that grew most.
     pub fn grown(&self, later: &Self) -> String {
-        let mut grown: Vec<_> = later
-            .slab
-            .iter()
-            .map(|(name, &after)| {
-                (
-                    after.saturating_sub(*self.slab.get(name).unwrap_or(&0)),
-                    name,
-                )
-            })
-            .collect();
-        grown.sort_unstable_by(|a, b| b.cmp(a));
-        let words = grown.iter().take(5);
-        let words = words.map(|(bytes, name)| format!("{name} by {bytes} bytes"));
+        let mut grown: Vec<_> = self.growth(later).collect();
+        grown.sort_unstable_by_key(|(name, cache)| (Reverse(cache.objects), *name));
+        let words = grown.iter().take(5).map(|(name, cache)| {
+            let Cache {
+                objects,
+                object_bytes,
+            } = cache;
+            format!("{name} by {objects} objects of {object_bytes} bytes")
+        });
         format!("most: {}", words.collect::<Vec<_>>().join(", "))
     }
 }
@@ -166,15 +184,21 @@ fn read(path: &str) -> Result<String> {
 }
 
 /// Lines `name active_objs num_objs objsize …` after two of heading.
-fn slab(text: &str) -> Option<BTreeMap<String, u64>> {
-    let bytes = |line: &str| -> Option<(String, u64)> {
+fn slab(text: &str) -> Option<BTreeMap<String, Cache>> {
+    let cache = |line: &str| -> Option<(String, Cache)> {
         let mut words = line.split_whitespace();
         let name = words.next()?.to_owned();
-        let active: u64 = words.next()?.parse().ok()?;
-        let size: u64 = words.nth(1)?.parse().ok()?;
-        Some((name, active.checked_mul(size)?))
+        let objects = words.next()?.parse().ok()?;
+        let object_bytes = words.nth(1)?.parse().ok()?;
+        Some((
+            name,
+            Cache {
+                objects,
+                object_bytes,
+            },
+        ))
     };
-    text.lines().skip(2).map(bytes).collect()
+    text.lines().skip(2).map(cache).collect()
 }
 
 fn meminfo_of(text: &str, name: &str) -> Option<u64> {
@@ -191,7 +215,14 @@ mod tests {
     fn slabinfo() {
         let text = "slabinfo - version: 2.1\n# name <active_objs> <num_objs> <objsize>\n\
                     a 3 10 100 40 1 : tunables 0 0 0\nb 2 2 8 512 1\n";
-        let expected = [("a".to_owned(), 300), ("b".to_owned(), 16)];
+        let cache = |objects, object_bytes| Cache {
+            objects,
+            object_bytes,
+        };
+        let expected = [
+            ("a".to_owned(), cache(3, 100)),
+            ("b".to_owned(), cache(2, 8)),
+        ];
         assert_eq!(slab(text), Some(BTreeMap::from(expected)));
         assert_eq!(slab("one\ntwo\na b c d\n"), None);
     }
@@ -206,9 +237,16 @@ mod tests {
         }
     }
 
-    fn at(slab: u64, vmalloc: u64, by_kmemleak: bool) -> Memory {
+    fn at(objects: u64, vmalloc: u64, by_kmemleak: bool) -> Memory {
+        let cache = |objects| Cache {
+            objects,
+            object_bytes: 8,
+        };
         Memory {
-            slab: BTreeMap::from([("a".to_owned(), 10 << 20), ("b".to_owned(), slab)]),
+            slab: BTreeMap::from([
+                ("a".to_owned(), cache(9000)),
+                ("b".to_owned(), cache(objects)),
+            ]),
             vmalloc,
             by_kmemleak,
         }
@@ -217,20 +255,25 @@ mod tests {
     #[test]
     fn a_leak_is_told_from_noise() {
         let before = at(0, 1 << 20, false);
-        assert!(before.is_level(&at(1000, 1 << 20, false), 10_000));
-        // 64 bytes a round.
-        let leaked = at(640_000, 1 << 20, false);
-        assert!(!before.is_level(&leaked, 10_000));
-        assert!(before.grown(&leaked).contains("most: b by 640000 bytes"));
-        assert!(!before.is_level(&at(0, 2 << 20, false), 10_000));
+        assert!(before.is_level(&at(199, 1 << 20, false), 200));
+        assert!(before.is_level(&at(99, 1 << 20, false), 10));
+        // The smallest object there is, once a round.
+        let leaked = at(200, 1 << 20, false);
+        assert!(!before.is_level(&leaked, 200));
+        let grown = before.grown(&leaked);
+        assert!(
+            grown.contains("most: b by 200 objects of 8 bytes"),
+            "{grown}"
+        );
+        assert!(!before.is_level(&at(0, 2 << 20, false), 100));
     }
 
     #[test]
     fn with_kmemleak_slab_says_nothing() {
         let before = at(0, 1 << 20, true);
-        assert!(before.is_level(&at(90 << 20, 1 << 20, true), 100));
+        assert!(before.is_level(&at(90_000, 1 << 20, true), 100));
         assert!(!before.is_level(&at(0, 2 << 20, true), 100));
-        let compared = before.compared_to(&at(90 << 20, 1 << 20, true));
+        let compared = before.compared_to(&at(90_000, 1 << 20, true));
         assert!(compared.contains("not judged"));
     }
 }
