@@ -164,17 +164,23 @@ name = "hello"
 log = ["saying hello"]
 EOF
 
-# tried STATUS WORDS: the module in $theirs comes to that, and that is said.
+# tried STATUS WORDS [CASE]: the module in $theirs comes to that, and that is said.
 tried() {
 	status=0
 	$dying "$harness" --repo "$repo" --kernel "$kernel" test --modules "$theirs/modules.toml" \
-		--filter hello/load-read-unload > "$work/out" 2>&1 || status=$?
+		--filter "hello/${3-load-read-unload}" > "$work/out" 2>&1 || status=$?
 	[ $status -eq "$1" ] || fail "a module of anybody: expected status $1, seen $status"
 	says "$2"
 }
 
-echo "a module of anybody passes; one that is silent, warns or cannot be built fails"
+echo "a module of anybody passes; one that leaks, is silent, warns or cannot be built fails"
 tried 0 '^1 passed, 0 failed$'
+tried 0 '^1 passed, 0 failed$' over-and-over
+cp "$theirs/hello.c" "$work"
+sed -i -e 's/pr_info("saying/barrier_data(kmalloc(8, GFP_KERNEL)); &/' \
+	-e 's/^#include <linux.module.h>/&\n#include <linux\/slab.h>/' "$theirs/hello.c"
+tried 1 'leak: more is held than 200 rounds before: .*kmalloc[^ ]*-8 by 2[0-9][0-9] objects' over-and-over
+cp "$work/hello.c" "$theirs"
 sed -i 's/saying hello/saying nothing/' "$theirs/modules.toml"
 tried 1 'expected a line that matches "saying nothing"'
 sed -i 's/pr_info("saying/WARN_ON(1); &/' "$theirs/hello.c"

@@ -12,8 +12,8 @@ use anstream::adapter::strip_str;
 use machine::{machines, requests, Machine, COMMANDS};
 use nix::pty::{openpty, Winsize};
 use rdna1ctl::trace::{Counts, TracerState, Tracing};
-use rdna1ctl::words::paper::Paper;
 use rdna1ctl::words;
+use rdna1ctl::words::paper::Paper;
 
 #[test]
 fn pages_are_as_read_by_a_human() {

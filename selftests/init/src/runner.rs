@@ -14,7 +14,7 @@ use crate::fixture;
 use crate::guard;
 use crate::kmsg::{splats, Kmsg};
 use crate::ktap::Outcome;
-use crate::modules::is_loaded;
+use crate::modules::{self, is_loaded};
 use crate::taint::Taint;
 
 /// Where and why the last panic was, put here by the panic hook.
@@ -47,6 +47,7 @@ fn run_watched(case: &Case, ctx: &mut Ctx) -> Result<Outcome> {
     ctx.case = case.name;
     let taint = Taint::now()?;
     let mut log = Kmsg::from_now()?;
+    let held = modules::refcounts()?;
     // Only for the reader of the console log.
     let _ = Kmsg::mark(&format!("case {}", case.name));
 
@@ -62,7 +63,8 @@ fn run_watched(case: &Case, ctx: &mut Ctx) -> Result<Outcome> {
         }
     }
     if !case.keeps_modules || !failures.is_empty() {
-        failures.extend(clean_up().err().map(|error| format!("{error:#}")));
+        let cleaned = clean_up().and_then(|()| modules::expect_refcounts(&held));
+        failures.extend(cleaned.err().map(|error| format!("{error:#}")));
     }
     for check in [expect_taint_since(taint), expect_quiet(&mut log)] {
         failures.extend(check.err().map(|error| format!("{error:#}")));
