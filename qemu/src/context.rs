@@ -175,6 +175,7 @@ impl Context {
     pub fn builder<'a>(&'a self, ready: &'a Ready) -> Result<Builder<'a>> {
         let kernel = &ready.kernel;
         Ok(Builder {
+            cargo: &self.cargo,
             programs: &self.guest()?.0,
             repo: &self.repo,
             cache: &self.cache,

@@ -24,8 +24,16 @@ pub fn run(context: &Context, guests: &Guests, lie: Option<&str>) -> Result<Exit
             bail!("no rule is named {lie:?}; there is: {}", rules.join(" "));
         }
     }
-    let ready = context.provision(context.kernel()?)?;
-    let guest = context.builder(&ready)?.build()?.guest;
+    let kernel = context.kernel()?;
+    let ready = std::thread::scope(|scope| {
+        // What is downloaded, and what is built meanwhile.
+        let programs = scope.spawn(|| context.listing());
+        let ready = context.provision(kernel);
+        let built = programs.join();
+        built.unwrap_or_else(|_| bail!("building guest-init panicked"))?;
+        ready
+    })?;
+    let guest = context.builder(&ready)?.build_for_demo()?.guest;
     let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image)?;
     let booter = context.booter(guests, &ready, &guest, &accelerator)?;
     let suites = Suites::load(&context.repo)?;

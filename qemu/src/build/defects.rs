@@ -18,6 +18,7 @@ const DEFECTS: Modules = Modules {
         prefix: "selftests/defects",
     },
     products: &["defects.ko"],
+    make: "",
 };
 
 impl Builder<'_> {

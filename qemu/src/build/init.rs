@@ -21,36 +21,44 @@ pub struct Programs {
     pub init: PathBuf,
     /// What waits for it in a guest that is kept in a snapshot.
     pub waiter: PathBuf,
-    /// The command rdna1ctl.
-    pub rdna1ctl: PathBuf,
 }
 
 /// Brings the guest's programs up to date.
 pub fn build(cargo: &Cargo, ui: &Ui) -> Result<Programs> {
-    let activity = ui.begin("build: guest-init, rdna1ctl");
-    let log = Log::create(cargo.target().join("guest-init.log"))?;
+    let [init, waiter] = build_package(cargo, ui, "guest-init", ["guest-init", "guest-wait"])?;
+    Ok(Programs { init, waiter })
+}
+
+/// Brings the command rdna1ctl up to date.
+pub fn build_rdna1ctl(cargo: &Cargo, ui: &Ui) -> Result<PathBuf> {
+    let [rdna1ctl] = build_package(cargo, ui, "rdna1ctl", ["rdna1ctl"])?;
+    Ok(rdna1ctl)
+}
+
+fn build_package<const N: usize>(
+    cargo: &Cargo,
+    ui: &Ui,
+    package: &str,
+    programs: [&str; N],
+) -> Result<[PathBuf; N]> {
+    let activity = ui.begin(format!("build: {package}"));
+    std::fs::create_dir_all(cargo.target())?;
+    let log = Log::create(cargo.target().join(format!("{package}.log")))?;
     let mut command = cargo.command();
     command
-        .args(["build", "--locked", "--release"])
-        .args(["--package", "guest-init", "--package", "rdna1ctl"])
+        .args(["build", "--locked", "--release", "--package", package])
         .args(["--target", TARGET])
         .env("RUSTFLAGS", "-C target-feature=+crt-static")
         .env_remove("CARGO_ENCODED_RUSTFLAGS");
-    run::logged(&mut command, &log, Some(&activity)).context("building guest-init and rdna1ctl")?;
+    run::logged(&mut command, &log, Some(&activity))
+        .with_context(|| format!("building {package}"))?;
     let folder = cargo.target().join(TARGET).join("release");
-    let program = |name| {
-        let program = folder.join(name);
-        std::fs::metadata(&program)
-            .with_context(|| format!("cargo made no {}", program.display()))?;
-        Ok::<_, anyhow::Error>(program)
-    };
-    let programs = Programs {
-        init: program("guest-init")?,
-        waiter: program("guest-wait")?,
-        rdna1ctl: program("rdna1ctl")?,
-    };
+    let built = programs.map(|name| folder.join(name));
+    for program in &built {
+        ensure!(program.exists(), "cargo made no {}", program.display());
+    }
     activity.done("");
-    Ok(programs)
+    Ok(built)
 }
 
 impl Programs {

@@ -5,7 +5,7 @@
 
 use anyhow::{bail, Result};
 
-use super::module::FIXTURE;
+use super::module::STOCK_FIXTURE;
 use super::Builder;
 use crate::provision::{quote, Chroot};
 use crate::run::Log;
@@ -28,7 +28,7 @@ impl Builder<'_> {
              sh ./check-layout.sh $modules/vmlinuz /tmp/amdgpu.ko navi10_stock.ko\n",
             quote(&self.ready.choice.abi)
         );
-        let folder = self.folder().join(FIXTURE.name);
+        let folder = self.folder().join(STOCK_FIXTURE.name);
         let result = Chroot::new(self.privilege, self.ready.root(), &self.busy)
             .read_only(self.ready.packages(), "packages")
             .read_only(folder, "fixture")

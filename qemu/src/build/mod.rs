@@ -19,15 +19,17 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{bail, Context, Result};
 
 use crate::cache::{Cache, LockGuard};
+use crate::cargo::Cargo;
 use crate::config::Suite;
 use crate::cpio::Archive;
 use crate::provision::Ready;
 use crate::run::Privilege;
 use crate::ui::Ui;
 pub use done::Done;
+use init::build_rdna1ctl;
 pub use init::{build as build_programs, Programs};
 
 /// Where the guest finds our modules.
@@ -46,6 +48,8 @@ pub struct Builder<'a> {
     pub ui: &'a Ui,
     /// Root's rights.
     pub privilege: &'a Privilege,
+    /// How cargo is run.
+    pub cargo: &'a Cargo,
     /// The guest's programs.
     pub programs: &'a Programs,
     /// The kernel's name in `kernels.toml`.
@@ -71,9 +75,9 @@ pub struct Guest {
     /// The program that waits to become a guest's first process.
     pub waiter: PathBuf,
     stock_archive: Option<PathBuf>,
-    files: Arc<[GuestFile]>,
-    hsakmt: Arc<[GuestFile]>,
-    rdna1ctl: Arc<[GuestFile]>,
+    files: Arc<[Arc<GuestFile>]>,
+    hsakmt: Arc<[Arc<GuestFile>]>,
+    rdna1ctl: Arc<[Arc<GuestFile>]>,
     more: Vec<Arc<GuestFile>>,
 }
 
@@ -103,10 +107,10 @@ impl Guest {
         let mut files = vec![init_file(programs)?];
         files.extend(module_files(MODULES, &modules.stripped)?);
         Ok(Self {
-            rdna1ctl: [rdna1ctl_file(programs)?].into(),
+            rdna1ctl: [].into(),
             waiter: programs.waiter.clone(),
             stock_archive: None,
-            files: files.into(),
+            files: in_arcs(files),
             hsakmt: [].into(),
             more: Vec::new(),
         })
@@ -157,8 +161,8 @@ impl Guest {
         let hsakmt = self.hsakmt.iter().filter(|_| suite.hsakmt);
         let rdna1ctl = self.rdna1ctl.iter().filter(|_| suite.rdna1ctl);
         let of_suite = hsakmt.chain(rdna1ctl);
-        let more = self.more.iter().map(Arc::as_ref);
-        let stays = |file: &&GuestFile| !self.more.iter().any(|other| other.path == file.path);
+        let more = self.more.iter();
+        let stays = |file: &&Arc<GuestFile>| !self.more.iter().any(|other| other.path == file.path);
         for file in self.files.iter().filter(stays).chain(of_suite).chain(more) {
             if file.is_program {
                 archive.program(&file.path, &file.data)?;
@@ -196,22 +200,41 @@ impl Builder<'_> {
 
     /// Brings all products up to date.
     pub fn build(&self) -> Result<Products> {
+        std::thread::scope(|scope| {
+            // It is built on the host, and all else in the root.
+            let rdna1ctl = scope.spawn(|| build_rdna1ctl(self.cargo, self.ui));
+            let mut products = self.build_for_demo()?;
+            let tree = module::TREE_FIXTURE.build(self, self.repo)?;
+            let mut files = products.guest.files.to_vec();
+            files.extend(both_kinds(&tree)?);
+            let rdna1ctl = rdna1ctl.join();
+            let rdna1ctl = rdna1ctl.unwrap_or_else(|_| bail!("building rdna1ctl panicked"))?;
+            products.guest = Guest {
+                rdna1ctl: [rdna1ctl_file(&rdna1ctl)?.into()].into(),
+                files: files.into(),
+                hsakmt: in_arcs(self.hsakmt_files()?),
+                ..products.guest
+            };
+            Ok(products)
+        })
+    }
+
+    /// Brings up to date what the demo needs: the module, and the card in the stock amdgpu.ko.
+    pub fn build_for_demo(&self) -> Result<Products> {
         let lock = self.begin()?;
         let guard = module::GUARD.build(self, self.repo)?;
-        let fixture = module::FIXTURE.build(self, self.repo)?;
-        let programs = self.programs;
-        let mut files = vec![init_file(programs)?];
+        let fixture = module::STOCK_FIXTURE.build(self, self.repo)?;
+        let mut files = vec![Arc::new(init_file(self.programs)?)];
         for built in [&guard, &fixture] {
-            files.extend(module_files(MODULES, &built.stripped)?);
-            files.extend(module_files(SIGNED, &built.signed)?);
+            files.extend(both_kinds(built)?);
         }
         Ok(Products {
             guest: Guest {
-                rdna1ctl: [rdna1ctl_file(programs)?].into(),
-                waiter: programs.waiter.clone(),
+                rdna1ctl: [].into(),
+                waiter: self.programs.waiter.clone(),
                 stock_archive: self.ready.stock_archive.clone(),
                 files: files.into(),
-                hsakmt: self.hsakmt_files()?.into(),
+                hsakmt: [].into(),
                 more: Vec::new(),
             },
             guard: guard
@@ -252,10 +275,10 @@ impl Builder<'_> {
     }
 }
 
-fn rdna1ctl_file(programs: &Programs) -> Result<GuestFile> {
+fn rdna1ctl_file(rdna1ctl: &Path) -> Result<GuestFile> {
     Ok(GuestFile {
         path: "rdna1ctl".to_owned(),
-        data: read(&programs.rdna1ctl)?,
+        data: read(rdna1ctl)?,
         is_program: true,
     })
 }
@@ -266,6 +289,17 @@ fn init_file(programs: &Programs) -> Result<GuestFile> {
         data: read(&programs.init)?,
         is_program: true,
     })
+}
+
+fn in_arcs(files: Vec<GuestFile>) -> Arc<[Arc<GuestFile>]> {
+    files.into_iter().map(Arc::new).collect()
+}
+
+/// Modules as the guest has them: unsigned, and signed where the kernel has left a key.
+fn both_kinds(built: &module::Built) -> Result<Vec<Arc<GuestFile>>> {
+    let mut files = module_files(MODULES, &built.stripped)?;
+    files.extend(module_files(SIGNED, &built.signed)?);
+    Ok(files.into_iter().map(Arc::new).collect())
 }
 
 /// Modules as they are in that folder of the guest.

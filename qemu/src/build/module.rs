@@ -22,6 +22,8 @@ pub struct Modules<'a> {
     pub sources: Sources<'a>,
     /// What it makes.
     pub products: &'a [&'a str],
+    /// Words for make.
+    pub make: &'a str,
 }
 
 /// The module under test.
@@ -34,18 +36,30 @@ pub const GUARD: Modules = Modules {
         prefix: "",
     },
     products: &["rdna1_kfd_guard.ko"],
+    make: "",
 };
 
-/// The virtual card.
-pub const FIXTURE: Modules = Modules {
-    name: "fixture",
-    sources: Sources {
-        paths: &["selftests/fixture/Kbuild", "selftests/fixture"],
-        endings: Endings::Of(&["c", "h", "sh"]),
-        made: &[],
-        prefix: "selftests/fixture",
-    },
-    products: &["navi10_tree.ko", "navi10_stock.ko", "floor.ko"],
+const FIXTURE: Sources = Sources {
+    paths: &["selftests/fixture/Kbuild", "selftests/fixture"],
+    endings: Endings::Of(&["c", "h", "sh"]),
+    made: &[],
+    prefix: "selftests/fixture",
+};
+
+/// The virtual card in the KFD of the stock amdgpu.ko.
+pub const STOCK_FIXTURE: Modules = Modules {
+    name: "fixture-stock",
+    sources: FIXTURE,
+    products: &["navi10_stock.ko"],
+    make: "FIXTURES=navi10_stock.o",
+};
+
+/// The same with the kernel tree's KFD code, and what reads are measured beside.
+pub const TREE_FIXTURE: Modules = Modules {
+    name: "fixture-tree",
+    sources: FIXTURE,
+    products: &["navi10_tree.ko", "floor.ko"],
+    make: "FIXTURES='navi10_tree.o floor.o'",
 };
 
 /// The kernel's own sample, for comparison.
@@ -58,6 +72,7 @@ pub const SAMPLE: Modules = Modules {
         prefix: "selftests/sample",
     },
     products: &["rust_debugfs_scoped.ko"],
+    make: "",
 };
 
 /// Where the signed ones are, in the build folder. No source is hidden.
@@ -132,9 +147,10 @@ impl Modules<'_> {
             signed: self.signed(builder),
         };
         let compile = format!(
-            "make -C /mnt/object M=/mnt/module {} -j$(nproc) modules\n\
+            "make -C /mnt/object M=/mnt/module {} {} -j$(nproc) modules\n\
              {}chmod -R a+rX /mnt/module\n",
             builder.ready.make,
+            self.make,
             self.sign_script(),
         );
         let made_from = [

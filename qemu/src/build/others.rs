@@ -27,6 +27,7 @@ impl Builder<'_> {
                 prefix: "",
             },
             products: &[&format!("{}.ko", module.name())],
+            make: "",
         }
         .build(self, module.source())?;
         let mut guest = Guest::with_modules(self.programs, &built)?;

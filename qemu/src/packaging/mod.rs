@@ -61,7 +61,7 @@ pub fn test(context: &Context, guests: &Guests) -> Result<ExitCode> {
         outcome.print(&format!("rdna1ctl alone, on {release}"));
         tally.add(outcome.tally);
     }
-    let mut guest = context.builder(&ready)?.build()?.guest;
+    let mut guest = context.builder(&ready)?.build_for_demo()?.guest;
     guest.replace_module("rdna1_kfd_guard.ko", tried.module);
     let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image)?;
     let fleet = Fleet {
