@@ -128,7 +128,22 @@ fn run_all(
     recorder: &mut Recorder,
 ) -> Result<()> {
     let wanted = choice.filter()?;
-    let rows = matrix::rows(context, &wanted, &choice.modules(context)?)?;
+    let modules = choice.modules(context)?;
+    let everything = choice.filter.is_none() && choice.modules.is_none();
+    let rows = std::thread::scope(|scope| {
+        if everything {
+            // What is downloaded for it comes while the guest's program is built. Whoever needs it
+            // asks again, and is told what went wrong.
+            scope.spawn(|| {
+                drop(
+                    context
+                        .kernel()
+                        .and_then(|kernel| context.provision(kernel)),
+                )
+            });
+        }
+        matrix::rows(context, &wanted, &modules)
+    })?;
     let on_host: Vec<_> = choice
         .on_host()
         .iter()
@@ -138,7 +153,7 @@ fn run_all(
     if rows.is_empty() && on_host.is_empty() {
         bail!(picks_nothing(context, choice)?);
     }
-    if choice.filter.is_none() && choice.modules.is_none() {
+    if everything {
         let tested: Vec<_> = rows.iter().map(Row::kernel).collect();
         context.ui.say(covers(&tested, context.kernels.names()));
     }
