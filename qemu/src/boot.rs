@@ -3,26 +3,28 @@
 //! Booting a suite, and having it judged. What a boot left is kept in the
 //! cache below `runs/`.
 
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+mod booted;
+mod logs;
+
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
 use crate::accel::Accelerator;
-use crate::again::{self, remove_file, Again};
+use crate::again::Again;
 use crate::build;
 use crate::cache::Cache;
 use crate::config::Suite;
 use crate::interrupt::HalfDone;
-use crate::judge::{judge, saved, text_of, Evidence, Kind, Verdict};
+use crate::judge::{saved, Kind, Verdict};
 use crate::qemu::{Ending, Limits, Port, COMMAND_LINE};
 use crate::runs;
-use crate::stamps::Stamps;
 use crate::ui::Activity;
 use crate::warm::{handover, Pool, Snapshot};
+pub use booted::Booted;
+use logs::Logs;
 
 /// A restored guest has only to go on: this is for a host that is very busy.
 const FIRST_WORD: Duration = Duration::from_secs(60);
@@ -66,42 +68,6 @@ pub struct Boot<'s> {
     pub live: bool,
 }
 
-/// A boot that was judged.
-pub struct Booted {
-    /// The judgement.
-    pub verdict: Verdict,
-    /// The logs.
-    pub folder: PathBuf,
-    /// What the kernel said.
-    pub console: String,
-    /// How long it took.
-    pub took: Duration,
-    /// When the lines of the guest's stream came.
-    pub stamps: Stamps,
-}
-
-impl Booted {
-    /// Where the console's log is.
-    pub fn console_path(&self) -> PathBuf {
-        self.folder.join(saved::CONSOLE)
-    }
-
-    /// The script that boots it again, if it was kept.
-    pub fn again(&self) -> PathBuf {
-        self.folder.join(again::SCRIPT)
-    }
-
-    /// The console's last lines.
-    pub fn console_tail(&self, count: usize) -> String {
-        let lines: Vec<_> = self.console.lines().collect();
-        let from = lines.len().saturating_sub(count);
-        lines[from..]
-            .iter()
-            .map(|l| format!("  | {}\n", l.trim_end()))
-            .collect()
-    }
-}
-
 impl Booter<'_> {
     /// Runs a guest to its end, and judges.
     pub fn run(&self, boot: &Boot, activity: &Activity) -> Result<Booted> {
@@ -123,7 +89,7 @@ impl Booter<'_> {
             }
         };
         let took = started.elapsed();
-        let verdict = logs.judged(boot, ending);
+        let verdict = logs.judged(boot.cases.as_deref(), ending);
         if let Some(snapshot) = snapshot {
             if verdict.reasons.iter().any(|reason| !reason.of_case) {
                 snapshot.doubt()?;
@@ -147,7 +113,7 @@ impl Booter<'_> {
             folder,
             console: logs.text(Port::Console),
             took,
-            stamps: logs.1,
+            stamps: logs.stamps(),
         })
     }
 
@@ -194,7 +160,7 @@ impl Booter<'_> {
                 logs.hear(port, bytes, boot.live, activity);
                 Ok(())
             })?;
-            if spoke || tried || !is_mere_silence(&logs.judged(boot, ending)) {
+            if spoke || tried || !is_mere_silence(&logs.judged(boot.cases.as_deref(), ending)) {
                 return Ok((ending, logs, resumed.snapshot));
             }
             tried = true;
@@ -237,67 +203,6 @@ impl Booter<'_> {
     }
 }
 
-/// What each port said, in memory and on disk, and when the stream's lines came.
-struct Logs(Vec<(Port, File, Vec<u8>)>, Stamps);
-
-impl Logs {
-    fn create(folder: &Path) -> Result<Self> {
-        let names = [
-            (Port::Console, saved::CONSOLE),
-            (Port::Ktap, saved::KTAP),
-            (Port::Output, "output.log"),
-            (Port::Qemu, saved::QEMU),
-        ];
-        let logs = names.into_iter().map(|(port, name)| {
-            let path = folder.join(name);
-            // Who reads the log of an earlier run goes on with that one.
-            remove_file(&path)?;
-            let file =
-                File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-            Ok((port, file, Vec::new()))
-        });
-        Ok(Self(logs.collect::<Result<_>>()?, Stamps::begin()))
-    }
-
-    fn take(&mut self, from: Port, bytes: &[u8]) {
-        if from == Port::Ktap {
-            self.1.take(bytes);
-        }
-        for (port, file, text) in &mut self.0 {
-            if *port == from {
-                // The judge reads the memory; a full disk costs the log alone.
-                let _ = file.write_all(bytes);
-                text.extend_from_slice(bytes);
-            }
-        }
-    }
-
-    /// Takes what was said, and shows of it what is to be shown.
-    fn hear(&mut self, port: Port, bytes: &[u8], live: bool, activity: &Activity) {
-        self.take(port, bytes);
-        match port {
-            Port::Output if live => activity.suspend(|| show(bytes)),
-            Port::Console | Port::Ktap => activity.detail(last_line(bytes)),
-            Port::Output | Port::Qemu => {}
-        }
-    }
-
-    fn judged(&self, boot: &Boot, ending: Ending) -> Verdict {
-        judge(&Evidence {
-            console: &self.text(Port::Console),
-            ktap: &self.text(Port::Ktap),
-            qemu: &self.text(Port::Qemu),
-            asked: boot.cases.as_deref(),
-            ending,
-        })
-    }
-
-    fn text(&self, wanted: Port) -> String {
-        let found = self.0.iter().find(|(port, ..)| *port == wanted);
-        found.map_or_else(String::new, |(_, _, text)| text_of(text))
-    }
-}
-
 /// Whether a restored guest may be tried again that said nothing of its tests:
 /// what crashed is told, though the next attempt might pass.
 fn is_mere_silence(verdict: &Verdict) -> bool {
@@ -305,23 +210,13 @@ fn is_mere_silence(verdict: &Verdict) -> bool {
     verdict.reasons.iter().all(|reason| silent(reason.kind))
 }
 
-/// A terminal that went away is no reason to stop: the boot is still judged.
-fn show(bytes: &[u8]) {
-    let plain: Vec<u8> = bytes.iter().copied().filter(|b| *b != b'\r').collect();
-    let mut out = std::io::stdout();
-    let _ = out.write_all(&plain).and_then(|()| out.flush());
-}
-
-fn last_line(bytes: &[u8]) -> &str {
-    let text = std::str::from_utf8(bytes).unwrap_or_default();
-    text.trim_end().rsplit('\n').next().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::os::unix::process::ExitStatusExt;
 
     use super::*;
+    use crate::judge::{judge, Evidence};
     use crate::ui::Ui;
 
     #[test]

@@ -2,6 +2,7 @@
 
 //! The part of `make test` that is done for each kernel.
 
+mod check;
 mod row;
 mod trial;
 

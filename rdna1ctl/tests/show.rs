@@ -34,7 +34,12 @@ fn pages_are_as_read_by_a_human() {
 /// Each record of a file of the module, with each of its keys; a `?` is null.
 #[test]
 fn json_says_what_the_files_say() {
-    let machine = Machine::healthy();
+    for machine in [Machine::healthy(), Machine::recorded()] {
+        expect_json_as_files(&machine);
+    }
+}
+
+fn expect_json_as_files(machine: &Machine) {
     for file in ["heaps", "checks", "gpus"] {
         let text = fs::read_to_string(machine.path(&format!("/sys/kernel/debug/rdna1/{file}")));
         let text = text.unwrap();

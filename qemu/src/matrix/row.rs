@@ -2,7 +2,7 @@
 
 //! What is wanted of each kernel.
 
-use anyhow::{bail, Result};
+use anyhow::Result;
 use harness_formats::Listing;
 
 use crate::checks::{CHECKS, OF_STOCK};
@@ -11,7 +11,6 @@ use crate::defects::{self, Defect};
 use crate::filter::Filter;
 use crate::kernels::Kernel;
 use crate::modules::{Module, Modules};
-use crate::shell;
 use crate::Context;
 
 /// What is done for one kernel.
@@ -110,7 +109,7 @@ impl Row<'_> {
 pub fn rows<'a>(context: &'a Context, wanted: &Filter, modules: &Modules) -> Result<Vec<Row<'a>>> {
     let suites = Suites::load(&context.repo)?;
     let guest = context.listing()?;
-    check(context, &suites, guest)?;
+    super::check::check(context, &suites, guest)?;
     let mut rows = Vec::new();
     let asked = wanted.is_asked() || modules.alone || context.names_kernel();
     let unasked = |kernel: &Kernel| match asked {
@@ -151,34 +150,6 @@ pub fn rows<'a>(context: &'a Context, wanted: &Filter, modules: &Modules) -> Res
         }
     }
     Ok(rows)
-}
-
-/// Each suite is booted on some kernel, the guest has cases for each, and each of the guest's is booted.
-fn check(context: &Context, suites: &Suites, guest: &Listing) -> Result<()> {
-    let booted = |name: &str| {
-        context
-            .kernels
-            .iter()
-            .any(|k| k.suites.iter().any(|s| s == name))
-    };
-    for suite in suites.iter().filter(|suite| suite.name != shell::SUITE) {
-        let name = &suite.name;
-        if suite.in_test && !booted(name) {
-            bail!("no kernel of qemu/kernels.toml boots the suite {name}");
-        }
-        if guest.cases_of(suite.guest()).is_none_or(<[_]>::is_empty) {
-            bail!("suite {name} of qemu/suites.toml: the guest has no cases for it");
-        }
-    }
-    for known in &guest.suites {
-        if !suites.iter().any(|suite| suite.guest() == known.name) {
-            bail!(
-                "no suite of qemu/suites.toml boots the guest's {}",
-                known.name
-            );
-        }
-    }
-    defects::check(&context.repo, guest)
 }
 
 /// What of a kernel is in every `make test`, where that is not all.

@@ -15,6 +15,7 @@ pub mod root;
 mod stock;
 pub mod symbols;
 pub mod tools;
+mod version;
 
 use std::path::{Path, PathBuf};
 

@@ -113,6 +113,14 @@ impl Machine {
         machine
     }
 
+    /// The healthy one, with files that the module itself has written in a guest.
+    pub fn recorded() -> Self {
+        let machine = Self::healthy();
+        let from = captures().join("guest-5700xt/rdna1");
+        copy(&from, &machine.path("/sys/kernel/debug/rdna1"));
+        machine
+    }
+
     /// The healthy one, with a user.
     pub fn of_alice() -> Self {
         let machine = Self::healthy();

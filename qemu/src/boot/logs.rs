@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a guest says on its ports, while it runs.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::again::remove_file;
+use crate::judge::{judge, saved, text_of, Evidence, Verdict};
+use crate::qemu::{Ending, Port};
+use crate::stamps::Stamps;
+use crate::ui::Activity;
+
+/// What each port said, in memory and on disk, and when the stream's lines came.
+pub struct Logs(Vec<(Port, File, Vec<u8>)>, Stamps);
+
+impl Logs {
+    /// Begins the logs of a boot in its folder.
+    pub fn create(folder: &Path) -> Result<Self> {
+        let names = [
+            (Port::Console, saved::CONSOLE),
+            (Port::Ktap, saved::KTAP),
+            (Port::Output, "output.log"),
+            (Port::Qemu, saved::QEMU),
+        ];
+        let logs = names.into_iter().map(|(port, name)| {
+            let path = folder.join(name);
+            // Who reads the log of an earlier run goes on with that one.
+            remove_file(&path)?;
+            let file =
+                File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+            Ok((port, file, Vec::new()))
+        });
+        Ok(Self(logs.collect::<Result<_>>()?, Stamps::begin()))
+    }
+
+    /// When the stream's lines came.
+    pub fn stamps(self) -> Stamps {
+        self.1
+    }
+
+    fn take(&mut self, from: Port, bytes: &[u8]) {
+        if from == Port::Ktap {
+            self.1.take(bytes);
+        }
+        for (port, file, text) in &mut self.0 {
+            if *port == from {
+                // The judge reads the memory; a full disk costs the log alone.
+                let _ = file.write_all(bytes);
+                text.extend_from_slice(bytes);
+            }
+        }
+    }
+
+    /// Takes what was said, and shows of it what is to be shown.
+    pub fn hear(&mut self, port: Port, bytes: &[u8], live: bool, activity: &Activity) {
+        self.take(port, bytes);
+        match port {
+            Port::Output if live => activity.suspend(|| show(bytes)),
+            Port::Console | Port::Ktap => activity.detail(last_line(bytes)),
+            Port::Output | Port::Qemu => {}
+        }
+    }
+
+    /// The judgement on a boot that was asked for these cases, if they are known.
+    pub fn judged(&self, asked: Option<&[String]>, ending: Ending) -> Verdict {
+        judge(&Evidence {
+            console: &self.text(Port::Console),
+            ktap: &self.text(Port::Ktap),
+            qemu: &self.text(Port::Qemu),
+            asked,
+            ending,
+        })
+    }
+
+    /// What a port said.
+    pub fn text(&self, wanted: Port) -> String {
+        let found = self.0.iter().find(|(port, ..)| *port == wanted);
+        found.map_or_else(String::new, |(_, _, text)| text_of(text))
+    }
+}
+
+/// A terminal that went away is no reason to stop: the boot is still judged.
+fn show(bytes: &[u8]) {
+    let plain: Vec<u8> = bytes.iter().copied().filter(|b| *b != b'\r').collect();
+    let mut out = std::io::stdout();
+    let _ = out.write_all(&plain).and_then(|()| out.flush());
+}
+
+fn last_line(bytes: &[u8]) -> &str {
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    text.trim_end().rsplit('\n').next().unwrap_or_default()
+}
