@@ -6,7 +6,6 @@ use std::fs;
 
 use anyhow::{bail, Context, Result};
 
-use crate::kmemleak;
 use crate::modules::{self, Modules};
 use crate::places;
 use crate::report::Record;
@@ -43,11 +42,7 @@ impl Fixture {
             format!("cards=\"{cards}\"")
         };
         modules.load_own(self.name, &parameters)?;
-        // Who lost memory is told by where the code was.
-        if kmemleak::exists() {
-            places::note(self.name)?;
-        }
-        Ok(())
+        places::note(self.name)
     }
 
     /// Unloads the fixture, and all its cards with it.

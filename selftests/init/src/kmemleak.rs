@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -16,9 +15,9 @@ use crate::ctx::{Ctx, Skip};
 use crate::fixture;
 use crate::guard;
 use crate::modules::is_loaded;
-use crate::places::Places;
+use crate::places::{self, Places};
 
-const PATH: &str = "/sys/kernel/debug/kmemleak";
+const PATH: &str = places::KMEMLEAK;
 /// How many objects a sheaf of the slab allocator holds; none with its debugging on, and kernels
 /// before 6.18 have no such file.
 const SHEAVES: &str = "/sys/kernel/slab/kmalloc-64/sheaf_capacity";
@@ -30,7 +29,7 @@ const SHOWN: usize = 12;
 
 /// Whether the kernel has it.
 pub fn exists() -> bool {
-    Path::new(PATH).exists()
+    places::is_wanted()
 }
 
 /// Whether the kernel keeps it from us: lockdown closes all files of debugfs but those that can only

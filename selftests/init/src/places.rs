@@ -16,8 +16,19 @@ use crate::modules;
 /// Of each load that was noted: the module, and where its code began.
 static LOADS: Mutex<BTreeSet<(&str, u64)>> = Mutex::new(BTreeSet::new());
 
-/// Notes where the code of a module is that has just been loaded.
+/// Where the kernel says what memory was lost, by where the code was that took it.
+pub const KMEMLEAK: &str = "/sys/kernel/debug/kmemleak";
+
+/// Whether anybody will ask.
+pub fn is_wanted() -> bool {
+    Path::new(KMEMLEAK).exists()
+}
+
+/// Notes where the code of a module is that has just been loaded, if anybody will ask.
 pub fn note(module: &'static str) -> Result<()> {
+    if !is_wanted() {
+        return Ok(());
+    }
     let path = format!("/sys/module/{module}/sections/.text");
     let text = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
     let begin = address(text.trim()).with_context(|| format!("{path} holds {text:?}"))?;

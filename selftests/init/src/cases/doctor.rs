@@ -13,7 +13,6 @@ use nix::mount::{umount2, MntFlags};
 
 use super::lifecycle::expect_refused;
 use super::stock::need_amdgpu;
-use super::{libraries, run_command, Case};
 use crate::ask::Asker;
 use crate::ctl::{self, doctor};
 use crate::ctx::Ctx;
@@ -22,28 +21,6 @@ use crate::guard;
 use crate::modules;
 use crate::mounts;
 use crate::truth::rules;
-
-/// The suite for a boot with the stock amdgpu.ko. The last case takes amdgpu away.
-pub const CASES: &[Case] = &[
-    Case::new("healthy", healthy),
-    Case::new("healthy-without-module", healthy_without_module),
-    Case::new("no-card", no_card),
-    Case::new("absent-from-kfd", absent_from_kfd),
-    Case::new("no-atomics", no_atomics),
-    Case::new("small-bar", small_bar),
-    Case::new("every-lie", every_lie),
-    Case::new("override-in-a-program", override_in_a_program),
-    Case::new("libraries-of-a-program", libraries::of_a_program),
-    Case::new("libraries-before-and-in-run", libraries::before_and_in_run),
-    Case::new("debugfs-not-mounted", debugfs_not_mounted),
-    Case::new("module-for-another-kernel", module_for_another_kernel),
-    Case::new("module-refused", module_refused),
-    Case::new("run-fine-grained", run_command::fine_grained),
-    Case::new("run-that-crashes", run_command::crashes),
-    Case::new("run-that-hangs", run_command::hangs),
-    Case::new("run-refuses-a-liar", run_command::refuses_a_liar),
-    Case::new("no-amdgpu", no_amdgpu),
-];
 
 /// No package is installed in the guest.
 pub const NO_PACKAGE: &str = "amdgpu-package";
@@ -56,7 +33,7 @@ pub fn load(ctx: &Ctx, words: &str) -> Result<Card> {
     STOCK.add(0, words)
 }
 
-fn healthy(ctx: &mut Ctx) -> Result<()> {
+pub fn healthy(ctx: &mut Ctx) -> Result<()> {
     for words in ["board=5700xt bar=large", "board=5600xt bar=large"] {
         let card = load(ctx, words)?;
         let found = doctor()?;
@@ -108,7 +85,7 @@ fn healthy(ctx: &mut Ctx) -> Result<()> {
 }
 
 /// KFD's sysfs, read by the same code, says the same.
-fn healthy_without_module(ctx: &mut Ctx) -> Result<()> {
+pub fn healthy_without_module(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "slot=0")?;
     let found = doctor()?;
@@ -136,7 +113,7 @@ fn healthy_without_module(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-fn no_card(ctx: &mut Ctx) -> Result<()> {
+pub fn no_card(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     guard::load(&ctx.modules)?;
     let found = doctor()?;
@@ -148,7 +125,7 @@ fn no_card(ctx: &mut Ctx) -> Result<()> {
 }
 
 /// On PCI, and not in KFD: amdgpu is there, and has not taken it.
-fn absent_from_kfd(ctx: &mut Ctx) -> Result<()> {
+pub fn absent_from_kfd(ctx: &mut Ctx) -> Result<()> {
     let card = load(ctx, "kfd=0")?;
     let found = doctor()?;
     // The guest has no firmware; where KFD has the card, it asks for none.
@@ -164,7 +141,7 @@ fn absent_from_kfd(ctx: &mut Ctx) -> Result<()> {
     )
 }
 
-fn no_atomics(ctx: &mut Ctx) -> Result<()> {
+pub fn no_atomics(ctx: &mut Ctx) -> Result<()> {
     let port = load(ctx, "atomics=0")?;
     let found = doctor()?;
     found.expect_all("trouble", &[])?;
@@ -182,7 +159,7 @@ fn no_atomics(ctx: &mut Ctx) -> Result<()> {
     doctor()?.expect_words("atomics-none", &[&format!("the bridge {hop} refuses them")])
 }
 
-fn small_bar(ctx: &mut Ctx) -> Result<()> {
+pub fn small_bar(ctx: &mut Ctx) -> Result<()> {
     load(ctx, "bar=small")?;
     let found = doctor()?;
     found.expect_all("trouble", &[])?;
@@ -202,7 +179,7 @@ fn small_bar(ctx: &mut Ctx) -> Result<()> {
 }
 
 /// Each lie is the one trouble that there is, with the module and without.
-fn every_lie(ctx: &mut Ctx) -> Result<()> {
+pub fn every_lie(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "")?;
     for with_module in [false, true] {
@@ -238,7 +215,7 @@ fn told_of_lie(card: &Card, rule: &str) -> Result<()> {
 }
 
 /// A program that uses KFD now, and was told something wrong about the card.
-fn override_in_a_program(ctx: &mut Ctx) -> Result<()> {
+pub fn override_in_a_program(ctx: &mut Ctx) -> Result<()> {
     let card = load(ctx, "")?;
     let of_node = format!("HSA_OVERRIDE_GFX_VERSION_{}", card.node());
     let taken = format!("take the card of node {} for a gfx1030", card.node());
@@ -303,7 +280,7 @@ fn override_in_a_program(ctx: &mut Ctx) -> Result<()> {
 }
 
 /// debugfs is there, and not where the module's files could be reached.
-fn debugfs_not_mounted(ctx: &mut Ctx) -> Result<()> {
+pub fn debugfs_not_mounted(ctx: &mut Ctx) -> Result<()> {
     load(ctx, "")?;
     let found = {
         let _mounted_again = Unmounted::begin()?;
@@ -366,7 +343,7 @@ fn release() -> Result<String> {
 const INSTALLED: &str = "updates/dkms/rdna1_kfd_guard.ko.xz:\n";
 const AMDGPU: &str = "kernel/drivers/gpu/drm/amd/amdgpu/amdgpu.ko.xz:\n";
 
-fn module_for_another_kernel(ctx: &mut Ctx) -> Result<()> {
+pub fn module_for_another_kernel(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "slot=0")?;
     let other = "6.99.1-other";
@@ -388,7 +365,7 @@ fn module_for_another_kernel(ctx: &mut Ctx) -> Result<()> {
 }
 
 /// A module that was built for another kernel is handed to this one.
-fn module_refused(ctx: &mut Ctx) -> Result<()> {
+pub fn module_refused(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "slot=0")?;
     doctor()?.expect_all("trouble", &[])?;
@@ -419,7 +396,7 @@ fn module_refused(ctx: &mut Ctx) -> Result<()> {
 }
 
 /// A card without amdgpu: not loaded though it is there, or none that could be.
-fn no_amdgpu(ctx: &mut Ctx) -> Result<()> {
+pub fn no_amdgpu(ctx: &mut Ctx) -> Result<()> {
     load(ctx, "kfd=0")?;
     ctx.modules.unload("amdgpu")?;
     let driver_none = |words: &[&str]| -> Result<()> {

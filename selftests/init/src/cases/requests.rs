@@ -11,45 +11,13 @@ use anyhow::{bail, ensure, Context, Result};
 use kfd_uapi as uapi;
 use serde_json::json;
 
-use super::requests_kinds::every_kind;
+use super::requests_kinds::{alloc, every_kind, SIZE};
 use super::stock::need_amdgpu;
-use super::{requests_last, requests_life, requests_whose, Case};
 use crate::ask::{Asker, Request};
 use crate::ctx::Ctx;
 use crate::fixture::{Card, STOCK};
 use crate::kfd;
 use crate::requests::{add, Numbers, Tracer, COMPLETE, INCOMPLETE};
-
-/// The suite for a boot with the stock amdgpu.ko.
-pub const CASES: &[Case] = &[
-    Case::new("one-request", one_request),
-    Case::new("names-of-cards", names_of_cards),
-    Case::new("full-map", full_map),
-    Case::new("one-process", requests_whose::one_process),
-    Case::new("a-command-and-its-children", requests_whose::command),
-    Case::new("exec-by-a-thread", requests_whose::exec_by_a_thread),
-    Case::new("killed", requests_life::killed),
-    Case::new("without-amdgpu", requests_life::without_amdgpu),
-    Case::new("amdgpu-reloaded", requests_life::reloaded),
-    Case::new("not-root", requests_life::not_root),
-    Case::new(
-        "blind-without-kprobes",
-        requests_life::blind_without_kprobes,
-    ),
-    Case::new("blind-without-ftrace", requests_life::blind_without_ftrace),
-    Case::new("last-requests", requests_last::kept),
-    Case::new("last-requests-of-anybody", requests_last::of_anybody),
-];
-
-/// The suite for a boot with more CPUs.
-pub const SMP: &[Case] = &[
-    Case::new("exact-by-eight-processes", exact_by_eight_processes),
-    Case::new("last-requests-are-whole", requests_last::whole),
-    Case::new("killed-in-a-storm", requests_life::killed_in_a_storm),
-];
-
-/// A size that no test needs: 64 KiB.
-pub const SIZE: u64 = 65536;
 
 /// Loads the fixture with a card; gives the card and KFD's id of it.
 pub fn load(ctx: &Ctx) -> Result<(Card, u32)> {
@@ -65,15 +33,6 @@ pub fn gpu_id(card: &Card) -> Result<u32> {
     let id = kfd::number(&kfd::node(card.node()).join("gpu_id"))?;
     ensure!(id != 0, "KFD gave the card no id");
     Ok(id.try_into()?)
-}
-
-/// An allocation.
-pub fn alloc(gpu_id: u32, flags: u32) -> Request {
-    Request::Alloc {
-        gpu_id,
-        flags,
-        size: SIZE,
-    }
 }
 
 /// Demands so many kprobes in amdgpu, all of them by ftrace, and so many functions patched.
@@ -101,7 +60,7 @@ pub fn expect_patched(count: usize) -> Result<()> {
 }
 
 /// One request of one process.
-fn one_request(ctx: &mut Ctx) -> Result<()> {
+pub fn one_request(ctx: &mut Ctx) -> Result<()> {
     let (_, id) = load(ctx)?;
     expect_patched(0)?;
     let tracer = Tracer::start(&[])?;
@@ -122,7 +81,7 @@ fn one_request(ctx: &mut Ctx) -> Result<()> {
 
 /// Every kind of request is made by eight processes at once, of two threads each, for a card, for ids
 /// that no card has, and for no id: each is counted once, for its process, and nothing else is.
-fn exact_by_eight_processes(ctx: &mut Ctx) -> Result<()> {
+pub fn exact_by_eight_processes(ctx: &mut Ctx) -> Result<()> {
     const PROCESSES: usize = 8;
     const THREADS: u64 = 2;
     let (_, id) = load(ctx)?;
@@ -167,7 +126,7 @@ fn exact_by_eight_processes(ctx: &mut Ctx) -> Result<()> {
 }
 
 /// A card is named by KFD's topology, one that comes later and is gone at the end, too.
-fn names_of_cards(ctx: &mut Ctx) -> Result<()> {
+pub fn names_of_cards(ctx: &mut Ctx) -> Result<()> {
     let (card, id) = load(ctx)?;
     let tracer = Tracer::start(&[])?;
     let second = STOCK.add(1, "bar=small")?;
@@ -200,7 +159,7 @@ fn names_of_cards(ctx: &mut Ctx) -> Result<()> {
 }
 
 /// A map that is full: what found no room is counted by its kind, and said.
-fn full_map(ctx: &mut Ctx) -> Result<()> {
+pub fn full_map(ctx: &mut Ctx) -> Result<()> {
     const ROOM: u32 = 16;
     load(ctx)?;
     let tracer = Tracer::start(&["--room", &ROOM.to_string()])?;

@@ -4,8 +4,19 @@
 
 use kfd_uapi as uapi;
 
-use super::requests::{alloc, SIZE};
 use crate::ask::Request;
+
+/// A size that no test needs: 64 KiB.
+pub const SIZE: u64 = 65536;
+
+/// An allocation.
+pub fn alloc(gpu_id: u32, flags: u32) -> Request {
+    Request::Alloc {
+        gpu_id,
+        flags,
+        size: SIZE,
+    }
+}
 
 /// Every kind of request, for each of these ids where there is one in it.
 pub fn every_kind(gpu_ids: &[u32]) -> Vec<Request> {

@@ -11,7 +11,8 @@ use nix::sched::{unshare, CloneFlags};
 use nix::time::{clock_gettime, ClockId};
 use serde_json::{json, Value};
 
-use super::requests::{alloc, load, SIZE};
+use super::requests::load;
+use super::requests_kinds::{alloc, SIZE};
 use crate::ask::{Asker, Request};
 use crate::ctx::Ctx;
 use crate::requests::{Tracer, COMPLETE};

@@ -10,7 +10,8 @@ use nix::errno::Errno;
 use serde_json::json;
 
 use super::readers::wait_for;
-use super::requests::{alloc, expect_patched, gpu_id, load};
+use super::requests::{expect_patched, gpu_id, load};
+use super::requests_kinds::alloc;
 use super::stock::{amdgpu_references, need_amdgpu};
 use crate::ask::Asker;
 use crate::ctl;

@@ -4,7 +4,8 @@
 
 use anyhow::{ensure, Result};
 
-use super::requests::{alloc, load};
+use super::requests::load;
+use super::requests_kinds::alloc;
 use crate::ask::{Asker, Last};
 use crate::ctl;
 use crate::ctx::Ctx;

@@ -8,7 +8,8 @@ use std::process::Stdio;
 use anyhow::{ensure, Result};
 use kfd_uapi as uapi;
 
-use super::requests::{alloc, load, SIZE};
+use super::requests::load;
+use super::requests_kinds::{alloc, SIZE};
 use crate::ask::{Asker, Last};
 use crate::ctl;
 use crate::ctx::Ctx;

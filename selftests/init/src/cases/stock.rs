@@ -12,9 +12,7 @@ use nix::errno::Errno;
 
 use super::lifecycle::expect_refused;
 use super::readers::{expect_both_met, while_reading};
-use super::{
-    cards, fixture_moments, fixture_words, libhsakmt, libhsakmt_limits, lies, paths, trouble, Case,
-};
+use super::{cards, fixture_moments, fixture_words, lies, paths, trouble};
 use crate::ctx::Ctx;
 use crate::fixture::{Card, STOCK, TREE};
 use crate::guard;
@@ -24,38 +22,6 @@ use crate::modules::{is_loaded, refcount};
 use crate::truth::View;
 
 const AMDGPU: &str = "amdgpu";
-
-/// The suite for a boot with the stock amdgpu.ko. Loading it takes long under emulation,
-/// so it is loaded once, by the first case that needs it, and removed by the last.
-pub const CASES: &[Case] = &[
-    Case::cold("loaded-before-amdgpu", loaded_before_amdgpu),
-    Case::new("no-card", no_card),
-    Case::new("truth-5700xt-large-bar", truth_5700xt_large),
-    Case::new("truth-5700xt-small-bar", truth_5700xt_small),
-    Case::new("truth-5600xt-large-bar", truth_5600xt_large),
-    Case::new("truth-5600xt-small-bar", truth_5600xt_small),
-    Case::new("lie-bank-flags", lie_bank_flags),
-    Case::new("lie-gfx-version", lie_gfx_version),
-    Case::new("libhsakmt-agrees", libhsakmt::agrees),
-    Case::new("libhsakmt-agrees-on-lies", libhsakmt::agrees_on_lies),
-    Case::new("libhsakmt-agrees-on-changes", libhsakmt::agrees_on_changes),
-    Case::new("libhsakmt-overridden", libhsakmt::overridden),
-    Case::new("libhsakmt-gives-up", libhsakmt_limits::gives_up),
-    Case::new("libhsakmt-needs", libhsakmt_limits::needs),
-    Case::new(
-        "libhsakmt-comparison-can-fail",
-        libhsakmt_limits::comparison_can_fail,
-    ),
-    Case::new("fixtures-keep-out-of-each-others-way", fixtures_keep_apart),
-    Case::new("holds-no-reference", holds_no_reference),
-    Case::new("atomics-of-the-path", atomics_of_the_path),
-    Case::new("fixture-holds-no-card", fixture_holds_no_card),
-    Case::new("fixture-driver", fixture_driver),
-    Case::new("fixture-other-gpus", fixture_other_gpus),
-    Case::new("probed-by-amdgpu-in-vain", probed_in_vain),
-    Case::new("vanishing-node", vanishing_node),
-    Case::new("amdgpu-removed-under-the-module", amdgpu_removed),
-];
 
 /// Loads amdgpu.ko unless it is there already.
 pub fn need_amdgpu(ctx: &Ctx) -> Result<()> {
@@ -75,7 +41,7 @@ pub fn amdgpu_references() -> Result<u64> {
 }
 
 /// The module is there first, and meets amdgpu and then a card.
-fn loaded_before_amdgpu(ctx: &mut Ctx) -> Result<()> {
+pub fn loaded_before_amdgpu(ctx: &mut Ctx) -> Result<()> {
     ensure!(
         !is_loaded(AMDGPU),
         "amdgpu is loaded: this case has to be the first"
@@ -91,7 +57,7 @@ fn loaded_before_amdgpu(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
-fn no_card(ctx: &mut Ctx) -> Result<()> {
+pub fn no_card(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     let mut log = ctx.log_from_now()?;
     guard::load(&ctx.modules)?;
@@ -101,19 +67,19 @@ fn no_card(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
-fn truth_5700xt_large(ctx: &mut Ctx) -> Result<()> {
+pub fn truth_5700xt_large(ctx: &mut Ctx) -> Result<()> {
     truth(ctx, "board=5700xt bar=large")
 }
 
-fn truth_5700xt_small(ctx: &mut Ctx) -> Result<()> {
+pub fn truth_5700xt_small(ctx: &mut Ctx) -> Result<()> {
     truth(ctx, "board=5700xt bar=small")
 }
 
-fn truth_5600xt_large(ctx: &mut Ctx) -> Result<()> {
+pub fn truth_5600xt_large(ctx: &mut Ctx) -> Result<()> {
     truth(ctx, "board=5600xt bar=large")
 }
 
-fn truth_5600xt_small(ctx: &mut Ctx) -> Result<()> {
+pub fn truth_5600xt_small(ctx: &mut Ctx) -> Result<()> {
     truth(ctx, "board=5600xt bar=small")
 }
 
@@ -123,11 +89,11 @@ fn truth(ctx: &mut Ctx, words: &str) -> Result<()> {
     cards::truth_of(ctx, STOCK, words)
 }
 
-fn lie_bank_flags(ctx: &mut Ctx) -> Result<()> {
+pub fn lie_bank_flags(ctx: &mut Ctx) -> Result<()> {
     lie(ctx, "bank-flags")
 }
 
-fn lie_gfx_version(ctx: &mut Ctx) -> Result<()> {
+pub fn lie_gfx_version(ctx: &mut Ctx) -> Result<()> {
     lie(ctx, "gfx-version")
 }
 
@@ -140,7 +106,7 @@ fn lie(ctx: &mut Ctx, rule: &str) -> Result<()> {
 }
 
 /// The other fixture is refused beside amdgpu, and amdgpu cannot go from under a card.
-fn fixtures_keep_apart(ctx: &mut Ctx) -> Result<()> {
+pub fn fixtures_keep_apart(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     expect_refused(TREE.load(&ctx.modules, ""), Errno::EBUSY)?;
     STOCK.load(&ctx.modules, "slot=0")?;
@@ -148,7 +114,7 @@ fn fixtures_keep_apart(ctx: &mut Ctx) -> Result<()> {
 }
 
 /// Loading, reading and unloading leave amdgpu's reference count as it was.
-fn holds_no_reference(ctx: &mut Ctx) -> Result<()> {
+pub fn holds_no_reference(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "slot=0")?;
     let before = amdgpu_references()?;
@@ -174,14 +140,14 @@ fn holds_no_reference(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-fn atomics_of_the_path(ctx: &mut Ctx) -> Result<()> {
+pub fn atomics_of_the_path(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     paths::atomics_of(ctx, STOCK)
 }
 
 /// The stock KFD cannot be stopped half-way, and the fixture must not pretend that it was.
 /// The driver has the name of amdgpu's in sysfs, beside the real one.
-fn fixture_driver(ctx: &mut Ctx) -> Result<()> {
+pub fn fixture_driver(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "")?;
     fixture_words::drivers_files(STOCK)?;
@@ -194,14 +160,14 @@ fn fixture_driver(ctx: &mut Ctx) -> Result<()> {
 }
 
 /// The real KFD and XGMI code take the other boards.
-fn fixture_other_gpus(ctx: &mut Ctx) -> Result<()> {
+pub fn fixture_other_gpus(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "")?;
     fixture_words::boards(ctx, STOCK)?;
     STOCK.unload()
 }
 
-fn fixture_holds_no_card(ctx: &mut Ctx) -> Result<()> {
+pub fn fixture_holds_no_card(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "")?;
     trouble::expect_nonsense(ctx, STOCK, "add slot=0 hold=fill", "hold=")
@@ -233,7 +199,7 @@ fn while_probed(card: &Card) -> Result<BTreeSet<String>> {
 }
 
 /// amdgpu takes the card on, finds that it does not work, and lets it go: KFD never hears of it.
-fn probed_in_vain(ctx: &mut Ctx) -> Result<()> {
+pub fn probed_in_vain(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "")?;
     guard::load(&ctx.modules)?;
@@ -263,13 +229,13 @@ fn probed_in_vain(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
-fn vanishing_node(ctx: &mut Ctx) -> Result<()> {
+pub fn vanishing_node(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     trouble::come_and_go(ctx, STOCK, 10)
 }
 
 /// amdgpu goes from under the readers while the module stays, and what it says is that there is nothing to say.
-fn amdgpu_removed(ctx: &mut Ctx) -> Result<()> {
+pub fn amdgpu_removed(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "slot=0")?;
     guard::load(&ctx.modules)?;

@@ -15,29 +15,10 @@ use nix::errno::Errno;
 use super::lifecycle::expect_refused;
 use super::memory::level_over;
 use super::readers::wait_for;
-use super::{fail_nth, load_window, mutate, storm, Case};
 use crate::ctx::Ctx;
 use crate::fixture::TREE;
 use crate::guard;
 use crate::modules::{self, Refused};
-
-/// The suite: the tree's own KFD code, as it comes and goes quickly.
-pub const CASES: &[Case] = &[
-    Case::new("cycles-beside-a-card", cycles_beside_a_card),
-    Case::new("all-at-once", all_at_once),
-    Case::new("card-changes-under-readers", storm::comings_and_goings),
-    Case::new("references", references),
-    Case::new("loads-in-a-race", loads_in_a_race),
-    Case::new("mutated-topologies", mutate::topologies),
-    Case::new("every-allocation-of-the-load-fails", fail_nth::load),
-    Case::new(
-        "files-opened-during-a-failing-load",
-        load_window::files_opened_during_the_load,
-    ),
-    Case::new("every-allocation-of-an-unload-fails", fail_nth::unload),
-    Case::new("every-allocation-of-a-read-fails", fail_nth::reads),
-    Case::new("every-allocation-of-an-event-fails", fail_nth::events),
-];
 
 /// Rounds of a short run.
 const SHORT: usize = 200;
@@ -51,7 +32,7 @@ pub fn rounds(ctx: &Ctx) -> u64 {
 }
 
 /// Load, read every file, unload: memory is level from the first hundred rounds to the last.
-fn cycles_beside_a_card(ctx: &mut Ctx) -> Result<()> {
+pub fn cycles_beside_a_card(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "slot=0")?;
     let rounds = rounds(ctx);
     let compared = level_over(WARM, rounds - WARM, || {
@@ -67,7 +48,7 @@ fn cycles_beside_a_card(ctx: &mut Ctx) -> Result<()> {
 }
 
 /// Loads and unloads, readers, cards that come and go, and the fixture itself that does.
-fn all_at_once(ctx: &mut Ctx) -> Result<()> {
+pub fn all_at_once(ctx: &mut Ctx) -> Result<()> {
     let rounds = rounds(ctx) / 10;
     let (stop, hold) = (AtomicBool::new(false), AtomicBool::new(false));
     let (reads, cards) = (AtomicU64::new(0), AtomicU64::new(0));
@@ -149,7 +130,7 @@ fn unload_between_reads(hold: &AtomicBool) -> Result<()> {
 }
 
 /// Whatever holds the module shows in its reference count, and nothing else does.
-fn references(ctx: &mut Ctx) -> Result<()> {
+pub fn references(ctx: &mut Ctx) -> Result<()> {
     const FILES: u64 = 500;
     TREE.load(&ctx.modules, "slot=0")?;
     guard::load(&ctx.modules)?;
@@ -182,7 +163,7 @@ fn expect_references(count: u64) -> Result<()> {
 /// Many load at once, many unload at once: it is loaded once and unloaded once, and who is too late
 /// gets a clean error. (Loads of the same file at the same time are one load to the kernel, and all
 /// are told of its success: `idempotent_init_module()`, `kernel/module/main.c`.)
-fn loads_in_a_race(ctx: &mut Ctx) -> Result<()> {
+pub fn loads_in_a_race(ctx: &mut Ctx) -> Result<()> {
     const THREADS: usize = 4;
     TREE.load(&ctx.modules, "slot=0")?;
     for round in 0..rounds(ctx) / 10 {

@@ -85,19 +85,6 @@ pub const ONLY_OURS: &[(&str, &str, &str)] = &[
     ("flags", "verdict", JUDGED),
 ];
 
-/// The banks that libhsakmt adds after those of KFD: `HSA_HEAPTYPE`, and what it makes them from.
-pub const ADDED_BANKS: &[(&str, &str)] = &[
-    (
-        "4",
-        "LDS: an aperture that KFD gives each process, with the size in lds_size_in_kb",
-    ),
-    ("5", "scratch: another such aperture"),
-    (
-        "6",
-        "SVM: address space that the library has set aside in its own process",
-    ),
-];
-
 const FORM: &str = "the program's own, or what binds records together";
 const COMPUTE: &str = "the shape of the compute units; the module does not show it";
 const CLOCKS: &str = "engine clocks; the module does not show them";
@@ -181,7 +168,7 @@ mod tests {
     fn every_exception_has_a_reason() {
         let ours = ONLY_OURS.iter().map(|(_, _, why)| why);
         let theirs = ONLY_THEIRS.iter().map(|(_, why)| why);
-        let added = ADDED_BANKS.iter().map(|(_, why)| why);
+        let added = theirs::ADDED_BANKS.iter().map(|(_, why)| why);
         assert!(ours.chain(theirs).chain(added).all(|why| why.len() > 3));
     }
 }

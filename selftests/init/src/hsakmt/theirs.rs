@@ -7,9 +7,21 @@ use std::collections::BTreeSet;
 
 use anyhow::{ensure, Context, Result};
 
-use super::lists::ADDED_BANKS;
 use super::{Node, Topology};
 use crate::report::Record;
+
+/// The banks that libhsakmt adds after those of KFD: `HSA_HEAPTYPE`, and what it makes them from.
+pub const ADDED_BANKS: &[(&str, &str)] = &[
+    (
+        "4",
+        "LDS: an aperture that KFD gives each process, with the size in lds_size_in_kb",
+    ),
+    ("5", "scratch: another such aperture"),
+    (
+        "6",
+        "SVM: address space that the library has set aside in its own process",
+    ),
+];
 
 /// `HSA_IOLINKTYPE`: PCI Express, and XGMI.
 const PCI_EXPRESS: u64 = 2;

@@ -5,8 +5,7 @@
 
 use anyhow::{ensure, Result};
 
-use super::machine::Placed;
-use super::model::{Device, Standing};
+use super::model::{Device, Placed, Standing};
 use crate::kfd;
 use crate::report::Report;
 use crate::truth::{rules, View};

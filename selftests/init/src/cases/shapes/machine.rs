@@ -11,7 +11,7 @@ use anyhow::{bail, ensure, Context, Result};
 use nix::libc;
 
 use super::judge;
-use super::model::{word, Device};
+use super::model::{word, Device, Placed};
 use super::suspend;
 use super::table::{EACH, LAST};
 use crate::fixture::TREE;
@@ -29,14 +29,6 @@ pub struct Machine {
     history: Vec<String>,
     /// What is worth knowing and no failure.
     pub notes: Vec<String>,
-}
-
-/// A device, and where it is.
-pub struct Placed {
-    /// What it has become.
-    pub device: Device,
-    /// Its PCI address.
-    pub gpu: String,
 }
 
 impl Machine {

@@ -4,6 +4,14 @@
 
 use anyhow::{bail, ensure, Context, Result};
 
+/// A device, and where it is.
+pub struct Placed {
+    /// What it has become.
+    pub device: Device,
+    /// Its PCI address.
+    pub gpu: String,
+}
+
 /// A device of the fixture.
 #[derive(Clone, Debug)]
 pub struct Device {
