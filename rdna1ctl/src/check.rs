@@ -8,9 +8,9 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::documents::FORM;
 use crate::findings::code::{judge, Answer, Judged, Part};
 use crate::findings::programs::{advice, has};
+use crate::form::FORM;
 use crate::root::Root;
 use crate::sources::libraries::Libraries;
 use crate::sources::rocm::Install;

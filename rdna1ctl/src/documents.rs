@@ -24,8 +24,7 @@ use crate::sources::place::Place;
 use crate::sources::slot::SlotLink;
 use crate::sources::Facts;
 
-/// The form of all documents. It rises when a key is renamed, removed or changes its meaning.
-pub const FORM: u32 = 1;
+pub use crate::form::FORM;
 
 macro_rules! documents {
     ($( $(#[$meta:meta])* $name:ident = $file:literal { $( $(#[$doc:meta])* $key:ident: $kind:ty, )+ } )+) => {

@@ -11,6 +11,7 @@ pub mod commands;
 pub mod documents;
 pub mod exposition;
 pub mod findings;
+mod form;
 pub mod requests;
 pub mod root;
 pub mod rows;

@@ -10,7 +10,7 @@
 //! enable the card's requests themselves, which then shows in its Device Control 2.
 
 use super::{
-    pci::Address,
+    address::Address,
     value::Value, //
 };
 

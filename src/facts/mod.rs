@@ -5,6 +5,7 @@
 //! Readers implement [`topology::Topology`] and [`pci::PciBus`]; [`scan`] turns what they read into
 //! a [`snapshot::Snapshot`].
 
+mod address;
 pub mod atomics;
 pub mod card;
 mod error;

@@ -10,49 +10,14 @@ use super::{
     value::Value, //
 };
 
+pub use super::address::Address;
+
 /// AMD (`PCI_VENDOR_ID_ATI`, `include/linux/pci_ids.h`).
 pub const VENDOR_ATI: u16 = 0x1002;
 
 /// Navi10 as sold in the RX 5600 XT, 5700 and 5700 XT (`pciidlist[]`,
 /// `drivers/gpu/drm/amd/amdgpu/amdgpu_drv.c`).
 pub const DEVICE_NAVI10: u16 = 0x731f;
-
-/// Where a function sits on the PCI bus.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Address {
-    /// PCI domain.
-    pub domain: u32,
-    /// Bus << 8 | device << 3 | function, as `PCI_DEVID()` packs it and KFD prints it.
-    pub location: u16,
-}
-
-impl Address {
-    /// The bus number.
-    pub fn bus(self) -> u8 {
-        let [bus, _] = self.location.to_be_bytes();
-        bus
-    }
-
-    /// Device << 3 | function, as `PCI_DEVFN()` packs it.
-    pub fn devfn(self) -> u8 {
-        let [_, devfn] = self.location.to_be_bytes();
-        devfn
-    }
-}
-
-impl fmt::Display for Address {
-    /// As the PCI core names devices, `0000:03:00.0`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:04x}:{:02x}:{:02x}.{:x}",
-            self.domain,
-            self.bus(),
-            self.devfn() >> 3,
-            self.devfn() & 7,
-        )
-    }
-}
 
 /// Vendor and device, or subsystem vendor and subsystem device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

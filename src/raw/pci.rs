@@ -87,23 +87,14 @@ impl DeviceRef {
         // As `PCI_D0` to `PCI_UNKNOWN` in the header, which are no constants to bindgen.
         const D0: bindings::pci_power_t = 0;
         const D3_COLD: bindings::pci_power_t = 4;
-        (D0 < state && state <= D3_COLD) || runtime_suspended(raw)
+        #[cfg(CONFIG_PM)]
+        // SAFETY: As above.
+        let status = unsafe { (&raw const (*raw).dev.power.runtime_status).read_volatile() };
+        // Without power management nothing is ever suspended.
+        #[cfg(not(CONFIG_PM))]
+        let status = bindings::rpm_status_RPM_ACTIVE;
+        (D0 < state && state <= D3_COLD) || status != bindings::rpm_status_RPM_ACTIVE
     }
-}
-
-/// Whether runtime power management has suspended the function, or is about to suspend or resume it.
-#[cfg(CONFIG_PM)]
-fn runtime_suspended(raw: *mut bindings::pci_dev) -> bool {
-    // SAFETY: The caller has a valid `struct pci_dev`. Others may write the field meanwhile; it is
-    // read once, and any value is fine.
-    let status = unsafe { (&raw const (*raw).dev.power.runtime_status).read_volatile() };
-    status != bindings::rpm_status_RPM_ACTIVE
-}
-
-/// Kernels without power management never suspend anything.
-#[cfg(not(CONFIG_PM))]
-fn runtime_suspended(_raw: *mut bindings::pci_dev) -> bool {
-    false
 }
 
 /// The functions with that vendor and device, in the PCI core's order.

@@ -4,6 +4,7 @@
 
 mod archive;
 mod check;
+mod ending;
 mod environment;
 mod generate;
 mod hide;

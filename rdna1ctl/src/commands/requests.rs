@@ -21,7 +21,7 @@ use crate::trace::{Tracer, Wanted};
 use crate::words::paper::Paper;
 use crate::words::{requests as words, safe};
 
-use super::run::{not_started, status, REFUSED};
+use super::ending::{not_started, status, REFUSED};
 use super::supervise::{supervise, Start};
 use super::{complain, print, AN_UNKNOWN, UNUSABLE, WELL};
 

@@ -2,7 +2,6 @@
 
 //! `run`: runs a program, and reports what it asked of KFD.
 
-use std::ffi::OsString;
 use std::io::ErrorKind;
 
 use anyhow::Result;
@@ -19,19 +18,10 @@ use crate::words::paper::{bold, red, yellow, Paper};
 use crate::words::settings::caveats;
 
 use super::complain;
+use super::ending::{not_started, status, REFUSED};
 use super::requests::Traced;
-use super::supervise::{supervise, End, NotStarted, Start};
+use super::supervise::{supervise, End, Start};
 use super::used::Used;
-
-// As timeout(1) and env(1) have them.
-/// `--timeout` ended the program.
-const TIMED_OUT: u8 = 124;
-/// Nothing was run.
-pub(super) const REFUSED: u8 = 125;
-/// The program exists, and could not be started.
-const NOT_STARTED: u8 = 126;
-/// There is no such program.
-const NOT_FOUND: u8 = 127;
 
 pub(super) fn run(root: &Root, how: &Run) -> Result<u8> {
     let facts = Facts::read(root)?;
@@ -86,26 +76,6 @@ fn announce(settings: &[Setting]) {
             Some(value) => format!("rdna1ctl: {}={value}", setting.variable),
             None => format!("rdna1ctl: {} is unset", setting.variable),
         });
-    }
-}
-
-/// Complains of a program that could not be started; returns the exit status.
-pub(super) fn not_started(command: &[OsString], NotStarted(error): &NotStarted) -> u8 {
-    let name = command.first().map(|word| word.to_string_lossy());
-    let name = name.unwrap_or_default();
-    complain(&format!("rdna1ctl: cannot run {name}: {error}"));
-    match error.kind() {
-        ErrorKind::NotFound => NOT_FOUND,
-        _ => NOT_STARTED,
-    }
-}
-
-/// The exit status for the end of a program.
-pub(super) fn status(end: End) -> u8 {
-    match end {
-        End::Exited(status) => u8::try_from(status).unwrap_or(u8::MAX),
-        End::Killed(signal) => u8::try_from(128 + signal as i32).unwrap_or(u8::MAX),
-        End::TimedOut { .. } | End::Stuck(_) => TIMED_OUT,
     }
 }
 

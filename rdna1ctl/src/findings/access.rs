@@ -2,10 +2,11 @@
 
 //! Whether the card's devices are there, and who may open them.
 
-use crate::sources::access::{Device, KFD};
+use crate::sources::access::Device;
 use crate::sources::pci::Gpu;
 use crate::sources::users::User;
 use crate::sources::Facts;
+use crate::sources::KFD;
 
 use super::permissions::{may_group, remedies};
 use super::place::pass_in;

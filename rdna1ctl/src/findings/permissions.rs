@@ -2,10 +2,11 @@
 
 //! What to do where the permissions of a device keep a user out.
 
-use crate::sources::access::{Device, KFD};
+use crate::sources::access::Device;
 use crate::sources::place::Container;
 use crate::sources::users::User;
 use crate::sources::Facts;
+use crate::sources::KFD;
 
 use super::place::pass_in;
 

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::documents::FORM;
+use crate::form::FORM;
 use crate::trace::layout::{command, Asked, Fine, Svm, ATTRIBUTES, HEAPS, KINDS, OPERATIONS};
 use crate::trace::Counts;
 

@@ -18,9 +18,7 @@ use nix::unistd::{faccessat, setfsgid, setfsuid, AccessFlags, Gid, Uid};
 use crate::root::Root;
 
 use super::users::{groups, User, Users};
-
-/// KFD's device.
-pub const KFD: &str = "/dev/kfd";
+use super::KFD;
 
 /// A device node.
 #[derive(Debug, Clone, PartialEq, Eq)]

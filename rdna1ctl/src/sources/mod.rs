@@ -32,6 +32,9 @@ use anyhow::Result;
 
 use crate::root::Root;
 
+/// KFD's device.
+pub const KFD: &str = "/dev/kfd";
+
 /// All facts.
 pub struct Facts {
     /// Whether the reader is root.
@@ -157,7 +160,7 @@ fn kfd_hidden(root: &Root, kernel: &kernel::Kernel, place: &place::Place) -> Opt
     }
     match place.container {
         Some(_) => Some("this container does not show /sys/class/kfd"),
-        None if root.has(access::KFD) => Some("there is a /dev/kfd, and no /sys/class/kfd"),
+        None if root.has(KFD) => Some("there is a /dev/kfd, and no /sys/class/kfd"),
         None => None,
     }
 }

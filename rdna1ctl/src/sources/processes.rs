@@ -12,10 +12,10 @@ use nix::sys::stat::Mode;
 
 use crate::root::Root;
 
-use super::access;
 use super::mapped::{self, Mapped};
 use super::patience::{each, FOR_FILES};
 use super::place::has_ids_of_the_kernel;
+use super::KFD;
 
 /// A variable of an environment: its name and its value.
 pub type Variable = (String, String);
@@ -218,7 +218,7 @@ fn has_open(root: &Root, pid: u32) -> Option<bool> {
     // From the folder on: a walk from the root takes twice as long, and there are many files.
     Some(entries.iter().any(|entry| {
         let target = readlinkat(&folder, entry.file_name());
-        target.is_ok_and(|target| target == access::KFD)
+        target.is_ok_and(|target| target == KFD)
     }))
 }
 

@@ -3,6 +3,7 @@
 //! Words: facts and findings as text for people.
 
 pub mod check;
+mod colours;
 pub mod doctor;
 pub mod log;
 pub mod pages;

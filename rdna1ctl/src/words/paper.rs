@@ -5,9 +5,9 @@
 //! The text always has colours. `anstream` removes them when printing, if stdout is no terminal or
 //! `NO_COLOR` or `TERM=dumb` is set.
 
-use anstyle::{AnsiColor, Style};
-
 use super::table;
+
+pub use super::colours::*;
 
 /// The width without a terminal.
 const WIDTH: usize = 80;
@@ -99,38 +99,4 @@ impl Default for Paper {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// Bold.
-pub fn bold(text: &str) -> String {
-    styled(Style::new().bold(), text)
-}
-
-/// Something is wrong.
-pub fn red(text: &str) -> String {
-    styled(AnsiColor::Red.on_default(), text)
-}
-
-/// Nothing is wrong.
-pub fn green(text: &str) -> String {
-    styled(AnsiColor::Green.on_default(), text)
-}
-
-/// Unknown, or worth a look.
-pub fn yellow(text: &str) -> String {
-    styled(AnsiColor::Yellow.on_default(), text)
-}
-
-/// A verdict in its colour.
-pub fn verdict(word: &str) -> String {
-    match word {
-        "lie" => red(word),
-        "truth" => green(word),
-        "unknown" => yellow(word),
-        other => other.to_owned(),
-    }
-}
-
-fn styled(style: Style, text: &str) -> String {
-    format!("{style}{text}{style:#}")
 }

@@ -7,7 +7,7 @@ use std::iter;
 use textwrap::core::{display_width, Word};
 use textwrap::{Options, WordSeparator, WordSplitter};
 
-use super::paper::{bold, verdict};
+use super::colours::{bold, verdict};
 use super::safe;
 
 /// Blanks between columns.

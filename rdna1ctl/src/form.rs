@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The form of JSON.
+
+/// The form of all documents. It rises when a key is renamed, removed or changes its meaning.
+pub const FORM: u32 = 1;
