@@ -145,7 +145,7 @@ help:
 	@echo '                    CC=, LLVM=, RUSTC=   other compilers than the kernel'\''s'
 	@echo 'make demo         boot a stock kernel with a virtual card; show what the module says'
 	@echo '                    LIE=rule       the card lies in the way of that rule, as bank-flags'
-	@echo 'make test         run all checks; the last line counts them'
+	@echo 'make test         run the checks; the last line counts them'
 	@echo '                    FILTER=glob    only groups of that name, or SUITE/CASE;'
 	@echo '                                   KERNEL: before either picks kernels'
 	@echo '                    KERNEL=name    that kernel of qemu/kernels.toml, or all of them;'

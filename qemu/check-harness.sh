@@ -16,8 +16,6 @@ case=$kernel:tree/no-card
 # If this script is killed, nothing that it started goes on in WORK.
 dying='setpriv --pdeathsig KILL --'
 
-RDNA1_CACHE=$work
-export RDNA1_CACHE
 pid=
 trap '[ -z "$pid" ] || kill -s KILL "$pid" 2> /dev/null || :; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
@@ -43,7 +41,7 @@ fail() {
 
 # run [OPTIONS]: the case passes.
 run() {
-	$dying "$harness" --repo "$repo" test --filter "$case" "$@" > "$work/out" 2>&1 ||
+	$dying "$harness" --repo "$repo" --cache "$work" test --filter "$case" "$@" > "$work/out" 2>&1 ||
 		fail "the case does not pass ($*)"
 }
 
@@ -85,7 +83,7 @@ nobody_left() {
 interrupted() {
 	target=$1 sign=$2
 	shift 2
-	setsid $dying "$harness" --repo "$repo" test --filter "$case" "$@" > "$work/out" 2>&1 &
+	setsid $dying "$harness" --repo "$repo" --cache "$work" test --filter "$case" "$@" > "$work/out" 2>&1 &
 	pid=$!
 	# Built first is what is to boot.
 	until_true 3000 any_file "$work/kernels/*/warm-*.partial/tree/console.log"
@@ -136,7 +134,7 @@ says 'making it anew'
 
 echo "two runs at once, each with its own logs"
 ls "$work/runs" > "$work/runs-before"
-$dying "$harness" --repo "$repo" test --filter "$case" > "$work/out-other" 2>&1 &
+$dying "$harness" --repo "$repo" --cache "$work" test --filter "$case" > "$work/out-other" 2>&1 &
 other=$!
 run
 wait "$other" || {
@@ -167,7 +165,7 @@ EOF
 # tried STATUS WORDS [CASE]: the module in $theirs comes to that, and that is said.
 tried() {
 	status=0
-	$dying "$harness" --repo "$repo" --kernel "$kernel" test --modules "$theirs/modules.toml" \
+	$dying "$harness" --repo "$repo" --cache "$work" --kernel "$kernel" test --modules "$theirs/modules.toml" \
 		--filter "hello/${3-load-read-unload}" > "$work/out" 2>&1 || status=$?
 	[ $status -eq "$1" ] || fail "a module of anybody: expected status $1, seen $status"
 	says "$2"

@@ -30,10 +30,12 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// `$RDNA1_CACHE`, or the user's cache folder.
-    pub fn open() -> Result<Self> {
+    /// The folder that is named; else `$RDNA1_CACHE`, or the user's cache folder.
+    pub fn open(named: Option<&Path>) -> Result<Self> {
         let set = |name| std::env::var_os(name).filter(|v| !v.is_empty());
-        let root = if let Some(path) = set("RDNA1_CACHE") {
+        let root = if let Some(path) = named {
+            path.to_owned()
+        } else if let Some(path) = set("RDNA1_CACHE") {
             PathBuf::from(path)
         } else if let Some(path) = set("XDG_CACHE_HOME") {
             PathBuf::from(path).join("rdna1-kfd-guard")

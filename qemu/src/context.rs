@@ -45,7 +45,7 @@ impl Context {
     /// For what was asked for.
     pub fn new(options: Options) -> Result<Self> {
         let repo = checkout(options.repo.as_deref())?;
-        let cache = Cache::open()?;
+        let cache = Cache::open(options.cache.as_deref())?;
         Ok(Self {
             cargo: Cargo::new(&repo, &cache),
             cache,
@@ -158,6 +158,8 @@ impl Context {
     /// The guest's programs, and what they can be asked for.
     fn guest(&self) -> Result<&(Programs, Listing)> {
         if self.guest.get().is_none() {
+            // They are built with a kernel tree's own headers.
+            provision::headers(&self.provisioning(self.kernels.find(None)?))?;
             let programs = build::build_programs(&self.cargo, &self.ui)?;
             let listing = programs.list()?;
             // Where another thread was quicker, its one stays.

@@ -110,6 +110,12 @@ impl Filter {
         self.group.as_ref().is_none_or(|g| g.matches(group))
     }
 
+    /// A pattern for cases that fits none of these.
+    pub fn idle_pattern<'c>(&self, cases: impl Iterator<Item = &'c str> + Clone) -> Option<String> {
+        let idle = |glob: &&WildMatch| !cases.clone().any(|case| glob.matches(case));
+        self.case_globs.iter().find(idle).map(ToString::to_string)
+    }
+
     /// Whether a case is wanted; read as the guest reads it.
     pub fn wants_case(&self, case: &str) -> bool {
         self.case_globs.is_empty() || self.case_globs.iter().any(|g| g.matches(case))

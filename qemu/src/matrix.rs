@@ -93,9 +93,13 @@ fn run_row(
     {
         return Ok(());
     }
-    let builder = context.builder(ready)?;
-    let products = match builder.build() {
-        Ok(products) => products,
+    let build = || {
+        let builder = context.builder(ready)?;
+        let products = builder.build()?;
+        Ok((builder, products))
+    };
+    let (builder, products) = match build() {
+        Ok(built) => built,
         Err(error) => {
             give_up(row, "build", error, row.own_groups(), report);
             return Ok(());

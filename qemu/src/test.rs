@@ -53,9 +53,9 @@ impl Choice {
         Ok(Filter::parse(self.filter.as_deref())?.of_torture(self.torture))
     }
 
-    /// All that a filter can pick from.
+    /// All that a filter without a kernel can pick from.
     fn everything(&self) -> Result<Filter> {
-        Ok(Filter::parse(None)?.of_torture(self.torture))
+        Ok(Filter::parse(Some("*"))?.of_torture(self.torture))
     }
 
     fn modules(&self, context: &Context) -> Result<Modules> {
@@ -78,11 +78,11 @@ pub fn list(context: &Context, choice: &Choice) -> Result<()> {
     for (name, about) in on_host.filter(|(name, _)| wanted.wants_on_host(name)) {
         println!("{name:<42} {about}");
     }
-    let known = context.listing()?;
     for row in matrix::rows(context, &wanted, &choice.modules(context)?)? {
+        let part = if row.is_short() { " (in part)" } else { "" };
         for (group, about) in row.groups() {
-            println!("{group:<42} {about}");
-            for case in row.cases(known, &group, &wanted) {
+            println!("{group:<42} {about}{part}");
+            for case in row.cases(context.listing()?, &group, &wanted) {
                 println!("  {group}/{case}");
             }
         }
@@ -154,7 +154,11 @@ fn run_all(
         bail!(picks_nothing(context, choice)?);
     }
     if everything {
-        let tested: Vec<_> = rows.iter().map(Row::kernel).collect();
+        let part = |row: &Row| if row.is_short() { " (in part)" } else { "" };
+        let tested = rows
+            .iter()
+            .map(|row| format!("{}{}", row.kernel(), part(row)));
+        let tested: Vec<_> = tested.collect();
         context.ui.say(covers(&tested, context.kernels.names()));
     }
     let mut report = |group: &str, outcome: &Outcome| {

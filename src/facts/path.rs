@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Paths in sysfs, made without allocating and without `core::fmt`: they are made often.
+//! Paths in sysfs, made without allocating; those of the topology, which are many, without `core::fmt`.
 
 use core::{
     ffi::CStr,

@@ -68,7 +68,7 @@ impl ModulesDep {
         Ok(())
     }
 
-    /// The text for these modules and all that they need, as if none were compressed.
+    /// The text for these modules alone, as if none were compressed.
     pub fn uncompressed(&self, paths: &BTreeSet<String>) -> String {
         let listed = self
             .modules

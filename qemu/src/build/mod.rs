@@ -77,10 +77,11 @@ impl Builder<'_> {
 
     /// Brings all products up to date.
     pub fn build(&self) -> Result<Products> {
+        let lock = self.begin()?;
         std::thread::scope(|scope| {
             // It is built on the host, and all else in the root.
             let rdna1ctl = scope.spawn(|| build_rdna1ctl(self.cargo, self.ui));
-            let mut products = self.build_for_demo()?;
+            let mut products = self.build_few(lock)?;
             let tree = module::TREE_FIXTURE.build(self, self.repo)?;
             let mut files = products.guest.files.to_vec();
             files.extend(both_kinds(&tree)?);
@@ -98,7 +99,10 @@ impl Builder<'_> {
 
     /// Brings up to date what the demo needs: the module, and the card in the stock amdgpu.ko.
     pub fn build_for_demo(&self) -> Result<Products> {
-        let lock = self.begin()?;
+        self.build_few(self.begin()?)
+    }
+
+    fn build_few(&self, lock: LockGuard) -> Result<Products> {
         let guard = module::GUARD.build(self, self.repo)?;
         let fixture = module::STOCK_FIXTURE.build(self, self.repo)?;
         let mut files = vec![Arc::new(init_file(self.programs)?)];

@@ -38,12 +38,21 @@ impl Kernels {
                 bail!("it has the suite {name} twice");
             }
         }
+        let mut short = BTreeSet::new();
         if kernel.in_test && !kernel.short.is_empty() {
             bail!("all of it is in `make test`: that needs no short form");
         }
         for (part, text) in kernel.short_form()?.iter().zip(&kernel.short) {
-            if !kernel.suites.iter().any(|suite| part.names(suite)) {
-                bail!("it has no suite {text} to be in its short form");
+            if part.names_kernels() || text.starts_with(['*', '?']) {
+                bail!("{text} can be no part of its short form: SUITE or SUITE/CASES is wanted");
+            }
+            let named = kernel.suites.iter().filter(|suite| part.names(suite));
+            let named: Vec<_> = named.collect();
+            let [one] = named.as_slice() else {
+                bail!("{text} must name one of its suites to be in its short form");
+            };
+            if !short.insert(*one) {
+                bail!("it has the suite {one} twice in its short form");
             }
         }
         match &kernel.from {
@@ -154,6 +163,35 @@ mod tests {
             (
                 stock("a", none) + &own("all", none),
                 "kernel own: there is no kernel all",
+            ),
+            (
+                stock("a", "suites = ['tree']\nshort = ['tree']"),
+                "that needs no short form",
+            ),
+            (
+                stock(
+                    "a",
+                    "suites = ['tree']\nin_test = false\nshort = ['stock/a']",
+                ),
+                "stock/a must name one of its suites",
+            ),
+            (
+                stock("a", "suites = ['tree']\nin_test = false\nshort = ['*']"),
+                "* can be no part of its short form",
+            ),
+            (
+                stock(
+                    "a",
+                    "suites = ['tree']\nin_test = false\nshort = ['b:tree']",
+                ),
+                "b:tree can be no part of its short form",
+            ),
+            (
+                stock(
+                    "a",
+                    "suites = ['tree']\nin_test = false\nshort = ['tree/a', 'tree/b']",
+                ),
+                "it has the suite tree twice in its short form",
             ),
             (ROOT.to_owned() + &stock("a", none), "two roots are named r"),
             (

@@ -2,20 +2,18 @@
 
 //! What must be true of kernels, suites and the guest together.
 
-use anyhow::{bail, Result};
+use anyhow::{bail, Context as _, Result};
 use harness_formats::Listing;
 
 use crate::config::Suites;
+use crate::kernels::Kernel;
 use crate::{defects, shell, Context};
 
-/// Each suite is booted on some kernel, the guest has cases for each, and each of the guest's is booted.
+/// Each suite is booted on some kernel, the guest has cases for each, each of the guest's is booted, and
+/// what a short form names is there.
 pub fn check(context: &Context, suites: &Suites, guest: &Listing) -> Result<()> {
-    let booted = |name: &str| {
-        context
-            .kernels
-            .iter()
-            .any(|k| k.suites.iter().any(|s| s == name))
-    };
+    let kernels = || context.kernels.iter();
+    let booted = |name: &str| kernels().any(|kernel| kernel.suites.iter().any(|s| s == name));
     for suite in suites.iter().filter(|suite| suite.name != shell::SUITE) {
         let name = &suite.name;
         if suite.in_test && !booted(name) {
@@ -33,5 +31,64 @@ pub fn check(context: &Context, suites: &Suites, guest: &Listing) -> Result<()> 
             );
         }
     }
+    for kernel in kernels() {
+        short_form(kernel, suites, guest)
+            .with_context(|| format!("kernel {} of qemu/kernels.toml", kernel.name))?;
+    }
     defects::check(&context.repo, guest)
+}
+
+/// A case that was renamed must not be left out unseen.
+fn short_form(kernel: &Kernel, suites: &Suites, guest: &Listing) -> Result<()> {
+    for (part, text) in kernel.short_form()?.iter().zip(&kernel.short) {
+        for name in kernel.suites.iter().filter(|suite| part.names(suite)) {
+            if name == defects::GROUP.0 {
+                bail!("{name} can be in no short form");
+            }
+            let cases = guest.cases_of(suites.find(name)?.guest());
+            let cases = cases.unwrap_or_default().iter().map(|case| &*case.name);
+            if let Some(pattern) = part.idle_pattern(cases) {
+                bail!("{text} in its short form: the guest has no case {pattern}");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use harness_formats::{CaseListing, SuiteListing};
+
+    use super::*;
+
+    #[test]
+    fn a_case_that_is_gone_is_named() {
+        let repo = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let suites = Suites::load(&repo).expect("suites");
+        let guest = Listing {
+            suites: vec![SuiteListing {
+                name: "tree".to_owned(),
+                cases: vec![CaseListing {
+                    name: "truth-a".to_owned(),
+                    cold: false,
+                    keeps_modules: false,
+                }],
+            }],
+            rules: Vec::new(),
+        };
+        let checked = |part: &str| {
+            let text = format!(
+                "name='k'\nroot='r'\nsuites=['tree']\nin_test=false\nshort=['{part}']\n\
+                 from.stock={{suite='s',flavour='f',modules=[]}}"
+            );
+            let kernel: Kernel = toml::from_str(&text).expect("a kernel");
+            short_form(&kernel, &suites, &guest).map_err(|error| error.to_string())
+        };
+        assert_eq!(checked("tree"), Ok(()));
+        assert_eq!(checked("tree/truth-*"), Ok(()));
+        let error = checked("tree/truth-a,lie-*").expect_err("lie-* fits none");
+        assert!(error.contains("the guest has no case lie-*"), "{error}");
+    }
 }

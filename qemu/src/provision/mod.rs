@@ -113,8 +113,19 @@ pub fn provision(provision: &Provision) -> Result<Ready> {
         Origin::Source(source) => build_own(provision, source)?,
     };
     record::write(provision, &ready)?;
-    show_headers(provision, &ready)?;
+    show_headers(provision, &ready.source)?;
     Ok(ready)
+}
+
+/// Fetches what host builds need of the first kernel, if that is not there: its source's headers.
+pub fn headers(provision: &Provision) -> Result<()> {
+    match &provision.kernel.from {
+        Origin::Stock(stock) if !provision.cache.root().join(HEADERS).exists() => {
+            let fetched = fetch(provision, stock)?;
+            show_headers(provision, &fetched.source)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What `uname -r` says in a kernel of Debian's; none in one that is built here.
@@ -218,20 +229,22 @@ fn build_own(provision: &Provision, source: &Source) -> Result<Ready> {
     })
 }
 
-/// `CACHE/uapi`: where host builds find the kernel tree's own headers. Those of
-/// the first kernel, so that the host's crates are not built anew for each.
-fn show_headers(provision: &Provision, ready: &Ready) -> Result<()> {
+/// In the cache: where host builds find the kernel tree's own headers.
+const HEADERS: &str = "uapi";
+
+/// Shows those of the first kernel, so that the host's crates are not built anew for each.
+fn show_headers(provision: &Provision, source: &Built) -> Result<()> {
     let cache = provision.cache;
-    let wanted = ready.source().join("include/uapi");
-    let link = cache.root().join("uapi");
-    let is_first = provision.kernels.names().next() == Some(&ready.kernel);
+    let wanted = source.tree().join("include/uapi");
+    let link = cache.root().join(HEADERS);
+    let is_first = provision.kernels.names().next() == Some(&provision.kernel.name);
     match std::fs::read_link(&link) {
         Ok(there) if there == wanted => return Ok(()),
         Ok(there) if !is_first && there.exists() => return Ok(()),
         _ => {}
     }
     let fresh = tempfile::tempdir_in(cache.root())?;
-    std::os::unix::fs::symlink(&wanted, fresh.path().join("uapi"))?;
-    std::fs::rename(fresh.path().join("uapi"), &link)
+    std::os::unix::fs::symlink(&wanted, fresh.path().join(HEADERS))?;
+    std::fs::rename(fresh.path().join(HEADERS), &link)
         .with_context(|| format!("cannot make the link {}", link.display()))
 }

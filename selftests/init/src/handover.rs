@@ -19,6 +19,7 @@ pub const WORDS: &str = "rdna1.words";
 const KIND: u32 = 0o170_000;
 const FOLDER: u32 = 0o040_000;
 const FILE: u32 = 0o100_000;
+
 /// Opens the port to the host.
 pub fn open() -> Result<File> {
     let ports = Path::new("/sys/class/virtio-ports");

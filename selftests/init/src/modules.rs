@@ -202,8 +202,8 @@ pub fn refcount(name: &str) -> Result<u64> {
         .with_context(|| format!("{} holds {text:?}", path.display()))
 }
 
-/// How many hold a reference on each module, by its name.
-pub fn refcounts() -> Result<BTreeMap<String, u64>> {
+/// How many hold a reference on each module, by its name; -1 on one that is being unloaded.
+pub fn refcounts() -> Result<BTreeMap<String, i64>> {
     let listed = fs::read_to_string("/proc/modules").context("read /proc/modules")?;
     let count = |line: &str| {
         let mut words = line.split(' ');
@@ -216,7 +216,7 @@ pub fn refcounts() -> Result<BTreeMap<String, u64>> {
 
 /// Demands that nobody holds a module who did not before. Modules that were loaded since hold others,
 /// so then nothing is demanded.
-pub fn expect_refcounts(before: &BTreeMap<String, u64>) -> Result<()> {
+pub fn expect_refcounts(before: &BTreeMap<String, i64>) -> Result<()> {
     let deadline = Instant::now() + GIVEN_BACK_WITHIN;
     loop {
         let now = refcounts()?;
