@@ -291,6 +291,23 @@ fn a_node_that_cannot_be_told_may_be_a_card() {
     }
 }
 
+/// As while KFD takes its nodes away, and in copies of which somebody has left nodes out.
+#[test]
+fn no_link_is_judged_where_a_node_is_missing() {
+    let to = tempfile::tempdir().unwrap();
+    let from = captures().join("reconstructed/0x731f-5700xt-largebar/topology");
+    copy(&from, to.path());
+    fs::remove_dir_all(to.path().join("nodes/0")).unwrap();
+    let (status, page, lies) = judge(&[to.path().to_str().unwrap()]);
+    assert_eq!((status, lies.len()), (3, 0), "{page}");
+    assert!(
+        page.contains("verdict=unknown rules=xgmi,link-coherent\n"),
+        "{page}"
+    );
+    let last = "# there is no node 0: no link can be judged before all nodes are there\n";
+    assert!(page.ends_with(last), "{page}");
+}
+
 /// As copies of other cards that somebody has shortened, without `location_id`.
 #[test]
 fn a_node_that_names_another_device_is_no_card_wherever_it_sits() {

@@ -49,6 +49,26 @@ fn json_has_a_schema() {
     }
 }
 
+/// The keys of all documents, by their schemas: one that goes, or changes its name, is a new form.
+#[test]
+fn keys_are_those_that_programs_know() {
+    let made = generated();
+    let mut keys = Vec::new();
+    for command in COMMANDS.into_iter().chain(["check", "requests"]) {
+        let schema = schema(&made, command);
+        let parts = schema["$defs"].as_object().into_iter().flatten();
+        let parts = parts.map(|(name, part)| (name.as_str(), part));
+        for (name, part) in [("", &schema)].into_iter().chain(parts) {
+            let properties = part["properties"].as_object().into_iter().flatten();
+            let names: Vec<_> = properties.map(|(key, _)| key.as_str()).collect();
+            if !names.is_empty() {
+                keys.push(format!("{command} {name}: {}", names.join(" ")));
+            }
+        }
+    }
+    insta::assert_snapshot!("keys", keys.join("\n"));
+}
+
 /// The document fits the schema, which does not take anything.
 fn expect_fit(schema: &serde_json::Value, document: &serde_json::Value, name: &str) {
     let judge = jsonschema::validator_for(schema).unwrap();

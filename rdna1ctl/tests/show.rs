@@ -4,6 +4,7 @@
 
 mod machine;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read as _;
 use std::process::{Command, Stdio};
@@ -34,28 +35,37 @@ fn pages_are_as_read_by_a_human() {
 /// Each record of a file of the module, with each of its keys; a `?` is null.
 #[test]
 fn json_says_what_the_files_say() {
-    for machine in [Machine::healthy(), Machine::recorded()] {
-        expect_json_as_files(&machine);
-    }
-}
-
-fn expect_json_as_files(machine: &Machine) {
-    for file in ["heaps", "checks", "gpus"] {
-        let text = fs::read_to_string(machine.path(&format!("/sys/kernel/debug/rdna1/{file}")));
-        let text = text.unwrap();
-        let lines = text.lines().skip(1);
-        let document = machine.json(file, 0);
-        let records = document["records"].as_array().unwrap();
-        assert_eq!(records.len(), lines.clone().count(), "{file}: {document}");
-        for (record, line) in records.iter().zip(lines) {
-            let mut keys: Vec<_> = record.as_object().unwrap().keys().cloned().collect();
-            for pair in line.split(' ') {
-                let (key, value) = pair.split_once('=').unwrap();
-                assert!(is_shown(&record[key], value), "{pair}: {record}");
-                keys.retain(|other| other != key);
+    let lie = Machine::without_module("reconstructed/lie-hive-id");
+    lie.load_module();
+    // KFD's claims are unknown.
+    let unknown = Machine::healthy();
+    unknown.remove("/sys/class/kfd");
+    unknown.write_files();
+    let machines = [Machine::healthy(), Machine::recorded(), lie, unknown];
+    let mut seen = BTreeSet::new();
+    for machine in &machines {
+        for file in ["heaps", "checks", "gpus"] {
+            let path = machine.path(&format!("/sys/kernel/debug/rdna1/{file}"));
+            let text = fs::read_to_string(path).unwrap();
+            let output = machine.run(&[file, "--json"]);
+            let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+            let records = document["records"].as_array().unwrap();
+            let lines = text.lines().skip(1);
+            assert_eq!(records.len(), lines.clone().count(), "{file}: {document}");
+            for (record, line) in records.iter().zip(lines) {
+                let mut keys: Vec<_> = record.as_object().unwrap().keys().cloned().collect();
+                for pair in line.split(' ') {
+                    let (key, value) = pair.split_once('=').unwrap();
+                    assert!(is_shown(&record[key], value), "{pair}: {record}");
+                    keys.retain(|other| other != key);
+                    seen.insert(value.to_owned());
+                }
+                assert_eq!(keys, ["more"], "{record}");
             }
-            assert_eq!(keys, ["more"], "{record}");
         }
+    }
+    for value in ["?", "-", "lie", "hive-id", "truth", "0x731f"] {
+        assert!(seen.contains(value), "{value} was in no file: {seen:?}");
     }
 }
 
@@ -65,7 +75,11 @@ fn is_shown(json: &serde_json::Value, value: &str) -> bool {
         serde_json::Value::Null => value == "?",
         serde_json::Value::Number(number) => number.as_f64() == value.parse().ok(),
         serde_json::Value::String(text) => text == value,
-        serde_json::Value::Array(list) => list.is_empty() && value == "-",
+        serde_json::Value::Array(list) if list.is_empty() => value == "-",
+        serde_json::Value::Array(list) => {
+            let words: Vec<_> = list.iter().filter_map(|word| word.as_str()).collect();
+            words.join(",") == value
+        }
         _ => false,
     }
 }

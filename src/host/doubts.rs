@@ -15,6 +15,11 @@ pub fn doubts(snapshot: &Snapshot) -> Vec<String> {
         let doubt = "the folder of KFD's nodes could not be read: there may be a 0x731f card";
         doubts.push(doubt.to_owned());
     }
+    if let Some(missing) = missing_node(snapshot) {
+        let doubt =
+            format!("there is no node {missing}: no link can be judged before all nodes are there");
+        doubts.push(doubt);
+    }
     for node in snapshot.hiding() {
         let why = match node.is_unread() {
             true => "its properties could not be read".to_owned(),
@@ -24,6 +29,16 @@ pub fn doubts(snapshot: &Snapshot) -> Vec<String> {
         doubts.push(format!("node {number} may be a 0x731f card: {why}"));
     }
     doubts
+}
+
+/// The first number below that of another node that no node has, if a card's links matter.
+fn missing_node(snapshot: &Snapshot) -> Option<u32> {
+    let has_node = snapshot.cards().any(|card| card.first_node.is_some());
+    let numbers = snapshot.nodes.keys().filter(|_| has_node);
+    let gap = (0..)
+        .zip(numbers)
+        .find(|(expected, number)| expected != *number);
+    gap.map(|(expected, _)| expected)
 }
 
 /// What a node does not say of its identity.
