@@ -155,11 +155,15 @@ impl Context {
         })
     }
 
+    /// What host builds need: a kernel tree's own headers.
+    pub fn headers(&self) -> Result<()> {
+        provision::headers(&self.provisioning(self.kernels.find(None)?))
+    }
+
     /// The guest's programs, and what they can be asked for.
     fn guest(&self) -> Result<&(Programs, Listing)> {
         if self.guest.get().is_none() {
-            // They are built with a kernel tree's own headers.
-            provision::headers(&self.provisioning(self.kernels.find(None)?))?;
+            self.headers()?;
             let programs = build::build_programs(&self.cargo, &self.ui)?;
             let listing = programs.list()?;
             // Where another thread was quicker, its one stays.

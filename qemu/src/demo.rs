@@ -25,8 +25,9 @@ pub fn run(context: &Context, guests: &Guests, lie: Option<&str>) -> Result<Exit
         }
     }
     let kernel = context.kernel()?;
+    context.headers()?;
     let ready = std::thread::scope(|scope| {
-        // What is downloaded, and what is built meanwhile.
+        // What is prepared in the root, and what is built on the host meanwhile.
         let programs = scope.spawn(|| context.listing());
         let ready = context.provision(kernel);
         let built = programs.join();

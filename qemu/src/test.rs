@@ -130,10 +130,13 @@ fn run_all(
     let wanted = choice.filter()?;
     let modules = choice.modules(context)?;
     let everything = choice.filter.is_none() && choice.modules.is_none();
+    if everything {
+        context.headers()?;
+    }
     let rows = std::thread::scope(|scope| {
         if everything {
-            // What is downloaded for it comes while the guest's program is built. Whoever needs it
-            // asks again, and is told what went wrong.
+            // What is prepared in the root comes while the guest's program is built on the host. Whoever
+            // needs it asks again, and is told what went wrong.
             scope.spawn(|| {
                 drop(
                     context
