@@ -88,16 +88,6 @@ pub const TREE: &[Case] = &[
         "unload-under-comings-and-goings",
         unload::under_comings_and_goings,
     ),
-    Case::new(
-        "fixture-refuses-nonsense",
-        trouble::fixture_refuses_nonsense,
-    ),
-    Case::new("fixture-driver", fixture_words::driver),
-    Case::new("fixture-unplugs", fixture_moments::unplugs),
-    Case::new("fixture-holds-probe", fixture_moments::holds_probe),
-    Case::new("fixture-sleeps", fixture_moments::sleeps),
-    Case::new("fixture-other-gpus", fixture_words::other_gpus),
-    Case::new("fixture-tells-lies", fixture_words::tells_lies),
     Case::new("unload-while-open", unload::while_open_beside_card),
 ];
 
@@ -122,15 +112,8 @@ pub const STOCK: &[Case] = &[
         "libhsakmt-comparison-can-fail",
         libhsakmt_limits::comparison_can_fail,
     ),
-    Case::new(
-        "fixtures-keep-out-of-each-others-way",
-        stock::fixtures_keep_apart,
-    ),
     Case::new("holds-no-reference", stock::holds_no_reference),
     Case::new("atomics-of-the-path", stock::atomics_of_the_path),
-    Case::new("fixture-holds-no-card", stock::fixture_holds_no_card),
-    Case::new("fixture-driver", stock::fixture_driver),
-    Case::new("fixture-other-gpus", stock::fixture_other_gpus),
     Case::new("probed-by-amdgpu-in-vain", stock::probed_in_vain),
     Case::new("vanishing-node", stock::vanishing_node),
     Case::new("amdgpu-removed-under-the-module", stock::amdgpu_removed),
@@ -208,4 +191,23 @@ pub const DOCTOR: &[Case] = &[
     Case::new("run-that-hangs", run_command::hangs),
     Case::new("run-refuses-a-liar", run_command::refuses_a_liar),
     Case::new("no-amdgpu", doctor::no_amdgpu),
+];
+
+/// The fixture itself, on the tree's own KFD code: what the other suites take for granted.
+pub const FIXTURE: &[Case] = &[
+    Case::new("refuses-nonsense", trouble::fixture_refuses_nonsense),
+    Case::new("driver", fixture_words::driver),
+    Case::new("unplugs", fixture_moments::unplugs),
+    Case::new("holds-probe", fixture_moments::holds_probe),
+    Case::new("sleeps", fixture_moments::sleeps),
+    Case::new("other-gpus", fixture_words::other_gpus),
+    Case::new("tells-lies", fixture_words::tells_lies),
+];
+
+/// The fixture itself, beside the stock amdgpu.ko.
+pub const FIXTURE_STOCK: &[Case] = &[
+    Case::new("keep-out-of-each-others-way", stock::fixtures_keep_apart),
+    Case::new("holds-no-card", stock::fixture_holds_no_card),
+    Case::new("driver", stock::fixture_driver),
+    Case::new("other-gpus", stock::fixture_other_gpus),
 ];
