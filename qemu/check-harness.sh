@@ -32,6 +32,7 @@ for folder in "$real"/kernels/* "$real"/roots/*; do
 	done
 done
 cp "$real/accelerator.toml" "$work" 2> /dev/null || :
+cp -P "$real/uapi" "$work"
 
 fail() {
 	echo "check-harness: $*"

@@ -304,7 +304,7 @@ fn no_link_is_judged_where_a_node_is_missing() {
         page.contains("verdict=unknown rules=xgmi,link-coherent\n"),
         "{page}"
     );
-    let last = "# there is no node 0: no link can be judged before all nodes are there\n";
+    let last = "# node 0 says nothing: links to it and from it are not known\n";
     assert!(page.ends_with(last), "{page}");
 }
 

@@ -35,8 +35,8 @@ pub struct Options {
     /// Take a mirror whose Release file is expired
     #[arg(long, global = true)]
     pub allow_expired_release: bool,
-    /// Where downloads and builds are kept (default: `RDNA1_CACHE`, or a folder of the user's cache)
-    #[arg(long, global = true, value_name = "FOLDER")]
+    /// Another cache for the check of the harness itself: cargo still goes by `RDNA1_CACHE`
+    #[arg(long, global = true, hide = true, value_name = "FOLDER")]
     pub cache: Option<PathBuf>,
     /// Ask the suite again which kernel it has now
     #[arg(long, global = true)]

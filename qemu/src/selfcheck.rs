@@ -76,6 +76,8 @@ fn check_prompt(context: &Context, kernel: &Kernel) -> Result<String> {
     let mut child = run::dying_with_us(program)
         .arg("--repo")
         .arg(&context.repo)
+        .arg("--cache")
+        .arg(context.cache.root())
         .args(["--kernel", &kernel.name, "shell", "--timeout", "300"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

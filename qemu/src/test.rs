@@ -53,9 +53,14 @@ impl Choice {
         Ok(Filter::parse(self.filter.as_deref())?.of_torture(self.torture))
     }
 
-    /// All that a filter without a kernel can pick from.
+    /// All that such a filter can pick from, on all kernels if it names any.
     fn everything(&self) -> Result<Filter> {
-        Ok(Filter::parse(Some("*"))?.of_torture(self.torture))
+        let all = if self.filter()?.names_kernels() {
+            "*:*"
+        } else {
+            "*"
+        };
+        Ok(Filter::parse(Some(all))?.of_torture(self.torture))
     }
 
     fn modules(&self, context: &Context) -> Result<Modules> {

@@ -16,8 +16,7 @@ pub fn doubts(snapshot: &Snapshot) -> Vec<String> {
         doubts.push(doubt.to_owned());
     }
     if let Some(missing) = missing_node(snapshot) {
-        let doubt =
-            format!("there is no node {missing}: no link can be judged before all nodes are there");
+        let doubt = format!("node {missing} says nothing: links to it and from it are not known");
         doubts.push(doubt);
     }
     for node in snapshot.hiding() {
@@ -31,7 +30,7 @@ pub fn doubts(snapshot: &Snapshot) -> Vec<String> {
     doubts
 }
 
-/// The first number below that of another node that no node has, if a card's links matter.
+/// The first number below that of another node of which nothing is there, if a card's links matter.
 fn missing_node(snapshot: &Snapshot) -> Option<u32> {
     let has_node = snapshot.cards().any(|card| card.first_node.is_some());
     let numbers = snapshot.nodes.keys().filter(|_| has_node);

@@ -116,7 +116,7 @@ pub fn rows<'a>(context: &'a Context, wanted: &Filter, modules: &Modules) -> Res
         let mut suites = kernel.suites.iter();
         suites.any(|suite| wanted.wants_suite(&kernel.name, suite))
     };
-    let guest = match context.kernels.iter().any(names_suite) || modules.alone {
+    let guest = match context.kernels.iter().any(names_suite) || modules.any(wanted) {
         true => context.listing().ok(),
         false => None,
     };

@@ -35,10 +35,10 @@ impl Trial<'_> {
         wanted: &Filter,
         report: &mut impl FnMut(&str, &Outcome),
     ) -> Result<()> {
-        let builder = self.context.builder(self.ready)?;
         for module in modules {
             let suite = self.kernel.suite(&module.suite);
-            let guest = match builder.build_other(module) {
+            let builder = self.context.builder(self.ready);
+            let guest = match builder.and_then(|builder| builder.build_other(module)) {
                 Ok(guest) => guest,
                 Err(error) => {
                     // Who names the kernel wants it on that one.

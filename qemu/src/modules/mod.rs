@@ -34,6 +34,11 @@ impl Modules {
         })
     }
 
+    /// Whether any of them is wanted on some kernel.
+    pub fn any(&self, wanted: &Filter) -> bool {
+        self.all.iter().any(|module| wanted.names(module.name()))
+    }
+
     /// Those that are tried on a kernel: where it is named, or else where the
     /// user asks for several kernels, or on that which is taken where one is
     /// enough.

@@ -96,8 +96,8 @@ impl Memory {
     }
 
     /// Whether no more is given out than what comes and goes by itself: in all, and of each slab
-    /// cache. There an object lost in each round counts, however small; half of them, as some that
-    /// were still to be freed at first are freed by now.
+    /// cache. In 200 rounds and more, an object that is lost in each is seen, however small; half as
+    /// many count, as some that were still to be freed at first are freed by now.
     fn is_level(&self, later: &Self, rounds: u64) -> bool {
         let most = OBJECTS_NOISE.max(rounds / 2);
         let slab = later.objects().saturating_sub(self.objects()) < SLAB_NOISE

@@ -21,7 +21,7 @@ use crate::guard;
 use crate::modules::{self, Refused};
 
 /// Rounds of a short run.
-const SHORT: usize = 200;
+const SHORT: usize = 300;
 /// The rounds after which caches are warm.
 const WARM: u64 = 100;
 
