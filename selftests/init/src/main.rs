@@ -23,6 +23,7 @@ mod files;
 mod fixture;
 mod gpu_code;
 mod guard;
+mod held;
 mod hsakmt;
 mod kfd;
 mod kmemleak;

@@ -2,13 +2,10 @@
 
 //! Loading and unloading modules, and what sysfs says of them.
 
-use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
 use std::fmt;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context, Result};
 use harness_formats::{module_name, ModulesDep};
@@ -23,9 +20,6 @@ const OWN: &str = "/modules";
 const SIGNED: &str = "/modules/signed";
 /// Where the stock kernel's modules lie, with their modules.dep.
 const STOCK: &str = "/modules/stock";
-
-/// What a program that has ended held is given back by and by.
-const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(10);
 
 /// A module that the kernel refused to load or to unload.
 #[derive(Debug)]
@@ -200,44 +194,6 @@ pub fn refcount(name: &str) -> Result<u64> {
     text.trim()
         .parse()
         .with_context(|| format!("{} holds {text:?}", path.display()))
-}
-
-/// How many hold a reference on each module, by its name; -1 on one that is being unloaded.
-pub fn refcounts() -> Result<BTreeMap<String, i64>> {
-    let listed = fs::read_to_string("/proc/modules").context("read /proc/modules")?;
-    let count = |line: &str| {
-        let mut words = line.split(' ');
-        let (name, count) = (words.next()?, words.nth(1)?);
-        Some((name.to_owned(), count.parse().ok()?))
-    };
-    let counts: Option<_> = listed.lines().map(count).collect();
-    counts.context("/proc/modules: not as expected")
-}
-
-/// Demands that nobody holds a module who did not before. Modules that were loaded since hold others,
-/// so then nothing is demanded.
-pub fn expect_refcounts(before: &BTreeMap<String, i64>) -> Result<()> {
-    let deadline = Instant::now() + GIVEN_BACK_WITHIN;
-    loop {
-        let now = refcounts()?;
-        if now.keys().any(|name| !before.contains_key(name)) {
-            return Ok(());
-        }
-        let held = now.iter().filter_map(|(name, count)| {
-            let before = before.get(name)?;
-            (count > before).then(|| format!("{name} by {count}, before by {before}"))
-        });
-        let held: Vec<_> = held.collect();
-        if held.is_empty() {
-            return Ok(());
-        }
-        ensure!(
-            Instant::now() < deadline,
-            "modules that are still held: {}",
-            held.join("; ")
-        );
-        thread::yield_now();
-    }
 }
 
 /// How much memory the module's code and data take, in bytes, in whole pages each.

@@ -12,9 +12,10 @@ use crate::cases::Case;
 use crate::ctx::{Ctx, Skip};
 use crate::fixture;
 use crate::guard;
+use crate::held;
 use crate::kmsg::{splats, Kmsg};
 use crate::ktap::Outcome;
-use crate::modules::{self, is_loaded};
+use crate::modules::is_loaded;
 use crate::taint::Taint;
 
 /// Where and why the last panic was, put here by the panic hook.
@@ -47,7 +48,7 @@ fn run_watched(case: &Case, ctx: &mut Ctx) -> Result<Outcome> {
     ctx.case = case.name;
     let taint = Taint::now()?;
     let mut log = Kmsg::from_now()?;
-    let held = modules::refcounts()?;
+    let before = held::refcounts()?;
     // Only for the reader of the console log.
     let _ = Kmsg::mark(&format!("case {}", case.name));
 
@@ -63,7 +64,7 @@ fn run_watched(case: &Case, ctx: &mut Ctx) -> Result<Outcome> {
         }
     }
     if !case.keeps_modules || !failures.is_empty() {
-        let cleaned = clean_up().and_then(|()| modules::expect_refcounts(&held));
+        let cleaned = clean_up().and_then(|()| held::expect_refcounts(&before));
         failures.extend(cleaned.err().map(|error| format!("{error:#}")));
     }
     for check in [expect_taint_since(taint), expect_quiet(&mut log)] {

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! References on modules, before and after a case.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{ensure, Context, Result};
+
+/// The kernel drops the references of a program that has ended a little later.
+const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(10);
+
+/// How many hold a reference on each module, by its name; -1 on one that is being unloaded.
+pub fn refcounts() -> Result<BTreeMap<String, i64>> {
+    let listed = fs::read_to_string("/proc/modules").context("read /proc/modules")?;
+    let count = |line: &str| {
+        let mut words = line.split(' ');
+        let (name, count) = (words.next()?, words.nth(1)?);
+        Some((name.to_owned(), count.parse().ok()?))
+    };
+    let counts: Option<_> = listed.lines().map(count).collect();
+    counts.context("/proc/modules: not as expected")
+}
+
+/// Fails if somebody still holds a module who did not before. Modules loaded since then hold others, so
+/// then nothing is checked.
+pub fn expect_refcounts(before: &BTreeMap<String, i64>) -> Result<()> {
+    let deadline = Instant::now() + GIVEN_BACK_WITHIN;
+    loop {
+        let now = refcounts()?;
+        if now.keys().any(|name| !before.contains_key(name)) {
+            return Ok(());
+        }
+        let held = now.iter().filter_map(|(name, count)| {
+            let before = before.get(name)?;
+            (count > before).then(|| format!("{name} by {count}, before by {before}"))
+        });
+        let held: Vec<_> = held.collect();
+        if held.is_empty() {
+            return Ok(());
+        }
+        ensure!(
+            Instant::now() < deadline,
+            "modules that are still held: {}",
+            held.join("; ")
+        );
+        thread::yield_now();
+    }
+}
