@@ -84,7 +84,7 @@ pub fn list(context: &Context, choice: &Choice) -> Result<()> {
         println!("{name:<42} {about}");
     }
     for row in matrix::rows(context, &wanted, &choice.modules(context)?)? {
-        let part = if row.is_short() { " (in part)" } else { "" };
+        let part = row.part();
         for (group, about) in row.groups() {
             println!("{group:<42} {about}{part}");
             for case in row.cases(context.listing()?, &group, &wanted) {
@@ -162,10 +162,9 @@ fn run_all(
         bail!(picks_nothing(context, choice)?);
     }
     if everything {
-        let part = |row: &Row| if row.is_short() { " (in part)" } else { "" };
         let tested = rows
             .iter()
-            .map(|row| format!("{}{}", row.kernel(), part(row)));
+            .map(|row| format!("{}{}", row.kernel(), row.part()));
         let tested: Vec<_> = tested.collect();
         context.ui.say(covers(&tested, context.kernels.names()));
     }

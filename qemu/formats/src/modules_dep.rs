@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! depmod's `modules.dep`: which modules have to be there before one is loaded.
+//! depmod's `modules.dep`: the modules that the kernel needs before it can load another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ pub fn module_name(path: &str) -> String {
     file.split(".ko").next().unwrap_or(file).replace('-', "_")
 }
 
-/// The parsed file: by the name of each module its path, and the paths that it needs.
+/// The parsed file: for each module name its path, and the paths of the modules that it needs.
 #[derive(Clone, Debug, Default)]
 pub struct ModulesDep {
     modules: BTreeMap<String, (String, Vec<String>)>,
@@ -68,8 +68,8 @@ impl ModulesDep {
         Ok(())
     }
 
-    /// The text for these modules alone, as if none were compressed.
-    pub fn uncompressed(&self, paths: &BTreeSet<String>) -> String {
+    /// A `modules.dep` of only these modules, with the paths of uncompressed files.
+    pub fn text_of(&self, paths: &BTreeSet<String>) -> String {
         let listed = self
             .modules
             .values()
@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(order, expected);
         let text = ModulesDep::parse(DEP)
             .unwrap()
-            .uncompressed(&order.into_iter().collect());
+            .text_of(&order.into_iter().collect());
         let first = text.lines().find(|line| line.starts_with("a/gpu")).unwrap();
         assert_eq!(first, "a/gpu.ko: a/drm-kms.ko a/drm.ko");
         assert_eq!(text.lines().count(), 4);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What guests are given.
+//! The files that a guest gets.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -19,15 +19,15 @@ pub const MODULES: &str = "modules";
 /// one behind.
 const SIGNED: &str = "modules/signed";
 
-/// What guests are given: all in memory, so that others may build meanwhile.
+/// The files that a guest gets. They are in memory, so that another build may replace them on disk.
 #[derive(Clone)]
 pub struct Guest {
     /// The program that waits to become a guest's first process.
     pub waiter: PathBuf,
     pub(super) stock_archive: Option<PathBuf>,
-    pub(super) files: Arc<[Arc<GuestFile>]>,
-    pub(super) hsakmt: Arc<[Arc<GuestFile>]>,
-    pub(super) rdna1ctl: Arc<[Arc<GuestFile>]>,
+    pub(super) files: Vec<Arc<GuestFile>>,
+    pub(super) hsakmt: Vec<Arc<GuestFile>>,
+    pub(super) rdna1ctl: Vec<Arc<GuestFile>>,
     pub(super) more: Vec<Arc<GuestFile>>,
 }
 
@@ -45,25 +45,32 @@ impl Guest {
         Self {
             waiter: PathBuf::new(),
             stock_archive: None,
-            files: [].into(),
-            hsakmt: [].into(),
-            rdna1ctl: [].into(),
+            files: Vec::new(),
+            hsakmt: Vec::new(),
+            rdna1ctl: Vec::new(),
             more: Vec::new(),
         }
     }
 
-    /// One that has these modules and no other.
-    pub(super) fn with_modules(programs: &Programs, modules: &Built) -> Result<Self> {
-        let mut files = vec![init_file(programs)?];
-        files.extend(module_files(MODULES, &modules.stripped)?);
+    /// A guest that has its first process, and no module.
+    pub(super) fn without_modules(programs: &Programs) -> Result<Self> {
         Ok(Self {
-            rdna1ctl: [].into(),
             waiter: programs.waiter.clone(),
             stock_archive: None,
-            files: in_arcs(files),
-            hsakmt: [].into(),
+            files: vec![init_file(programs)?],
+            hsakmt: Vec::new(),
+            rdna1ctl: Vec::new(),
             more: Vec::new(),
         })
+    }
+
+    /// A guest that has these modules and no other.
+    pub(super) fn with_modules(programs: &Programs, modules: &Built) -> Result<Self> {
+        let mut guest = Self::without_modules(programs)?;
+        guest
+            .files
+            .extend(module_files(MODULES, &modules.stripped)?);
+        Ok(guest)
     }
 
     /// Gives the guest another module in the place of ours of that name.
@@ -77,12 +84,7 @@ impl Guest {
 
     /// Gives the guest another program, too.
     pub fn add_program(&mut self, in_guest: &str, path: &Path) -> Result<()> {
-        let program = GuestFile {
-            path: in_guest.to_owned(),
-            data: read(path)?,
-            is_program: true,
-        };
-        self.more.push(Arc::new(program));
+        self.more.push(program(in_guest, path)?);
         Ok(())
     }
 
@@ -136,42 +138,39 @@ impl Guest {
     }
 }
 
-pub(super) fn rdna1ctl_file(rdna1ctl: &Path) -> Result<GuestFile> {
-    Ok(GuestFile {
-        path: "rdna1ctl".to_owned(),
-        data: read(rdna1ctl)?,
-        is_program: true,
-    })
+pub(super) fn rdna1ctl_file(rdna1ctl: &Path) -> Result<Arc<GuestFile>> {
+    program("rdna1ctl", rdna1ctl)
 }
 
-pub(super) fn init_file(programs: &Programs) -> Result<GuestFile> {
-    Ok(GuestFile {
-        path: "init".to_owned(),
-        data: read(&programs.init)?,
-        is_program: true,
-    })
+fn init_file(programs: &Programs) -> Result<Arc<GuestFile>> {
+    program("init", &programs.init)
 }
 
-pub(super) fn in_arcs(files: Vec<GuestFile>) -> Arc<[Arc<GuestFile>]> {
-    files.into_iter().map(Arc::new).collect()
+/// A program of the host, as it is in the guest.
+pub(super) fn program(in_guest: &str, path: &Path) -> Result<Arc<GuestFile>> {
+    Ok(Arc::new(GuestFile {
+        path: in_guest.to_owned(),
+        data: read(path)?,
+        is_program: true,
+    }))
 }
 
 /// Modules as the guest has them: unsigned, and signed where the kernel has left a key.
 pub(super) fn both_kinds(built: &Built) -> Result<Vec<Arc<GuestFile>>> {
     let mut files = module_files(MODULES, &built.stripped)?;
     files.extend(module_files(SIGNED, &built.signed)?);
-    Ok(files.into_iter().map(Arc::new).collect())
+    Ok(files)
 }
 
 /// Modules as they are in that folder of the guest.
-pub(super) fn module_files(folder: &str, modules: &[PathBuf]) -> Result<Vec<GuestFile>> {
+pub(super) fn module_files(folder: &str, modules: &[PathBuf]) -> Result<Vec<Arc<GuestFile>>> {
     let files = modules.iter().map(|module| {
         let name = module.file_name().unwrap_or_default().to_string_lossy();
-        Ok(GuestFile {
+        Ok(Arc::new(GuestFile {
             path: format!("{folder}/{name}"),
             data: read(module)?,
             is_program: false,
-        })
+        }))
     });
     files.collect()
 }

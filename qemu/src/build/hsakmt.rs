@@ -4,11 +4,13 @@
 //! which has no libraries of its own.
 
 use std::fs;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
+use super::guest::program;
 use super::sync::{Endings, Sources};
-use super::{read, Builder, GuestFile};
+use super::{Builder, GuestFile};
 use crate::provision::{quote, Chroot};
 use crate::run::Log;
 
@@ -25,14 +27,14 @@ const IN_GUEST: &str = "hsakmt";
 impl Builder<'_> {
     /// The program, its libraries and their loader; or, where the kernel's
     /// release has no libhsakmt, a word about that.
-    pub fn hsakmt_files(&self) -> Result<Vec<GuestFile>> {
+    pub fn hsakmt_files(&self) -> Result<Vec<Arc<GuestFile>>> {
         let Some(package) = &self.ready.hsakmt else {
             let why = format!("the release of {} has no libhsakmt\n", self.kernel);
-            return Ok(vec![GuestFile {
+            return Ok(vec![Arc::new(GuestFile {
                 path: format!("{IN_GUEST}/none"),
                 data: why.into_bytes(),
                 is_program: false,
-            }]);
+            })]);
         };
         let folder = self.folder().join("hsakmt");
         let made_with = self.folder().join("hsakmt.made-with");
@@ -47,13 +49,9 @@ impl Builder<'_> {
             fs::write(&made_with, id)?;
         }
         let list = fs::read_to_string(folder.join("list"))?;
-        let files = list.lines().map(|path| {
-            Ok(GuestFile {
-                path: path.to_owned(),
-                data: read(&folder.join("guest").join(path))?,
-                is_program: true,
-            })
-        });
+        let files = list
+            .lines()
+            .map(|path| program(path, &folder.join("guest").join(path)));
         files.collect()
     }
 

@@ -17,7 +17,6 @@ mod others;
 mod sync;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{bail, Context, Result};
 
@@ -27,7 +26,7 @@ use crate::provision::Ready;
 use crate::run::Privilege;
 use crate::ui::Ui;
 pub use done::Done;
-use guest::{both_kinds, in_arcs, init_file, module_files, rdna1ctl_file, read, MODULES};
+use guest::{both_kinds, module_files, rdna1ctl_file, read, MODULES};
 pub use guest::{Guest, GuestFile};
 use init::build_rdna1ctl;
 pub use init::{build as build_programs, Programs};
@@ -79,20 +78,16 @@ impl Builder<'_> {
     pub fn build(&self) -> Result<Products> {
         let lock = self.begin()?;
         std::thread::scope(|scope| {
-            // It is built on the host, and all else in the root.
+            // cargo builds it on the host, while make builds the modules in the root.
             let rdna1ctl = scope.spawn(|| build_rdna1ctl(self.cargo, self.ui));
             let mut products = self.build_few(lock)?;
             let tree = module::TREE_FIXTURE.build(self, self.repo)?;
-            let mut files = products.guest.files.to_vec();
-            files.extend(both_kinds(&tree)?);
             let rdna1ctl = rdna1ctl.join();
             let rdna1ctl = rdna1ctl.unwrap_or_else(|_| bail!("building rdna1ctl panicked"))?;
-            products.guest = Guest {
-                rdna1ctl: [rdna1ctl_file(&rdna1ctl)?.into()].into(),
-                files: files.into(),
-                hsakmt: in_arcs(self.hsakmt_files()?),
-                ..products.guest
-            };
+            let guest = &mut products.guest;
+            guest.files.extend(both_kinds(&tree)?);
+            guest.rdna1ctl.push(rdna1ctl_file(&rdna1ctl)?);
+            guest.hsakmt = self.hsakmt_files()?;
             Ok(products)
         })
     }
@@ -105,19 +100,13 @@ impl Builder<'_> {
     fn build_few(&self, lock: LockGuard) -> Result<Products> {
         let guard = module::GUARD.build(self, self.repo)?;
         let fixture = module::STOCK_FIXTURE.build(self, self.repo)?;
-        let mut files = vec![Arc::new(init_file(self.programs)?)];
+        let mut guest = Guest::without_modules(self.programs)?;
+        guest.stock_archive = self.ready.stock_archive.clone();
         for built in [&guard, &fixture] {
-            files.extend(both_kinds(built)?);
+            guest.files.extend(both_kinds(built)?);
         }
         Ok(Products {
-            guest: Guest {
-                rdna1ctl: [].into(),
-                waiter: self.programs.waiter.clone(),
-                stock_archive: self.ready.stock_archive.clone(),
-                files: files.into(),
-                hsakmt: [].into(),
-                more: Vec::new(),
-            },
+            guest,
             guard: guard
                 .whole
                 .into_iter()
@@ -131,7 +120,7 @@ impl Builder<'_> {
     pub fn add_sample(&self, products: &mut Products) -> Result<PathBuf> {
         let built = module::SAMPLE.build(self, self.repo)?;
         let files = module_files(MODULES, &built.stripped)?;
-        products.guest.more.extend(files.into_iter().map(Arc::new));
+        products.guest.more.extend(files);
         built
             .whole
             .into_iter()

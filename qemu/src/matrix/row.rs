@@ -42,9 +42,12 @@ impl Row<'_> {
         &self.kernel.name
     }
 
-    /// Whether it is a kernel's short form.
-    pub fn is_short(&self) -> bool {
-        self.suites.iter().any(|suite| suite.short.is_some())
+    /// Words for people where only a kernel's short form runs.
+    pub fn part(&self) -> &'static str {
+        match self.suites.iter().any(|suite| suite.short.is_some()) {
+            true => " (in part)",
+            false => "",
+        }
     }
 
     fn defects_group(&self) -> Option<(String, &str)> {

@@ -69,7 +69,7 @@ fn collect(folder: &Path, names: &[String], work: &Work) -> Result<usize> {
     }
     archive.file(
         &format!("{IN_GUEST}/modules.dep"),
-        dep.uncompressed(&paths).as_bytes(),
+        dep.text_of(&paths).as_bytes(),
     )?;
     archive.finish()?;
     Ok(paths.len())
