@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the boot harness and the first process of its guests tell each other, each format written
-//! once.
+//! The formats that the boot harness and its guests share.
 
 mod listing;
 mod modules_dep;

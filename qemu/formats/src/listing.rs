@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a guest's program says of itself when it is started on the host with [`Listing::ARGUMENT`].
+//! The suites and cases of a guest program. It prints them as JSON when the host runs it with
+//! [`Listing::ARGUMENT`].
 
 use serde::{Deserialize, Serialize};
 
-/// The case that follows the last one of each suite, on a kernel with kmemleak, without being asked for.
+/// On a kernel with kmemleak the guest adds this case to each suite, as the last.
 pub const ADDED: &str = "no-memory-lost";
 
-/// Everything it can be asked for.
+/// Everything that a guest program can run.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Listing {
     /// Its suites.
     pub suites: Vec<SuiteListing>,
-    /// What can be wrong with the card of its demo.
+    /// The rules that `make demo LIE=` can break.
     pub rules: Vec<String>,
 }
 
@@ -30,9 +31,9 @@ pub struct SuiteListing {
 pub struct CaseListing {
     /// Its name.
     pub name: String,
-    /// Whether it needs a boot, not a guest that was up already.
+    /// Whether it needs a cold boot: a restored snapshot will not do.
     pub cold: bool,
-    /// Whether it leaves its modules to the next one.
+    /// Whether its modules stay loaded for the next case.
     pub keeps_modules: bool,
 }
 

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is wanted of a module that the guest's program knows nothing of.
+//! The description of somebody's module: an entry of `modules.toml`, as the guest reads it.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// A module, and what it has to do.
+/// A module, and the effects that the guest checks.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Trial {
     /// Its name, and that of its `.ko`.
     pub name: String,
-    /// What it is loaded with.
+    /// The parameters for `insmod`.
     pub parameters: String,
-    /// The files that are read while it is loaded.
+    /// The files that the guest reads while the module is loaded.
     pub reads: Vec<ReadTrial>,
-    /// Regular expressions: a line of the kernel log must match each, from the load to the unload.
+    /// Regular expressions. From the load to the unload, some line of the kernel log must match each.
     pub log: Vec<String>,
 }
 
-/// A file, and what must stand in it.
+/// A file, and the text that it must show.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ReadTrial {
     /// The file.
@@ -29,6 +29,6 @@ pub struct ReadTrial {
 }
 
 impl Trial {
-    /// Where the host puts it in the guest, as JSON.
+    /// The path of the JSON file in the guest.
     pub const FILE: &str = "modules/wanted";
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a boot came to.
+//! The result of a boot.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,7 +15,7 @@ pub struct Booted {
     pub verdict: Verdict,
     /// The logs.
     pub folder: PathBuf,
-    /// What the kernel said.
+    /// The text of the kernel console.
     pub console: String,
     /// How long it took.
     pub took: Duration,
@@ -24,7 +24,7 @@ pub struct Booted {
 }
 
 impl Booted {
-    /// Where the console's log is.
+    /// The file with the console's log.
     pub fn console_path(&self) -> PathBuf {
         self.folder.join(saved::CONSOLE)
     }

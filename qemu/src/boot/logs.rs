@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a guest says on its ports, while it runs.
+//! The output of a running guest, by port.
 
 use std::fs::File;
 use std::io::Write;
@@ -14,7 +14,7 @@ use crate::qemu::{Ending, Port};
 use crate::stamps::Stamps;
 use crate::ui::Activity;
 
-/// What each port said, in memory and on disk, and when the stream's lines came.
+/// The output of each port, in memory and on disk, and the times of the KTAP lines.
 pub struct Logs(Vec<(Port, File, Vec<u8>)>, Stamps);
 
 impl Logs {
@@ -28,7 +28,7 @@ impl Logs {
         ];
         let logs = names.into_iter().map(|(port, name)| {
             let path = folder.join(name);
-            // Who reads the log of an earlier run goes on with that one.
+            // A reader that has the log of an earlier run open keeps that file.
             remove_file(&path)?;
             let file =
                 File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
@@ -37,7 +37,7 @@ impl Logs {
         Ok(Self(logs.collect::<Result<_>>()?, Stamps::begin()))
     }
 
-    /// When the stream's lines came.
+    /// The times of the KTAP lines.
     pub fn stamps(self) -> Stamps {
         self.1
     }
@@ -48,14 +48,14 @@ impl Logs {
         }
         for (port, file, text) in &mut self.0 {
             if *port == from {
-                // The judge reads the memory; a full disk costs the log alone.
+                // The judge reads the memory: a full disk loses only the log.
                 let _ = file.write_all(bytes);
                 text.extend_from_slice(bytes);
             }
         }
     }
 
-    /// Takes what was said, and shows of it what is to be shown.
+    /// Stores output, and shows it: a live guest's own, and the last line of the others.
     pub fn hear(&mut self, port: Port, bytes: &[u8], live: bool, activity: &Activity) {
         self.take(port, bytes);
         match port {
@@ -76,14 +76,14 @@ impl Logs {
         })
     }
 
-    /// What a port said.
+    /// The output of a port.
     pub fn text(&self, wanted: Port) -> String {
         let found = self.0.iter().find(|(port, ..)| *port == wanted);
         found.map_or_else(String::new, |(_, _, text)| text_of(text))
     }
 }
 
-/// A terminal that went away is no reason to stop: the boot is still judged.
+/// Ignores errors: the judge still judges the boot when the terminal has gone.
 fn show(bytes: &[u8]) {
     let plain: Vec<u8> = bytes.iter().copied().filter(|b| *b != b'\r').collect();
     let mut out = std::io::stdout();

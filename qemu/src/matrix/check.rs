@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What must be true of kernels, suites and the guest together.
+//! Checks that kernels.toml, suites.toml and the guest fit together.
 
 use anyhow::{bail, Context as _, Result};
 use harness_formats::Listing;
@@ -9,8 +9,8 @@ use crate::config::Suites;
 use crate::kernels::Kernel;
 use crate::{defects, shell, Context};
 
-/// Each suite is booted on some kernel, the guest has cases for each, each of the guest's is booted, and
-/// what a short form names is there.
+/// Checks that some kernel boots each suite, that the guest has cases for it, that no suite of the guest is
+/// left out, and that the guest has each case that a short form names.
 pub fn check(context: &Context, suites: &Suites, guest: &Listing) -> Result<()> {
     let kernels = || context.kernels.iter();
     let booted = |name: &str| kernels().any(|kernel| kernel.suites.iter().any(|s| s == name));
@@ -38,7 +38,7 @@ pub fn check(context: &Context, suites: &Suites, guest: &Listing) -> Result<()> 
     defects::check(&context.repo, guest)
 }
 
-/// A case that was renamed must not be left out unseen.
+/// Without this check a renamed case would silently leave the short form.
 fn short_form(kernel: &Kernel, suites: &Suites, guest: &Listing) -> Result<()> {
     for (part, text) in kernel.short_form()?.iter().zip(&kernel.short) {
         for name in kernel.suites.iter().filter(|suite| part.names(suite)) {
