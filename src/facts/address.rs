@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where functions sit.
+//! Addresses on the PCI bus.
 
 use core::fmt;
 

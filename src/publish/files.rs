@@ -87,7 +87,7 @@ enum Shows {
     Counters,
 }
 
-/// What one reading of a file shows. Its text is the same however often it is written.
+/// The content of one reading. seq_file may format it several times: the text stays the same.
 enum Reading {
     Facts(Snapshot, WriteFacts),
     Counters([u64; Tally::COUNT]),

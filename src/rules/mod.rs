@@ -57,7 +57,7 @@ pub enum Scope {
     Bank,
 }
 
-/// What a rule says; `None` if there is nothing to judge.
+/// Judges the evidence; `None` if there is nothing to judge.
 type Judge = fn(&Evidence<'_>) -> Option<Judgement>;
 
 /// A rule.

@@ -113,8 +113,8 @@ impl Row<'_> {
 /// left out.
 pub fn rows<'a>(context: &'a Context, wanted: &Filter, modules: &Modules) -> Result<Vec<Row<'a>>> {
     let suites = Suites::load(&context.repo)?;
-    // What needs no guest does not wait for its program. Where that cannot be built, its cases are not
-    // known here, and building it again says why.
+    // Only suites need the guest's program. If it cannot be built, its cases stay unknown here; the next
+    // attempt, as the group `build`, reports why.
     let names_suite = |kernel: &Kernel| {
         let mut suites = kernel.suites.iter();
         suites.any(|suite| wanted.wants_suite(&kernel.name, suite))

@@ -133,7 +133,7 @@ pub fn suite(name: &str) -> Option<&'static [Case]> {
         .map(|(_, cases)| *cases)
 }
 
-/// What the host may ask for.
+/// The suites, cases and rules that the host can choose from.
 pub fn listing() -> Listing {
     let case = |case: &Case| CaseListing {
         name: case.name.to_owned(),

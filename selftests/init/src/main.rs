@@ -67,7 +67,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Tells the host what there is to run.
+/// Prints the suites and cases for the host.
 fn list() -> ExitCode {
     match serde_json::to_string(&cases::listing()) {
         Ok(listing) => {

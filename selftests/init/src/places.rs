@@ -16,15 +16,15 @@ use crate::modules;
 /// Of each load that was noted: the module, and where its code began.
 static LOADS: Mutex<BTreeSet<(&str, u64)>> = Mutex::new(BTreeSet::new());
 
-/// Where the kernel says what memory was lost, by where the code was that took it.
+/// kmemleak names lost memory by the addresses of the code that allocated it.
 pub const KMEMLEAK: &str = "/sys/kernel/debug/kmemleak";
 
-/// Whether anybody will ask.
+/// Whether kmemleak is there, which needs the places.
 pub fn is_wanted() -> bool {
     Path::new(KMEMLEAK).exists()
 }
 
-/// Notes where the code of a module is that has just been loaded, if anybody will ask.
+/// Notes the address of a module's code right after its load, if kmemleak is there.
 pub fn note(module: &'static str) -> Result<()> {
     if !is_wanted() {
         return Ok(());

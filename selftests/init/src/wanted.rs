@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is wanted of a module that this program knows nothing of, as the user's
-//! `modules.toml` says.
+//! Checks somebody's module against its entry in `modules.toml`.
 
 use std::fs::{self, File};
 use std::io::Read;

@@ -109,7 +109,7 @@ impl<T: Topology> Walk<'_, T> {
                 self.unfinished_nodes = true;
             }
             if has_gap {
-                // Links may be gone already, and those that are there may have another end.
+                // KFD may have removed links already, or given the ends of others new numbers.
                 node.links.xgmi = Value::Unreadable;
                 node.links.from_cpu = Value::Unreadable;
             }

@@ -26,7 +26,7 @@ pub const CASES: &[Case] = &[
 
 /// Rounds after which caches are warm.
 const WARM: u64 = 20;
-/// Enough to tell an object that each round loses from what comes and goes by itself.
+/// Enough to tell one lost object a round from the kernel's own ups and downs.
 const ROUNDS: usize = 200;
 
 /// The module while it is loaded. However a case ends, the next one finds it unloaded.

@@ -25,7 +25,7 @@ pub struct Memory {
     by_kmemleak: bool,
 }
 
-/// What a slab cache has given out.
+/// The objects of a slab cache that are in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Cache {
     objects: u64,
@@ -36,7 +36,7 @@ struct Cache {
 const SLABS: &str = "/sys/kernel/slab";
 /// How often the least is looked for.
 const TIMES: usize = 6;
-/// What comes and goes in the kernel by itself: objects of a slab cache, bytes of all, of vmalloc.
+/// The kernel's own ups and downs: objects of one slab cache, bytes of all slab caches, bytes of vmalloc.
 const OBJECTS_NOISE: u64 = 100;
 const SLAB_NOISE: u64 = 512 << 10;
 const VMALLOC_NOISE: u64 = 256 << 10;
@@ -44,8 +44,8 @@ const VMALLOC_NOISE: u64 = 256 << 10;
 const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(60);
 
 impl Memory {
-    /// Now, after all that could be freed was. Slab caches hold back what was freed until they are
-    /// shrunk, and count it as given out.
+    /// Reads it after the kernel has freed what it can. Slab caches keep freed objects until somebody
+    /// shrinks them, and count those as in use.
     pub fn now() -> Result<Self> {
         drop_caches()?;
         for entry in fs::read_dir(SLABS).with_context(|| format!("list {SLABS}"))? {
@@ -95,9 +95,9 @@ impl Memory {
         }
     }
 
-    /// Whether no more is given out than what comes and goes by itself: in all, and of each slab
-    /// cache. In 200 rounds and more, an object that is lost in each is seen, however small; half as
-    /// many count, as some that were still to be freed at first are freed by now.
+    /// Whether growth stays below the kernel's own ups and downs: in all slab caches together, in each of
+    /// them, and in vmalloc. From 200 rounds on, this sees an object that each round loses, however small.
+    /// The limit is half the rounds, since some objects were still to be freed at the first look.
     fn is_level(&self, later: &Self, rounds: u64) -> bool {
         let most = OBJECTS_NOISE.max(rounds / 2);
         let slab = later.objects().saturating_sub(self.objects()) < SLAB_NOISE
@@ -106,7 +106,7 @@ impl Memory {
         (self.by_kmemleak || slab) && vmalloc < VMALLOC_NOISE
     }
 
-    /// By slab cache, the objects that were given out since.
+    /// The growth of each slab cache, in objects.
     fn growth<'a>(&'a self, later: &'a Self) -> impl Iterator<Item = (&'a str, Cache)> {
         later.slab.iter().map(|(name, after)| {
             let before = self.slab.get(name).map_or(0, |before| before.objects);
