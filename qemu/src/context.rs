@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::{bail, Context as _, Result};
-use harness_formats::Listing;
+use modproof_formats::Listing;
 
 use crate::accel::Accelerator;
 use crate::boot::Booter;

@@ -2,7 +2,7 @@
 
 //! In which guests a suite's cases are run.
 
-use harness_formats::CaseListing;
+use modproof_formats::CaseListing;
 
 use crate::boot::Boot;
 use crate::config::Suite;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{ensure, Context, Result};
-use harness_formats::Listing;
+use modproof_formats::Listing;
 
 use crate::cargo::Cargo;
 use crate::run::{self, Log};

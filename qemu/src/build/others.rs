@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use harness_formats::Trial;
+use modproof_formats::Trial;
 
 use super::module::Modules;
 use super::sync::{Endings, Sources};

@@ -8,7 +8,7 @@ mod data;
 use std::path::Path;
 
 use anyhow::{ensure, Result};
-use harness_formats::{CaseListing, Listing};
+use modproof_formats::{CaseListing, Listing};
 
 use crate::accel::Accelerator;
 use crate::boot::{Boot, Booter};

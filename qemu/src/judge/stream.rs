@@ -2,7 +2,7 @@
 
 //! What the guest's stream tells.
 
-use harness_formats::ADDED;
+use modproof_formats::ADDED;
 
 use super::ktap::{Case, Outcome, Stream};
 use super::patterns::Patterns;

@@ -3,7 +3,7 @@
 //! Checks that kernels.toml, suites.toml and the guest fit together.
 
 use anyhow::{bail, Context as _, Result};
-use harness_formats::Listing;
+use modproof_formats::Listing;
 
 use crate::config::Suites;
 use crate::kernels::Kernel;
@@ -59,7 +59,7 @@ fn short_form(kernel: &Kernel, suites: &Suites, guest: &Listing) -> Result<()> {
 mod tests {
     use std::path::Path;
 
-    use harness_formats::{CaseListing, SuiteListing};
+    use modproof_formats::{CaseListing, SuiteListing};
 
     use super::*;
 

@@ -3,7 +3,7 @@
 //! What is wanted of each kernel.
 
 use anyhow::Result;
-use harness_formats::Listing;
+use modproof_formats::Listing;
 
 use crate::checks::{CHECKS, OF_STOCK};
 use crate::config::{Suite, Suites};

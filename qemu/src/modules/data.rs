@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{bail, Context, Result};
-use harness_formats::{ReadTrial, Trial};
+use modproof_formats::{ReadTrial, Trial};
 use regex_lite::Regex;
 use serde::Deserialize;
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{bail, Context, Result};
-use harness_formats::{uncompressed, ModulesDep};
+use modproof_formats::{uncompressed, ModulesDep};
 
 use super::choose::Choice;
 use super::Provision;

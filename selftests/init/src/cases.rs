@@ -3,7 +3,7 @@
 //! The suites and their cases, by name.
 
 use anyhow::Result;
-use harness_formats::{CaseListing, Listing, SuiteListing, ADDED};
+use modproof_formats::{CaseListing, Listing, SuiteListing, ADDED};
 
 use crate::ctx::Ctx;
 use crate::{kmemleak, truth};

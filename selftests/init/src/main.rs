@@ -43,7 +43,7 @@ mod wanted;
 use std::process::ExitCode;
 
 use guest_init::{modinfo, modules, mounts, serial};
-use harness_formats::Listing;
+use modproof_formats::Listing;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{ensure, Context, Result};
-use harness_formats::{module_name, ModulesDep};
+use modproof_formats::{module_name, ModulesDep};
 use nix::errno::Errno;
 use nix::kmod::{delete_module, finit_module, init_module, DeleteModuleFlags, ModuleInitFlags};
 

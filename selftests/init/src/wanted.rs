@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{ensure, Context, Result};
-use harness_formats::Trial;
+use modproof_formats::Trial;
 use regex_lite::{Regex, RegexBuilder};
 
 /// No more is read of a file: it may have no end.

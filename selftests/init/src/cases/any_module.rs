@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{ensure, Context, Result};
-use harness_formats::module_name;
+use modproof_formats::module_name;
 
 use super::memory::level_over;
 use super::Case;
