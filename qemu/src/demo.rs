@@ -19,7 +19,7 @@ const TAIL: usize = 20;
 pub fn run(context: &Context, guests: &Guests, lie: Option<&str>) -> Result<ExitCode> {
     let lie = lie.filter(|l| *l != "none");
     if let Some(lie) = lie {
-        let rules = &context.listing()?.rules;
+        let rules = context.listing()?.list("rules");
         if !rules.iter().any(|rule| rule == lie) {
             bail!("no rule is named {lie:?}; there is: {}", rules.join(" "));
         }

@@ -3,6 +3,8 @@
 //! The suites and cases of a guest program. It prints them as JSON when the host runs it with
 //! [`Listing::ARGUMENT`].
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// On a kernel with kmemleak the guest adds this case to each suite, as the last.
@@ -13,8 +15,8 @@ pub const ADDED: &str = "no-memory-lost";
 pub struct Listing {
     /// Its suites.
     pub suites: Vec<SuiteListing>,
-    /// The rules that `make demo LIE=` can break.
-    pub rules: Vec<String>,
+    /// Other names that the host may offer as choices, by the name of the list.
+    pub lists: BTreeMap<String, Vec<String>>,
 }
 
 /// A suite.
@@ -45,5 +47,10 @@ impl Listing {
     pub fn cases_of(&self, suite: &str) -> Option<&[CaseListing]> {
         let found = self.suites.iter().find(|known| known.name == suite)?;
         Some(&found.cases)
+    }
+
+    /// The list of that name; empty if the guest program has none.
+    pub fn list(&self, name: &str) -> &[String] {
+        self.lists.get(name).map_or(&[], Vec::as_slice)
     }
 }

@@ -76,7 +76,7 @@ mod tests {
                     keeps_modules: false,
                 }],
             }],
-            rules: Vec::new(),
+            lists: Default::default(),
         };
         let checked = |part: &str| {
             let text = format!(

@@ -2,6 +2,8 @@
 
 //! The suites and their cases, by name.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use modproof_formats::{CaseListing, Listing, SuiteListing, ADDED};
 
@@ -146,7 +148,10 @@ pub fn listing() -> Listing {
     };
     Listing {
         suites: SUITES.iter().map(suite).collect(),
-        rules: truth::rules().map(str::to_owned).collect(),
+        lists: BTreeMap::from([(
+            "rules".to_owned(),
+            truth::rules().map(str::to_owned).collect(),
+        )]),
     }
 }
 
