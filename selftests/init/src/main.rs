@@ -42,8 +42,8 @@ mod wanted;
 
 use std::process::ExitCode;
 
-use guest_init::{modinfo, modules, mounts, serial};
 use modproof_formats::Listing;
+use modproof_wait::{modinfo, modules, mounts, serial};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

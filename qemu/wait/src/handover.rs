@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the host hands to a guest that waits: an archive of fresh files, in the
-//! format of an initramfs ("newc" cpio), through a port of virtio-serial.
+//! The host hands fresh files to a guest that waits: an archive in the format of an initramfs
+//! ("newc" cpio), through a port of virtio-serial.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -13,7 +13,7 @@ use cpio::newc::Reader;
 
 /// The port's name, as the host gives it.
 const PORT: &str = "rdna1.handover";
-/// In the archive: the words that say what to run.
+/// The file in the archive that has the words for the program.
 pub const WORDS: &str = "rdna1.words";
 
 const KIND: u32 = 0o170_000;
@@ -59,7 +59,7 @@ fn unpack_entry(from: &mut impl Read, root: &Path, name: &str, mode: u32, size: 
     match mode & KIND {
         FOLDER => fs::create_dir_all(path)?,
         FILE => {
-            // It may be the program that runs just now: that one cannot be written to.
+            // The kernel refuses to write to a program that runs, and this may be that one.
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error)?,
                 _ => {}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kernel's file systems, which nobody but PID 1 mounts here.
+//! The kernel's file systems. In a guest, PID 1 has to mount them.
 
 use std::fs;
 use std::path::Path;
@@ -12,11 +12,10 @@ use nix::mount::{mount, MsFlags};
 pub const DEBUGFS: &str = "/sys/kernel/debug";
 /// Where the unified cgroup hierarchy belongs.
 pub const CGROUP2: &str = "/sys/fs/cgroup";
-
 /// Where securityfs belongs.
 pub const SECURITY: &str = "/sys/kernel/security";
 
-/// What nothing works without.
+/// The waiter needs these, and everything after it.
 const FIRST: [(&str, &str); 3] = [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev")];
 const OTHERS: [(&str, &str); 4] = [
     ("tmpfs", "/tmp"),
@@ -25,17 +24,16 @@ const OTHERS: [(&str, &str); 4] = [
     ("cgroup2", CGROUP2),
 ];
 
-/// Mounts what the suites need, as far as it is not there, and gives back what
-/// could not be mounted.
+/// Mounts what the suites need, unless it is mounted already, and returns the failures.
 ///
-/// Nothing here is fatal: a case that needs what is missing says so itself.
+/// None is fatal: a case that needs a file system checks for it.
 pub fn mount_all() -> Vec<String> {
     let mut troubles = mount_first();
     troubles.extend(mount_each(&OTHERS));
     troubles
 }
 
-/// Mounts /proc, /sys and /dev alone.
+/// Mounts only /proc, /sys and /dev, and returns the failures.
 pub fn mount_first() -> Vec<String> {
     mount_each(&FIRST)
 }
@@ -47,9 +45,9 @@ fn mount_each(wanted: &[(&str, &str)]) -> Vec<String> {
         .collect()
 }
 
-/// Mounts a file system of this kind, making the folder if need be.
+/// Mounts a file system of this kind. Makes the folder if it is missing.
 pub fn mount_at(kind: &str, target: &str, options: &str) -> Result<(), String> {
-    // The folder may be there, or be on a file system where folders are the kernel's to make.
+    // On a file system like sysfs only the kernel makes folders.
     if !Path::new(target).is_dir() {
         fs::create_dir_all(target).map_err(|error| format!("make folder {target}: {error}"))?;
     }

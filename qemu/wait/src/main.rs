@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! PID 1 of a guest that is to be kept in a snapshot: loads what the command
-//! line names, says so, and waits. What the host then hands over, it becomes.
+//! PID 1 of a guest that the host saves in a snapshot.
 //!
-//! `rdna1.load=NAME,NAME` on the kernel's command line names stock modules.
+//! It loads the stock modules that `rdna1.load=NAME,NAME` on the kernel command line names, tells
+//! the host, and waits. In the restored guest it unpacks the files that the host hands over, and
+//! executes the program among them in its own place.
 
 use std::convert::Infallible;
 use std::ffi::CString;
@@ -13,39 +14,40 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{ensure, Context, Result};
+use modproof_wait::modules::Modules;
+use modproof_wait::serial::Port;
+use modproof_wait::{handover, mounts};
 use nix::sys::reboot::{reboot, RebootMode};
 use nix::unistd::execv;
 
-use guest_init::modules::Modules;
-use guest_init::serial::Port;
-use guest_init::{handover, mounts};
-
-/// The word that names what is loaded before the wait.
+/// The word that names the stock modules.
 const LOAD: &str = "rdna1.load=";
-/// What the guest becomes.
+/// The program that takes this one's place.
 const PROGRAM: &str = "/init";
-/// What tells the host that the guest can be saved now.
+/// Tells the host that it can save the guest now.
 const WAITING: &str = "# rdna1 waiting";
 
 fn main() -> ExitCode {
     if std::process::id() != 1 {
-        eprintln!("guest-wait is the first process of a test guest that is kept in a snapshot.");
+        eprintln!(
+            "modproof-wait is the first process of a test guest that is saved in a snapshot."
+        );
         return ExitCode::from(2);
     }
     let Err(error) = wait();
     // The console has it for the reader, the port for the host.
-    eprintln!("guest-wait: {error:#}");
+    eprintln!("modproof-wait: {error:#}");
     let (mut port, _) = Port::open("ttyS1");
-    let _ = writeln!(port, "# guest-wait: {error:#}");
+    let _ = writeln!(port, "# modproof-wait: {error:#}");
     port.drain();
     let Err(errno) = reboot(RebootMode::RB_POWER_OFF);
-    eprintln!("guest-wait: power off: {errno}");
+    eprintln!("modproof-wait: power off: {errno}");
     loop {
         std::thread::park();
     }
 }
 
-/// Waits, and becomes the program that comes.
+/// Waits for the host's files and executes the program among them; it returns only to fail.
 fn wait() -> Result<Infallible> {
     let troubles = mounts::mount_first();
     ensure!(troubles.is_empty(), "{}", troubles.join(", "));
@@ -85,7 +87,7 @@ mod tests {
     #[test]
     fn the_command_line_names_what_to_load() {
         let names = |text| to_load(text).map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(names("a rdna1.load=amdgpu,crc16 b\n"), ["amdgpu", "crc16"]);
+        assert_eq!(names("a rdna1.load=e1000,crc16 b\n"), ["e1000", "crc16"]);
         assert!(names("a rdna1.load= b").is_empty() && names("quiet").is_empty());
     }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Loading and unloading modules, and what sysfs says of them.
+//! Loads and unloads modules, and reads their state from sysfs.
+//!
+//! "Own" modules are those that the host built for the test; "stock" ones come with the kernel.
 
 use std::ffi::{CStr, CString};
 use std::fmt;
@@ -14,17 +16,17 @@ use nix::kmod::{delete_module, finit_module, init_module, DeleteModuleFlags, Mod
 
 use crate::modinfo::ModInfo;
 
-/// Where the project's own modules lie in the initramfs.
+/// The folder of the own modules in the initramfs.
 const OWN: &str = "/modules";
-/// Where they lie a second time, signed, if there is a key of the kernel's.
+/// The folder of their signed copies, if the host has a key that the kernel trusts.
 const SIGNED: &str = "/modules/signed";
-/// Where the stock kernel's modules lie, with their modules.dep.
+/// The folder of the stock modules, with their modules.dep.
 const STOCK: &str = "/modules/stock";
 
 /// A module that the kernel refused to load or to unload.
 #[derive(Debug)]
 pub struct Refused {
-    /// What was tried: `finit_module`, `init_module` or `delete_module`.
+    /// The system call: `finit_module`, `init_module` or `delete_module`.
     call: &'static str,
     module: String,
     /// The kernel's answer.
@@ -47,7 +49,7 @@ pub struct Modules {
 }
 
 impl Modules {
-    /// Reads the stock modules' modules.dep; without one there are no stock modules.
+    /// Reads the stock modules' modules.dep. Without that file there are no stock modules.
     pub fn find() -> Result<Self> {
         let path = Path::new(STOCK).join("modules.dep");
         let stock = match fs::read_to_string(&path) {
@@ -57,7 +59,7 @@ impl Modules {
         Ok(Self { own: OWN, stock })
     }
 
-    /// The same with the project's own modules signed, if there are such.
+    /// The same with signed own modules, if there are any.
     pub fn signed(&self) -> Option<Self> {
         let signed = Self {
             own: SIGNED,
@@ -66,12 +68,12 @@ impl Modules {
         Path::new(SIGNED).is_dir().then_some(signed)
     }
 
-    /// The file of one of the project's own modules.
+    /// The file of an own module.
     pub fn own_path(&self, name: &str) -> PathBuf {
         Path::new(self.own).join(format!("{name}.ko"))
     }
 
-    /// Loads one of the project's own modules, after the stock modules it depends on.
+    /// Loads an own module, after the stock modules that it depends on.
     pub fn load_own(&self, name: &str, parameters: &str) -> Result<()> {
         let path = self.own_path(name);
         for needed in ModInfo::read(&path)?.depends() {
@@ -80,7 +82,7 @@ impl Modules {
         insert(&path, parameters)
     }
 
-    /// Loads a stock module after all that it depends on; one that is there already is fine.
+    /// Loads a stock module and all that it depends on, except those that are loaded already.
     pub fn load_stock(&self, name: &str) -> Result<()> {
         for path in self.stock.load_order(name)? {
             if !is_loaded(&module_name(&path)) {
@@ -90,7 +92,7 @@ impl Modules {
         Ok(())
     }
 
-    /// Unloads a stock module alone; what it depended on stays.
+    /// Unloads one stock module. Those that it depends on stay.
     pub fn unload(&self, name: &str) -> Result<()> {
         remove(name)
     }
@@ -101,7 +103,7 @@ impl Modules {
     }
 }
 
-/// The file of one of the project's own modules, as it was built.
+/// The file of an own module, without a signature.
 pub fn own_path(name: &str) -> PathBuf {
     Path::new(OWN).join(format!("{name}.ko"))
 }
@@ -124,14 +126,14 @@ fn refused(call: &'static str, module: &str, errno: Errno) -> anyhow::Error {
     refused.into()
 }
 
-/// A module that is read already: a load needs nothing more than one system call.
+/// A module that is in memory already: a load is one system call.
 pub struct Image {
     name: &'static str,
     bytes: Vec<u8>,
 }
 
 impl Image {
-    /// One of the project's own modules; what it depends on has to be there.
+    /// Reads an own module. The caller has to load what it depends on.
     pub fn own(name: &'static str) -> Result<Self> {
         let path = own_path(name);
         let bytes = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
@@ -152,7 +154,7 @@ pub fn remove(name: &str) -> Result<()> {
         .map_err(|errno| refused("delete_module", name, errno))
 }
 
-/// Unloads the module of this name, unless somebody holds it. Gives whether it was unloaded.
+/// Unloads the module of this name, unless somebody holds it. Returns whether it was unloaded.
 pub fn remove_unless_held(name: &str) -> Result<bool> {
     match remove(name) {
         Ok(()) => Ok(true),
@@ -180,14 +182,14 @@ pub fn expect_gone(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether the kernel has the module, by its folder in /sys/module with a refcount in it.
+/// Whether the module is loaded: its folder in /sys/module has a refcount.
 ///
-/// (Built-in code has a folder there too, without one.)
+/// Built-in code has a folder there too, but no refcount.
 pub fn is_loaded(name: &str) -> bool {
     refcount_path(name).exists()
 }
 
-/// How many hold a reference on the module.
+/// The number of references on the module.
 pub fn refcount(name: &str) -> Result<u64> {
     let path = refcount_path(name);
     let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
@@ -196,7 +198,7 @@ pub fn refcount(name: &str) -> Result<u64> {
         .with_context(|| format!("{} holds {text:?}", path.display()))
 }
 
-/// How much memory the module's code and data take, in bytes, in whole pages each.
+/// The size of the module's code and data in bytes, each in whole pages.
 pub fn size(name: &str) -> Result<u64> {
     let path = Path::new("/sys/module").join(name).join("coresize");
     let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;

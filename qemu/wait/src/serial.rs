@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use nix::fcntl::OFlag;
 use nix::sys::termios::{cfmakeraw, tcdrain, tcgetattr, tcsetattr, SetArg};
 
-/// A port to the host; the console stands in for one that is not there.
+/// A port to the host. The console takes the place of a missing one.
 pub enum Port {
     /// The serial port, in raw mode.
     Serial(File),
@@ -30,9 +30,9 @@ impl Port {
         }
     }
 
-    /// Waits until all that was written has left the port.
+    /// Waits until the port has sent all bytes.
     pub fn drain(&mut self) {
-        // The verdict is written by now: a port that cannot be drained cannot be reported.
+        // An error here has nowhere to go: this is the port for reports.
         let _ = self.flush();
         if let Self::Serial(file) = self {
             let _ = tcdrain(&*file);
@@ -47,7 +47,7 @@ fn open_raw(path: &str) -> Result<File> {
         .write(true)
         .custom_flags(OFlag::O_NOCTTY.bits());
     let file = options.open(path).with_context(|| format!("open {path}"))?;
-    // A port without a UART behind it opens, but has no settings.
+    // A port without a UART opens, but has no settings.
     let mut settings = tcgetattr(&file).with_context(|| format!("{path} is no serial port"))?;
     cfmakeraw(&mut settings);
     tcsetattr(&file, SetArg::TCSANOW, &settings).with_context(|| format!("set {path} to raw"))?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The `.modinfo` section of a module file: what `modinfo` shows.
+//! The `.modinfo` section of a module file, which the command `modinfo` shows.
 
 use std::fs;
 use std::path::Path;
