@@ -13,8 +13,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
 use anyhow::{bail, ensure, Context, Result};
-
-use crate::count::Counts;
+use modproof_guest::count::Counts;
 
 pub use helper::{run, VERB};
 

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use modproof_formats::{CaseListing, Listing, SuiteListing, ADDED};
+use modproof_guest::Ctx;
 
-use crate::ctx::Ctx;
 use crate::{kmemleak, truth};
 
 mod announce;
@@ -34,7 +34,6 @@ mod libraries;
 mod lies;
 mod lifecycle;
 mod load_window;
-mod memory;
 mod modinfo;
 mod mutate;
 mod net_namespace;
@@ -59,6 +58,7 @@ mod trouble;
 mod unload;
 mod views;
 
+pub use demo::LIE;
 pub use stock::need_amdgpu;
 
 /// One named test: it passes if it gives back `Ok`.

@@ -5,9 +5,9 @@
 use std::fs;
 
 use anyhow::{bail, Context, Result};
+use modproof_guest::modules::{self, Modules};
+use modproof_guest::places;
 
-use crate::modules::{self, Modules};
-use crate::places;
 use crate::report::Record;
 
 /// One of the two fixture modules; both take the same commands.

@@ -2,16 +2,16 @@
 
 //! The module under test and its files.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{ensure, Context, Result};
+use modproof_guest::files;
+use modproof_guest::modules::{self, Modules};
+use modproof_guest::mounts::DEBUGFS;
 
 use crate::counters::Counters;
-use crate::modules::{self, Modules};
-use crate::mounts::DEBUGFS;
 use crate::report::Report;
 
 /// The module's name.
@@ -60,24 +60,9 @@ pub fn expect_gone() -> Result<()> {
     modules::expect_gone(NAME)
 }
 
-/// Reads a whole file, `chunk` bytes with each read(2), through one open.
-pub fn read_chunked(path: &Path, chunk: usize) -> Result<String> {
-    let mut file = File::open(path).with_context(|| format!("open {}", path.display()))?;
-    let mut bytes = Vec::new();
-    let mut buffer = vec![0; chunk];
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(length) => bytes.extend_from_slice(&buffer[..length]),
-            Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
-        }
-    }
-    String::from_utf8(bytes).with_context(|| format!("{} holds no text", path.display()))
-}
-
 /// Reads the text of one of the module's files.
 pub fn text(file: &str) -> Result<String> {
-    read_chunked(&path(file), 64 * 1024)
+    files::text(&path(file))
 }
 
 /// Reads the texts of all files of records.

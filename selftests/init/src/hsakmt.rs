@@ -14,8 +14,8 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{bail, ensure, Context, Result};
+use modproof_guest::Skip;
 
-use crate::ctx::Skip;
 use crate::report::Record;
 
 pub use compare::{compare, Compared, Difference};

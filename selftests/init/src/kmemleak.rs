@@ -10,12 +10,12 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{ensure, Context, Result};
+use modproof_guest::modules::is_loaded;
+use modproof_guest::places::{self, Places};
+use modproof_guest::{Ctx, Skip};
 
-use crate::ctx::{Ctx, Skip};
 use crate::fixture;
 use crate::guard;
-use crate::modules::is_loaded;
-use crate::places::{self, Places};
 
 const PATH: &str = places::KMEMLEAK;
 /// How many objects a sheaf of the slab allocator holds; none with its debugging on, and kernels

@@ -7,43 +7,27 @@
 //! than the whole system in view (see [`child`]). On the host, `--list` prints
 //! the suites and their cases.
 
-mod apparmor;
 mod ask;
-mod bpf;
 mod cases;
-mod child;
-mod cmdline;
-mod confine;
-mod count;
 mod counters;
 mod ctl;
-mod ctx;
-mod fail_nth;
-mod files;
 mod fixture;
 mod gpu_code;
 mod guard;
-mod held;
 mod hsakmt;
 mod kfd;
 mod kmemleak;
-mod kmsg;
-mod ktap;
 mod pid1;
-mod places;
 mod report;
 mod requests;
 mod runner;
 mod shell;
-mod taint;
 mod truth;
-mod uevents;
-mod wanted;
 
 use std::process::ExitCode;
 
 use modproof_formats::Listing;
-use modproof_wait::{modinfo, modules, mounts, serial};
+use modproof_guest::child;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

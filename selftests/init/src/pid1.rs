@@ -8,19 +8,20 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use modproof_formats::words::{self, word, KNOWN};
+use modproof_guest::cmdline::Options;
+use modproof_guest::ktap::Ktap;
+use modproof_guest::modules::Modules;
+use modproof_guest::mounts;
+use modproof_guest::serial::Port;
+use modproof_guest::taint::Taint;
+use modproof_guest::Ctx;
 use nix::sys::reboot::{reboot, RebootMode};
 
-use crate::cases;
-use crate::cmdline::{Options, WORDS};
-use crate::ctx::Ctx;
+use crate::cases::{self, LIE};
 use crate::kmemleak;
-use crate::ktap::Ktap;
-use crate::modules::Modules;
-use crate::mounts;
 use crate::runner;
-use crate::serial::Port;
 use crate::shell;
-use crate::taint::Taint;
 
 /// Runs the suite that the kernel's command line names, or for a guest that was
 /// resumed the arguments, then powers off.
@@ -46,7 +47,7 @@ pub fn run(args: &[String]) -> ExitCode {
 
 fn run_suite(port: &mut Option<Port>, troubles: &[String], args: &[String]) -> Result<()> {
     let cmdline = fs::read_to_string("/proc/cmdline").unwrap_or_default();
-    let options = Options::choose(args, &cmdline);
+    let options = Options::choose(args, &cmdline, &[LIE]);
     if options.shell {
         // The verdict's port says nothing, unless there is no prompt.
         let (ctx, _) = prepare(options.clone())?;
@@ -71,14 +72,16 @@ fn run_suite(port: &mut Option<Port>, troubles: &[String], args: &[String]) -> R
     for trouble in troubles {
         ktap.note(trouble)?;
     }
-    for word in &options.unknown {
-        let known = WORDS.map(|word| format!("rdna1.{word}=")).join(" ");
-        ktap.trouble(&format!("{word}: no such option; there are {known}"))?;
+    for unknown in &options.unknown {
+        let known = KNOWN.into_iter().chain([LIE]).map(|name| word(name, ""));
+        let known = Vec::from_iter(known).join(" ");
+        ktap.trouble(&format!("{unknown}: no such option; there are {known}"))?;
     }
     if known.is_none() {
         let names = cases::suite_names().join(", ");
         ktap.trouble(&format!(
-            "rdna1.suite={suite}: no such suite; there are {names}"
+            "{}: no such suite; there are {names}",
+            word(words::SUITE, &suite)
         ))?;
     } else if wanted.is_empty() {
         ktap.trouble(&format!(

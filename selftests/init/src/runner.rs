@@ -7,16 +7,16 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Mutex;
 
 use anyhow::{bail, ensure, Result};
+use modproof_guest::held;
+use modproof_guest::kmsg::{splats, Kmsg};
+use modproof_guest::ktap::Outcome;
+use modproof_guest::modules::is_loaded;
+use modproof_guest::taint::Taint;
+use modproof_guest::{Ctx, Skip};
 
 use crate::cases::Case;
-use crate::ctx::{Ctx, Skip};
 use crate::fixture;
 use crate::guard;
-use crate::held;
-use crate::kmsg::{splats, Kmsg};
-use crate::ktap::Outcome;
-use crate::modules::is_loaded;
-use crate::taint::Taint;
 
 /// Where and why the last panic was, put here by the panic hook.
 static PANIC: Mutex<Option<String>> = Mutex::new(None);
@@ -50,7 +50,7 @@ fn run_watched(case: &Case, ctx: &mut Ctx) -> Result<Outcome> {
     let mut log = Kmsg::from_now()?;
     let before = held::refcounts()?;
     // Only for the reader of the console log.
-    let _ = Kmsg::mark(&format!("case {}", case.name));
+    let _ = Kmsg::mark_case(case.name);
 
     let run = catch_unwind(AssertUnwindSafe(|| (case.run)(ctx)));
     // A panic in a thread of the case counts as well, whether or not the case noticed.

@@ -6,9 +6,9 @@ use std::fs::{self, OpenOptions};
 use std::process::Command;
 
 use anyhow::{ensure, Context, Result};
+use modproof_guest::cmdline::Options;
+use modproof_guest::Ctx;
 
-use crate::cmdline::Options;
-use crate::ctx::Ctx;
 use crate::fixture::STOCK;
 use crate::{cases, guard};
 

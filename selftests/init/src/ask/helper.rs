@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use anyhow::{bail, ensure, Context, Error, Result};
+use modproof_guest::count::Counter;
+use modproof_guest::mounts;
 use nix::sched::{unshare, CloneFlags};
 use nix::sys::mman::{mmap, MapFlags, ProtFlags};
 
 use super::ioctl::Ioctl;
 use super::Request;
-use crate::count::Counter;
-use crate::mounts;
 
 /// The first argument of the process.
 pub const VERB: &str = "ask";

@@ -3,12 +3,12 @@
 //! A lie is announced by a uevent, once; cards that come and go are logged and counted.
 
 use anyhow::{ensure, Result};
+use modproof_guest::kmsg::{self, Kmsg};
+use modproof_guest::uevents::Uevents;
+use modproof_guest::Ctx;
 
-use crate::ctx::Ctx;
 use crate::fixture::TREE;
 use crate::guard;
-use crate::kmsg::{self, Kmsg};
-use crate::uevents::Uevents;
 
 /// One uevent when the verdict becomes lie, however often it is read; another only after the truth.
 pub fn once(ctx: &mut Ctx) -> Result<()> {
@@ -106,7 +106,7 @@ fn read_all() -> Result<()> {
     Ok(())
 }
 
-fn expect(ear: &Uevents, count: usize, what: &str) -> Result<Vec<crate::uevents::Uevent>> {
+fn expect(ear: &Uevents, count: usize, what: &str) -> Result<Vec<modproof_guest::uevents::Uevent>> {
     let events = ear.new_of(guard::DEVPATH)?;
     ensure!(
         events.len() == count,

@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{ensure, Context, Result};
 use modproof_formats::module_name;
+use modproof_guest::memory::level_over;
+use modproof_guest::modules::{self, is_loaded, Modules};
+use modproof_guest::wanted::Wanted;
+use modproof_guest::Ctx;
 
-use super::memory::level_over;
 use super::Case;
-use crate::ctx::Ctx;
-use crate::modules::{self, is_loaded, Modules};
-use crate::wanted::Wanted;
 
 /// The suite.
 pub const CASES: &[Case] = &[

@@ -3,8 +3,8 @@
 //! A card that is runtime-suspended: reading about it must not wake it.
 
 use anyhow::{ensure, Context, Result};
+use modproof_guest::Ctx;
 
-use crate::ctx::Ctx;
 use crate::fixture::TREE;
 use crate::guard;
 use crate::report::Record;

@@ -4,12 +4,12 @@
 //! say, which holds the figures against those recorded.
 
 use anyhow::Result;
+use modproof_guest::count::Counter;
+use modproof_guest::Ctx;
 
 use super::requests::gpu_id;
 use super::stock::need_amdgpu;
 use super::Case;
-use crate::count::Counter;
-use crate::ctx::Ctx;
 use crate::fixture::{Fixture, STOCK, TREE};
 use crate::guard;
 

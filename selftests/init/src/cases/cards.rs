@@ -3,11 +3,12 @@
 //! Cards that are told truly, or that KFD does not have.
 
 use anyhow::{ensure, Context, Result};
+use modproof_guest::files::read_chunked;
+use modproof_guest::kmsg::expect_line;
+use modproof_guest::Ctx;
 
-use crate::ctx::Ctx;
 use crate::fixture::{Fixture, TREE};
 use crate::guard;
-use crate::kmsg::expect_line;
 use crate::truth::View;
 
 /// KFD is there and has its CPU node alone.
@@ -178,7 +179,7 @@ pub fn twelve_cards(ctx: &mut Ctx) -> Result<()> {
         "not more than a page: tried nothing"
     );
     let before = guard::counters()?;
-    let pieces = guard::read_chunked(&guard::path("checks"), 1)?;
+    let pieces = read_chunked(&guard::path("checks"), 1)?;
     let reads = before.rise(&guard::counters()?, &["reads"]);
     ensure!(
         reads == 2,

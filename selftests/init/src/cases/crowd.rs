@@ -5,8 +5,8 @@
 use std::time::Instant;
 
 use anyhow::{ensure, Result};
+use modproof_guest::Ctx;
 
-use crate::ctx::Ctx;
 use crate::fixture::TREE;
 use crate::guard;
 use crate::kfd;

@@ -3,16 +3,16 @@
 //! A kernel whose debugfs is switched off (`debugfs=off`).
 
 use anyhow::{bail, ensure, Context, Result};
+use modproof_guest::kmsg::expect_line;
+use modproof_guest::modules::Refused;
+use modproof_guest::Ctx;
 use std::path::Path;
 
 use super::doctor::Listed;
 use super::Case;
 use crate::ctl::doctor;
-use crate::ctx::Ctx;
 use crate::fixture::TREE;
 use crate::guard;
-use crate::kmsg::expect_line;
-use crate::modules::Refused;
 
 /// The suite for that kernel.
 pub const CASES: &[Case] = &[

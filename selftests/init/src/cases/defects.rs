@@ -11,13 +11,13 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{bail, ensure, Context, Result};
+use modproof_guest::modules::{is_loaded, parameter};
+use modproof_guest::serial::Port;
+use modproof_guest::Ctx;
 use nix::sys::reboot::{reboot, RebootMode};
 
 use super::leaks::free_memory;
 use super::Case;
-use crate::ctx::Ctx;
-use crate::modules::{is_loaded, parameter};
-use crate::serial::Port;
 
 const MODULE: &str = "defects";
 /// In KiB: less than the module loses, more than a guest needs for nothing.

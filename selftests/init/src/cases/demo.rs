@@ -2,16 +2,18 @@
 
 //! What `make demo` shows: a card as the stock KFD publishes it, read by the module.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use anyhow::{ensure, Context, Result};
+use modproof_guest::kmsg::Kmsg;
+use modproof_guest::modules::is_loaded;
+use modproof_guest::taint::Taint;
+use modproof_guest::Ctx;
 
 use super::stock::{amdgpu_references, need_amdgpu};
 use super::{lies, Case};
-use crate::ctx::Ctx;
 use crate::fixture::{Card, STOCK};
 use crate::guard;
-use crate::kmsg::Kmsg;
-use crate::modules::is_loaded;
-use crate::taint::Taint;
 use crate::truth::View;
 
 /// The suite behind `make demo`: one load and one unload, judged in two steps.
@@ -19,6 +21,24 @@ pub const CASES: &[Case] = &[
     Case::keeping_modules("demo-shows-card", demo_shows_card),
     Case::new("demo-unload-leaves-nothing", demo_unload_leaves_nothing),
 ];
+
+/// The word that names the rule that the card breaks.
+pub const LIE: &str = "lie";
+/// Its value for a card that breaks none.
+const NO_LIE: &str = "none";
+
+/// References on amdgpu before the load: the unload is another case.
+static REFERENCES_BEFORE: Mutex<Option<u64>> = Mutex::new(None);
+
+fn references_before() -> MutexGuard<'static, Option<u64>> {
+    REFERENCES_BEFORE
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+}
+
+fn lie(ctx: &Ctx) -> Option<&str> {
+    ctx.options.word(LIE).filter(|rule| *rule != NO_LIE)
+}
 
 fn demo_shows_card(ctx: &mut Ctx) -> Result<()> {
     let card = publish(ctx)?;
@@ -32,11 +52,11 @@ fn demo_shows_card(ctx: &mut Ctx) -> Result<()> {
     }
     let view = View::read()?;
     view.expect_cards(1)?;
-    match ctx.options.lie.clone() {
+    match lie(ctx) {
         None => view.expect_truth(&card),
         Some(rule) => {
-            view.expect_lie(&card, &rule)?;
-            lies::expect_raw(&view, &card, &rule)
+            view.expect_lie(&card, rule)?;
+            lies::expect_raw(&view, &card, rule)
         }
     }
 }
@@ -47,8 +67,7 @@ fn demo_unload_leaves_nothing(ctx: &mut Ctx) -> Result<()> {
         publish(ctx)?;
         load(ctx)?;
     }
-    let before = ctx
-        .references_before
+    let before = references_before()
         .take()
         .context("references before the load")?;
     let mut log = ctx.log_from_now()?;
@@ -82,7 +101,8 @@ fn demo_unload_leaves_nothing(ctx: &mut Ctx) -> Result<()> {
 fn publish(ctx: &mut Ctx) -> Result<Card> {
     ctx.show("# Loading the stock amdgpu.ko; under emulation this takes up to a minute.\n")?;
     need_amdgpu(ctx)?;
-    let lie = ctx.options.lie.clone().unwrap_or_else(|| "none".into());
+    let rule = lie(ctx);
+    let lie = rule.unwrap_or(NO_LIE);
     let mut log = ctx.log_from_now()?;
     STOCK.load(&ctx.modules, "")?;
     // That the heap is public is a lie only where the BAR is small.
@@ -92,7 +112,7 @@ fn publish(ctx: &mut Ctx) -> Result<Card> {
         let lines = log.new_lines().unwrap_or_default().join("\n");
         format!("add a card with lie={lie}; the kernel log says\n{lines}")
     })?;
-    let truly = match &ctx.options.lie {
+    let truly = match rule {
         None => "as it is".into(),
         Some(lie) => format!("with a lie that breaks the rule {lie}"),
     };
@@ -103,7 +123,7 @@ fn publish(ctx: &mut Ctx) -> Result<Card> {
 }
 
 fn load(ctx: &mut Ctx) -> Result<()> {
-    ctx.references_before = Some(amdgpu_references()?);
+    *references_before() = Some(amdgpu_references()?);
     let mut log = ctx.log_from_now()?;
     ctx.show(&format!("$ sudo insmod {}.ko\n", guard::NAME))?;
     guard::load(&ctx.modules)?;

@@ -6,13 +6,13 @@
 use std::fs;
 
 use anyhow::{ensure, Context, Result};
+use modproof_guest::modules;
+use modproof_guest::Ctx;
 
 use super::{held, lies};
-use crate::ctx::Ctx;
 use crate::fixture::{Card, TREE};
 use crate::guard;
 use crate::kfd;
-use crate::modules;
 use crate::truth::View;
 
 /// The lines that the oldest of these packages lacks.

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{bail, ensure, Context, Result};
+use modproof_guest::modules;
+use modproof_guest::mounts;
+use modproof_guest::Ctx;
 use nix::errno::Errno;
 use nix::mount::{umount2, MntFlags};
 
@@ -15,11 +18,8 @@ use super::lifecycle::expect_refused;
 use super::stock::need_amdgpu;
 use crate::ask::Asker;
 use crate::ctl::{self, doctor};
-use crate::ctx::Ctx;
 use crate::fixture::{Card, STOCK};
 use crate::guard;
-use crate::modules;
-use crate::mounts;
 use crate::truth::rules;
 
 /// No package is installed in the guest.

@@ -7,16 +7,16 @@ use std::io::{self, Read as _};
 use std::path::PathBuf;
 
 use anyhow::{anyhow, bail, ensure, Context, Result};
+use modproof_guest::fail_nth::{prepare, sweep, FailNth, MOST};
+use modproof_guest::modules::{self, Image};
+use modproof_guest::uevents::Uevents;
+use modproof_guest::Ctx;
 use nix::errno::Errno;
 
 use super::lifecycle::expect_refused;
 use crate::counters::Counters;
-use crate::ctx::Ctx;
-use crate::fail_nth::{prepare, sweep, FailNth, MOST};
 use crate::fixture::TREE;
 use crate::guard;
-use crate::modules::{self, Image};
-use crate::uevents::Uevents;
 
 /// Room for more than any file of the module holds.
 const BUFFER: usize = 64 << 10;

@@ -10,13 +10,13 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{ensure, Context, Result};
+use modproof_guest::Ctx;
 use nix::errno::Errno;
 
 use super::fixture_words::{
     below, expect_attribute, expect_driven, expect_no_driver, node_property,
 };
 use super::trouble::expect_nonsense;
-use crate::ctx::Ctx;
 use crate::fixture::{Card, Fixture, TREE};
 use crate::kfd;
 

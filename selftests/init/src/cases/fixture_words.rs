@@ -8,9 +8,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{bail, ensure, Context, Result};
+use modproof_guest::Ctx;
 
 use super::trouble::expect_nonsense;
-use crate::ctx::Ctx;
 use crate::fixture::{Card, Fixture, TREE};
 use crate::kfd;
 

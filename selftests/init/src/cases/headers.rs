@@ -6,14 +6,14 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{ensure, Context, Result};
+use modproof_guest::kmsg::{self, Kmsg};
+use modproof_guest::Ctx;
 use nix::errno::Errno;
 
 use super::lifecycle::expect_refused;
 use super::Case;
-use crate::ctx::Ctx;
 use crate::fixture::TREE;
 use crate::guard;
-use crate::kmsg::{self, Kmsg};
 use crate::truth::View;
 
 /// Headers that have all that is needed.

@@ -6,10 +6,10 @@
 use std::io;
 
 use anyhow::{ensure, Context, Result};
+use modproof_guest::Ctx;
 use nix::libc;
 
 use super::readers::while_reading;
-use crate::ctx::Ctx;
 use crate::fixture::{Card, TREE};
 use crate::guard;
 use crate::kfd;

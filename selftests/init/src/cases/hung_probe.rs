@@ -6,13 +6,13 @@
 use std::time::Duration;
 
 use anyhow::{bail, ensure, Context, Result};
+use modproof_guest::child::Helper;
+use modproof_guest::modules;
+use modproof_guest::Ctx;
 
-use crate::child::Helper;
 use crate::counters::Counters;
-use crate::ctx::Ctx;
 use crate::fixture::TREE;
 use crate::guard;
-use crate::modules;
 use crate::report::Report;
 use crate::truth::View;
 
@@ -52,7 +52,7 @@ pub fn files_and_unload(ctx: &mut Ctx) -> Result<()> {
 fn while_it_hangs(stuck: &mut Vec<Helper>) -> Result<()> {
     let other = TREE.card(1)?;
     for file in FREE {
-        let text = returned(stuck, Helper::reading(file)?, file)?;
+        let text = returned(stuck, Helper::reading(&guard::path(file))?, file)?;
         let report = Report::parse(file, &text)?;
         report.expect_none(&[("verdict", "lie")])?;
         ensure!(
@@ -64,8 +64,12 @@ fn while_it_hangs(stuck: &mut Vec<Helper>) -> Result<()> {
             report.text
         );
     }
-    Counters::parse(&returned(stuck, Helper::reading("counters")?, "counters")?)?;
-    returned(stuck, Helper::unloading()?, "the unload")?;
+    Counters::parse(&returned(
+        stuck,
+        Helper::reading(&guard::path("counters"))?,
+        "counters",
+    )?)?;
+    returned(stuck, Helper::unloading(guard::NAME)?, "the unload")?;
     modules::expect_gone(guard::NAME)
 }
 

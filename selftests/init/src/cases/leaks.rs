@@ -10,11 +10,11 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{ensure, Context, Result};
+use modproof_guest::memory::{drop_caches, meminfo};
+use modproof_guest::mounts::DEBUGFS;
+use modproof_guest::Ctx;
 
-use super::memory::{drop_caches, meminfo};
-use crate::ctx::Ctx;
 use crate::guard;
-use crate::mounts::DEBUGFS;
 
 /// Enough to tell a leak of a page a read from what caches take.
 const READS: usize = 500;

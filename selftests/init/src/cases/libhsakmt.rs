@@ -7,10 +7,10 @@
 //! (`find_hsa_gfxip_device()`, `src/topology.c` of roct-thunk-interface 6.2.4).
 
 use anyhow::{ensure, Context, Result};
+use modproof_guest::Ctx;
 use nix::errno::Errno;
 
 use super::stock::need_amdgpu;
-use crate::ctx::Ctx;
 use crate::fixture::{Card, STOCK};
 use crate::guard;
 use crate::hsakmt::{self, compare, Compared, Difference, StandIn};

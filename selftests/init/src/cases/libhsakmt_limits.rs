@@ -3,10 +3,10 @@
 //! Where libhsakmt has nothing to say, and where the comparison with it has to fail.
 
 use anyhow::{bail, ensure, Result};
+use modproof_guest::Ctx;
 use nix::errno::Errno;
 
 use super::libhsakmt::load;
-use crate::ctx::Ctx;
 use crate::fixture::STOCK;
 use crate::guard;
 use crate::hsakmt::{self, compare, StandIn};

@@ -10,11 +10,11 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{ensure, Context, Result};
+use modproof_guest::Ctx;
 
 use super::doctor::{load, NO_PACKAGE};
 use crate::ask::{Asker, Last};
 use crate::ctl::{self, doctor};
-use crate::ctx::Ctx;
 use crate::gpu_code::{library, object, GFX1010, GFX1030};
 
 /// The folder in which the program sees its libraries.

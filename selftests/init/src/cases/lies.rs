@@ -3,8 +3,8 @@
 //! Cards of which KFD says what cannot be.
 
 use anyhow::{bail, ensure, Context, Result};
+use modproof_guest::Ctx;
 
-use crate::ctx::Ctx;
 use crate::fixture::{Card, Fixture, TREE};
 use crate::guard;
 use crate::kfd;

@@ -3,16 +3,16 @@
 //! Loading and unloading where there is neither a card nor amdgpu.
 
 use anyhow::{bail, ensure, Context, Result};
+use modproof_guest::kmsg::expect_line;
+use modproof_guest::modules::Refused;
+use modproof_guest::taint::Taint;
+use modproof_guest::Ctx;
 use nix::errno::Errno;
 use std::path::Path;
 
 use super::{leaks, modinfo, net_namespace, unload, Case};
-use crate::ctx::Ctx;
 use crate::guard;
 use crate::kfd;
-use crate::kmsg::expect_line;
-use crate::modules::Refused;
-use crate::taint::Taint;
 
 /// The suite for a kernel that has not loaded amdgpu.
 pub const CASES: &[Case] = &[

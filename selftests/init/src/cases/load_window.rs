@@ -8,15 +8,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use anyhow::{ensure, Result};
+use modproof_guest::fail_nth::{prepare, sweep_from, FailNth};
+use modproof_guest::modules::Image;
+use modproof_guest::Ctx;
 use nix::errno::Errno;
 
 use super::lifecycle::expect_refused;
 use super::readers::wait_for;
-use crate::ctx::Ctx;
-use crate::fail_nth::{prepare, sweep_from, FailNth};
 use crate::fixture::TREE;
 use crate::guard;
-use crate::modules::Image;
 
 /// Of a load's allocations, those from before the first file on: each file takes some ten.
 const LAST: u32 = 100;

@@ -3,10 +3,10 @@
 //! What `modinfo` shows of the module.
 
 use anyhow::{ensure, Result};
+use modproof_guest::modinfo::ModInfo;
+use modproof_guest::Ctx;
 
-use crate::ctx::Ctx;
 use crate::guard;
-use crate::modinfo::ModInfo;
 
 /// Licence, people, version, and the alias by which udev loads it where the card is.
 pub fn modinfo(ctx: &mut Ctx) -> Result<()> {

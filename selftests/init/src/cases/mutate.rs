@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{ensure, Context, Result};
 use fastrand::Rng;
+use modproof_guest::Ctx;
 
 use super::torture::rounds;
-use crate::ctx::Ctx;
 use crate::fixture::TREE;
 use crate::guard;
 use crate::truth::View;

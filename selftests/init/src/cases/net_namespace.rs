@@ -8,9 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context, Result};
+use modproof_guest::child::Helper;
+use modproof_guest::Ctx;
 
-use crate::child::Helper;
-use crate::ctx::Ctx;
 use crate::guard;
 
 /// The cache that network namespaces come from.
@@ -24,7 +24,7 @@ const GONE_WITHIN: Duration = Duration::from_secs(60);
 /// are counted.
 pub fn load_from_net_namespace(ctx: &mut Ctx) -> Result<()> {
     let before = settled()?;
-    let mut loader = Helper::in_net_namespace(Some(c""))?;
+    let mut loader = Helper::in_net_namespace(Some(guard::NAME))?;
     let with_one = count()?;
     ensure!(
         with_one > before,

@@ -5,8 +5,8 @@
 use std::fs;
 
 use anyhow::{Context, Result};
+use modproof_guest::Ctx;
 
-use crate::ctx::Ctx;
 use crate::fixture::{Card, TREE};
 use crate::guard;
 use crate::truth::View;

@@ -3,8 +3,8 @@
 //! The way from the root to the card, and what of AtomicOps comes through.
 
 use anyhow::{ensure, Context, Result};
+use modproof_guest::Ctx;
 
-use crate::ctx::Ctx;
 use crate::fixture::{Card, Fixture, TREE};
 use crate::guard;
 use crate::kfd;

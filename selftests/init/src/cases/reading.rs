@@ -7,8 +7,9 @@ use std::io::{Read, Seek, SeekFrom};
 use std::thread;
 
 use anyhow::{bail, ensure, Context, Result};
+use modproof_guest::files::read_chunked;
+use modproof_guest::Ctx;
 
-use crate::ctx::Ctx;
 use crate::fixture::TREE;
 use crate::guard;
 use crate::truth::View;
@@ -28,14 +29,14 @@ pub fn read_sizes(ctx: &mut Ctx) -> Result<()> {
             "{file}: expected two cards, seen\n{whole}"
         );
         for chunk in [1, 7, 4096] {
-            let pieces = guard::read_chunked(&guard::path(file), chunk)?;
+            let pieces = read_chunked(&guard::path(file), chunk)?;
             ensure!(
                 pieces == whole,
                 "{file}: expected the same {chunk} bytes at a time, seen\n{pieces}and at once\n{whole}"
             );
         }
     }
-    guard::read_chunked(&guard::path("counters"), 1)?;
+    read_chunked(&guard::path("counters"), 1)?;
     guard::unload()
 }
 

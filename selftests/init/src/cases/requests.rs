@@ -9,12 +9,12 @@ use std::thread;
 
 use anyhow::{bail, ensure, Context, Result};
 use kfd_uapi as uapi;
+use modproof_guest::Ctx;
 use serde_json::json;
 
 use super::requests_kinds::{alloc, every_kind, SIZE};
 use super::stock::need_amdgpu;
 use crate::ask::{Asker, Request};
-use crate::ctx::Ctx;
 use crate::fixture::{Card, STOCK};
 use crate::kfd;
 use crate::requests::{add, Numbers, Tracer, COMPLETE, INCOMPLETE};

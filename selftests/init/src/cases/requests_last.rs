@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{ensure, Context, Result};
+use modproof_guest::Ctx;
 use nix::sched::{unshare, CloneFlags};
 use nix::time::{clock_gettime, ClockId};
 use serde_json::{json, Value};
@@ -14,7 +15,6 @@ use serde_json::{json, Value};
 use super::requests::load;
 use super::requests_kinds::{alloc, SIZE};
 use crate::ask::{Asker, Request};
-use crate::ctx::Ctx;
 use crate::requests::{Tracer, COMPLETE};
 
 const COHERENT: u32 = 1 << 26;
@@ -123,7 +123,9 @@ pub fn of_anybody(ctx: &mut Ctx) -> Result<()> {
         command.pre_exec(|| Ok(unshare(CloneFlags::CLONE_NEWPID)?));
     }
     // The process that is started stays where it is; its own child is the first of the namespace.
-    command.arg(crate::child::VERB).arg(crate::child::FORK);
+    command
+        .arg(modproof_guest::child::VERB)
+        .arg(modproof_guest::child::FORK);
     let mut asker = Asker::start_by(&mut command)?;
     asker.ask(&alloc(id, 1 | COHERENT), 1, 1)?;
     let children = format!("/proc/{0}/task/{0}/children", asker.id());

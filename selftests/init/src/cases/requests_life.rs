@@ -6,6 +6,8 @@ use std::fs;
 use std::os::unix::process::CommandExt as _;
 
 use anyhow::{ensure, Context, Result};
+use modproof_guest::modules::is_loaded;
+use modproof_guest::Ctx;
 use nix::errno::Errno;
 use serde_json::json;
 
@@ -15,9 +17,7 @@ use super::requests_kinds::alloc;
 use super::stock::{amdgpu_references, need_amdgpu};
 use crate::ask::Asker;
 use crate::ctl;
-use crate::ctx::Ctx;
 use crate::fixture::STOCK;
-use crate::modules::is_loaded;
 use crate::requests::{add, refused, Numbers, Requests, Tracer, COMPLETE, INCOMPLETE};
 
 const AMDGPU: &str = "amdgpu";

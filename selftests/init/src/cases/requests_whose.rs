@@ -3,12 +3,12 @@
 //! Only what some processes ask is counted: those of `--pid`, and those of a command.
 
 use anyhow::{ensure, Result};
+use modproof_guest::Ctx;
 
 use super::requests::load;
 use super::requests_kinds::alloc;
 use crate::ask::{Asker, Last};
 use crate::ctl;
-use crate::ctx::Ctx;
 use crate::requests::{add, refused, Numbers, Requests, Tracer, COMPLETE};
 
 const COHERENT: u32 = 1 << 26;
@@ -44,13 +44,21 @@ pub fn one_process(ctx: &mut Ctx) -> Result<()> {
 
 /// A command, its child and that one's threads, while others ask for the same.
 pub fn command(ctx: &mut Ctx) -> Result<()> {
-    of_command(ctx, &[crate::child::VERB, crate::child::FORK], true)
+    of_command(
+        ctx,
+        &[modproof_guest::child::VERB, modproof_guest::child::FORK],
+        true,
+    )
 }
 
 /// A program that a thread other than the first has started in its own place: that thread takes the
 /// id of the first one, which was counted as exited.
 pub fn exec_by_a_thread(ctx: &mut Ctx) -> Result<()> {
-    of_command(ctx, &[crate::child::VERB, crate::child::THREAD], false)
+    of_command(
+        ctx,
+        &[modproof_guest::child::VERB, modproof_guest::child::THREAD],
+        false,
+    )
 }
 
 /// Has a command run this program with these words before the asker's own. It asks; so do a process

@@ -6,14 +6,14 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{ensure, Context, Result};
+use modproof_guest::mounts::SECURITY;
+use modproof_guest::{Ctx, Skip};
 use nix::errno::Errno;
 
 use super::lifecycle::expect_refused;
 use super::Case;
-use crate::ctx::{Ctx, Skip};
 use crate::fixture::TREE;
 use crate::guard;
-use crate::mounts::SECURITY;
 use crate::truth::View;
 
 /// The suite for such a kernel.

@@ -7,12 +7,12 @@ use std::process::Stdio;
 
 use anyhow::{ensure, Result};
 use kfd_uapi as uapi;
+use modproof_guest::Ctx;
 
 use super::requests::load;
 use super::requests_kinds::{alloc, SIZE};
 use crate::ask::{Asker, Last};
 use crate::ctl;
-use crate::ctx::Ctx;
 use crate::fixture::STOCK;
 
 /// This program; what is run must not take rdna1ctl for it.

@@ -7,11 +7,11 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{ensure, Context, Result};
+use modproof_guest::memory::meminfo;
+use modproof_guest::Ctx;
 use nix::mount::{mount, umount, MsFlags};
 
-use super::memory::meminfo;
 use super::Case;
-use crate::ctx::Ctx;
 use crate::fixture::TREE;
 use crate::guard;
 

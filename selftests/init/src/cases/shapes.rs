@@ -14,13 +14,13 @@ mod table;
 use anyhow::{Context, Result};
 
 use super::Case;
-use crate::ctx::Ctx;
 use crate::fixture::TREE;
 use crate::guard;
 use caught::{caught, caught_on_one_of_two_nodes};
 use drawn::drawn;
 use machine::{expand, Machine};
 use model::Device;
+use modproof_guest::Ctx;
 use table::{AROUND, CONTENTS, MOMENTS};
 
 /// The suite: the cases of one NUMA layout share a boot. A case finds its row

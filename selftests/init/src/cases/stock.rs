@@ -8,17 +8,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use anyhow::{ensure, Result};
+use modproof_guest::kmsg::expect_line;
+use modproof_guest::modules::{is_loaded, refcount};
+use modproof_guest::Ctx;
 use nix::errno::Errno;
 
 use super::lifecycle::expect_refused;
 use super::readers::{expect_both_met, while_reading};
 use super::{cards, fixture_moments, fixture_words, lies, paths, trouble};
-use crate::ctx::Ctx;
 use crate::fixture::{Card, STOCK, TREE};
 use crate::guard;
 use crate::kfd;
-use crate::kmsg::expect_line;
-use crate::modules::{is_loaded, refcount};
 use crate::truth::View;
 
 const AMDGPU: &str = "amdgpu";

@@ -5,10 +5,10 @@
 use std::time::Instant;
 
 use anyhow::{ensure, Context, Result};
+use modproof_guest::memory::Memory;
+use modproof_guest::Ctx;
 
-use super::memory::Memory;
 use super::readers::{expect_both_met, while_reading_by};
-use crate::ctx::Ctx;
 use crate::fixture::TREE;
 use crate::guard;
 use crate::report::{Record, Report};

@@ -10,15 +10,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use anyhow::{bail, ensure, Context, Result};
+use modproof_guest::memory::level_over;
+use modproof_guest::modules::{self, Refused};
+use modproof_guest::Ctx;
 use nix::errno::Errno;
 
 use super::lifecycle::expect_refused;
-use super::memory::level_over;
 use super::readers::wait_for;
-use crate::ctx::Ctx;
 use crate::fixture::TREE;
 use crate::guard;
-use crate::modules::{self, Refused};
 
 /// Rounds of a short run.
 const SHORT: usize = 300;

@@ -5,12 +5,12 @@
 use std::io;
 
 use anyhow::{ensure, Context, Result};
+use modproof_guest::kmsg::expect_line;
+use modproof_guest::Ctx;
 use nix::libc;
 
-use crate::ctx::Ctx;
 use crate::fixture::{Fixture, TREE};
 use crate::guard;
-use crate::kmsg::expect_line;
 use crate::truth::View;
 
 use super::readers::{expect_both_met, while_reading};
@@ -58,7 +58,7 @@ pub fn come_and_go(ctx: &mut Ctx, fixture: Fixture, rounds: usize) -> Result<()>
 pub fn absent_tree(ctx: &mut Ctx) -> Result<()> {
     for _ in 0..3 {
         TREE.load(&ctx.modules, "slot=0")?;
-        if !crate::modules::is_loaded(guard::NAME) {
+        if !modproof_guest::modules::is_loaded(guard::NAME) {
             guard::load(&ctx.modules)?;
         }
         View::read()?.expect_truth(&TREE.card(0)?)?;

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use anyhow::{bail, ensure, Context, Result};
+use modproof_guest::modules;
+use modproof_guest::Ctx;
 
-use crate::ctx::Ctx;
 use crate::fixture::TREE;
 use crate::guard;
-use crate::modules;
 
 use super::readers::wait_for;
 

@@ -3,17 +3,23 @@
 //! Readers that may see less than PID 1: by a device cgroup, a chroot, a mount namespace.
 
 use anyhow::{ensure, Result};
+use modproof_guest::apparmor;
+use modproof_guest::child::{read_from, Place};
+use modproof_guest::confine::Denied;
+use modproof_guest::Ctx;
 
-use crate::apparmor;
-use crate::child::{read_from, Place};
-use crate::confine::Denied;
-use crate::ctx::Ctx;
 use crate::fixture::TREE;
 use crate::guard;
 use crate::truth::View;
 
+/// The major number of DRM's character devices: without them, a process cannot read KFD's nodes.
+const DRM: &str = "c 226:* rwm";
+/// The profile of `assets/confined.profile`.
+const PROFILE: &str = "rdna1-confined";
+const POLICY: &[u8] = include_bytes!("../../assets/confined.bin");
+
 pub fn denied_by_cgroup_v1(ctx: &mut Ctx) -> Result<()> {
-    denied(ctx, Denied::by_v1)
+    denied(ctx, || Denied::by_v1(DRM))
 }
 
 pub fn denied_by_cgroup_bpf(ctx: &mut Ctx) -> Result<()> {
@@ -29,7 +35,7 @@ fn denied(ctx: &mut Ctx, deny: fn() -> Result<Denied>) -> Result<()> {
     let procs = group.procs();
 
     let before = guard::counters()?;
-    let denied = View::read_with(|file| read_from(Place::Cgroup(&procs), file))?;
+    let denied = View::read_with(|file| read_from(Place::Cgroup(&procs), &guard::path(file)))?;
     denied.gpus.expect_count(2)?;
     for card in [&card, &liar] {
         denied.expect_unknown(card.gpu())?;
@@ -71,8 +77,8 @@ pub fn reader_without_sysfs(ctx: &mut Ctx) -> Result<()> {
 /// The module reads with the kernel's credentials: its mount is in no namespace, where a profile
 /// would allow nothing.
 pub fn confined_by_apparmor(ctx: &mut Ctx) -> Result<()> {
-    apparmor::load()?;
-    same_facts_from(ctx, &[Place::Profile(apparmor::CONFINED)])
+    apparmor::load(POLICY)?;
+    same_facts_from(ctx, &[Place::Profile(PROFILE)])
 }
 
 /// The module reads sysfs through a mount of its own, so a reader needs none.
@@ -81,7 +87,7 @@ fn same_facts_from(ctx: &mut Ctx, places: &[Place<'_>]) -> Result<()> {
     guard::load(&ctx.modules)?;
     let card = TREE.card(0)?;
     for place in places {
-        let view = View::read_with(|file| read_from(*place, file))?;
+        let view = View::read_with(|file| read_from(*place, &guard::path(file)))?;
         view.expect_cards(1)?;
         view.expect_truth(&card)?;
     }

@@ -3,14 +3,14 @@
 //! What more cards cost: instructions and memory.
 
 use anyhow::Result;
+use modproof_guest::count::{value_line, Counter, Counts};
+use modproof_guest::memory::Memory;
+use modproof_guest::modules;
+use modproof_guest::Ctx;
 
 use super::reads;
-use crate::cases::memory::Memory;
-use crate::count::{value_line, Counter, Counts};
-use crate::ctx::Ctx;
 use crate::fixture::STOCK;
 use crate::guard;
-use crate::modules;
 
 /// How many cards.
 const CARDS: [u32; 4] = [1, 4, 16, 64];

@@ -7,14 +7,14 @@ use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use modproof_guest::count::{value_line, Counter, Counts};
+use modproof_guest::memory::Memory;
+use modproof_guest::modules;
+use modproof_guest::mounts::DEBUGFS;
+use modproof_guest::Ctx;
 
 use super::programs::need;
-use crate::cases::memory::Memory;
-use crate::count::{value_line, Counter, Counts};
-use crate::ctx::Ctx;
 use crate::guard;
-use crate::modules;
-use crate::mounts::DEBUGFS;
 
 /// `samples/rust/rust_debugfs_scoped.rs` of the kernel tree.
 const SAMPLE: &str = "rust_debugfs_scoped";

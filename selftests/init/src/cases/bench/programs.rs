@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{ensure, Context, Result};
+use modproof_guest::count::{of_children, Counts};
+use modproof_guest::{Ctx, Skip};
 
-use crate::count::{of_children, Counts};
-use crate::ctx::{Ctx, Skip};
 use crate::guard;
 
 const SHELL: &str = "/bin/sh";

@@ -7,14 +7,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{ensure, Context, Result};
+use modproof_guest::count::{value_line, Counter, Counts};
+use modproof_guest::files::{length, Files, KeptOpen};
+use modproof_guest::modules;
+use modproof_guest::mounts::DEBUGFS;
+use modproof_guest::Ctx;
 
-use crate::count::{value_line, Counter, Counts};
-use crate::ctx::Ctx;
-use crate::files::{length, Files, KeptOpen};
 use crate::guard;
 use crate::kfd::{self, TOPOLOGY};
-use crate::modules;
-use crate::mounts::DEBUGFS;
 
 /// The module with the constant text.
 const FLOOR: &str = "floor";

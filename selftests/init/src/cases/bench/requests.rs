@@ -12,14 +12,14 @@ use std::time::Duration;
 
 use anyhow::{bail, ensure, Context, Result};
 use kfd_uapi as uapi;
+use modproof_guest::mounts::mount_at;
+use modproof_guest::Ctx;
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::Pid;
 
 use super::programs::need;
 use crate::ask::{Asker, Last, Request};
 use crate::ctl;
-use crate::ctx::Ctx;
-use crate::mounts::mount_at;
 use crate::requests::{self, Numbers, Requests, Tracer, COMPLETE};
 
 pub const TRACEFS: &str = "/sys/kernel/tracing";

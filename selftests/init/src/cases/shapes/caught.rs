@@ -3,14 +3,14 @@
 //! Each lie is caught on every machine, and by its rule only.
 
 use anyhow::{bail, ensure, Context, Result};
+use modproof_guest::uevents::Uevents;
+use modproof_guest::Ctx;
 
 use super::table::LIES;
-use crate::ctx::Ctx;
 use crate::fixture::{Card, TREE};
 use crate::guard;
 use crate::kfd;
 use crate::truth::View;
-use crate::uevents::Uevents;
 
 /// The honest cards beside the liar.
 const BESIDE: [&str; 2] = ["bar=large", "board=5600xt bar=small"];

@@ -4,11 +4,11 @@
 
 use anyhow::{Context, Result};
 use fastrand::Rng;
+use modproof_guest::Ctx;
 
 use super::machine::{online_nodes, Machine};
 use super::model::Device;
 use super::on_machines;
-use crate::ctx::Ctx;
 
 /// Machines of a short run, and of a long one: six layouts make a hundred.
 const SHORT: u64 = 2;

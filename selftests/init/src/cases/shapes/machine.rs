@@ -8,6 +8,8 @@ use std::fs;
 use std::io;
 
 use anyhow::{bail, ensure, Context, Result};
+use modproof_guest::modules::Modules;
+use modproof_guest::uevents::Uevents;
 use nix::libc;
 
 use super::judge;
@@ -17,9 +19,7 @@ use super::table::{EACH, LAST};
 use crate::fixture::TREE;
 use crate::guard;
 use crate::kfd;
-use crate::modules::Modules;
 use crate::truth::View;
-use crate::uevents::Uevents;
 
 /// The devices in their slots, and what was seen since the first came.
 pub struct Machine {

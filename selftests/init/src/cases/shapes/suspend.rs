@@ -6,8 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-
-use crate::ctx::Skip;
+use modproof_guest::Skip;
 
 /// How far a suspend goes before it is turned into a resume.
 const TEST: &str = "/sys/power/pm_test";

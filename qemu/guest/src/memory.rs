@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How much memory the kernel itself holds.
+//! The memory that the kernel itself holds.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -11,17 +11,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context, Result};
 
-use crate::kmemleak;
+use crate::places;
 
-/// What the kernel holds, in bytes.
+/// The kernel's memory, in bytes.
 #[derive(Debug)]
 pub struct Memory {
     /// By slab cache.
     slab: BTreeMap<String, Cache>,
     /// Virtually mapped areas: module text and data, large allocations.
     vmalloc: u64,
-    /// Whether kmemleak tells what is lost, at the end of the suite, rather than `slab`: its kernel
-    /// has KASAN, which keeps what is freed for a time, and to slab that is in use.
+    /// Whether kmemleak judges leaks at the end of the suite, and `slab` does not count: its kernel has
+    /// KASAN, which keeps freed objects for a time, and `slab` counts those as in use.
     by_kmemleak: bool,
 }
 
@@ -34,18 +34,18 @@ struct Cache {
 
 /// Where the kernel has a folder for each slab cache.
 const SLABS: &str = "/sys/kernel/slab";
-/// How often the least is looked for.
+/// The number of looks for the least.
 const TIMES: usize = 6;
 /// The kernel's own ups and downs: objects of one slab cache, bytes of all slab caches, bytes of vmalloc.
 const OBJECTS_NOISE: u64 = 100;
 const SLAB_NOISE: u64 = 512 << 10;
 const VMALLOC_NOISE: u64 = 256 << 10;
-/// What was freed is given back by and by: after a grace period of RCU, by a worker.
+/// Freed memory comes back late: after a grace period of RCU, or through a worker.
 const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(60);
 
 impl Memory {
-    /// Reads it after the kernel has freed what it can. Slab caches keep freed objects until somebody
-    /// shrinks them, and count those as in use.
+    /// Reads it after the kernel has freed all that it can. Slab caches keep freed objects until
+    /// somebody shrinks them, and count those as in use.
     pub fn now() -> Result<Self> {
         drop_caches()?;
         for entry in fs::read_dir(SLABS).with_context(|| format!("list {SLABS}"))? {
@@ -56,16 +56,16 @@ impl Memory {
         Ok(Self {
             slab: self::slab(&slab).context("/proc/slabinfo: not as expected")?,
             vmalloc: meminfo("VmallocUsed")? << 10,
-            by_kmemleak: kmemleak::exists(),
+            by_kmemleak: places::is_wanted(),
         })
     }
 
-    /// The least of several times, so that what is only kept at hand is gone: entries of folders and
-    /// files go when they are asked to a second time.
+    /// The least of several looks. The kernel's caches of folders and files shrink only when they are
+    /// asked a second time.
     pub fn least() -> Result<Self> {
         let mut least = Self::now()?;
         for _ in 0..TIMES {
-            // What waits for a grace period of RCU, or for a worker, goes meanwhile.
+            // Time for a grace period of RCU, and for a worker.
             thread::sleep(Duration::from_millis(50));
             let now = Self::now()?;
             if now.objects() < least.objects() {
@@ -75,8 +75,8 @@ impl Memory {
         Ok(least)
     }
 
-    /// Waits until nothing is left of so many rounds since, but for what comes and goes by itself.
-    /// Gives the two, for people. The judge knows a leak by how the message begins.
+    /// Waits until the growth since is no more than the kernel's own ups and downs; `rounds` were done
+    /// since. Returns both figures, for people. The host's judge knows a leak by `leak: `.
     pub fn expect_level(&self, rounds: u64) -> Result<String> {
         let deadline = Instant::now() + GIVEN_BACK_WITHIN;
         loop {
@@ -88,7 +88,7 @@ impl Memory {
             }
             ensure!(
                 Instant::now() < deadline,
-                "leak: more is held than {rounds} rounds before: {compared}; {}",
+                "leak: the kernel holds more than {rounds} rounds before: {compared}; {}",
                 self.grown(&later)
             );
             thread::yield_now();
@@ -96,7 +96,7 @@ impl Memory {
     }
 
     /// Whether growth stays below the kernel's own ups and downs: in all slab caches together, in each of
-    /// them, and in vmalloc. From 200 rounds on, this sees an object that each round loses, however small.
+    /// them, and in vmalloc. From 200 rounds on, this shows an object that each round loses, however small.
     /// The limit is half the rounds, since some objects were still to be freed at the first look.
     fn is_level(&self, later: &Self, rounds: u64) -> bool {
         let most = OBJECTS_NOISE.max(rounds / 2);
@@ -152,7 +152,7 @@ impl Memory {
     }
 }
 
-/// Rounds between which memory has to be level, after so many others that warm caches up.
+/// Demands that memory is level over `rounds` rounds, after `warm` others that fill caches.
 pub fn level_over(warm: u64, rounds: u64, mut round: impl FnMut() -> Result<()>) -> Result<String> {
     let all = warm + rounds;
     let mut run = |range: Range<u64>| -> Result<()> {
@@ -167,7 +167,7 @@ pub fn level_over(warm: u64, rounds: u64, mut round: impl FnMut() -> Result<()>)
     before.expect_level(rounds)
 }
 
-/// Makes the kernel give back what it only keeps in case it is wanted again.
+/// Makes the kernel free its caches of files and folders.
 pub fn drop_caches() -> Result<()> {
     fs::write("/proc/sys/vm/drop_caches", "3").context("drop caches")
 }

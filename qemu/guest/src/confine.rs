@@ -1,32 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Cgroups whose processes may not use the DRM devices, and so not read KFD's nodes.
+//! Cgroups whose processes may not use certain devices.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use modproof_wait::mounts::{mount_at, CGROUP2};
 use nix::mount::{umount2, MntFlags};
 
 use crate::bpf;
-use crate::ctx::Skip;
-use crate::mounts::{mount_at, CGROUP2};
+use crate::skip::Skip;
 
 /// Where the version 1 devices controller is mounted for a while.
 const V1: &str = "/tmp/devices";
-const GROUP: &str = "rdna1-denied";
-/// The major number of DRM's character devices.
-const DRM: &str = "c 226:* rwm";
+const GROUP: &str = "modproof-denied";
 
-/// A cgroup that denies DRM's devices; gone when dropped.
+/// A cgroup that denies devices. Dropping it removes it.
 pub struct Denied {
     group: PathBuf,
     mounted: Option<&'static str>,
 }
 
 impl Denied {
-    /// By the devices controller of cgroup version 1; skips where it is not to be had.
-    pub fn by_v1() -> Result<Self> {
+    /// By the devices controller of cgroup version 1: denies the devices of this rule, as
+    /// `c 1:* rwm`. Skips on a kernel without that controller.
+    pub fn by_v1(devices: &str) -> Result<Self> {
         mount_at("cgroup", V1, "devices").map_err(Skip)?;
         let denied = Self {
             group: Path::new(V1).join(GROUP),
@@ -34,11 +33,13 @@ impl Denied {
         };
         denied.make()?;
         let deny = denied.group.join("devices.deny");
-        fs::write(&deny, DRM).with_context(|| format!("write {DRM:?} to {}", deny.display()))?;
+        fs::write(&deny, devices)
+            .with_context(|| format!("write {devices:?} to {}", deny.display()))?;
         Ok(denied)
     }
 
-    /// By a BPF device filter on a cgroup of version 2; skips where the kernel has none.
+    /// By a BPF device filter on a cgroup of version 2: denies all devices. Skips on a kernel without
+    /// such filters.
     pub fn by_bpf() -> Result<Self> {
         if !Path::new(CGROUP2).join("cgroup.procs").exists() {
             return Err(Skip(format!("no cgroup2 on {CGROUP2}")).into());
@@ -58,7 +59,7 @@ impl Denied {
         }
     }
 
-    /// The file by which a process enters.
+    /// A process enters by this file.
     pub fn procs(&self) -> PathBuf {
         self.group.join("cgroup.procs")
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The one BPF program there is: a device filter that denies everything.
+//! A BPF program: a device filter that denies everything.
 
 use std::fs::File;
 use std::io;
@@ -16,7 +16,7 @@ const BPF_CGROUP_DEVICE: u32 = 6;
 /// `r0 = 0; exit`: zero denies the access.
 const DENY_ALL: [u64; 2] = [0x0000_0000_0000_00b7, 0x0000_0000_0000_0095];
 
-/// The head of `union bpf_attr` for BPF_PROG_LOAD; the kernel takes what is missing for zero.
+/// The head of `union bpf_attr` for BPF_PROG_LOAD; the kernel takes the missing rest for zero.
 #[repr(C)]
 struct LoadAttr {
     prog_type: u32,
@@ -37,7 +37,7 @@ struct AttachAttr {
     attach_flags: u32,
 }
 
-/// Denies every device to what runs in the cgroup with this open folder.
+/// Denies every device to the processes in the cgroup with this open folder.
 pub fn deny_all_devices(cgroup: &File) -> io::Result<()> {
     let license = c"GPL";
     let load = LoadAttr {
@@ -49,7 +49,7 @@ pub fn deny_all_devices(cgroup: &File) -> io::Result<()> {
         log_size: 0,
         log_buf: 0,
     };
-    // SAFETY: the pointers in `load` are to what lives until the call is over.
+    // SAFETY: `load` points to values that live until the call is over.
     let program = unsafe { bpf(BPF_PROG_LOAD, &load) }?;
     // SAFETY: the kernel has just made this descriptor for us.
     let program = unsafe { OwnedFd::from_raw_fd(program) };

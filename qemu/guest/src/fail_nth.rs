@@ -8,17 +8,17 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use anyhow::{bail, ensure, Context, Result};
+use modproof_wait::mounts::DEBUGFS;
 
-use crate::ctx::Skip;
-use crate::mounts::DEBUGFS;
+use crate::skip::Skip;
 
 const FAIL_NTH: &str = "/proc/thread-self/fail-nth";
-/// No sweep is longer: an operation that allocates more is not ours.
+/// The limit of a sweep: no operation under test allocates more often.
 pub const MOST: u32 = 20_000;
 
 /// The knobs, with their values: fail allocations that may sleep, of any order and of any memory
-/// (a module's own comes from high memory, as far as there is any), and say nothing of it in the
-/// log, which is watched for complaints.
+/// (a module's own comes from high memory, as far as there is any), and log nothing: the runner
+/// watches the log for complaints.
 const KNOBS: &[(&str, &str)] = &[
     ("failslab/ignore-gfp-wait", "N"),
     ("failslab/verbose", "0"),
@@ -28,7 +28,7 @@ const KNOBS: &[(&str, &str)] = &[
     ("fail_page_alloc/verbose", "0"),
 ];
 
-/// Prepares the kernel, or tells why it can't be done there.
+/// Prepares the kernel. Skips on one without fault injection.
 pub fn prepare() -> Result<()> {
     if !Path::new(FAIL_NTH).exists() {
         return Err(Skip("the kernel has no fault injection (FAULT_INJECTION)".to_owned()).into());
@@ -50,20 +50,20 @@ impl FailNth {
         Ok(Self(file.with_context(|| format!("open {FAIL_NTH}"))?))
     }
 
-    /// Does `action` with its Nth allocation failing. Gives also whether one did fail.
+    /// Does `action` with its Nth allocation failing. Also returns whether one failed.
     pub fn during<T>(&self, nth: u32, action: impl FnOnce() -> T) -> Result<(T, bool)> {
         let (result, left) = self.counting(nth, action)?;
-        // What is left of N was not used up: there were fewer allocations.
+        // A rest means that there were fewer allocations.
         Ok((result, left == 0))
     }
 
-    /// How many allocations `action` makes.
+    /// Counts the allocations of `action`.
     pub fn allocations<T>(&self, action: impl FnOnce() -> T) -> Result<(T, u32)> {
         let (result, left) = self.counting(MOST, action)?;
         Ok((result, MOST - left))
     }
 
-    /// Does `action` with its Nth allocation failing; gives also what of N was not used up.
+    /// Does `action` with its Nth allocation failing. Also returns the unused rest of N.
     fn counting<T>(&self, nth: u32, action: impl FnOnce() -> T) -> Result<(T, u32)> {
         let mut left = [0; 16];
         self.0
@@ -73,13 +73,13 @@ impl FailNth {
         let length = self.0.read_at(&mut left, 0).context("read fail-nth")?;
         self.0.write_at(b"0", 0).context("disarm fail-nth")?;
         let left = std::str::from_utf8(left.get(..length).unwrap_or_default())?;
-        let left = left.trim().parse().context("what fail-nth says is left")?;
+        let left = left.trim().parse().context("the rest in fail-nth")?;
         Ok((result, left))
     }
 }
 
-/// Does `action` with its Nth allocation failing, for N from 1 until none fails any more. Gives how
-/// often `each` found it failed, and how often it was done.
+/// Does `action` with its Nth allocation failing, for N from 1 until none fails any more. `each`
+/// says whether the result is a failure. Returns the number of failures and of tries.
 pub fn sweep<T>(
     action: impl FnMut() -> T,
     each: impl FnMut(T) -> Result<bool>,

@@ -1,27 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A reader that AppArmor confines.
+//! Confines a process by AppArmor.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use modproof_wait::mounts::SECURITY;
 
-use crate::ctx::Skip;
-use crate::mounts::SECURITY;
+use crate::skip::Skip;
 
-/// The profile of `assets/confined.profile`.
-pub const CONFINED: &str = "rdna1-confined";
-const CONFINED_POLICY: &[u8] = include_bytes!("../assets/confined.bin");
-
-/// Loads the profile, or says that this kernel has no AppArmor.
-pub fn load() -> Result<()> {
+/// Loads a compiled policy (`apparmor_parser --skip-kernel-load --stdout`). Skips on a kernel
+/// without AppArmor.
+pub fn load(policy: &[u8]) -> Result<()> {
     let folder = Path::new(SECURITY).join("apparmor");
     if !folder.exists() {
         return Err(Skip("the kernel has no AppArmor".to_owned()).into());
     }
     let load = folder.join(".replace");
-    fs::write(&load, CONFINED_POLICY).with_context(|| format!("load {CONFINED}"))
+    fs::write(&load, policy).with_context(|| format!("load a policy by {}", load.display()))
 }
 
 /// Puts this process under a profile.

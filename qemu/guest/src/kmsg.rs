@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kernel log from a moment on.
+//! Reads the kernel log from a moment on.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 
 use anyhow::{bail, Context, Result};
+use modproof_formats::words::CASE_MARK;
 use nix::fcntl::OFlag;
 
 const PATH: &str = "/dev/kmsg";
 
-/// What in a log line means that the kernel found a fault in itself. The host's
-/// judge, which sees the whole console, knows each (`qemu/src/judge`).
+/// A log line with one of these means that the kernel found a fault in itself. The host's judge,
+/// which sees the whole console, knows each (`qemu/src/judge`).
 const SPLATS: &[&str] = &[
     "WARNING:",
     "BUG:",
@@ -51,7 +52,7 @@ const SPLATS: &[&str] = &[
     "leak detector disabled",
 ];
 
-/// A reader of what the kernel logs after it was opened.
+/// Reads the lines that the kernel logs after it was opened.
 pub struct Kmsg {
     file: File,
 }
@@ -86,9 +87,9 @@ impl Kmsg {
         }
     }
 
-    /// Puts a line into the kernel log, so that the console log tells what ran when.
-    pub fn mark(text: &str) -> io::Result<()> {
-        std::fs::write(PATH, format!("<6>rdna1-init: {text}\n"))
+    /// Puts a line into the kernel log, so that the console shows which case ran when.
+    pub fn mark_case(name: &str) -> io::Result<()> {
+        std::fs::write(PATH, format!("<6>{CASE_MARK}{name}\n"))
     }
 }
 
@@ -104,7 +105,7 @@ pub fn splats(lines: &[String]) -> Vec<&String> {
     lines.iter().filter(is_splat).collect()
 }
 
-/// Demands a line in which every one of `words` stands, in whatever case.
+/// Demands a line that has all of `words`, in upper or lower case.
 pub fn expect_line(lines: &[String], words: &[&str]) -> Result<()> {
     let holds = |line: &String| {
         let line = line.to_lowercase();
@@ -133,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    /// What is a complaint to the judge and none here, and why.
+    /// Complaints for the judge that are none here, and the reason.
     const FOR_THE_JUDGE: &[(&str, &str)] = &[
         (
             "new suspected memory leaks",
@@ -144,10 +145,10 @@ mod tests {
     ];
 
     fn judge() -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../qemu/src/judge")
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../src/judge")
     }
 
-    /// The judge's patterns of what no console may hold.
+    /// The judge's patterns, which no line of the console may match.
     fn patterns() -> Vec<Regex> {
         let text = fs::read_to_string(judge().join("patterns.toml")).unwrap();
         let blocks = text.split("[[").filter_map(|b| b.strip_prefix("pattern]]"));
@@ -164,7 +165,7 @@ mod tests {
         found
     }
 
-    /// All that kernels said in the judge's own logs.
+    /// All lines of the judge's example logs.
     fn said() -> Vec<String> {
         let mut lines = Vec::new();
         for entry in fs::read_dir(judge().join("golden")).unwrap() {
@@ -172,7 +173,7 @@ mod tests {
             let text = fs::read_to_string(&path).unwrap();
             match path.extension().and_then(|e| e.to_str()) {
                 Some("console") => lines.extend(text.lines().map(str::to_owned)),
-                // Short ones stand in the index itself.
+                // The index itself has short ones.
                 Some("toml") => lines.extend(text.lines().filter_map(|line| {
                     let line = line.strip_prefix("said = ").unwrap_or(line);
                     let other = ["name = ", "tells = ", "#"];
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_judge_complains_of_is_a_fault_here() {
+    fn a_complaint_of_the_judge_is_a_fault_here() {
         let patterns = patterns();
         let mut unseen: Vec<_> = said()
             .into_iter()
@@ -219,8 +220,8 @@ mod tests {
 
     #[test]
     fn only_the_text_of_a_record() {
-        let record = "6,339,5140900,-;guard: no card; nothing to do\n SUBSYSTEM=pci\n";
-        assert_eq!(message(record).unwrap(), "guard: no card; nothing to do");
+        let record = "6,339,5140900,-;hello: no card; nothing to do\n SUBSYSTEM=pci\n";
+        assert_eq!(message(record).unwrap(), "hello: no card; nothing to do");
         assert_eq!(message("garbage"), None);
     }
 
@@ -237,12 +238,12 @@ mod tests {
 
     #[test]
     fn a_line_must_hold_every_word() {
-        let log = lines(&["guard: No 0x731F card", "guard: amdgpu"]);
-        assert!(expect_line(&log, &["no", "0x731f"]).is_ok());
-        let why = expect_line(&log, &["0x731f", "amdgpu"])
+        let log = lines(&["hello: No 0xA1 card", "hello: crc16"]);
+        assert!(expect_line(&log, &["no", "0xa1"]).is_ok());
+        let why = expect_line(&log, &["0xa1", "crc16"])
             .unwrap_err()
             .to_string();
-        assert!(why.contains("seen: guard: amdgpu"), "{why}");
+        assert!(why.contains("seen: hello: crc16"), "{why}");
         assert!(expect_line(&[], &["x"])
             .unwrap_err()
             .to_string()

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Files read as a C program reads them: one system call each, and nothing in between.
+//! Reads files as a C program does: with few system calls, and with none in between.
 
 use std::ffi::CString;
 use std::fs::File;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -13,17 +14,17 @@ use nix::fcntl::{open, OFlag};
 use nix::sys::stat::Mode;
 use nix::unistd::read;
 
-/// More than the longest text.
+/// The size of one read: no file under test is longer.
 const ROOM: usize = 64 * 1024;
 
-/// Files to be opened, read and closed in turn.
+/// Files that it opens, reads and closes in turn.
 pub struct Files {
     paths: Vec<CString>,
     buffer: Vec<u8>,
 }
 
 impl Files {
-    /// These.
+    /// Takes the files of these paths.
     pub fn new(paths: &[PathBuf]) -> Result<Self> {
         let paths = paths.iter().map(|path| c_path(path));
         Ok(Self {
@@ -32,7 +33,7 @@ impl Files {
         })
     }
 
-    /// Opens, reads and closes each, and gives the length of all texts together.
+    /// Opens, reads and closes each, and returns the sum of the lengths.
     pub fn read(&mut self) -> Result<usize> {
         let mut length = 0;
         for path in &self.paths {
@@ -43,14 +44,14 @@ impl Files {
     }
 }
 
-/// Files that stay open, to be read again from their starts.
+/// Files that stay open. Each read begins at the start.
 pub struct KeptOpen {
     files: Vec<File>,
     buffer: Vec<u8>,
 }
 
 impl KeptOpen {
-    /// These.
+    /// Takes the files of these paths.
     pub fn new(paths: &[PathBuf]) -> Result<Self> {
         let files = paths
             .iter()
@@ -61,7 +62,7 @@ impl KeptOpen {
         })
     }
 
-    /// Reads each, and gives the length of all texts together.
+    /// Reads each, and returns the sum of the lengths.
     pub fn read(&mut self) -> Result<usize> {
         let mut length = 0;
         for file in &self.files {
@@ -71,9 +72,29 @@ impl KeptOpen {
     }
 }
 
-/// How long the text of a file is, if one read gives all of it.
+/// Reads a whole file, `chunk` bytes with each read(2), through one open.
+pub fn read_chunked(path: &Path, chunk: usize) -> Result<String> {
+    let mut file = File::open(path).with_context(|| format!("open {}", path.display()))?;
+    let mut bytes = Vec::new();
+    let mut buffer = vec![0; chunk];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(length) => bytes.extend_from_slice(&buffer[..length]),
+            Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
+        }
+    }
+    String::from_utf8(bytes).with_context(|| format!("{} holds no text", path.display()))
+}
+
+/// Reads the text of a file.
+pub fn text(path: &Path) -> Result<String> {
+    read_chunked(path, ROOM)
+}
+
+/// The length of a file's text. Fails unless one read gives all of it.
 pub fn length(path: &Path) -> Result<usize> {
-    let text = crate::guard::read_chunked(path, ROOM)?;
+    let text = text(path)?;
     let once = Files::new(&[path.to_owned()])?.read()?;
     ensure!(
         text.len() == once,

@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a case has at hand.
+//! The context of a case: the guest that it runs in, and the ways to report.
 
 use std::io::Write;
 
 use anyhow::Result;
+use modproof_formats::words::{self, word};
+use modproof_wait::modules::Modules;
+use modproof_wait::serial::Port;
 
 use crate::cmdline::Options;
 use crate::kmsg::Kmsg;
-use crate::modules::Modules;
-use crate::serial::Port;
+use crate::skip::Skip;
 use crate::taint::Taint;
 
-/// What a case has at hand.
+/// The context of a case.
 pub struct Ctx {
-    /// What the kernel command line asks for.
+    /// The words of the kernel command line.
     pub options: Options,
     /// The modules in the initramfs.
     pub modules: Modules,
-    /// The name of the case that runs.
+    /// The name of the running case.
     pub case: &'static str,
-    /// The taint that the kernel had before the first case.
+    /// The kernel's taint before the first case.
     pub boot_taint: Taint,
-    /// What the user of `make demo` sees.
+    /// The port for a user who looks on.
     pub user: Port,
-    /// References on amdgpu before the demo loaded the module.
-    pub references_before: Option<u64>,
     notes: Vec<String>,
 }
 
@@ -38,12 +38,11 @@ impl Ctx {
             case: "",
             boot_taint,
             user,
-            references_before: None,
             notes: Vec::new(),
         }
     }
 
-    /// How often to do what is done that often where time does not matter.
+    /// The number of rounds of a test that does `times` rounds on a fast kernel.
     pub fn share_of(&self, times: usize) -> usize {
         match self.options.share {
             Some(percent) => (times * percent / 100).max(1),
@@ -51,17 +50,18 @@ impl Ctx {
         }
     }
 
-    /// Skips a case that is nothing if less is done, where only a share is wanted.
+    /// Skips a case that means nothing with fewer rounds, if the host wants only a share of them.
     pub fn needs_all(&self) -> Result<()> {
         match self.options.share {
             None | Some(100..) => Ok(()),
             Some(percent) => {
-                Err(Skip(format!("rdna1.share={percent}: takes too long here")).into())
+                let share = word(words::SHARE, &percent.to_string());
+                Err(Skip(format!("{share}: takes too long here")).into())
             }
         }
     }
 
-    /// Notes something worth knowing that is no failure; it goes before the result line.
+    /// Notes something worth knowing that is no failure. It stands before the result line.
     pub fn note(&mut self, text: impl Into<String>) {
         self.notes.push(text.into());
     }
@@ -82,15 +82,3 @@ impl Ctx {
         Ok(self.user.flush()?)
     }
 }
-
-/// The reason why a case cannot be tried here; returned as its error.
-#[derive(Debug)]
-pub struct Skip(pub String);
-
-impl std::fmt::Display for Skip {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "skipped: {}", self.0)
-    }
-}
-
-impl std::error::Error for Skip {}

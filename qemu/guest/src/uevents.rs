@@ -12,12 +12,12 @@ use nix::sys::socket::{
     SockProtocol, SockType,
 };
 
-/// The group that the kernel itself sends to.
+/// The group to which the kernel itself sends.
 const KERNEL: u32 = 1;
-/// Room for what comes between two looks; the kernel drops what does not fit.
+/// Room for the uevents between two looks: the kernel drops those that do not fit.
 const BUFFER: usize = 4 << 20;
 
-/// An open ear.
+/// A listener.
 pub struct Uevents(OwnedFd);
 
 /// One uevent: its keys and values.
@@ -38,8 +38,8 @@ impl Uevents {
         Ok(Self(socket))
     }
 
-    /// What has come since the last look, of that device path. A uevent is there as soon as the
-    /// call that sent it has returned.
+    /// The uevents of that device path since the last look. A uevent has arrived when the call that
+    /// sent it returns.
     pub fn new_of(&self, path: &str) -> Result<Vec<Uevent>> {
         let mut events = Vec::new();
         let mut buffer = [0; 8192];

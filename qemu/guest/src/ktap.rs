@@ -5,12 +5,14 @@
 use std::fmt;
 use std::io::{self, Write};
 
+use modproof_formats::words::VERDICT;
+
 /// How one case ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// All that the case asserts held.
     Passed,
-    /// Something did not hold; the text says what was expected and what was seen.
+    /// Something did not hold. The text has what the case expected and what it saw.
     Failed(String),
     /// The case could not be tried here, for this reason.
     Skipped(String),
@@ -59,18 +61,14 @@ impl<W: Write> Ktap<W> {
     /// Writes a text as diagnostic lines.
     pub fn note(&mut self, text: &str) -> io::Result<()> {
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            // A quoted verdict line must not read as ours.
-            let shield = if line.starts_with("rdna1 verdict") {
-                "> "
-            } else {
-                ""
-            };
+            // A quoted verdict line must not look like the verdict.
+            let shield = if line.starts_with(VERDICT) { "> " } else { "" };
             writeln!(self.out, "# {shield}{}", line.trim_end())?;
         }
         self.out.flush()
     }
 
-    /// Notes a trouble outside of any case: the verdict will be `fail`.
+    /// Notes a problem outside of any case. It makes the verdict `fail`.
     pub fn trouble(&mut self, text: &str) -> io::Result<()> {
         self.troubled = true;
         self.note(text)
@@ -100,8 +98,8 @@ impl<W: Write> Ktap<W> {
 
     /// Writes the verdict, the last line of the stream, and gives back the sink.
     ///
-    /// Only a run in which every planned case ended, none failed and one at least
-    /// passed or was skipped is a pass.
+    /// It is `pass` only if every planned case ended, none failed, and at least one passed or was
+    /// skipped.
     pub fn finish(mut self) -> io::Result<W> {
         let Tally {
             passed,
@@ -109,11 +107,11 @@ impl<W: Write> Ktap<W> {
             skipped,
         } = self.tally;
         let complete = passed + failed + skipped == self.planned;
-        // A guest may be there for one case alone, and that be one to skip.
+        // The host may boot a guest for one case, and that case may be skipped.
         let tried = passed + skipped > 0;
         let pass = complete && tried && failed == 0 && !self.troubled;
         let word = if pass { "pass" } else { "fail" };
-        writeln!(self.out, "# rdna1 verdict: {word} {}", self.tally)?;
+        writeln!(self.out, "# {VERDICT}: {word} {}", self.tally)?;
         self.out.flush()?;
         Ok(self.out)
     }
@@ -137,7 +135,7 @@ mod tests {
         assert_eq!(
             text(2, &[Outcome::Passed, skip]),
             "KTAP version 1\n1..2\nok 1 name\nok 2 name # SKIP no cgroup v1\n\
-             # rdna1 verdict: pass passed=1 failed=0 skipped=1\n"
+             # modproof verdict: pass passed=1 failed=0 skipped=1\n"
         );
     }
 
@@ -146,7 +144,7 @@ mod tests {
         assert_eq!(
             text(1, &[Outcome::Failed("heap\n  expected a".into())]),
             "KTAP version 1\n1..1\n# heap\n#   expected a\nnot ok 1 name\n\
-             # rdna1 verdict: fail passed=0 failed=1 skipped=0\n"
+             # modproof verdict: fail passed=0 failed=1 skipped=0\n"
         );
     }
 
@@ -154,7 +152,7 @@ mod tests {
     fn a_run_that_stopped_early_or_ran_nothing_is_no_pass() {
         for (planned, outcomes) in [(0, vec![]), (2, vec![Outcome::Passed])] {
             assert!(
-                text(planned, &outcomes).contains("# rdna1 verdict: fail "),
+                text(planned, &outcomes).contains("# modproof verdict: fail "),
                 "{planned}"
             );
         }
@@ -163,10 +161,10 @@ mod tests {
     #[test]
     fn trouble_outside_of_a_case_fails_the_run() {
         let mut ktap = Ktap::start(Vec::new(), 1).unwrap();
-        ktap.trouble("rdna1 verdict: pass").unwrap();
+        ktap.trouble("modproof verdict: pass").unwrap();
         ktap.case("name", &Outcome::Passed).unwrap();
         let text = String::from_utf8(ktap.finish().unwrap()).unwrap();
-        assert!(text.ends_with("# rdna1 verdict: fail passed=1 failed=0 skipped=0\n"));
-        assert_eq!(text.matches("# rdna1 verdict").count(), 1);
+        assert!(text.ends_with("# modproof verdict: fail passed=1 failed=0 skipped=0\n"));
+        assert_eq!(text.matches("# modproof verdict").count(), 1);
     }
 }

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context, Result};
 
-/// The kernel drops the references of a program that has ended a little later.
+/// The kernel drops the references of a program a little after its end.
 const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(10);
 
-/// How many hold a reference on each module, by its name; -1 on one that is being unloaded.
+/// The number of references on each module, by its name; -1 while the kernel unloads it.
 pub fn refcounts() -> Result<BTreeMap<String, i64>> {
     let listed = fs::read_to_string("/proc/modules").context("read /proc/modules")?;
     let count = |line: &str| {
@@ -24,8 +24,8 @@ pub fn refcounts() -> Result<BTreeMap<String, i64>> {
     counts.context("/proc/modules: not as expected")
 }
 
-/// Fails if somebody still holds a module who did not before. Modules loaded since then hold others, so
-/// then nothing is checked.
+/// Fails if a module still has more references than before. Checks nothing if a module was loaded
+/// since: modules hold those that they depend on.
 pub fn expect_refcounts(before: &BTreeMap<String, i64>) -> Result<()> {
     let deadline = Instant::now() + GIVEN_BACK_WITHIN;
     loop {

@@ -7,7 +7,7 @@ use std::fs;
 
 use anyhow::{Context, Result};
 
-/// Letter of each bit, as in the kernel's admin-guide/tainted-kernels.
+/// The letter of each bit, as in the kernel's admin-guide/tainted-kernels.
 const LETTERS: &[u8] = b"PFSRMBUDAWCIOELKXTNJ";
 
 /// A taint mask as /proc/sys/kernel/tainted shows it.
@@ -15,7 +15,7 @@ const LETTERS: &[u8] = b"PFSRMBUDAWCIOELKXTNJ";
 pub struct Taint(u64);
 
 impl Taint {
-    /// Out-of-tree module, unsigned module: what loading the module under test must set.
+    /// Out-of-tree module, unsigned module: loading a module under test sets both.
     pub const EXPECTED: Self = Self(1 << 12 | 1 << 13);
 
     /// Reads the mask of the running kernel.

@@ -1,51 +1,51 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Helper processes that the case goes on beside.
+//! Helper processes that run beside the case.
 
-use std::ffi::CStr;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context, Result};
+use modproof_wait::modules::{self, Modules};
 use nix::sched::{unshare, CloneFlags};
 
-use super::VERB;
-use crate::guard;
-use crate::modules::{self, Modules};
+use super::verbs::VERB;
+use crate::files;
 
-/// Reads a file of the module as everybody does.
-pub(super) const READ: &str = "read";
-/// Unloads the module.
-pub(super) const UNLOAD: &str = "unload";
-/// Waits in a network namespace of its own; loads the module there, if asked to.
-pub(super) const NET_NAMESPACE: &str = "net-namespace";
+/// Reads a file in the usual way.
+const READ: &str = "read";
+/// Unloads a module.
+const UNLOAD: &str = "unload";
+/// Waits in a network namespace of its own, and may load a module there.
+const NET_NAMESPACE: &str = "net-namespace";
 
 const TURN: Duration = Duration::from_millis(20);
 
-/// A helper process. It has to be finished, or it stays.
+/// A helper process. The case has to finish it, or it stays.
 pub struct Helper {
     child: Child,
     stdin: Option<ChildStdin>,
 }
 
 impl Helper {
-    /// One that reads a file of the module.
-    pub fn reading(file: &str) -> Result<Self> {
-        Self::start(&[READ, file])
+    /// Starts one that reads a file.
+    pub fn reading(file: &Path) -> Result<Self> {
+        Self::start(&[READ, file.to_str().context("a path that is not UTF-8")?])
     }
 
-    /// One that unloads the module.
-    pub fn unloading() -> Result<Self> {
-        Self::start(&[UNLOAD])
+    /// Starts one that unloads a module.
+    pub fn unloading(module: &str) -> Result<Self> {
+        Self::start(&[UNLOAD, module])
     }
 
-    /// One in a network namespace of its own. When it is to go on it loads the
-    /// module with these parameters, or nothing, and ends.
-    pub fn in_net_namespace(load: Option<&CStr>) -> Result<Self> {
+    /// Starts one in a network namespace of its own. It waits for [`Self::go_on`], loads this own
+    /// module or none, and ends.
+    pub fn in_net_namespace(load: Option<&str>) -> Result<Self> {
         let mut words = vec![NET_NAMESPACE];
-        words.extend(load.map(CStr::to_str).transpose()?);
+        words.extend(load);
         let mut helper = Self::start(&words)?;
         let mut byte = [0];
         let mut stdout = helper.child.stdout.take().context("no pipe")?;
@@ -68,13 +68,13 @@ impl Helper {
         Ok(Self { child, stdin })
     }
 
-    /// Has one that waits go on.
+    /// Wakes one that waits.
     pub fn go_on(&mut self) -> Result<()> {
         let mut stdin = self.stdin.take().context("it goes on already")?;
         stdin.write_all(b"\n").context("wake a helper process")
     }
 
-    /// Waits for its end, and gives what it wrote.
+    /// Waits for its end, and returns its output.
     pub fn finish(&mut self) -> Result<String> {
         drop(self.stdin.take());
         let (mut text, mut complaint) = (String::new(), String::new());
@@ -93,7 +93,7 @@ impl Helper {
         Ok(text)
     }
 
-    /// The same, if it ends in time. What it writes must fit into a pipe.
+    /// The same, if it ends in time. Its output must fit into a pipe.
     pub fn finish_within(&mut self, limit: Duration) -> Result<Option<String>> {
         drop(self.stdin.take());
         let deadline = Instant::now() + limit;
@@ -112,11 +112,11 @@ impl Helper {
     }
 }
 
-/// The process itself: none of its words is one of the others.
+/// The process itself; none if the words are not for one of these helpers.
 pub(super) fn run(words: &[&str]) -> Option<Result<String>> {
     Some(match words {
-        [READ, file] => guard::text(file),
-        [UNLOAD] => modules::remove(guard::NAME).map(|()| String::new()),
+        [READ, file] => files::text(Path::new(file)),
+        [UNLOAD, module] => modules::remove(module).map(|()| String::new()),
         [NET_NAMESPACE, load @ ..] => in_net_namespace(load.first().copied()),
         _ => return None,
     })
@@ -128,8 +128,8 @@ fn in_net_namespace(load: Option<&str>) -> Result<String> {
     stdout.write_all(b".").and_then(|()| stdout.flush())?;
     let mut line = String::new();
     BufReader::new(std::io::stdin()).read_line(&mut line)?;
-    if let Some(parameters) = load {
-        Modules::find()?.load_own(guard::NAME, parameters)?;
+    if let Some(module) = load {
+        Modules::find()?.load_own(module, "")?;
     }
     Ok(String::new())
 }

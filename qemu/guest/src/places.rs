@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where a module's functions were, also when it is long gone: the kernel itself names the
-//! functions of loaded modules only.
+//! Looks up functions of modules that are unloaded: the kernel itself names only the functions of
+//! loaded ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,21 +10,20 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use elf::{abi::STT_FUNC, endian::AnyEndian, ElfBytes};
+use modproof_wait::modules;
 
-use crate::modules;
-
-/// Of each load that was noted: the module, and where its code began.
+/// For each noted load: the module, and the address of its code.
 static LOADS: Mutex<BTreeSet<(&str, u64)>> = Mutex::new(BTreeSet::new());
 
 /// kmemleak names lost memory by the addresses of the code that allocated it.
 pub const KMEMLEAK: &str = "/sys/kernel/debug/kmemleak";
 
-/// Whether kmemleak is there, which needs the places.
+/// Whether the kernel has kmemleak, which needs the places.
 pub fn is_wanted() -> bool {
     Path::new(KMEMLEAK).exists()
 }
 
-/// Notes the address of a module's code right after its load, if kmemleak is there.
+/// Notes the address of a module's code. Call it right after the load.
 pub fn note(module: &'static str) -> Result<()> {
     if !is_wanted() {
         return Ok(());
@@ -37,7 +36,7 @@ pub fn note(module: &'static str) -> Result<()> {
     Ok(())
 }
 
-/// The functions of all modules that were noted, to look up addresses.
+/// The functions of all noted modules.
 pub struct Places {
     loads: BTreeSet<(&'static str, u64)>,
     modules: BTreeMap<&'static str, Functions>,
@@ -56,9 +55,9 @@ impl Places {
         Ok(Self { loads, modules })
     }
 
-    /// The functions of a backtrace, innermost first, in every way to read it: as the kernel names
-    /// them, and with the addresses that it has no name for looked up in each load by itself. One
-    /// that is of no function there is left as it is.
+    /// All readings of a backtrace, innermost function first: one as the kernel names the functions,
+    /// and one for each load, which looks up the remaining addresses in that load. An address outside
+    /// of its functions stays.
     pub fn readings<'a>(&'a self, frames: &'a [String]) -> impl Iterator<Item = Vec<&'a str>> {
         let alone = std::iter::once(None);
         let loads = alone.chain(self.loads.iter().map(Some));
@@ -75,7 +74,7 @@ impl Places {
     }
 }
 
-/// The functions in the code of a module file, by where they begin.
+/// The functions in the code of a module file: start, size and name.
 struct Functions(BTreeMap<u64, (u64, String)>);
 
 impl Functions {
@@ -108,8 +107,8 @@ impl Functions {
 
     fn at(&self, offset: u64) -> Option<&str> {
         let (begin, (size, name)) = self.0.range(..=offset).next_back()?;
-        // A call that never returns may be a function's last instruction: its return address is
-        // where the next one begins. None of interest is such.
+        // A call that never returns may be a function's last instruction. Its return address is the
+        // start of the next function: this names the wrong one then, which is rare.
         (offset - begin < *size).then_some(name)
     }
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Counting instructions. The host runs the guest with QEMU's `-icount shift=0,sleep=off`: each
+//! Counts instructions. The host runs the guest with QEMU's `-icount shift=0,sleep=off`: each
 //! instruction takes a nanosecond of the guest's time, and the time stamp counter counts these. So
-//! a count tells what was executed, whatever else the host does, and repeats.
+//! a count depends only on the executed instructions, not on the load of the host, and repeats.
 //!
-//! Where a CPU waits its time goes on. What sleeps is told by the CPU time of the task instead.
+//! The time of a CPU that waits goes on. So the CPU time of the task counts for work that sleeps.
 
 use std::arch::asm;
 use std::arch::x86_64::_rdtsc;
@@ -17,23 +17,23 @@ use nix::sys::resource::{getrusage, UsageWho};
 use nix::sys::time::TimeSpec;
 use nix::time::{clock_gettime, ClockId};
 
-/// How often the loop of known length goes round, with two instructions each time.
+/// The rounds of a loop of known length, which has two instructions.
 const ROUNDS: u64 = 100_000;
-/// How often it is counted.
+/// The number of counts of that loop.
 const TRIALS: usize = 9;
-/// The same loop, long enough to be interrupted if anybody else wants the CPU.
+/// The rounds of the same loop, long enough that other work on the CPU would interrupt it.
 const LONG: u64 = 5_000_000;
-/// So often in a row it must not have been.
+/// So many loops in a row must run without interruption.
 const QUIET: usize = 5;
-/// How often that is tried.
+/// The number of tries.
 const WAITS: usize = 1000;
 
-/// What was counted when the same was done several times.
+/// The counts of the same work, done several times.
 #[derive(Clone, Debug)]
 pub struct Counts(Vec<u64>);
 
 impl Counts {
-    /// Of these, at least one.
+    /// Takes these counts, at least one.
     pub fn new(mut counts: Vec<u64>) -> Result<Self> {
         ensure!(!counts.is_empty(), "nothing was counted");
         counts.sort_unstable();
@@ -50,7 +50,7 @@ impl Counts {
         self.line_in(name, "instructions")
     }
 
-    /// The same of what is not instructions.
+    /// The same in another unit.
     pub fn line_in(&self, name: &str, unit: &str) -> String {
         let (least, most) = (self.0[0], self.0[self.0.len() - 1]);
         let (median, times) = (self.median(), self.0.len());
@@ -73,7 +73,7 @@ impl fmt::Display for Counts {
     }
 }
 
-/// The line for the host of what is no count.
+/// The line for the host with a single value.
 pub fn value_line(name: &str, unit: &str, value: u64) -> String {
     format!("measured name={name} unit={unit} median={value} least={value} most={value} times=1")
 }
@@ -85,8 +85,7 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// Makes sure that it is instructions that are counted, and finds out how many counting
-    /// itself adds.
+    /// Makes sure that the guest counts instructions, and measures the instructions of the counting.
     pub fn new() -> Result<Self> {
         let raw = Self {
             overhead: 0,
@@ -114,7 +113,7 @@ impl Counter {
         Ok(counter)
     }
 
-    /// Waits until nobody else wants the CPU: just booted, the kernel still tests its ciphers.
+    /// Waits until the CPU is idle: after a boot the kernel still tests its ciphers.
     fn settle(&self) -> Result<()> {
         let mut quiet = 0;
         for _ in 0..WAITS {
@@ -128,19 +127,19 @@ impl Counter {
             if quiet == QUIET {
                 return Ok(());
             }
-            // Leaves the CPU to whoever wants it. The guest's time costs the host's nothing.
+            // Leaves the CPU to the other work. The guest's sleep takes no time of the host.
             thread::sleep(Duration::from_millis(20));
         }
         bail!("something keeps the CPU busy: nothing can be counted beside it");
     }
 
-    /// What counting itself adds; it is taken off.
+    /// The instructions of the counting itself. Each count is without them.
     pub fn overhead(&self) -> u64 {
         self.overhead
     }
 
-    /// Counts the instructions of `work`, kernel and user space, each of so many times. It must
-    /// not wait.
+    /// Counts the instructions of `work` in kernel and user space, `times` times. `work` must not
+    /// wait.
     pub fn count(&self, times: usize, mut work: impl FnMut() -> Result<()>) -> Result<Counts> {
         let mut counts = Vec::with_capacity(times);
         for _ in 0..times {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Checks somebody's module against its entry in `modules.toml`.
+//! The description of the module to try: its entry in the host's `modules.toml`.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -10,23 +10,23 @@ use anyhow::{ensure, Context, Result};
 use modproof_formats::Trial;
 use regex_lite::{Regex, RegexBuilder};
 
-/// No more is read of a file: it may have no end.
+/// The most bytes that it reads of a file, which may have no end.
 const MOST: u64 = 1 << 20;
 
-/// A module, and what it has to do.
+/// A module, and the effects to check.
 #[derive(Debug, Default)]
 pub struct Wanted {
     /// Its name, and that of its `.ko`.
     pub name: String,
-    /// What it is loaded with.
+    /// The parameters for its load.
     pub parameters: String,
-    /// The files that are read while it is loaded.
+    /// The files to read while it is loaded.
     pub reads: Vec<Expected>,
-    /// What lines the kernel log must have, from the load to the unload.
+    /// From the load to the unload, some line of the kernel log must match each.
     log: Vec<Regex>,
 }
 
-/// A file, and what must stand in it.
+/// A file, and the text that it must show.
 #[derive(Debug)]
 pub struct Expected {
     /// The file.
@@ -35,7 +35,7 @@ pub struct Expected {
 }
 
 impl Wanted {
-    /// What the host wants.
+    /// Reads the description that the host has put into the guest.
     pub fn read() -> Result<Self> {
         let path = Path::new("/").join(Trial::FILE);
         let shown = path.display();
@@ -67,7 +67,7 @@ impl Wanted {
         })
     }
 
-    /// Demands every line that is wanted.
+    /// Demands that some line matches each of the wanted patterns.
     pub fn expect_log(&self, lines: &[String]) -> Result<()> {
         for pattern in &self.log {
             ensure!(
@@ -82,7 +82,7 @@ impl Wanted {
 }
 
 impl Expected {
-    /// Reads the file, and demands what must stand in it; gives its size.
+    /// Reads the file, demands that it shows its text, and returns its size.
     pub fn expect(&self) -> Result<usize> {
         let mut bytes = Vec::new();
         File::open(&self.path)
@@ -104,7 +104,7 @@ impl Expected {
         Ok(())
     }
 
-    /// Whether it is there.
+    /// Whether the file exists.
     pub fn exists(&self) -> bool {
         self.path.exists()
     }

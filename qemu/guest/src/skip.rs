@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How a case says that it cannot be tried here.
+
+use std::error::Error;
+use std::fmt;
+
+/// The reason why a case cannot be tried here. A case returns it as its error.
+#[derive(Debug)]
+pub struct Skip(pub String);
+
+impl fmt::Display for Skip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "skipped: {}", self.0)
+    }
+}
+
+impl Error for Skip {}
