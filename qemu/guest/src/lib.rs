@@ -3,8 +3,10 @@
 //! The library of a guest program: PID 1 of a test guest, which runs the cases of one suite in a
 //! stock kernel and writes KTAP.
 
+mod any_module;
 pub mod apparmor;
 mod bpf;
+mod case;
 pub mod child;
 pub mod cmdline;
 pub mod confine;
@@ -13,15 +15,23 @@ mod ctx;
 pub mod fail_nth;
 pub mod files;
 pub mod held;
+pub mod kmemleak;
 pub mod kmsg;
 pub mod ktap;
 pub mod memory;
+mod pid1;
 pub mod places;
+pub mod program;
+mod runner;
+mod shell;
 mod skip;
+mod start;
 pub mod taint;
 pub mod uevents;
 pub mod wanted;
 
+pub use case::Case;
 pub use ctx::Ctx;
 pub use modproof_wait::{modinfo, modules, mounts, serial};
+pub use program::Program;
 pub use skip::Skip;

@@ -35,9 +35,14 @@ pub struct Expected {
 }
 
 impl Wanted {
+    /// The file with the description.
+    pub fn path() -> PathBuf {
+        Path::new("/").join(Trial::FILE)
+    }
+
     /// Reads the description that the host has put into the guest.
     pub fn read() -> Result<Self> {
-        let path = Path::new("/").join(Trial::FILE);
+        let path = Self::path();
         let shown = path.display();
         let text = fs::read_to_string(&path).with_context(|| {
             format!("{shown} is not there: this suite is booted with a module of modules.toml")

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! PID 1 of the test guest: loads the module under test into a stock kernel,
-//! runs the cases of one suite and writes the outcome as KTAP.
-//!
-//! Started with `child …` it is one of its own helpers, a process with less
-//! than the whole system in view (see [`child`]). On the host, `--list` prints
-//! the suites and their cases.
+//! PID 1 of the test guest, with the cases of this project's modules.
 
 mod ask;
 mod cases;
+mod clean_up;
 mod counters;
 mod ctl;
 mod fixture;
@@ -16,51 +12,37 @@ mod gpu_code;
 mod guard;
 mod hsakmt;
 mod kfd;
-mod kmemleak;
-mod pid1;
+mod lost_links;
+mod prompt;
 mod report;
 mod requests;
-mod runner;
-mod shell;
 mod truth;
 
 use std::process::ExitCode;
 
-use modproof_formats::Listing;
-use modproof_guest::child;
+use modproof_guest::Program;
+
+const PROGRAM: Program = Program {
+    suites: cases::SUITES,
+    words: &[cases::LIE],
+    clean_up: clean_up::clean_up,
+    prepare_shell: prompt::prepare,
+    shell_hint: prompt::HINT,
+    known_losses: &[lost_links::OF_KFD],
+    lists: &[("rules", || truth::rules().map(str::to_owned).collect())],
+    verbs: &[(ask::VERB, |_| ask::run())],
+};
 
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    // In a pid namespace of its own it is 1, too.
-    if args.first().is_some_and(|first| first == ask::VERB) {
-        return ask::run();
-    }
-    if std::process::id() == 1 {
-        return pid1::run(&args);
-    }
-    match args.split_first() {
-        Some((first, rest)) if first == child::VERB => child::run(rest),
-        Some((first, [])) if first == Listing::ARGUMENT => list(),
-        _ => {
-            eprintln!("guest-init is the first process of a test guest: it mounts file systems,");
-            eprintln!(
-                "loads modules and powers off. Outside of one it does nothing; see `make test`."
-            );
-            ExitCode::from(2)
-        }
-    }
+    PROGRAM.main()
 }
 
-/// Prints the suites and cases for the host.
-fn list() -> ExitCode {
-    match serde_json::to_string(&cases::listing()) {
-        Ok(listing) => {
-            println!("{listing}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("guest-init {}: {error}", Listing::ARGUMENT);
-            ExitCode::FAILURE
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_fit_ktap_and_globs() {
+        PROGRAM.check_names().unwrap();
     }
 }

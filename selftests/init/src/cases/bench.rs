@@ -5,11 +5,10 @@
 
 use anyhow::Result;
 use modproof_guest::count::Counter;
-use modproof_guest::Ctx;
+use modproof_guest::{Case, Ctx};
 
 use super::requests::gpu_id;
 use super::stock::need_amdgpu;
-use super::Case;
 use crate::fixture::{Fixture, STOCK, TREE};
 use crate::guard;
 

@@ -5,11 +5,10 @@
 use anyhow::{bail, ensure, Context, Result};
 use modproof_guest::kmsg::expect_line;
 use modproof_guest::modules::Refused;
-use modproof_guest::Ctx;
+use modproof_guest::{Case, Ctx};
 use std::path::Path;
 
 use super::doctor::Listed;
-use super::Case;
 use crate::ctl::doctor;
 use crate::fixture::TREE;
 use crate::guard;

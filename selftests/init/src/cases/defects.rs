@@ -13,11 +13,10 @@ use std::time::Duration;
 use anyhow::{bail, ensure, Context, Result};
 use modproof_guest::modules::{is_loaded, parameter};
 use modproof_guest::serial::Port;
-use modproof_guest::Ctx;
+use modproof_guest::{Case, Ctx};
 use nix::sys::reboot::{reboot, RebootMode};
 
 use super::leaks::free_memory;
-use super::Case;
 
 const MODULE: &str = "defects";
 /// In KiB: less than the module loses, more than a guest needs for nothing.

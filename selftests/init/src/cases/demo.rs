@@ -8,10 +8,10 @@ use anyhow::{ensure, Context, Result};
 use modproof_guest::kmsg::Kmsg;
 use modproof_guest::modules::is_loaded;
 use modproof_guest::taint::Taint;
-use modproof_guest::Ctx;
+use modproof_guest::{Case, Ctx};
 
+use super::lies;
 use super::stock::{amdgpu_references, need_amdgpu};
-use super::{lies, Case};
 use crate::fixture::{Card, STOCK};
 use crate::guard;
 use crate::truth::View;

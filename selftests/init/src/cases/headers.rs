@@ -7,11 +7,10 @@ use std::path::Path;
 
 use anyhow::{ensure, Context, Result};
 use modproof_guest::kmsg::{self, Kmsg};
-use modproof_guest::Ctx;
+use modproof_guest::{Case, Ctx};
 use nix::errno::Errno;
 
 use super::lifecycle::expect_refused;
-use super::Case;
 use crate::fixture::TREE;
 use crate::guard;
 use crate::truth::View;

@@ -6,11 +6,11 @@ use anyhow::{bail, ensure, Context, Result};
 use modproof_guest::kmsg::expect_line;
 use modproof_guest::modules::Refused;
 use modproof_guest::taint::Taint;
-use modproof_guest::Ctx;
+use modproof_guest::{Case, Ctx};
 use nix::errno::Errno;
 use std::path::Path;
 
-use super::{leaks, modinfo, net_namespace, unload, Case};
+use super::{leaks, modinfo, net_namespace, unload};
 use crate::guard;
 use crate::kfd;
 

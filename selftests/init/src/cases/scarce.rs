@@ -8,10 +8,9 @@ use std::path::Path;
 
 use anyhow::{ensure, Context, Result};
 use modproof_guest::memory::meminfo;
-use modproof_guest::Ctx;
+use modproof_guest::{Case, Ctx};
 use nix::mount::{mount, umount, MsFlags};
 
-use super::Case;
 use crate::fixture::TREE;
 use crate::guard;
 

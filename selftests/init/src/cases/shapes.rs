@@ -12,15 +12,14 @@ mod suspend;
 mod table;
 
 use anyhow::{Context, Result};
+use modproof_guest::{Case, Ctx};
 
-use super::Case;
 use crate::fixture::TREE;
 use crate::guard;
 use caught::{caught, caught_on_one_of_two_nodes};
 use drawn::drawn;
 use machine::{expand, Machine};
 use model::Device;
-use modproof_guest::Ctx;
 use table::{AROUND, CONTENTS, MOMENTS};
 
 /// The suite: the cases of one NUMA layout share a boot. A case finds its row

@@ -2,11 +2,13 @@
 
 //! The suites whose cases are in many files.
 
+use modproof_guest::Case;
+
 use super::{
     announce, asleep, cards, crowd, dkms, doctor, fail_nth, fixture_moments, fixture_words, held,
     hung_probe, libhsakmt, libhsakmt_limits, libraries, lies, load_window, mutate, net_namespace,
     oddities, paths, reading, requests, requests_last, requests_life, requests_whose, run_command,
-    stock, storm, torture, trouble, unload, views, Case,
+    stock, storm, torture, trouble, unload, views,
 };
 
 /// Cards that the kernel tree's own KFD code publishes.

@@ -6,48 +6,38 @@ use std::fs::{self, OpenOptions};
 use std::process::Command;
 
 use anyhow::{ensure, Context, Result};
-use modproof_guest::cmdline::Options;
-use modproof_guest::Ctx;
 
-use crate::fixture::STOCK;
-use crate::{cases, guard};
+use crate::ctx::Ctx;
+use crate::program::Program;
 
 const BUSYBOX: &str = "/bin/busybox";
 const PORT: &str = "/dev/ttyS2";
 
-/// Read by each shell that is started here.
-const PROFILE: &str = r#"
-PS1='guest# '
-cat <<'END'
-amdgpu.ko, the fixture with a card, and the module are loaded. Try
-    cat /sys/kernel/debug/rdna1/heaps
-    cat /sys/module/navi10_stock/parameters/state
-    echo set slot=0 bank.flags=1 > /sys/module/navi10_stock/parameters/ctl
-    rmmod rdna1_kfd_guard; insmod /modules/rdna1_kfd_guard.ko
-END
-"#;
-
-/// Loads all there is and runs a shell until it is left.
-pub fn run(options: &Options, ctx: &Ctx) -> Result<()> {
+/// Prepares the guest and runs a shell to its end.
+pub fn run(program: &Program, ctx: &Ctx) -> Result<()> {
     let port = || {
         let port = OpenOptions::new().read(true).write(true).open(PORT);
         port.with_context(|| format!("open {PORT}"))
     };
-    // First, so that what goes wrong is seen there, and typing is not lost.
+    // First, so that errors show there, and no typed text is lost.
     let (input, output, errors) = (port()?, port()?, port()?);
-    if let Err(error) = load(ctx) {
+    if let Err(error) = (program.prepare_shell)(ctx) {
         fs::write(PORT, format!("{error:#}\n")).context("write to the user")?;
     }
     busybox(&["--install", "-s", "/bin"])?;
-    fs::write("/profile", PROFILE).context("write /profile")?;
-    // Till now it was a port for programs.
+    fs::write("/profile", profile(program.shell_hint)).context("write /profile")?;
+    // It was in raw mode, for programs.
     busybox(&["stty", "-F", PORT, "sane"])?;
-    let size = options.terminal.as_deref().and_then(|t| t.split_once('x'));
+    let size = ctx
+        .options
+        .terminal
+        .as_deref()
+        .and_then(|t| t.split_once('x'));
     if let Some((rows, columns)) = size {
         busybox(&["stty", "-F", PORT, "rows", rows, "cols", columns])?;
     }
-    // In a session of its own, so that Ctrl-C gets to what runs there. How the
-    // last command in it went is nobody's concern.
+    // In a session of its own, so that Ctrl-C reaches its programs. The status of its last command
+    // does not matter.
     Command::new(BUSYBOX)
         .args(["setsid", "-c", BUSYBOX, "sh"])
         .env("PATH", "/bin")
@@ -62,10 +52,10 @@ pub fn run(options: &Options, ctx: &Ctx) -> Result<()> {
     Ok(())
 }
 
-fn load(ctx: &Ctx) -> Result<()> {
-    cases::need_amdgpu(ctx)?;
-    STOCK.load(&ctx.modules, "slot=0")?;
-    guard::load(&ctx.modules)
+/// Each shell reads this first.
+fn profile(hint: &str) -> String {
+    let hint = hint.trim_end();
+    format!("PS1='guest# '\ncat <<'END'\n{hint}\nEND\n")
 }
 
 fn busybox(words: &[&str]) -> Result<()> {
@@ -73,4 +63,15 @@ fn busybox(words: &[&str]) -> Result<()> {
     let status = status.with_context(|| format!("start {BUSYBOX}"))?;
     ensure!(status.success(), "busybox {}: {status}", words.join(" "));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_shows_the_hint() {
+        let profile = profile("one\ntwo\n");
+        assert_eq!(profile, "PS1='guest# '\ncat <<'END'\none\ntwo\nEND\n");
+    }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! From the kernel's hand-over to the power-off.
+//! PID 1: from the start by the kernel or the waiter to the power-off.
 
 use std::fs;
 use std::io::Write;
@@ -8,36 +8,39 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use modproof_formats::words::{self, word, KNOWN};
-use modproof_guest::cmdline::Options;
-use modproof_guest::ktap::Ktap;
-use modproof_guest::modules::Modules;
-use modproof_guest::mounts;
-use modproof_guest::serial::Port;
-use modproof_guest::taint::Taint;
-use modproof_guest::Ctx;
+use modproof_formats::words::{self, word};
+use modproof_formats::ADDED;
+use modproof_wait::modules::Modules;
+use modproof_wait::mounts;
+use modproof_wait::serial::Port;
 use nix::sys::reboot::{reboot, RebootMode};
 
-use crate::cases::{self, LIE};
+use crate::cmdline::Options;
+use crate::ctx::Ctx;
 use crate::kmemleak;
-use crate::runner;
+use crate::ktap::Ktap;
+use crate::program::Program;
+use crate::runner::{self, Step};
 use crate::shell;
+use crate::taint::Taint;
 
-/// Runs the suite that the kernel's command line names, or for a guest that was
-/// resumed the arguments, then powers off.
-pub fn run(args: &[String]) -> ExitCode {
+/// Runs the suite that the kernel command line names, or in a restored guest the arguments, and
+/// powers off.
+pub fn run(program: &Program, args: &[String]) -> ExitCode {
     runner::install_panic_hook();
     let mut troubles = mounts::mount_all();
     let (port, missing) = Port::open("ttyS1");
     troubles.extend(missing);
 
     let mut port = Some(port);
-    // Whatever panics here is told in the stream or, if that is what broke, by a missing verdict.
-    let end = catch_unwind(AssertUnwindSafe(|| run_suite(&mut port, &troubles, args)));
+    // The stream reports a panic. If the stream itself breaks, the missing verdict does.
+    let end = catch_unwind(AssertUnwindSafe(|| {
+        run_suite(program, &mut port, &troubles, args)
+    }));
     match end {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => eprintln!("guest-init: {error:#}"),
-        Err(_) => eprintln!("guest-init: {}", runner::take_panic().unwrap_or_default()),
+        Ok(Err(error)) => eprintln!("modproof: {error:#}"),
+        Err(_) => eprintln!("modproof: {}", runner::take_panic().unwrap_or_default()),
     }
     if let Some(port) = &mut port {
         port.drain();
@@ -45,20 +48,25 @@ pub fn run(args: &[String]) -> ExitCode {
     power_off()
 }
 
-fn run_suite(port: &mut Option<Port>, troubles: &[String], args: &[String]) -> Result<()> {
+fn run_suite(
+    program: &Program,
+    port: &mut Option<Port>,
+    troubles: &[String],
+    args: &[String],
+) -> Result<()> {
     let cmdline = fs::read_to_string("/proc/cmdline").unwrap_or_default();
-    let options = Options::choose(args, &cmdline, &[LIE]);
+    let options = Options::choose(args, &cmdline, program.words);
     if options.shell {
-        // The verdict's port says nothing, unless there is no prompt.
+        // Without an error there is no stream.
         let (ctx, _) = prepare(options.clone())?;
-        if let Err(error) = shell::run(&options, &ctx) {
+        if let Err(error) = shell::run(program, &ctx) {
             let port = port.as_mut().context("the KTAP port is gone")?;
             writeln!(port, "no prompt: {error:#}")?;
         }
         return Ok(());
     }
     let suite = options.suite.clone().unwrap_or_default();
-    let known = cases::suite(&suite);
+    let known = program.suite(&suite);
     let wanted: Vec<_> = known
         .iter()
         .flat_map(|cases| cases.iter())
@@ -66,19 +74,31 @@ fn run_suite(port: &mut Option<Port>, troubles: &[String], args: &[String]) -> R
         .collect();
 
     let sink = port.take().context("the KTAP port is gone")?;
-    // The verdict is the last word: what was lost is asked for before.
-    let last = (kmemleak::exists() && !wanted.is_empty()).then_some(&cases::LAST);
-    let mut ktap = Ktap::start(sink, wanted.len() + usize::from(last.is_some()))?;
+    let nothing_lost = |ctx: &mut Ctx| {
+        (program.clean_up)()?;
+        kmemleak::nothing_lost(ctx, program.known_losses)
+    };
+    let mut steps: Vec<_> = wanted.iter().map(|case| Step::of(case)).collect();
+    let asks_kmemleak = kmemleak::exists() && !wanted.is_empty();
+    if asks_kmemleak {
+        steps.push(Step {
+            name: ADDED,
+            keeps_modules: false,
+            work: &nothing_lost,
+        });
+    }
+    let mut ktap = Ktap::start(sink, steps.len())?;
     for trouble in troubles {
         ktap.note(trouble)?;
     }
     for unknown in &options.unknown {
-        let known = KNOWN.into_iter().chain([LIE]).map(|name| word(name, ""));
+        let known = words::KNOWN.iter().chain(program.words);
+        let known = known.map(|name| word(name, ""));
         let known = Vec::from_iter(known).join(" ");
         ktap.trouble(&format!("{unknown}: no such option; there are {known}"))?;
     }
     if known.is_none() {
-        let names = cases::suite_names().join(", ");
+        let names = Vec::from_iter(program.all_suites().map(|(name, _)| name)).join(", ");
         ktap.trouble(&format!(
             "{}: no such suite; there are {names}",
             word(words::SUITE, &suite)
@@ -90,19 +110,19 @@ fn run_suite(port: &mut Option<Port>, troubles: &[String], args: &[String]) -> R
         ))?;
     }
 
-    let forgotten = match last {
-        Some(_) => kmemleak::forget().context("before the first case"),
-        None => Ok(()),
+    let forgotten = match asks_kmemleak {
+        true => kmemleak::forget().context("before the first case"),
+        false => Ok(()),
     };
     match forgotten.and_then(|()| prepare(options)) {
         Ok((mut ctx, notes)) => {
             notes.iter().try_for_each(|note| ktap.note(note))?;
-            for case in wanted.into_iter().chain(last) {
-                let outcome = runner::run(case, &mut ctx);
+            for step in &steps {
+                let outcome = runner::run(step, &mut ctx, program.clean_up);
                 ctx.take_notes()
                     .iter()
                     .try_for_each(|note| ktap.note(note))?;
-                ktap.case(case.name, &outcome)?;
+                ktap.case(step.name, &outcome)?;
             }
             ctx.user.drain();
         }
@@ -129,7 +149,7 @@ fn prepare(options: Options) -> Result<(Ctx, Vec<String>)> {
 fn power_off() -> ! {
     nix::unistd::sync();
     let Err(errno) = reboot(RebootMode::RB_POWER_OFF);
-    eprintln!("guest-init: power off: {errno}");
+    eprintln!("modproof: power off: {errno}");
     loop {
         std::thread::park();
     }

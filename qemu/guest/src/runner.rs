@@ -1,27 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Runs cases one after another, each judged by its own assertions and by what
-//! it did to the kernel.
+//! Runs a case, and judges it by its own assertions and by its effects on the kernel.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Mutex;
 
-use anyhow::{bail, ensure, Result};
-use modproof_guest::held;
-use modproof_guest::kmsg::{splats, Kmsg};
-use modproof_guest::ktap::Outcome;
-use modproof_guest::modules::is_loaded;
-use modproof_guest::taint::Taint;
-use modproof_guest::{Ctx, Skip};
+use anyhow::{bail, ensure, Context, Result};
 
-use crate::cases::Case;
-use crate::fixture;
-use crate::guard;
+use crate::case::Case;
+use crate::ctx::Ctx;
+use crate::held;
+use crate::kmsg::{splats, Kmsg};
+use crate::ktap::Outcome;
+use crate::skip::Skip;
+use crate::taint::Taint;
 
-/// Where and why the last panic was, put here by the panic hook.
+/// The place and text of the last panic, from the panic hook.
 static PANIC: Mutex<Option<String>> = Mutex::new(None);
 
-/// Keeps the text of a panic for the result of the case that it ends.
+/// Keeps the text of a panic for the result of its case.
 pub fn install_panic_hook() {
     std::panic::set_hook(Box::new(|info| {
         eprintln!("{info}");
@@ -36,24 +33,45 @@ pub fn take_panic() -> Option<String> {
     PANIC.lock().ok().and_then(|mut last| last.take())
 }
 
-/// Runs one case to its outcome.
-pub fn run(case: &Case, ctx: &mut Ctx) -> Outcome {
-    match run_watched(case, ctx) {
+/// A case as it runs.
+pub struct Step<'a> {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether its modules stay, if it passes.
+    pub keeps_modules: bool,
+    /// The test itself.
+    pub work: &'a dyn Fn(&mut Ctx) -> Result<()>,
+}
+
+impl<'a> Step<'a> {
+    /// The step that runs a case.
+    pub fn of(case: &'a Case) -> Self {
+        Self {
+            name: case.name,
+            keeps_modules: case.keeps_modules,
+            work: &case.run,
+        }
+    }
+}
+
+/// Runs one step to its outcome. `clean_up` unloads the modules that it has left.
+pub fn run(step: &Step<'_>, ctx: &mut Ctx, clean_up: fn() -> Result<()>) -> Outcome {
+    match run_watched(step, ctx, clean_up) {
         Ok(outcome) => outcome,
         Err(error) => Outcome::Failed(format!("{error:#}")),
     }
 }
 
-fn run_watched(case: &Case, ctx: &mut Ctx) -> Result<Outcome> {
-    ctx.case = case.name;
+fn run_watched(step: &Step<'_>, ctx: &mut Ctx, clean_up: fn() -> Result<()>) -> Result<Outcome> {
+    ctx.case = step.name;
     let taint = Taint::now()?;
     let mut log = Kmsg::from_now()?;
     let before = held::refcounts()?;
     // Only for the reader of the console log.
-    let _ = Kmsg::mark_case(case.name);
+    let _ = Kmsg::mark_case(step.name);
 
-    let run = catch_unwind(AssertUnwindSafe(|| (case.run)(ctx)));
-    // A panic in a thread of the case counts as well, whether or not the case noticed.
+    let run = catch_unwind(AssertUnwindSafe(|| (step.work)(ctx)));
+    // A panic in a thread of the case counts, too, even if the case itself goes on.
     let mut failures = Vec::from_iter(take_panic());
     let result = run.unwrap_or_else(|_| bail!("the case panicked"));
     let mut skipped = None;
@@ -63,8 +81,9 @@ fn run_watched(case: &Case, ctx: &mut Ctx) -> Result<Outcome> {
             Err(error) => failures.push(format!("{error:#}")),
         }
     }
-    if !case.keeps_modules || !failures.is_empty() {
-        let cleaned = clean_up().and_then(|()| held::expect_refcounts(&before));
+    if !step.keeps_modules || !failures.is_empty() {
+        let cleaned = clean_up().context("after the case");
+        let cleaned = cleaned.and_then(|()| held::expect_refcounts(&before));
         failures.extend(cleaned.err().map(|error| format!("{error:#}")));
     }
     for check in [expect_taint_since(taint), expect_quiet(&mut log)] {
@@ -75,25 +94,6 @@ fn run_watched(case: &Case, ctx: &mut Ctx) -> Result<Outcome> {
         (true, Some(why)) => Outcome::Skipped(why),
         (false, _) => Outcome::Failed(failures.join("\n")),
     })
-}
-
-/// Unloads what a case left behind, so that the next one starts afresh.
-fn clean_up() -> Result<()> {
-    let mut stuck = Vec::new();
-    if is_loaded(guard::NAME) {
-        stuck.extend(guard::unload().err());
-    }
-    for fixture in fixture::ALL {
-        if fixture.is_loaded() {
-            stuck.extend(fixture.unload().err());
-        }
-    }
-    let stuck: Vec<String> = stuck
-        .iter()
-        .map(|error| format!("after the case: {error:#}"))
-        .collect();
-    ensure!(stuck.is_empty(), "{}", stuck.join("\n"));
-    Ok(())
 }
 
 fn expect_taint_since(before: Taint) -> Result<()> {

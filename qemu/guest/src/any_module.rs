@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A module that nothing is known of but what its `modules.toml` says: what
-//! every module must stand.
+//! The generic suite: tests that every module must pass, with the description of the host's
+//! `modules.toml`.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{ensure, Context, Result};
 use modproof_formats::module_name;
-use modproof_guest::memory::level_over;
-use modproof_guest::modules::{self, is_loaded, Modules};
-use modproof_guest::wanted::Wanted;
-use modproof_guest::Ctx;
+use modproof_wait::modules::{self, is_loaded, Modules};
 
-use super::Case;
+use crate::case::Case;
+use crate::ctx::Ctx;
+use crate::memory::level_over;
+use crate::wanted::Wanted;
 
 /// The suite.
 pub const CASES: &[Case] = &[
@@ -26,14 +26,14 @@ pub const CASES: &[Case] = &[
 
 /// Rounds after which caches are warm.
 const WARM: u64 = 20;
-/// Enough to tell one lost object a round from the kernel's own ups and downs.
+/// Enough to tell a loss of one object a round from the kernel's own ups and downs.
 const ROUNDS: usize = 200;
 
-/// The module while it is loaded. However a case ends, the next one finds it unloaded.
+/// The loaded module. Dropping it unloads it, however the case ends.
 struct Loaded<'a> {
     wanted: &'a Wanted,
     name: String,
-    /// Which of its files were there without it.
+    /// Whether each of its files existed before the load.
     before: Vec<bool>,
 }
 
@@ -57,7 +57,7 @@ impl<'a> Loaded<'a> {
         Ok(loaded)
     }
 
-    /// Its files: those that are to be read, and what every module has.
+    /// Its files: those of the description, and those of every module.
     fn files(&self) -> Result<Vec<PathBuf>> {
         let folder = Path::new("/sys/module").join(&self.name);
         let mut files: Vec<_> = self.wanted.reads.iter().map(|f| f.path.clone()).collect();
@@ -73,7 +73,7 @@ impl<'a> Loaded<'a> {
         Ok(files)
     }
 
-    /// Demands that nobody holds it: who does forbids the unload.
+    /// Demands that nobody holds it: the kernel would refuse the unload.
     fn expect_free(&self) -> Result<()> {
         let held = modules::refcount(&self.name)?;
         ensure!(held == 0, "refcount: expected 0, seen {held}");
@@ -85,7 +85,7 @@ impl<'a> Loaded<'a> {
         self.expect_gone()
     }
 
-    /// Demands that nothing of it is left.
+    /// Demands that it and its files are gone.
     fn expect_gone(&self) -> Result<()> {
         modules::expect_gone(&self.name)?;
         for (file, before) in self.wanted.reads.iter().zip(&self.before) {
@@ -102,13 +102,13 @@ impl<'a> Loaded<'a> {
 impl Drop for Loaded<'_> {
     fn drop(&mut self) {
         if is_loaded(&self.name) {
-            // The case has failed already, and says why.
+            // The case has failed already, and reports the reason.
             let _ = modules::remove(&self.name);
         }
     }
 }
 
-/// It loads, its files can be read, it unloads, and the log has what it must have.
+/// It loads, its files show their texts, it unloads, and the log has its lines.
 fn load_read_unload(ctx: &mut Ctx) -> Result<()> {
     let wanted = Wanted::read()?;
     let mut log = ctx.log_from_now()?;
@@ -132,7 +132,7 @@ fn unload_while_open(ctx: &mut Ctx) -> Result<()> {
     for path in loaded.files()? {
         let mut open = || -> std::io::Result<File> {
             let mut file = File::open(&path)?;
-            // From now on it has come as far as the module's own code.
+            // The read runs the module's own code.
             let _ = file.read(&mut byte)?;
             Ok(file)
         };
@@ -141,14 +141,14 @@ fn unload_while_open(ctx: &mut Ctx) -> Result<()> {
     if modules::remove_unless_held(&loaded.name)? {
         ctx.note(format!("unloaded with {} files open", files.len()));
         for file in &mut files {
-            // It may give what it had or an error; the kernel has to survive it, and the close.
+            // It may return text or an error. The kernel has to survive it, and the close.
             let _ = file.read(&mut byte);
         }
         drop(files);
         return loaded.expect_gone();
     }
     ctx.note(format!(
-        "not to be unloaded with {} files open",
+        "cannot be unloaded with {} files open",
         files.len()
     ));
     drop(files);
@@ -172,4 +172,13 @@ fn over_and_over(ctx: &mut Ctx) -> Result<()> {
     })?;
     ctx.note(format!("{rounds} rounds: {compared}"));
     Ok(())
+}
+
+/// Loads the module for a prompt, if the host has put a description into the guest.
+pub fn load_for_shell(ctx: &Ctx) -> Result<()> {
+    if !Wanted::path().exists() {
+        return Ok(());
+    }
+    let wanted = Wanted::read()?;
+    ctx.modules.load_own(&wanted.name, &wanted.parameters)
 }
