@@ -10,7 +10,7 @@ use modproof_wait::mounts::SECURITY;
 
 use crate::skip::Skip;
 
-/// Loads a compiled policy (`apparmor_parser --skip-kernel-load --stdout`). Skips on a kernel
+/// Loads a compiled policy (`apparmor_parser -Q -o FILE PROFILE`). Skips on a kernel
 /// without AppArmor.
 pub fn load(policy: &[u8]) -> Result<()> {
     let folder = Path::new(SECURITY).join("apparmor");

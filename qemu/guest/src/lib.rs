@@ -32,6 +32,7 @@ pub mod wanted;
 
 pub use case::Case;
 pub use ctx::Ctx;
+pub use modproof_formats::words;
 pub use modproof_wait::{modinfo, modules, mounts, serial};
 pub use program::Program;
 pub use skip::Skip;

@@ -10,11 +10,7 @@ use std::path::{Component, Path};
 
 use anyhow::{bail, ensure, Context, Result};
 use cpio::newc::Reader;
-
-/// The port's name, as the host gives it.
-const PORT: &str = "rdna1.handover";
-/// The file in the archive that has the words for the program.
-pub const WORDS: &str = "rdna1.words";
+use modproof_formats::words::HANDOVER_PORT;
 
 const KIND: u32 = 0o170_000;
 const FOLDER: u32 = 0o040_000;
@@ -27,12 +23,12 @@ pub fn open() -> Result<File> {
     for entry in entries {
         let entry = entry?;
         let name = fs::read_to_string(entry.path().join("name")).unwrap_or_default();
-        if name.trim_end() == PORT {
+        if name.trim_end() == HANDOVER_PORT {
             let device = Path::new("/dev").join(entry.file_name());
             return File::open(&device).with_context(|| format!("open {}", device.display()));
         }
     }
-    bail!("no virtio-serial port is named {PORT}")
+    bail!("no virtio-serial port is named {HANDOVER_PORT}")
 }
 
 /// Unpacks an archive below `root` as it comes, up to its end.

@@ -2,7 +2,7 @@
 
 //! PID 1 of a guest that the host saves in a snapshot.
 //!
-//! It loads the stock modules that `rdna1.load=NAME,NAME` on the kernel command line names, tells
+//! It loads the stock modules that `modproof.load=NAME,NAME` on the kernel command line names, tells
 //! the host, and waits. In the restored guest it unpacks the files that the host hands over, and
 //! executes the program among them in its own place.
 
@@ -14,18 +14,15 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{ensure, Context, Result};
+use modproof_formats::words::{LOAD, PREFIX, WAITING, WORDS_FILE};
 use modproof_wait::modules::Modules;
 use modproof_wait::serial::Port;
 use modproof_wait::{handover, mounts};
 use nix::sys::reboot::{reboot, RebootMode};
 use nix::unistd::execv;
 
-/// The word that names the stock modules.
-const LOAD: &str = "rdna1.load=";
 /// The program that takes this one's place.
 const PROGRAM: &str = "/init";
-/// Tells the host that it can save the guest now.
-const WAITING: &str = "# rdna1 waiting";
 
 fn main() -> ExitCode {
     if std::process::id() != 1 {
@@ -64,7 +61,7 @@ fn wait() -> Result<Infallible> {
 
     // From here on it may be another day, and another host program at the other end.
     handover::unpack(BufReader::new(archive), Path::new("/"))?;
-    let words = fs::read_to_string(Path::new("/").join(handover::WORDS))
+    let words = fs::read_to_string(Path::new("/").join(WORDS_FILE))
         .context("read what to do from the archive")?;
     let words = std::iter::once(PROGRAM).chain(words.split_whitespace());
     let words: Vec<CString> = words.map(CString::new).collect::<Result<_, _>>()?;
@@ -75,19 +72,27 @@ fn wait() -> Result<Infallible> {
 fn to_load(command_line: &str) -> impl Iterator<Item = &str> {
     let words = command_line.split_whitespace();
     words
-        .filter_map(|word| word.strip_prefix(LOAD))
+        .filter_map(|word| {
+            word.strip_prefix(PREFIX)?
+                .strip_prefix(LOAD)?
+                .strip_prefix('=')
+        })
         .flat_map(|names| names.split(','))
         .filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
+    use modproof_formats::words::word;
+
     use super::*;
 
     #[test]
     fn the_command_line_names_what_to_load() {
-        let names = |text| to_load(text).map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(names("a rdna1.load=e1000,crc16 b\n"), ["e1000", "crc16"]);
-        assert!(names("a rdna1.load= b").is_empty() && names("quiet").is_empty());
+        let names = |text: &str| to_load(text).map(str::to_owned).collect::<Vec<_>>();
+        let two = format!("a {} b\n", word(LOAD, "e1000,crc16"));
+        assert_eq!(names(&two), ["e1000", "crc16"]);
+        let none = format!("a {} b", word(LOAD, ""));
+        assert!(names(&none).is_empty() && names("quiet").is_empty());
     }
 }

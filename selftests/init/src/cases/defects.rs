@@ -13,6 +13,7 @@ use std::time::Duration;
 use anyhow::{bail, ensure, Context, Result};
 use modproof_guest::modules::{is_loaded, parameter};
 use modproof_guest::serial::Port;
+use modproof_guest::words::VERDICT;
 use modproof_guest::{Case, Ctx};
 use nix::sys::reboot::{reboot, RebootMode};
 
@@ -158,23 +159,23 @@ fn verdict_missing(_: &mut Ctx) -> Result<()> {
 }
 
 fn verdict_twice(_: &mut Ctx) -> Result<()> {
-    last_words(
-        b"ok 1 verdict-twice\n\
-        # rdna1 verdict: pass passed=1 failed=0 skipped=0\n\
-        # rdna1 verdict: pass passed=1 failed=0 skipped=0\n",
-    )
+    let verdict = pass_of(1);
+    last_words(format!("ok 1 verdict-twice\n{verdict}{verdict}").as_bytes())
 }
 
 fn verdict_not_last(_: &mut Ctx) -> Result<()> {
-    last_words(
-        b"ok 1 verdict-not-last\n\
-        # rdna1 verdict: pass passed=1 failed=0 skipped=0\n\
-        # and another thing\n",
-    )
+    let verdict = pass_of(1);
+    last_words(format!("ok 1 verdict-not-last\n{verdict}# and another thing\n").as_bytes())
 }
 
 fn wrong_count(_: &mut Ctx) -> Result<()> {
-    last_words(b"ok 1 wrong-count\n# rdna1 verdict: pass passed=2 failed=0 skipped=0\n")
+    let verdict = pass_of(2);
+    last_words(format!("ok 1 wrong-count\n{verdict}").as_bytes())
+}
+
+/// A forged verdict.
+fn pass_of(cases: u32) -> String {
+    format!("# {VERDICT}: pass passed={cases} failed=0 skipped=0\n")
 }
 
 /// In the midst of a stream that else is good.

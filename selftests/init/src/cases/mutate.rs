@@ -8,7 +8,7 @@ use anyhow::{ensure, Context, Result};
 use fastrand::Rng;
 use modproof_guest::Ctx;
 
-use super::torture::rounds;
+use super::torture::{rounds, seed_word};
 use crate::fixture::TREE;
 use crate::guard;
 use crate::truth::View;
@@ -146,7 +146,7 @@ fn draw(random: &mut Rng, property: &Property) -> u64 {
 pub fn topologies(ctx: &mut Ctx) -> Result<()> {
     let seed = ctx.options.seed.unwrap_or_else(|| fastrand::u64(..));
     let mut random = Rng::with_seed(seed);
-    ctx.note(format!("rdna1.seed={seed} makes the same again"));
+    ctx.note(format!("{} makes the same again", seed_word(seed)));
     TREE.load(&ctx.modules, "slot=0 bar=large;slot=1")?;
     guard::load(&ctx.modules)?;
     let (card, other) = (TREE.card(0)?, TREE.card(1)?);

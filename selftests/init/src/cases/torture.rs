@@ -2,8 +2,8 @@
 
 //! Storms: far more of everything than a user will ever do, and all at once.
 //!
-//! How much is `rdna1.rounds=` of the kernel command line; without it, a short form that every test
-//! run can afford.
+//! `modproof.rounds=` of the kernel command line is the number of rounds. The default is a short form
+//! for every test run.
 
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,6 +12,7 @@ use std::thread;
 use anyhow::{bail, ensure, Context, Result};
 use modproof_guest::memory::level_over;
 use modproof_guest::modules::{self, Refused};
+use modproof_guest::words::{self, word};
 use modproof_guest::Ctx;
 use nix::errno::Errno;
 
@@ -25,7 +26,12 @@ const SHORT: usize = 300;
 /// The rounds after which caches are warm.
 const WARM: u64 = 100;
 
-/// How many rounds were asked for.
+/// The word that repeats what a case drew at random.
+pub fn seed_word(seed: u64) -> String {
+    word(words::SEED, &seed.to_string())
+}
+
+/// The number of rounds.
 pub fn rounds(ctx: &Ctx) -> u64 {
     let asked_for = ctx.options.rounds.unwrap_or(SHORT);
     (ctx.share_of(asked_for) as u64).max(2 * WARM)

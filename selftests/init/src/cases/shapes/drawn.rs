@@ -9,6 +9,7 @@ use modproof_guest::Ctx;
 use super::machine::{online_nodes, Machine};
 use super::model::Device;
 use super::on_machines;
+use crate::cases::torture::seed_word;
 
 /// Machines of a short run, and of a long one: six layouts make a hundred.
 const SHORT: u64 = 2;
@@ -27,13 +28,13 @@ pub fn drawn(ctx: &mut Ctx) -> Result<()> {
     } else {
         SHORT
     };
-    ctx.note(format!("rdna1.seed={seed} makes the same again"));
+    ctx.note(format!("{} makes the same again", seed_word(seed)));
     let numa = online_nodes()?;
     let seeds = (0..count).map(|number| seed.wrapping_add(number));
     on_machines(ctx, seeds.collect(), |machine, seed| {
         let mut random = Rng::with_seed(seed);
         let done = draw(machine, &mut random, &numa);
-        done.with_context(|| format!("the first machine of rdna1.seed={seed}"))
+        done.with_context(|| format!("the first machine of {}", seed_word(seed)))
     })
 }
 
