@@ -96,7 +96,7 @@ impl<W: Write> Ktap<W> {
         self.out.flush()
     }
 
-    /// Writes the verdict, the last line of the stream, and gives back the sink.
+    /// Writes the verdict, the last line of the stream, and returns the sink.
     ///
     /// It is `pass` only if every planned case ended, none failed, and at least one passed or was
     /// skipped.

@@ -36,3 +36,8 @@ pub use modproof_formats::words;
 pub use modproof_wait::{modinfo, modules, mounts, serial};
 pub use program::Program;
 pub use skip::Skip;
+
+// The example in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -57,7 +57,7 @@ fn run_suite(
     let cmdline = fs::read_to_string("/proc/cmdline").unwrap_or_default();
     let options = Options::choose(args, &cmdline, program.words);
     if options.shell {
-        // Without an error there is no stream.
+        // No suite, no stream: the port gets only an error.
         let (ctx, _) = prepare(options.clone())?;
         if let Err(error) = shell::run(program, &ctx) {
             let port = port.as_mut().context("the KTAP port is gone")?;
@@ -75,7 +75,7 @@ fn run_suite(
 
     let sink = port.take().context("the KTAP port is gone")?;
     let nothing_lost = |ctx: &mut Ctx| {
-        (program.clean_up)()?;
+        (program.clean_up)().context("before the search for lost memory")?;
         kmemleak::nothing_lost(ctx, program.known_losses)
     };
     let mut steps: Vec<_> = wanted.iter().map(|case| Step::of(case)).collect();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the waiter `modproof-wait` shares with the guest program that it becomes.
+//! The code that the waiter `modproof-wait` shares with the guest program that it executes.
 //!
 //! The waiter is part of a snapshot: a new binary costs a new snapshot. So this crate has only
 //! the subjects that the waiter needs, and nothing of a suite or of the runner. In one crate with
