@@ -14,27 +14,28 @@ pub mod count;
 mod ctx;
 pub mod fail_nth;
 pub mod files;
-pub mod held;
-pub mod kmemleak;
+mod held;
+mod kmemleak;
 pub mod kmsg;
-pub mod ktap;
+mod ktap;
 pub mod memory;
 mod pid1;
 pub mod places;
-pub mod program;
+mod program;
 mod runner;
 mod shell;
 mod skip;
 mod start;
 pub mod taint;
 pub mod uevents;
-pub mod wanted;
+mod wanted;
 
 pub use case::Case;
 pub use ctx::Ctx;
+pub use kmemleak::KnownLoss;
 pub use modproof_formats::words;
 pub use modproof_wait::{modinfo, modules, mounts, serial};
-pub use program::Program;
+pub use program::{List, Program, Suite, Verb};
 pub use skip::Skip;
 
 // The example in the README compiles.

@@ -2,7 +2,7 @@
 
 //! The suites and their cases, by name.
 
-use modproof_guest::program::Suite;
+use modproof_guest::Suite;
 
 mod announce;
 mod asleep;

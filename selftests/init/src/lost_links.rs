@@ -2,7 +2,7 @@
 
 //! Links between nodes, which KFD loses.
 
-use modproof_guest::kmemleak::KnownLoss;
+use modproof_guest::KnownLoss;
 
 /// When a node goes, KFD takes the links to it off the lists of the other nodes, and does not free them
 /// (`kfd_topology_update_io_links()`, `kfd_topology.c`).
