@@ -41,14 +41,13 @@ endif
 # Both count their own jobs: make's would only confuse them.
 CARGO   ?= cargo
 ALONE    = env -u MAKEFLAGS
-HARNESS  = $(CARGO_TARGET_DIR)/release/harness
-RUN      = $(ALONE) $(HARNESS) --repo '$(CURDIR)' $(if $(UPDATE),--update) \
+XTASK    = $(CARGO_TARGET_DIR)/x86_64-unknown-linux-gnu/release/xtask
+RUN      = $(ALONE) $(XTASK) --project '$(CURDIR)/selftests' --cache '$(CACHE)' $(if $(UPDATE),--update) \
 	$(if $(ALLOW_EXPIRED),--allow-expired-release) \
 	$(if $(filter command environment,$(firstword $(origin KERNEL))),--kernel '$(KERNEL)')
 GUESTS   = $(if $(COLD),--cold) $(if $(KEEP),--keep) $(if $(JOBS),--jobs '$(JOBS)') \
 	$(if $(TIMEOUT),--timeout '$(TIMEOUT)') $(if $(WORDS),--words '$(WORDS)')
 SHOWN    = $(if $(KTAP),--ktap) $(if $(REPORT),--report '$(REPORT)')
-THEIRS   = $(if $(MODULES),--modules '$(MODULES)')
 
 # A staging folder needs no root's rights; the system does.
 STAGE := $(DESTDIR)$(INSTALL_MOD_PATH)
@@ -72,27 +71,35 @@ metadata:
 	$(NEED_CACHE)
 	@scripts/debian-metadata.sh '$(KERNEL)' '$(CACHE)/metadata'
 
-# The first build takes minutes and shows them, later ones are quiet.
+# What the host needs beside modproof's programs: libFuzzer is C++, rdna1ctl has a BPF program, and
+# bindgen takes libclang (libclang-cpp, which has a similar name, is another library).
+LIBCLANG   = /usr/lib/llvm-*/lib/libclang.so* /usr/lib/*/libclang.so* /usr/lib/*/libclang-[0-9]*.so* \
+	/usr/lib64/libclang.so*
+HOST_NEEDS = g++=g++ clang=clang '$(LIBCLANG)=libclang-dev'
+
+# The first build takes minutes and shows them, later ones are quiet. It is linked as programs for guests
+# are, so that what they have in common is compiled once.
 harness:
 	$(NEED_CACHE)
-	@qemu/host-setup.sh
+	@qemu/host-setup.sh $(HOST_NEEDS)
 	@mkdir -p '$(CARGO_TARGET_DIR)' && echo '$(CURDIR)' > '$(CARGO_TARGET_DIR)/checkout'
-	@$(ALONE) $(CARGO) build --locked --release $(if $(wildcard $(HARNESS)),--quiet) -p rdna1-harness
+	@$(ALONE) env -u RUSTFLAGS $(CARGO) build --locked --release $(if $(wildcard $(XTASK)),--quiet) \
+		--config qemu/.cargo/config.toml -p xtask
 
 demo: harness
 	@$(RUN) demo $(GUESTS) $(if $(LIE),--lie '$(LIE)')
 
 test: harness
-	@$(RUN) test $(GUESTS) $(THEIRS) $(if $(FILTER),--filter '$(FILTER)') $(SHOWN)
+	@$(RUN) test $(GUESTS) $(if $(FILTER),--filter '$(FILTER)') $(SHOWN)
 
 # Nothing is said while a storm goes on: its end is all that limits it.
 torture: harness
-	@$(RUN) test --torture --words 'rdna1.rounds=$(or $(ROUNDS),10000)' \
+	@$(RUN) test --torture --words 'modproof.rounds=$(or $(ROUNDS),10000)' \
 		--timeout $(or $(TIMEOUT),14400) $(if $(JOBS),--jobs '$(JOBS)') \
 		$(if $(FILTER),--filter '$(FILTER)') $(SHOWN)
 
 list: harness
-	@$(RUN) test --list $(THEIRS) $(if $(TORTURE),--torture) $(if $(FILTER),--filter '$(FILTER)')
+	@$(RUN) test --list $(if $(TORTURE),--torture) $(if $(FILTER),--filter '$(FILTER)')
 
 shell: harness
 	@$(RUN) shell $(if $(COLD),--cold) $(if $(TIMEOUT),--timeout '$(TIMEOUT)')
@@ -148,9 +155,8 @@ help:
 	@echo 'make test         run the checks; the last line counts them'
 	@echo '                    FILTER=glob    only groups of that name, or SUITE/CASE;'
 	@echo '                                   KERNEL: before either picks kernels'
-	@echo '                    KERNEL=name    that kernel of qemu/kernels.toml, or all of them;'
+	@echo '                    KERNEL=name    that kernel (`make list KERNEL=all`), or all of them;'
 	@echo '                                   so for demo, shell, bench-start, provision, resolved'
-	@echo '                    MODULES=file   the modules that a file of yours describes, alone'
 	@echo '                    REPORT=folder  put the report (HTML, JUnit, JSON, KTAP) there, too'
 	@echo '                    KTAP=1         print it as KTAP, at the end'
 	@echo '                    JOBS=n         so many guests at once; default: the cores,'

@@ -1,8 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Installs what the harness needs of the host and the host lacks. Quiet and
-# quick when nothing is missing. For Debian 12, Debian 13 and their like.
+# host-setup.sh [COMMAND=PACKAGE | FILE=PACKAGE]...: installs what modproof needs of
+# the host and the host lacks, and each package whose command or file is missing; a
+# FILE is a whole path, and may hold wildcards. Quiet and quick when nothing is
+# missing. For Debian 12, Debian 13 and their like.
 set -eu
 
 say() {
@@ -43,20 +45,21 @@ need xz xz-utils
 need zstd zstd
 need make make
 need gcc gcc
-# libFuzzer is C++
-need g++ g++
 need objcopy binutils
-# compiles the BPF program of rdna1ctl
-need clang clang
 need dpkg-deb dpkg
 need unshare util-linux
 need setpriv util-linux
 need flock util-linux
 need_file /usr/include/stdio.h libc6-dev
-# libclang alone: libclang-cpp, which has a similar name, is another library.
-need_file '/usr/lib/llvm-*/lib/libclang.so* /usr/lib/*/libclang.so* /usr/lib/*/libclang-[0-9]*.so* /usr/lib64/libclang.so*' libclang-dev
 need_file /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring
 need_file '/etc/ssl/certs/ca-certificates.crt' ca-certificates
+
+for wanted; do
+	case $wanted in
+	/*) need_file "${wanted%=*}" "${wanted##*=}" ;;
+	*) need "${wanted%=*}" "${wanted##*=}" ;;
+	esac
+done
 
 # rust_is_new_enough: cargo and rustc 1.85 or newer.
 rust_is_new_enough() {

@@ -8,9 +8,9 @@ use anyhow::{Context, Result};
 
 use crate::accel::Accelerator;
 use crate::build;
-use crate::config::Suite;
 use crate::provision::quote;
 use crate::qemu::{Ending, Guest, Limits, Port};
+use crate::suites::Suite;
 
 const INITRAMFS: &str = "initramfs.cpio";
 /// The kernel, beside it: that in the cache may be replaced.

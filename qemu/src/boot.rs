@@ -11,16 +11,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use modproof_formats::words;
 
 use crate::accel::Accelerator;
 use crate::again::Again;
 use crate::build;
 use crate::cache::Cache;
-use crate::config::Suite;
 use crate::interrupt::HalfDone;
 use crate::judge::{saved, Kind, Verdict};
 use crate::qemu::{Ending, Limits, Port, COMMAND_LINE};
 use crate::runs;
+use crate::suites::Suite;
 use crate::ui::Activity;
 use crate::warm::{handover, Pool, Snapshot};
 pub use booted::Booted;
@@ -184,8 +185,8 @@ impl Booter<'_> {
 
     fn guest_words(&self, boot: &Boot) -> String {
         let suite = boot.suite;
-        let words = ["rdna1.suite=", suite.guest(), " ", &suite.command_line];
-        [&words.concat(), &boot.words, self.words]
+        let named = words::word(words::SUITE, suite.guest());
+        [&named, &suite.command_line, &boot.words, self.words]
             .into_iter()
             .flat_map(str::split_whitespace)
             .collect::<Vec<_>>()
@@ -225,7 +226,7 @@ mod tests {
         let silent = Ending::Silent(FIRST_WORD);
         for (console, qemu, ending, again) in [
             ("", "", silent, true),
-            ("[    9.0] amdgpu: ready\n", "", silent, true),
+            ("[    9.0] crc16: ready\n", "", silent, true),
             ("[    9.0] reboot: Power down\n", "", exited(0), true),
             ("[    9.0] Oops: Oops: 0000 [#1] SMP\n", "", silent, false),
             ("[    9.0] Tainted: [W]=WARN\n", "", silent, false),
@@ -257,7 +258,7 @@ mod tests {
     fn who_reads_a_log_reads_on_whatever_comes_after_it() {
         let root = tempfile::tempdir().expect("a folder");
         let cache = Cache::at(root.path());
-        let ui = Ui::new();
+        let ui = Ui::detect();
         let image = root.path().join("image");
         std::fs::write(&image, "").expect("a file");
         let suite = "name='s'\nabout='b'\nlimit_seconds=60\nsilence_seconds=60";

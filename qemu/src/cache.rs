@@ -30,19 +30,17 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// The folder that is named; else `$RDNA1_CACHE`, or the user's cache folder.
+    /// The folder that is named; else `modproof` in the user's cache folder.
     pub fn open(named: Option<&Path>) -> Result<Self> {
         let set = |name| std::env::var_os(name).filter(|v| !v.is_empty());
         let root = if let Some(path) = named {
             path.to_owned()
-        } else if let Some(path) = set("RDNA1_CACHE") {
-            PathBuf::from(path)
         } else if let Some(path) = set("XDG_CACHE_HOME") {
-            PathBuf::from(path).join("rdna1-kfd-guard")
+            PathBuf::from(path).join("modproof")
         } else if let Some(home) = set("HOME") {
-            PathBuf::from(home).join(".cache/rdna1-kfd-guard")
+            PathBuf::from(home).join(".cache/modproof")
         } else {
-            bail!("no place for the cache: set RDNA1_CACHE to a folder");
+            bail!("no place for the cache: name a folder with --cache");
         };
         std::fs::create_dir_all(&root)
             .with_context(|| format!("cannot make the cache folder {}", root.display()))?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How cargo is run: with a target folder that belongs to one checkout alone.
+//! How cargo is run: with a target folder that belongs to one workspace alone.
 //!
 //! cargo tells the packages of two checkouts of one workspace apart by nothing
 //! but the times of their files. Sharing a target folder, one would be given
@@ -9,25 +9,20 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::cache::Cache;
-
 /// cargo for one checkout.
 pub struct Cargo {
-    repo: PathBuf,
+    workspace: PathBuf,
     target: PathBuf,
-    cache: PathBuf,
 }
 
 impl Cargo {
-    /// Takes the target folder that the Makefile names; else cargo's own, in
-    /// the checkout.
-    pub fn new(repo: &Path, cache: &Cache) -> Self {
+    /// Takes the target folder that the environment names; else cargo's own, in the workspace.
+    pub fn new(workspace: &Path) -> Self {
         let named = std::env::var_os("CARGO_TARGET_DIR").filter(|v| !v.is_empty());
         Self {
-            repo: repo.to_owned(),
+            workspace: workspace.to_owned(),
             // A relative one counts from where cargo runs.
-            target: repo.join(named.map_or_else(|| "target".into(), PathBuf::from)),
-            cache: cache.root().to_owned(),
+            target: workspace.join(named.map_or_else(|| "target".into(), PathBuf::from)),
         }
     }
 
@@ -36,12 +31,11 @@ impl Cargo {
         &self.target
     }
 
-    /// A script of the checkout, to run there.
+    /// A script of the workspace, to run there.
     pub fn script(&self, path: &str) -> Command {
-        let mut command = Command::new(self.repo.join(path));
+        let mut command = Command::new(self.workspace.join(path));
         command
-            .current_dir(&self.repo)
-            .env("RDNA1_CACHE", &self.cache)
+            .current_dir(&self.workspace)
             .env("CARGO_TARGET_DIR", &self.target);
         command
     }
@@ -51,14 +45,8 @@ impl Cargo {
         let program = std::env::var_os("CARGO").filter(|v| !v.is_empty());
         let mut command = Command::new(program.unwrap_or_else(|| "cargo".into()));
         command
-            .current_dir(&self.repo)
+            .current_dir(&self.workspace)
             .env("CARGO_TARGET_DIR", &self.target);
-        // Build scripts run in other folders, where a relative path is wrong.
-        // An absolute one is left as it is: any change of it means to rebuild.
-        let named = std::env::var_os("RDNA1_CACHE").map(PathBuf::from);
-        if !named.is_some_and(|path| path.is_absolute()) {
-            command.env("RDNA1_CACHE", &self.cache);
-        }
         command
     }
 }
@@ -69,9 +57,8 @@ mod tests {
 
     fn cargo(repo: &str) -> Cargo {
         Cargo {
-            repo: repo.into(),
+            workspace: repo.into(),
             target: Path::new(repo).join("target"),
-            cache: "/cache".into(),
         }
     }
 

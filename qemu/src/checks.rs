@@ -4,33 +4,50 @@
 
 use std::path::Path;
 
-use crate::build::{elf, Products};
+use crate::build::elf;
+use crate::project::Parts;
 use crate::provision::symbols;
 use crate::tally::Outcome;
 
-/// The groups that are no suites.
-pub const CHECKS: [(&str, &str); 4] = [
-    (
-        "symbols",
-        "the regenerated Rust symbols are the stock kernel's; the check can fail",
-    ),
-    (
-        "module",
-        "the module has no core::panicking symbol, and one .modinfo section",
-    ),
-    (
-        "lint",
-        "the kernel's clippy and rustfmt over the module, warnings denied",
-    ),
-    (
-        "layout",
-        "the fixture has amdgpu's structures as the stock amdgpu.ko has them",
-    ),
-];
+/// Holds the kernel's Rust metadata against the stock kernel. For stock kernels alone.
+pub const SYMBOLS: &str = "symbols";
+/// Looks at the file of the linted module. For stock kernels alone: a kernel with Rust's debug
+/// assertions has modules panic on purpose.
+pub const MODULE: &str = "module";
+/// Clippy and rustfmt.
+pub const LINT: &str = "lint";
 
-/// Those for stock kernels alone: two compare with what Debian has built, and
-/// a kernel with Rust's debug assertions has modules panic on purpose.
-pub const OF_STOCK: [&str; 3] = ["symbols", "module", "layout"];
+/// The names of a project's checks on a kernel, and what each shows.
+pub fn checks(parts: &Parts, is_stock: bool) -> Vec<(String, String)> {
+    let of_rust = [
+        (
+            SYMBOLS,
+            "the regenerated Rust symbols are the stock kernel's; the check can fail",
+            true,
+        ),
+        (
+            MODULE,
+            "the module has no core::panicking symbol, and one .modinfo section",
+            true,
+        ),
+        (
+            LINT,
+            "the kernel's clippy and rustfmt over the module, warnings denied",
+            false,
+        ),
+    ];
+    let of_rust = of_rust.iter().filter(|_| parts.linted().is_some());
+    let of_rust = of_rust.map(|(name, about, of_stock)| (*name, *about, *of_stock));
+    let own = parts
+        .checks
+        .iter()
+        .map(|(name, check)| (&**name, &*check.about, true));
+    of_rust
+        .chain(own)
+        .filter(|(_, _, of_stock)| is_stock || !of_stock)
+        .map(|(name, about, _)| (name.to_owned(), about.to_owned()))
+        .collect()
+}
 
 /// Are the regenerated symbols those of the stock kernel?
 pub fn check_symbols(headers: &Path, object: &Path) -> Outcome {
@@ -42,11 +59,10 @@ pub fn check_symbols(headers: &Path, object: &Path) -> Outcome {
 }
 
 /// Can the module panic, and would the kernel load it?
-pub fn check_module(products: &Products) -> Outcome {
-    let sound = elf::expect_no_panicking(&products.guard)
-        .and_then(|()| elf::expect_one_modinfo(&products.guard));
+pub fn check_module(module: &Path) -> Outcome {
+    let sound = elf::expect_no_panicking(module).and_then(|()| elf::expect_one_modinfo(module));
     Outcome::of(sound.and_then(|()| {
-        let sizes = elf::sizes(&products.guard)?;
+        let sizes = elf::sizes(module)?;
         Ok(format!(
             "no core::panicking symbol; .text {} bytes, .ko {} bytes",
             sizes.text, sizes.file

@@ -2,10 +2,10 @@
 
 //! What every command works with.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 
-use anyhow::{bail, Context as _, Result};
+use anyhow::{Context as _, Result};
 use modproof_formats::Listing;
 
 use crate::accel::Accelerator;
@@ -15,6 +15,7 @@ use crate::cache::Cache;
 use crate::cargo::Cargo;
 use crate::cli::{Guests, Options};
 use crate::kernels::{self, Kernel, Kernels};
+use crate::project::Project;
 use crate::provision::{self, Provision, Ready};
 use crate::run::Privilege;
 use crate::runs::RunFolder;
@@ -23,8 +24,8 @@ use crate::warm::{Pool, Snapshots};
 
 /// What every command works with.
 pub struct Context {
-    /// The checkout.
-    pub repo: PathBuf,
+    /// What the project wants.
+    pub project: Project,
     /// Where downloads and builds are kept.
     pub cache: Cache,
     /// How cargo is run.
@@ -33,8 +34,6 @@ pub struct Context {
     pub ui: Ui,
     /// How root is become.
     pub privilege: Privilege,
-    /// The kernels there are.
-    pub kernels: Kernels,
     /// What the user asks of all commands.
     pub options: Options,
     run_folder: OnceLock<RunFolder>,
@@ -44,18 +43,18 @@ pub struct Context {
 impl Context {
     /// For what was asked for.
     pub fn new(options: Options) -> Result<Self> {
-        let repo = checkout(options.repo.as_deref())?;
+        let project = Project::load(options.project.as_deref())?;
         let cache = Cache::open(options.cache.as_deref())?;
+        let workspace = project.workspace.as_deref();
         Ok(Self {
-            cargo: Cargo::new(&repo, &cache),
+            cargo: Cargo::new(workspace.unwrap_or(project.folder())),
             cache,
-            ui: Ui::new(),
+            ui: Ui::detect(),
             privilege: Privilege::detect(),
-            kernels: Kernels::load(&repo)?,
             options,
             run_folder: OnceLock::new(),
             guest: OnceLock::new(),
-            repo,
+            project,
         })
     }
 
@@ -69,17 +68,22 @@ impl Context {
         Ok(folder.path())
     }
 
+    /// The kernels there are.
+    pub fn kernels(&self) -> &Kernels {
+        &self.project.kernels
+    }
+
     /// The kernel named, or the first one.
     pub fn kernel(&self) -> Result<&Kernel> {
-        self.kernels.find(self.options.kernel.as_deref())
+        self.project.kernels.find(self.options.kernel.as_deref())
     }
 
     /// The kernel named, or all of them, or those that `unasked` says.
     pub fn picked(&self, unasked: impl Fn(&Kernel) -> bool) -> Result<Vec<&Kernel>> {
         match self.options.kernel.as_deref() {
-            Some(kernels::ALL) => Ok(self.kernels.iter().collect()),
-            Some(name) => Ok(vec![self.kernels.find(Some(name))?]),
-            None => Ok(self.kernels.iter().filter(|k| unasked(k)).collect()),
+            Some(kernels::ALL) => Ok(self.project.kernels.iter().collect()),
+            Some(name) => Ok(vec![self.project.kernels.find(Some(name))?]),
+            None => Ok(self.project.kernels.iter().filter(|k| unasked(k)).collect()),
         }
     }
 
@@ -100,8 +104,7 @@ impl Context {
             cache: &self.cache,
             ui: &self.ui,
             privilege: &self.privilege,
-            repo: &self.repo,
-            kernels: &self.kernels,
+            kernels: &self.project.kernels,
             kernel,
             allow_expired: self.options.allow_expired_release,
             update: self.options.update,
@@ -157,14 +160,15 @@ impl Context {
 
     /// What host builds need: a kernel tree's own headers.
     pub fn headers(&self) -> Result<()> {
-        provision::headers(&self.provisioning(self.kernels.find(None)?))
+        provision::headers(&self.provisioning(self.project.kernels.find(None)?))
     }
 
     /// The guest's programs, and what they can be asked for.
     fn guest(&self) -> Result<&(Programs, Listing)> {
         if self.guest.get().is_none() {
             self.headers()?;
-            let programs = build::build_programs(&self.cargo, &self.ui)?;
+            let programs =
+                build::build_programs(&self.cargo, &self.ui, self.project.guest.as_deref())?;
             let listing = programs.list()?;
             // Where another thread was quicker, its one stays.
             let _ = self.guest.set((programs, listing));
@@ -183,7 +187,7 @@ impl Context {
         Ok(Builder {
             cargo: &self.cargo,
             programs: &self.guest()?.0,
-            repo: &self.repo,
+            parts: &self.project.parts,
             cache: &self.cache,
             ui: &self.ui,
             privilege: &self.privilege,
@@ -192,27 +196,4 @@ impl Context {
             busy: self.cache.lock_file(&format!("{kernel}.build.busy")),
         })
     }
-}
-
-/// The checkout named, or the one that the current folder is in. Never that
-/// which this program was built from: it may be another one, or gone.
-fn checkout(named: Option<&Path>) -> Result<PathBuf> {
-    if let Some(named) = named {
-        let folder = named
-            .canonicalize()
-            .with_context(|| format!("--repo {}", named.display()))?;
-        if !kernels::is_checkout(&folder) {
-            bail!("--repo {}: no checkout of rdna1_kfd_guard", named.display());
-        }
-        return Ok(folder);
-    }
-    let here = std::env::current_dir().context("the current folder is gone")?;
-    let found = here.ancestors().find(|folder| kernels::is_checkout(folder));
-    let Some(found) = found else {
-        bail!(
-            "{} is in no checkout of rdna1_kfd_guard: go to one, or name it with --repo",
-            here.display()
-        );
-    };
-    Ok(found.canonicalize()?)
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The guests of `make test`: several at once, the report in order.
+//! The guests of a run: several at once, the report in order.
 
 use std::cmp::Reverse;
 
@@ -9,40 +9,42 @@ use anyhow::{anyhow, Result};
 use crate::accel::Accelerator;
 use crate::boot::{Boot, Booted};
 use crate::build;
-use crate::config::Suite;
-use crate::cost;
+use crate::extension::Extension;
 use crate::filter::Filter;
 use crate::jobs;
 use crate::plan;
 use crate::provision::Ready;
 use crate::report::boot::outcome;
+use crate::suites::Suite;
 use crate::tally::Outcome;
 use crate::{Context, Guests};
 
 /// What all guests of a run have in common.
+#[derive(Clone, Copy)]
 pub struct Fleet<'a> {
-    /// The checkout and the cache.
+    /// The project and the cache.
     pub context: &'a Context,
     /// What the user asks for.
     pub guests: &'a Guests,
     /// The kernel.
     pub ready: &'a Ready,
-    /// What guests are given.
-    pub guest: &'a build::Guest,
     /// What runs them.
     pub accelerator: &'a Accelerator,
+    /// What judges them beside the judge.
+    pub extension: &'a dyn Extension,
 }
 
 impl Fleet<'_> {
-    /// Runs the suites, and reports each when all of it is there.
+    /// Runs the suites in guests that are given this, and reports each when all of it is there.
     pub fn boot_all(
         &self,
         suites: &[Suite],
+        guest: &build::Guest,
         wanted: &Filter,
         report: &mut impl FnMut(&str, &Outcome),
     ) -> Result<()> {
         let context = self.context;
-        let booter = context.booter(self.guests, self.ready, self.guest, self.accelerator)?;
+        let booter = context.booter(self.guests, self.ready, guest, self.accelerator)?;
         let known = context.listing()?;
         let mut boots = Vec::new();
         for (number, suite) in suites.iter().enumerate() {
@@ -98,9 +100,11 @@ impl Fleet<'_> {
                 Ok(booted) => {
                     took.push(booted.took.as_secs_f64());
                     all.add(outcome(booted, boot.suite));
-                    // What did not run to its end has failed, and measured half.
-                    if boot.suite.recorded && booted.verdict.passed() {
-                        all.add(cost::judge(&self.context.repo, self.ready, booted));
+                    // A guest that failed may have ended early: there is no more to be judged.
+                    if booted.verdict.passed() {
+                        let (context, ready) = (self.context, self.ready);
+                        let more = self.extension.judge(context, ready, boot.suite, booted);
+                        more.into_iter().for_each(|more| all.add(more));
                     }
                 }
                 Err(error) => {

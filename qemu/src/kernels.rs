@@ -1,27 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `kernels.toml`: which kernels there are, and what is done with each.
+//! The kernels there are: the built-in ones, and what a project says of each.
 
 mod check;
 mod kernel;
+mod part;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{bail, Context, Result};
 use serde::Deserialize;
 
-use crate::config::{read_toml, Suites};
 use crate::skips;
+use crate::suites::Suites;
 pub use kernel::{Kernel, Origin, Pick, Source, Stock, Trouble};
+pub use part::{KernelPart, RootPart};
 
-const KERNELS: &str = "qemu/kernels.toml";
+/// The kernels that every project has.
+const BUILT_IN: &str = include_str!("../kernels.toml");
 
-/// Whether a folder is a checkout of this project.
-pub fn is_checkout(folder: &Path) -> bool {
-    folder.join(KERNELS).is_file()
-}
-
-/// `kernels.toml`.
+/// The kernels of a project.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Kernels {
@@ -30,8 +29,6 @@ pub struct Kernels {
     roots: Vec<Root>,
     #[serde(rename = "kernel")]
     kernels: Vec<Kernel>,
-    #[serde(rename = "skip", default)]
-    skips: Vec<skips::Entry>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -50,16 +47,11 @@ pub struct Root {
     pub release: String,
     /// Its packages, beside those that every root has.
     #[serde(default)]
-    packages: Vec<String>,
-    /// Its package of libhsakmt, if the release has one.
-    pub hsakmt: Option<String>,
-    /// What the release takes to make packages, if any are made there.
+    pub packages: Vec<String>,
+    /// Sets of programs of the release, by what they are for. No root holds them: they are fetched
+    /// when something asks for them.
     #[serde(default)]
-    pub packaging: Vec<String>,
-    /// What of the release the guest of `make bench` has.
-    pub tools: Option<Tools>,
-    /// What of the release the host's tests run.
-    pub host_tools: Option<Tools>,
+    pub tools: BTreeMap<String, Tools>,
 }
 
 /// Programs of a release.
@@ -69,6 +61,7 @@ pub struct Tools {
     /// The packages that they are in, but for those of the root.
     pub packages: Vec<String>,
     /// Their paths.
+    #[serde(default)]
     pub programs: Vec<String>,
 }
 
@@ -76,18 +69,54 @@ pub struct Tools {
 pub const ALL: &str = "all";
 
 impl Kernels {
-    /// Reads `kernels.toml` of the repository.
-    pub fn load(repo: &Path) -> Result<Self> {
-        let suites = Suites::load(repo)?;
-        let mut kernels: Self = read_toml(&repo.join(KERNELS))?;
-        let checked = kernels.check(&suites).and_then(|()| kernels.tell_skips());
-        checked.context("cannot use qemu/kernels.toml")?;
+    /// The built-in kernels with what a project in that folder says of them.
+    pub fn of(
+        folder: &Path,
+        parts: BTreeMap<String, KernelPart>,
+        roots: BTreeMap<String, RootPart>,
+        skips: &[skips::Entry],
+        suites: &Suites,
+    ) -> Result<Self> {
+        let mut kernels: Self = toml::from_str(BUILT_IN).context("the built-in kernels")?;
+        for (name, part) in roots {
+            let root = kernels.roots.iter_mut().find(|root| root.name == name);
+            let root = root.with_context(|| format!("root.{name}: there is no such root"))?;
+            root.packages.extend(part.packages);
+            root.tools.extend(part.tools);
+        }
+        for (name, part) in parts {
+            kernels.add(folder, &name, part)?;
+        }
+        for kernel in &mut kernels.kernels {
+            kernel.read_config(folder)?;
+        }
+        kernels.check(suites)?;
+        kernels.tell_skips(skips)?;
         Ok(kernels)
     }
 
+    /// Adds what a project says of a kernel, or a kernel of its own.
+    fn add(&mut self, folder: &Path, name: &str, part: KernelPart) -> Result<()> {
+        let known = self.kernels.iter_mut().find(|kernel| kernel.name == name);
+        match (known, part.root.clone(), part.from.clone()) {
+            (Some(kernel), None, None) => kernel.add(part),
+            (None, Some(root), Some(from)) => {
+                let mut kernel = Kernel::new(name, root, from);
+                kernel.add(part)?;
+                self.kernels.push(kernel);
+                Ok(())
+            }
+            (Some(_), _, _) => bail!("kernel.{name} is built in: it has a root and an origin"),
+            (None, _, _) => bail!(
+                "kernel.{name}: there is no such kernel, and a new one needs `root` and `from`"
+            ),
+        }
+        .with_context(|| format!("in {}", folder.display()))
+    }
+
     /// Tells each kernel which cases it may skip.
-    fn tell_skips(&mut self) -> Result<()> {
-        for entry in &self.skips {
+    fn tell_skips(&mut self, skips: &[skips::Entry]) -> Result<()> {
+        for entry in skips {
             for name in &entry.kernels {
                 let kernel = self.kernels.iter_mut().find(|kernel| kernel.name == *name);
                 kernel
@@ -106,10 +135,7 @@ impl Kernels {
         };
         let Some(kernel) = self.kernels.iter().find(|k| k.name == name) else {
             let known: Vec<_> = self.names().collect();
-            bail!(
-                "no kernel named {name} in qemu/kernels.toml; there is: {}",
-                known.join(", ")
-            );
+            bail!("there is no kernel {name}, but: {}", known.join(", "));
         };
         Ok(kernel)
     }
@@ -144,35 +170,7 @@ impl Kernels {
     /// The packages of a build root.
     pub fn packages_of(&self, root: &Root) -> Vec<String> {
         let mut packages = self.packages.every_root.clone();
-        packages.extend(root.packages.iter().chain(&root.hsakmt).cloned());
+        packages.extend(root.packages.iter().cloned());
         packages
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_not_named_is_not_expected() {
-        let repo = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let kernels = Kernels::load(&repo).expect("kernels");
-        let suites = Suites::load(&repo).expect("suites");
-        let expects = |kernel: &str, suite: &str, case: &str, why: &str| {
-            let kernel = kernels.find(Some(kernel)).expect("a kernel");
-            let suite = suites.find(suite).expect("a suite");
-            kernel.suite(suite).may_skip(case, why)
-        };
-        let case = "every-allocation-of-a-read-fails";
-        let why = "the kernel has no fault injection (FAULT_INJECTION)";
-        assert!(expects("trixie-backports", "torture", case, why));
-        assert!(!expects(
-            "trixie-backports",
-            "torture",
-            case,
-            "no such file"
-        ));
-        assert!(!expects("trixie-backports", "tree", case, why));
-        assert!(!expects("sanitizer", "torture", case, why));
     }
 }

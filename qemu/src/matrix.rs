@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The part of `make test` that is done for each kernel.
+//! What `test` does for each kernel.
 
 mod check;
 mod row;
@@ -11,14 +11,15 @@ use std::collections::BTreeMap;
 use anyhow::{anyhow, Error, Result};
 
 use crate::accel::Accelerator;
-use crate::build;
-use crate::checks::{check_module, check_symbols};
-use crate::config::Suite;
-use crate::defects::{self, Planting};
+use crate::build::{Builder, Guest, Products};
+use crate::checks::{check_module, check_symbols, LINT, MODULE, SYMBOLS};
+use crate::extension::Extension;
 use crate::filter::Filter;
 use crate::fleet::Fleet;
 use crate::kernels::Kernel;
-use crate::provision::{self, Ready};
+use crate::planted::Planting;
+use crate::provision;
+use crate::suites::Suite;
 use crate::tally::Outcome;
 use crate::{Context, Guests};
 pub use row::{rows, Row};
@@ -30,6 +31,7 @@ pub fn run(
     guests: &Guests,
     rows: &[Row],
     wanted: &Filter,
+    extension: &dyn Extension,
     report: &mut impl FnMut(&str, &Outcome),
 ) -> Result<()> {
     // Which kernel was met under which name.
@@ -60,12 +62,17 @@ pub fn run(
             }
         };
         met.insert(ready.choice.abi.clone(), row.kernel.name.clone());
-        run_row(context, guests, row, &ready, wanted, report)?;
-        let trial = Trial {
+        let fleet = Fleet {
             context,
             guests,
-            kernel: row.kernel,
             ready: &ready,
+            accelerator: &Accelerator::find(&context.cache, &context.ui, &ready.image)?,
+            extension,
+        };
+        run_row(&fleet, row, wanted, report)?;
+        let trial = Trial {
+            fleet,
+            kernel: row.kernel,
         };
         trial.run(&row.modules, wanted, report)?;
     }
@@ -73,29 +80,25 @@ pub fn run(
 }
 
 fn run_row(
-    context: &Context,
-    guests: &Guests,
+    fleet: &Fleet,
     row: &Row,
-    ready: &Ready,
     wanted: &Filter,
     report: &mut impl FnMut(&str, &Outcome),
 ) -> Result<()> {
-    if row.has("symbols") {
+    let Fleet { context, ready, .. } = *fleet;
+    if row.has(SYMBOLS) {
         if let Some(headers) = &ready.stock_headers {
             let outcome = check_symbols(headers, &ready.object());
-            report(&row.name("symbols"), &outcome);
+            report(&row.name(SYMBOLS), &outcome);
         }
     }
-    let needs_build = ["module", "lint", "layout"];
-    if row.suites.is_empty()
-        && row.defects.is_empty()
-        && !needs_build.iter().any(|check| row.has(check))
-    {
+    let needed = row.parts(&context.project.parts);
+    if needed.is_empty() && row.suites.is_empty() {
         return Ok(());
     }
     let build = || {
         let builder = context.builder(ready)?;
-        let products = builder.build()?;
+        let products = builder.build(needed.iter().map(|part| &**part))?;
         Ok((builder, products))
     };
     let (builder, products) = match build() {
@@ -105,66 +108,127 @@ fn run_row(
             return Ok(());
         }
     };
-    if row.has("module") {
-        report(&row.name("module"), &check_module(&products));
-    }
-    if row.has("lint") {
+    for (part, error) in &products.failed {
         report(
-            &row.name("lint"),
-            &Outcome::timed(|| Ok(Outcome::of(builder.lint())))?,
+            &row.name(&format!("build of {part}")),
+            &could_not(row.kernel, error),
         );
     }
-    if row.has("layout") {
-        report(
-            &row.name("layout"),
-            &Outcome::timed(|| Ok(Outcome::of(builder.check_layout())))?,
-        );
-    }
-    let with_defects = (!row.defects.is_empty()).then(|| builder.build_defects(&products));
-    let guest = products.guest.clone();
+    run_checks(&builder, &products, row, report)?;
+    let Products { guest, failed, .. } = products;
     // From here on others may build.
-    drop(products);
-    boot_all(context, guests, row, ready, &guest, wanted, report)?;
-    if let Some(guest) = with_defects {
-        let outcome = match guest {
-            Ok(guest) => Outcome::timed(|| {
-                let planted = plant(context, guests, row, ready, &guest);
-                Ok(planted.unwrap_or_else(|error| Outcome::of(Err(error))))
-            })?,
-            Err(error) => could_not(row.kernel, error),
+    let mut suites = Vec::new();
+    for suite in &row.suites {
+        match failed.iter().find(|(part, _)| suite.with.contains(*part)) {
+            Some((part, error)) => {
+                let outcome = not_run(row.kernel, &format!("build of {part}"), error);
+                report(&row.name(&suite.name), &outcome);
+            }
+            None => suites.push(suite),
+        }
+    }
+    boot_all(fleet, &suites, &guest, row.kernel, wanted, report)
+}
+
+fn run_checks(
+    builder: &Builder,
+    products: &Products,
+    row: &Row,
+    report: &mut impl FnMut(&str, &Outcome),
+) -> Result<()> {
+    if let Some((name, build, root)) = builder.parts.linted() {
+        let failed = products.failed.get(name);
+        for (check, _) in row
+            .checks
+            .iter()
+            .filter(|(check, _)| check == MODULE || check == LINT)
+        {
+            let outcome = match (failed, &**check) {
+                (Some(error), _) => not_run(row.kernel, &format!("build of {name}"), error),
+                (None, MODULE) => check_module(products.module(name)?),
+                (None, _) => Outcome::timed(|| Ok(Outcome::of(builder.lint(build, root))))?,
+            };
+            report(&row.name(check), &outcome);
+        }
+    }
+    for (name, check) in builder
+        .parts
+        .checks
+        .iter()
+        .filter(|(name, _)| row.has(name))
+    {
+        let failed = check
+            .builds
+            .iter()
+            .find_map(|part| products.failed.get_key_value(part));
+        let outcome = match failed {
+            Some((part, error)) => not_run(row.kernel, &format!("build of {part}"), error),
+            None => Outcome::timed(|| Ok(Outcome::of(builder.check(name, check))))?,
         };
-        report(&row.name(defects::GROUP.0), &outcome);
+        report(&row.name(name), &outcome);
     }
     Ok(())
 }
 
-fn plant(
-    context: &Context,
-    guests: &Guests,
-    row: &Row,
-    ready: &Ready,
-    guest: &build::Guest,
-) -> Result<Outcome> {
-    let planting = Planting {
+fn boot_all(
+    fleet: &Fleet,
+    suites: &[&Suite],
+    guest: &Guest,
+    kernel: &Kernel,
+    wanted: &Filter,
+    report: &mut impl FnMut(&str, &Outcome),
+) -> Result<()> {
+    let Fleet {
         context,
-        guests,
-        kernel: row.kernel,
         ready,
-        accelerator: &Accelerator::find(&context.cache, &context.ui, &ready.image)?,
-        guest,
-    };
-    planting.run(&row.defects)
+        accelerator,
+        ..
+    } = *fleet;
+    let (planted, usual): (Vec<&Suite>, Vec<&Suite>) =
+        suites.iter().partition(|suite| suite.planted.is_some());
+    if !suites.is_empty() {
+        let abi = &ready.choice.abi;
+        context.ui.say(format!("booting {abi} with {accelerator}"));
+    }
+    if !usual.is_empty() {
+        // By their full names, which their logs and their guests have, too.
+        let usual: Vec<_> = usual.into_iter().map(|suite| kernel.suite(suite)).collect();
+        fleet.boot_all(&usual, guest, wanted, report)?;
+    }
+    for suite in &planted {
+        let planting = Planting {
+            fleet,
+            guest,
+            kernel,
+            suite,
+        };
+        let outcome = Outcome::timed(|| {
+            let planted = planting.run(wanted);
+            Ok(planted.unwrap_or_else(|error| Outcome::of(Err(error))))
+        })?;
+        report(&format!("{}:{}", kernel.name, suite.name), &outcome);
+    }
+    Ok(())
 }
 
-/// What it comes to that something of a kernel could not be had or built:
-/// skipped if `kernels.toml` says that this may be, else failed.
-pub fn could_not(kernel: &Kernel, error: Error) -> Outcome {
-    let Some(trouble) = kernel.tolerates(&error) else {
-        return Outcome::of(Err(error));
+/// What it comes to that something of a kernel could not be had or built: skipped if the kernel's entry
+/// says that this may be, else failed.
+pub fn could_not(kernel: &Kernel, error: &Error) -> Outcome {
+    let text = format!("{error:#}");
+    let Some(trouble) = kernel.tolerates(error) else {
+        return Outcome::of(Err(anyhow!(text)));
     };
     let mut outcome = Outcome::skipped(trouble.to_string());
-    outcome.details = format!("{error:#}");
+    outcome.details = text;
     outcome
+}
+
+/// What it comes to that a step failed which a group needs.
+fn not_run(kernel: &Kernel, step: &str, error: &Error) -> Outcome {
+    match kernel.tolerates(error) {
+        Some(trouble) => Outcome::skipped(format!("not run: {trouble}")),
+        None => Outcome::of(Err(anyhow!("not run: {step} failed"))),
+    }
 }
 
 /// Reports groups of a kernel that could not be had, or be built for.
@@ -175,68 +239,15 @@ fn give_up(
     groups: Vec<(String, &str)>,
     report: &mut impl FnMut(&str, &Outcome),
 ) {
-    let tolerated = row.kernel.tolerates(&error);
-    report(&row.name(step), &could_not(row.kernel, error));
+    report(&row.name(step), &could_not(row.kernel, &error));
     for (group, _) in groups {
-        let outcome = match tolerated {
-            Some(trouble) => Outcome::skipped(format!("not run: {trouble}")),
-            None => Outcome::of(Err(anyhow!("not run: {step} failed"))),
-        };
-        report(&group, &outcome);
+        report(&group, &not_run(row.kernel, step, &error));
     }
-}
-
-fn boot_all(
-    context: &Context,
-    guests: &Guests,
-    row: &Row,
-    ready: &Ready,
-    guest: &build::Guest,
-    wanted: &Filter,
-    report: &mut impl FnMut(&str, &Outcome),
-) -> Result<()> {
-    if row.suites.is_empty() {
-        return Ok(());
-    }
-    let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image)?;
-    context
-        .ui
-        .say(format!("booting {} with {accelerator}", ready.choice.abi));
-    let fleet = Fleet {
-        context,
-        guests,
-        ready,
-        guest,
-        accelerator: &accelerator,
-    };
-    // By their full names, which their logs and their guests have, too.
-    let suites: Vec<_> = row.suites.iter().map(|s| row.kernel.suite(s)).collect();
-    let own = |suite: &&Suite| suite.headers.is_none();
-    let usual: Vec<_> = suites.iter().filter(own).cloned().collect();
-    if !usual.is_empty() {
-        fleet.boot_all(&usual, wanted, report)?;
-    }
-    let builder = context.builder(ready)?;
-    for suite in &suites {
-        let Some(headers) = &suite.headers else {
-            continue;
-        };
-        match builder.build_in_headers(headers, guest) {
-            Ok(guest) => Fleet {
-                guest: &guest,
-                ..fleet
-            }
-            .boot_all(std::slice::from_ref(suite), wanted, report)?,
-            Err(error) => report(&suite.name, &could_not(row.kernel, error)),
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::defects::Defect;
     use crate::kernels::Trouble;
     use crate::tally::RowState;
 
@@ -248,35 +259,28 @@ mod tests {
         toml::from_str(&text).expect("a kernel")
     }
 
-    fn row<'k>(kernel: &'k Kernel, defects: Vec<Defect>) -> Row<'k> {
-        Row {
-            kernel,
-            checks: vec![("lint", "")],
-            suites: Vec::new(),
-            defects,
-            modules: Vec::new(),
-        }
-    }
-
     #[test]
     fn what_may_be_is_skipped_and_all_else_has_failed() {
         let error = || anyhow!("cc: no such option").context(Trouble::Build);
-        let skipped = could_not(&kernel("['build']"), error());
+        let skipped = could_not(&kernel("['build']"), &error());
         assert_eq!(skipped.tally.state(), RowState::Skipped);
         assert!(skipped.details.contains("no such option"), "{skipped:?}");
-        let failed = could_not(&kernel("['expired']"), error());
+        let failed = could_not(&kernel("['expired']"), &error());
         assert_eq!(failed.tally.to_string(), "0 passed, 1 failed");
-        let failed = could_not(&kernel("['build']"), anyhow!("no disk left"));
+        let failed = could_not(&kernel("['build']"), &anyhow!("no disk left"));
         assert_eq!(failed.tally.to_string(), "0 passed, 1 failed");
     }
 
     #[test]
-    fn defects_are_a_group_like_others_when_nothing_can_be_built() {
-        let repo = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let all = Filter::parse(Some("defects")).expect("a filter");
+    fn groups_that_need_what_cannot_be_built_are_told_each() {
         for (tolerated, state) in [("[]", RowState::Failed), ("['build']", RowState::Skipped)] {
             let kernel = kernel(tolerated);
-            let row = row(&kernel, defects::pick(&repo, &all).expect("defects"));
+            let row = Row {
+                kernel: &kernel,
+                checks: vec![("lint".to_owned(), String::new())],
+                suites: Vec::new(),
+                modules: Vec::new(),
+            };
             let mut seen = Vec::new();
             let error = anyhow!("cc failed").context(Trouble::Build);
             give_up(
@@ -288,7 +292,7 @@ mod tests {
                     seen.push((name.to_owned(), outcome.tally.state()));
                 },
             );
-            let expected = ["k:build", "k:lint", "k:defects"].map(|n| (n.to_owned(), state));
+            let expected = ["k:build", "k:lint"].map(|name| (name.to_owned(), state));
             assert_eq!(seen, expected);
         }
     }

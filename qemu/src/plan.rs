@@ -2,11 +2,11 @@
 
 //! In which guests a suite's cases are run.
 
-use modproof_formats::CaseListing;
+use modproof_formats::{words, CaseListing};
 
 use crate::boot::Boot;
-use crate::config::Suite;
 use crate::filter::Filter;
+use crate::suites::Suite;
 
 /// The guests for what is wanted of a suite. With `warm`, cases start from a
 /// saved guest, each in its own; those that need a boot share one. Otherwise,
@@ -72,7 +72,7 @@ pub fn wanted_of(known: &[CaseListing], wanted: &Filter) -> Vec<String> {
 }
 
 fn cases_word(cases: &[&str]) -> String {
-    format!("rdna1.cases={}", cases.join(","))
+    words::word(words::CASES, &cases.join(","))
 }
 
 #[cfg(test)]
@@ -108,16 +108,16 @@ mod tests {
     #[test]
     fn each_case_has_its_guest_but_for_those_that_go_together() {
         let expected = [
-            row("s", "rdna1.cases=cold-a,cold-f", false),
-            row("s/b", "rdna1.cases=b", true),
-            row("s/keeps-c", "rdna1.cases=keeps-c,d", true),
-            row("s/e", "rdna1.cases=e", true),
+            row("s", "modproof.cases=cold-a,cold-f", false),
+            row("s/b", "modproof.cases=b", true),
+            row("s/keeps-c", "modproof.cases=keeps-c,d", true),
+            row("s/e", "modproof.cases=e", true),
         ];
         assert_eq!(plan(&suite("warm=[]"), None, true), expected);
         assert_eq!(plan(&suite("warm=[]"), Some("s/b,d"), true).len(), 2);
         assert_eq!(
             plan(&suite("warm=[]"), Some("s/cold-a"), true),
-            [row("s", "rdna1.cases=cold-a", false)]
+            [row("s", "modproof.cases=cold-a", false)]
         );
     }
 
@@ -126,7 +126,7 @@ mod tests {
         for (warm, of_suite) in [(true, ""), (false, "warm=[]")] {
             assert_eq!(plan(&suite(of_suite), None, warm), [row("s", "", false)]);
             let some = plan(&suite(of_suite), Some("s/b,?"), warm);
-            assert_eq!(some, [row("s", "rdna1.cases=b,?", false)]);
+            assert_eq!(some, [row("s", "modproof.cases=b,?", false)]);
         }
     }
 
@@ -151,6 +151,6 @@ mod tests {
         let boots = boots(&suite, None, &wanted, true);
         assert_eq!(boots.len(), 1);
         assert_eq!(boots[0].cases, None);
-        assert!(!boots[0].warm && boots[0].words == "rdna1.cases=x*");
+        assert!(!boots[0].warm && boots[0].words == "modproof.cases=x*");
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `harness prune`: what the cache holds, and what of it is of no use any more.
+//! `prune`: what the cache holds, and what of it is of no use any more.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,17 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::cache::{entries, Cache, LockGuard, Owner, KERNELS, ROOTS};
-use crate::kernels;
 use crate::run;
-use crate::selfcheck;
 use crate::warm;
 use crate::Context;
 
 /// In a target folder that the Makefile made: whose it is.
 const CHECKOUT: &str = "checkout";
+
+/// How the folders begin in which checks of this program work, in the cache.
+pub const WORK: &str = "check-harness.";
+/// The lock that such a check holds meanwhile.
+pub const WORK_LOCK: &str = "harness";
 
 /// Says what there is; removes what is of no use only when told so.
 pub fn run(context: &Context, yes: bool) -> Result<()> {
@@ -31,13 +34,13 @@ pub fn run(context: &Context, yes: bool) -> Result<()> {
             useless.push(folder);
         }
     };
-    let unnamed = |named: bool| (!named).then_some("not in kernels.toml");
+    let unnamed = |named: bool| (!named).then_some("not in the project");
     for name in cache.held(ROOTS) {
-        let named = context.kernels.root_names().any(|n| n == name);
+        let named = context.kernels().root_names().any(|n| n == name);
         show(cache.home(Owner::Root(&name)), unnamed(named));
     }
     for name in cache.held(KERNELS) {
-        let named = context.kernels.names().any(|n| n == name);
+        let named = context.kernels().names().any(|n| n == name);
         show(cache.home(Owner::Kernel(&name)), unnamed(named));
         // Those of a kernel that is not named go with it.
         let saved = warm::newest_of_kind(cache, &name);
@@ -52,7 +55,7 @@ pub fn run(context: &Context, yes: bool) -> Result<()> {
     }
     for (folder, checkout) in targets(cache) {
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
-        let in_use = checkout.as_ref().is_some_and(|c| kernels::is_checkout(c));
+        let in_use = checkout.as_ref().is_some_and(|folder| folder.is_dir());
         let whose = match checkout {
             Some(checkout) if in_use => format!("of {}", checkout.display()),
             Some(checkout) => format!("of {}, no checkout now", checkout.display()),
@@ -78,7 +81,7 @@ pub fn run(context: &Context, yes: bool) -> Result<()> {
             println!("removed {}", folder.display());
         }
     } else {
-        println!("`make prune YES=1` removes what is not needed");
+        println!("`prune --yes` removes what is not needed");
     }
     drop(held);
     Ok(())
@@ -109,8 +112,8 @@ impl LeftBehind {
         }
         // One run at a time has one of these.
         let checks = entries(cache.root()).into_iter();
-        let checks = checks.filter(|folder| name(folder).starts_with(selfcheck::WORK));
-        left.add(cache, &[selfcheck::GROUP.0], checks)?;
+        let checks = checks.filter(|folder| name(folder).starts_with(WORK));
+        left.add(cache, &[WORK_LOCK], checks)?;
         Ok(left)
     }
 

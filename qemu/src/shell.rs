@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `make shell`: a prompt in the guest, with the module and a card loaded.
+//! A prompt in a guest.
 
 use std::fs::File;
 use std::io::{stdin, stdout, Read, Write};
@@ -8,16 +8,16 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
+use modproof_formats::words;
 
 use crate::accel::Accelerator;
-use crate::config::Suites;
 use crate::provision::busybox;
 use crate::qemu::{Ending, Guest, Limits, Port, COMMAND_LINE};
 use crate::terminal;
 use crate::warm::handover;
 use crate::{Context, Guests};
 
-/// The entry of `suites.toml`, which has no cases.
+/// The suite, which has no cases.
 pub const SUITE: &str = "shell";
 
 /// What ends the guest at the end of the input. Ctrl-D alone is lost where it comes while the
@@ -29,16 +29,30 @@ pub fn run(context: &Context, guests: &Guests) -> Result<ExitCode> {
     let provision = context.provisioning(context.kernel()?);
     let ready = crate::provision::provision(&provision)?;
     let busybox = busybox::ensure(&provision, &ready)?;
-    let mut guest = context.builder(&ready)?.build()?.guest;
+    let suite = context.project.suites.find(SUITE)?;
+    let builder = context.builder(&ready)?;
+    let mut guest = match context
+        .project
+        .modules
+        .first()
+        .filter(|_| suite.with.is_empty())
+    {
+        Some(module) => builder.build_described(module)?,
+        None => {
+            builder
+                .build(suite.with.iter().map(|part| &**part))?
+                .expect_all()?
+                .guest
+        }
+    };
     guest.add_program("bin/busybox", &busybox)?;
     let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image)?;
     let pool = context.pool(&ready, &guest, &accelerator);
     let pool = pool.as_ref().filter(|_| !guests.cold);
-    let suites = Suites::load(&context.repo)?;
-    let suite = suites.find(SUITE)?;
-    let mut words = "rdna1.shell=1".to_owned();
+    let mut words = words::word(words::SHELL, "1");
     if let Some((rows, columns)) = terminal::size() {
-        words.push_str(&format!(" rdna1.terminal={rows}x{columns}"));
+        let size = words::word(words::TERMINAL, &format!("{rows}x{columns}"));
+        words.push_str(&format!(" {size}"));
     }
 
     let folder = context.cache.root().join("runs/shell");

@@ -1,35 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `make test`: every check there is, each counted.
+//! `test`: every check there is, each counted.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{bail, Result};
 use clap::Args;
 
-use crate::cache::Built;
-use crate::checks::CHECKS;
+use crate::extension::{Extension, HostGroup};
 use crate::filter::Filter;
-use crate::host::Host;
 use crate::matrix::{self, Row};
-use crate::modules::Modules;
-use crate::provision::tools;
 use crate::report::{Recorder, Report};
-use crate::selfcheck;
 use crate::tally::Outcome;
 use crate::{Context, Guests};
-
-const HOST_TESTS: &str = "host-tests";
-
-/// The groups that are of no kernel.
-const ON_HOST: [(&str, &str); 5] = [
-    (HOST_TESTS, "cargo test, the whole workspace"),
-    ("rustfmt", "cargo fmt --check"),
-    ("clippy", "cargo clippy, warnings denied"),
-    ("fuzz", "a short run of the fuzzer over the core"),
-    selfcheck::GROUP,
-];
 
 /// What the user wants tested.
 #[derive(Args)]
@@ -37,11 +21,8 @@ pub struct Choice {
     /// Only groups of this name, or SUITE/CASE; with * and ?
     #[arg(long, value_name = "GLOB")]
     filter: Option<String>,
-    /// The modules that this file describes, and nothing else
-    #[arg(long, value_name = "FILE")]
-    modules: Option<PathBuf>,
-    /// Only the suites that suites.toml marks for torture, on all kernels
-    #[arg(long, conflicts_with = "modules")]
+    /// Only the suites that are marked for torture, on all kernels
+    #[arg(long)]
     torture: bool,
     /// Print the report as KTAP, in place of a line for each group as it ends
     #[arg(long)]
@@ -63,31 +44,27 @@ impl Choice {
         Ok(Filter::parse(Some(all))?.of_torture(self.torture))
     }
 
-    fn modules(&self, context: &Context) -> Result<Modules> {
-        Modules::load(context, self.modules.as_deref())
-    }
-
     /// The groups there are that are of no kernel.
-    fn on_host(&self) -> &'static [(&'static str, &'static str)] {
-        match self.modules.is_some() || self.torture {
-            false => &ON_HOST,
-            true => &[],
+    fn on_host<'e>(&self, extension: &'e dyn Extension) -> Vec<HostGroup<'e>> {
+        match self.torture {
+            false => extension.host_groups(),
+            true => Vec::new(),
         }
     }
 }
 
 /// Prints what could be run: the groups, and the cases of the suites.
-pub fn list(context: &Context, choice: &Choice) -> Result<()> {
+pub fn list(context: &Context, choice: &Choice, extension: &dyn Extension) -> Result<()> {
     let wanted = choice.filter()?;
-    let on_host = choice.on_host().iter();
-    for (name, about) in on_host.filter(|(name, _)| wanted.wants_on_host(name)) {
-        println!("{name:<42} {about}");
+    let on_host = choice.on_host(extension).into_iter();
+    for group in on_host.filter(|group| wanted.wants_on_host(group.name)) {
+        println!("{:<42} {}", group.name, group.about);
     }
-    for row in matrix::rows(context, &wanted, &choice.modules(context)?)? {
+    for row in matrix::rows(context, &wanted)? {
         let part = row.part();
         for (group, about) in row.groups() {
             println!("{group:<42} {about}{part}");
-            for case in row.cases(context.listing()?, &group, &wanted) {
+            for case in row.cases(context, context.listing()?, &group, &wanted) {
                 println!("  {group}/{case}");
             }
         }
@@ -101,13 +78,14 @@ pub fn run(
     guests: &Guests,
     choice: &Choice,
     copy: Option<&Path>,
+    extension: &dyn Extension,
 ) -> Result<ExitCode> {
     let folder = context.run_folder()?;
     if let Some(copy) = copy {
         Report::check_copy(folder, copy)?;
     }
     let mut recorder = Recorder::begin(folder.to_owned(), choice.filter.as_deref());
-    let result = run_all(context, guests, choice, &mut recorder);
+    let result = run_all(context, guests, choice, extension, &mut recorder);
     let total = recorder.tally();
     let report = recorder.end(&result);
     report.write(folder)?;
@@ -130,11 +108,11 @@ fn run_all(
     context: &Context,
     guests: &Guests,
     choice: &Choice,
+    extension: &dyn Extension,
     recorder: &mut Recorder,
 ) -> Result<()> {
     let wanted = choice.filter()?;
-    let modules = choice.modules(context)?;
-    let everything = choice.filter.is_none() && choice.modules.is_none();
+    let everything = choice.filter.is_none();
     if everything {
         context.headers()?;
     }
@@ -150,23 +128,19 @@ fn run_all(
                 )
             });
         }
-        matrix::rows(context, &wanted, &modules)
+        matrix::rows(context, &wanted)
     })?;
-    let on_host: Vec<_> = choice
-        .on_host()
-        .iter()
-        .map(|(name, _)| *name)
-        .filter(|name| wanted.wants_on_host(name))
-        .collect();
+    let mut on_host = choice.on_host(extension);
+    on_host.retain(|group| wanted.wants_on_host(group.name));
     if rows.is_empty() && on_host.is_empty() {
-        bail!(picks_nothing(context, choice)?);
+        bail!(picks_nothing(context, choice, extension)?);
     }
     if everything {
         let tested = rows
             .iter()
             .map(|row| format!("{}{}", row.kernel(), row.part()));
         let tested: Vec<_> = tested.collect();
-        context.ui.say(covers(&tested, context.kernels.names()));
+        context.ui.say(covers(&tested, context.kernels().names()));
     }
     let mut report = |group: &str, outcome: &Outcome| {
         if !choice.ktap {
@@ -174,23 +148,28 @@ fn run_all(
         }
         recorder.add(group, outcome);
     };
-    let (harness, on_host): (Vec<_>, Vec<_>) = on_host
-        .into_iter()
-        .partition(|name| *name == selfcheck::GROUP.0);
-    if !(harness.is_empty() && on_host.is_empty()) {
-        // Both need it, and neither is to wait for the other.
+    if !on_host.is_empty() {
+        // They may need it, and none is to wait for another.
         let _ready = context.provision(context.kernel()?)?;
     }
+    let (beside, in_turn): (Vec<_>, Vec<_>) = on_host.into_iter().partition(|group| group.beside);
     std::thread::scope(|scope| {
-        // Its guests come one after the other, and leave cores idle that all else can use.
-        let check = || Outcome::timed(|| selfcheck::check(context));
-        let checked = (!harness.is_empty()).then(|| scope.spawn(check));
-        let ran = run_cargo(context, &on_host, &mut report)
-            .and_then(|()| matrix::run(context, guests, &rows, &wanted, &mut report));
-        if let Some(checked) = checked {
-            let outcome = checked.join();
-            let outcome = outcome.unwrap_or_else(|_| bail!("the check of the harness panicked"))?;
-            report(selfcheck::GROUP.0, &outcome);
+        let run = |group: &HostGroup| Outcome::timed(|| (group.run)(context));
+        let beside: Vec<_> = beside
+            .iter()
+            .map(|group| (group.name, scope.spawn(move || run(group))))
+            .collect();
+        let mut in_turn = in_turn.iter();
+        let ran = in_turn
+            .try_for_each(|group| {
+                report(group.name, &run(group)?);
+                Ok(())
+            })
+            .and_then(|()| matrix::run(context, guests, &rows, &wanted, extension, &mut report));
+        for (name, group) in beside {
+            let outcome = group.join();
+            let outcome = outcome.unwrap_or_else(|_| bail!("the group {name} panicked"))?;
+            report(name, &outcome);
         }
         ran
     })
@@ -210,52 +189,11 @@ fn covers<'a>(tested: &[String], all: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-fn run_cargo(
-    context: &Context,
-    wanted: &[&str],
-    report: &mut impl FnMut(&str, &Outcome),
-) -> Result<()> {
-    let logs = context.run_folder()?.join("host");
-    let tools = match wanted.contains(&HOST_TESTS) {
-        true => host_tools(context)?,
-        false => None,
-    };
-    let host = Host {
-        cargo: &context.cargo,
-        logs: &logs,
-        ui: &context.ui,
-        promtool: tools
-            .as_ref()
-            .map(|tools| tools::on_host(tools, "/usr/bin/promtool")),
-    };
-    for group in wanted {
-        let outcome = match *group {
-            HOST_TESTS => Outcome::timed(|| host.tests())?,
-            "rustfmt" => Outcome::timed(|| host.format())?,
-            "clippy" => Outcome::timed(|| host.clippy())?,
-            _ => Outcome::timed(|| host.fuzz())?,
-        };
-        report(group, &outcome);
-    }
-    Ok(())
-}
-
-/// Programs that the host's tests run. They are kept as long as this is held.
-fn host_tools(context: &Context) -> Result<Option<Built>> {
-    let kernel = context.kernel()?;
-    let Some(wanted) = &context.kernels.root_of(kernel)?.host_tools else {
-        return Ok(None);
-    };
-    let ready = context.provision(kernel)?;
-    let provision = context.provisioning(kernel);
-    tools::ensure_on_host(&provision, &ready, wanted).map(Some)
-}
-
 /// Why a filter picks nothing.
-fn picks_nothing(context: &Context, choice: &Choice) -> Result<String> {
+fn picks_nothing(context: &Context, choice: &Choice, extension: &dyn Extension) -> Result<String> {
     let filter = choice.filter.as_deref().unwrap_or_default();
     let wanted = &choice.filter()?;
-    let rows = matrix::rows(context, &choice.everything()?, &choice.modules(context)?)?;
+    let rows = matrix::rows(context, &choice.everything()?)?;
     let cases = wanted.cases.as_deref().unwrap_or_default();
     let named: Vec<_> = rows
         .iter()
@@ -263,29 +201,22 @@ fn picks_nothing(context: &Context, choice: &Choice) -> Result<String> {
         .collect();
     if !named.is_empty() {
         return Ok(format!(
-            "FILTER={filter} picks nothing: no case {cases} in {}",
+            "the filter {filter} picks nothing: no case {cases} in {}",
             named.join(", ")
         ));
     }
-    let mut checks = CHECKS.iter().chain(&ON_HOST).map(|(name, _)| *name);
-    if let Some(check) = checks.find(|name| wanted.names(name)) {
-        if !cases.is_empty() {
-            return Ok(format!(
-                "FILTER={filter} picks nothing: {check} is no suite and has no cases"
-            ));
-        }
-    }
-    let on_host = choice.on_host().iter().map(|(name, _)| (*name).to_owned());
+    let on_host = choice.on_host(extension);
+    let on_host = on_host.iter().map(|group| group.name.to_owned());
     let on_kernels = rows.iter().flat_map(Row::groups).map(|(name, _)| name);
     let names: Vec<_> = on_host.chain(on_kernels).collect();
     if names.is_empty() {
         let kernel = &context.kernel()?.name;
         return Ok(format!(
-            "no module is to be tried on {kernel}: see `kernels` of each"
+            "nothing is to be tried on {kernel}: see `kernels` of each module"
         ));
     }
     Ok(format!(
-        "FILTER={filter} picks nothing; there is: {}",
+        "the filter {filter} picks nothing (only suites have cases); there is: {}",
         names.join(" ")
     ))
 }

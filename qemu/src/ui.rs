@@ -19,7 +19,7 @@ pub struct Ui {
 
 impl Ui {
     /// Chooses by what standard error is, and by `CI`.
-    pub fn new() -> Self {
+    pub fn detect() -> Self {
         let in_ci = std::env::var_os("CI").is_some_and(|v| !v.is_empty() && v != "false");
         let moving = std::io::stderr().is_terminal() && !in_ci;
         Self {

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The harness's exit status, as others see it: pass (0), fail (1) and
+//! The exit status of modproof, as others see it: pass (0), fail (1) and
 //! could-not-run (2) are told apart.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-fn harness(words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_harness"))
+fn modproof(words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_modproof"))
         .args(words)
         .output()
-        .expect("the harness runs")
+        .expect("modproof runs")
 }
 
 /// The folder of a boot, as it is left below `runs`.
@@ -29,7 +29,7 @@ fn boot(console: &str, ktap: &str) -> tempfile::TempDir {
 }
 
 fn judged(folder: &Path) -> Output {
-    harness(&["judge", folder.to_str().expect("UTF-8")])
+    modproof(&["judge", folder.to_str().expect("UTF-8")])
 }
 
 #[test]
@@ -49,15 +49,15 @@ fn a_boot_that_failed_is_1_and_says_why() {
 #[test]
 fn logs_are_not_copied_onto_themselves_and_nothing_is_run() {
     let cache = tempfile::tempdir().expect("a folder");
-    let repo = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let output = Command::new(env!("CARGO_BIN_EXE_harness"))
-        .env("RDNA1_CACHE", cache.path())
-        .arg("--repo")
-        .arg(repo)
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/hello");
+    let output = Command::new(env!("CARGO_BIN_EXE_modproof"))
+        .env("MODPROOF_CACHE", cache.path())
+        .arg("--project")
+        .arg(project)
         .args(["test", "--filter", "no-such-group", "--report"])
         .arg(cache.path().join("runs/latest"))
         .output()
-        .expect("the harness runs");
+        .expect("modproof runs");
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("name another folder"), "{said}");
@@ -68,12 +68,15 @@ fn logs_are_not_copied_onto_themselves_and_nothing_is_run() {
 fn what_cannot_be_run_is_2_and_says_why() {
     let folder = boot("pass", "pass");
     std::fs::remove_file(folder.path().join("console.log")).expect("removed");
-    let no_checkout = folder.path().to_str().expect("UTF-8");
+    let no_project = folder.path().to_str().expect("UTF-8");
     for (output, why) in [
         (judged(folder.path()), "console.log"),
-        (harness(&["--repo", no_checkout, "test"]), "no checkout"),
-        (harness(&["test", "--no-such-option"]), "--no-such-option"),
-        (harness(&[]), "Usage"),
+        (
+            modproof(&["--project", no_project, "test"]),
+            "modproof.toml",
+        ),
+        (modproof(&["test", "--no-such-option"]), "--no-such-option"),
+        (modproof(&[]), "Usage"),
     ] {
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -12,4 +12,4 @@ metadata "$headers/rust"
 type_information
 build
 is_quiet
-objdump -h /mnt/module/rdna1_kfd_guard.ko | grep -qF .BTF || fail "the module has no BTF"
+objdump -h /mnt/made/rdna1_kfd_guard.ko | grep -qF .BTF || fail "the module has no BTF"

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# What the scripts here share. The harness runs one in the build root of a kernel,
-# with the kernel's source, its build folder (`object`), the headers package where
-# it is a stock kernel (`stock`), this repository (`repo`) and the module as it was
-# built before (`built`) below /mnt. A script lays out header folders as a
-# distribution does and builds the module there by the repository's Makefile. The
-# harness takes /mnt/module/rdna1_kfd_guard.ko. Nothing outside of /mnt/module
-# outlives the script.
+# The common part of the scripts here. modproof runs each of them in the build root
+# of a kernel (see qemu/README.md). A script lays out header folders as a
+# distribution does, and builds the module there by the repository's Makefile.
+# Below /mnt it finds the kernel's `source` and build folder (`object`), the headers
+# package of a stock kernel (`stock`), this repository (`from`) and the module as it
+# was built before (`built/module`).
 set -eu
 
 release=$(cat /mnt/object/include/config/kernel.release)
@@ -61,20 +60,23 @@ type_information() {
 	fail "there is no vmlinux for $release"
 }
 
-# build WORD...: `make` for these headers, with what it says in /mnt/module/said.
+# build WORD...: `make` for these headers. Its output goes to /mnt/made/said, and the
+# module to the guest.
 build() {
-	cd /mnt/repo
-	cp -R Makefile Kbuild dkms.conf scripts src rust-bindings /mnt/module
-	cd /mnt/module
+	cd /mnt/from
+	cp -R Makefile Kbuild dkms.conf scripts src rust-bindings /mnt/made
+	cd /mnt/made
 	rm -f rust-bindings/kfd_uapi.rs
 	if ! make KDIR="$headers" "$@" > said 2>&1; then
 		cat said
 		fail "the module is not built"
 	fi
 	cat said
+	mkdir -p guest/modules
+	objcopy --strip-debug rdna1_kfd_guard.ko guest/modules/rdna1_kfd_guard.ko
 }
 
 # is_quiet: the build has warned of nothing.
 is_quiet() {
-	! grep -i warning: /mnt/module/said || fail "the build warns"
+	! grep -i warning: /mnt/made/said || fail "the build warns"
 }

@@ -7,7 +7,7 @@
 . "${0%/*}/versions.sh"
 
 sed "/	$symbol	/d" /mnt/object/Module.symvers > "$headers/Module.symvers"
-! (build) > /mnt/module/refused 2>&1 || fail "the build does not fail"
-grep "ERROR: .*$symbol.* undefined" /mnt/module/refused || fail "the build does not say why it fails"
+! (build) > /mnt/made/refused 2>&1 || fail "the build does not fail"
+grep "ERROR: .*$symbol.* undefined" /mnt/made/refused || fail "the build does not say why it fails"
 build KBUILD_MODPOST_WARN=1
-grep "WARNING: .*$symbol.* undefined" /mnt/module/said || fail "the build does not warn"
+grep "WARNING: .*$symbol.* undefined" /mnt/made/said || fail "the build does not warn"

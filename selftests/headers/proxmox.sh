@@ -10,8 +10,8 @@ mkdir "$headers"
 cp /mnt/object/.config "$headers"
 version=$(make -s -C /mnt/source kernelversion)
 make -C /mnt/source O="$headers" LOCALVERSION="${release#"$version"}" -j"$(nproc)" \
-	olddefconfig modules_prepare > /mnt/module/prepared 2>&1 || {
-	tail /mnt/module/prepared
+	olddefconfig modules_prepare > /mnt/made/prepared 2>&1 || {
+	tail /mnt/made/prepared
 	fail "the kernel's source is not prepared"
 }
 cp /mnt/object/Module.symvers "$headers"

@@ -9,5 +9,5 @@
 separate_headers
 rm "$headers/Module.symvers"
 metadata "$headers/rust"
-symbol=$(nm --undefined-only /mnt/built/rdna1_kfd_guard.ko | sed -n 's/^ *U \(_R.*\)$/\1/p' | head -n 1)
+symbol=$(nm --undefined-only /mnt/built/module/rdna1_kfd_guard.ko | sed -n 's/^ *U \(_R.*\)$/\1/p' | head -n 1)
 [ -n "$symbol" ] || fail "the module takes no Rust symbol"

@@ -2,16 +2,17 @@
 
 //! The files that a guest gets.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
-use super::init::Programs;
 use super::module::Built;
-use crate::config::Suite;
+use super::script::add_files;
 use crate::cpio::Archive;
+use crate::suites::Suite;
 
 /// Where the guest finds our modules.
 pub const MODULES: &str = "modules";
@@ -25,9 +26,10 @@ pub struct Guest {
     /// The program that waits to become a guest's first process.
     pub waiter: PathBuf,
     pub(super) stock_archive: Option<PathBuf>,
-    pub(super) files: Vec<Arc<GuestFile>>,
-    pub(super) hsakmt: Vec<Arc<GuestFile>>,
-    pub(super) rdna1ctl: Vec<Arc<GuestFile>>,
+    pub(super) init: Option<Arc<GuestFile>>,
+    /// The files of each part. A guest has those of the parts that its suite names.
+    pub(super) parts: BTreeMap<String, Vec<Arc<GuestFile>>>,
+    /// Files that every guest has, in the place of others with the same path.
     pub(super) more: Vec<Arc<GuestFile>>,
 }
 
@@ -45,32 +47,21 @@ impl Guest {
         Self {
             waiter: PathBuf::new(),
             stock_archive: None,
-            files: Vec::new(),
-            hsakmt: Vec::new(),
-            rdna1ctl: Vec::new(),
+            init: None,
+            parts: BTreeMap::new(),
             more: Vec::new(),
         }
     }
 
-    /// A guest that has its first process, and no module.
-    pub(super) fn without_modules(programs: &Programs) -> Result<Self> {
-        Ok(Self {
-            waiter: programs.waiter.clone(),
+    /// The same without any file: the kernel finds no program to start.
+    pub fn without_files(&self) -> Self {
+        Self {
             stock_archive: None,
-            files: vec![init_file(programs)?],
-            hsakmt: Vec::new(),
-            rdna1ctl: Vec::new(),
+            init: None,
+            parts: BTreeMap::new(),
             more: Vec::new(),
-        })
-    }
-
-    /// A guest that has these modules and no other.
-    pub(super) fn with_modules(programs: &Programs, modules: &Built) -> Result<Self> {
-        let mut guest = Self::without_modules(programs)?;
-        guest
-            .files
-            .extend(module_files(MODULES, &modules.stripped)?);
-        Ok(guest)
+            ..self.clone()
+        }
     }
 
     /// Gives the guest another module in the place of ours of that name.
@@ -90,32 +81,15 @@ impl Guest {
 
     /// Gives the guest all that is in this folder, as programs.
     pub fn add_tree(&mut self, tree: &Path) -> Result<()> {
-        let entries =
-            std::fs::read_dir(tree).with_context(|| format!("cannot read {}", tree.display()))?;
-        self.add_entries(entries, "")
-    }
-
-    fn add_entries(&mut self, entries: std::fs::ReadDir, folder: &str) -> Result<()> {
-        for entry in entries {
-            let path = entry?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if path.is_dir() {
-                self.add_entries(std::fs::read_dir(&path)?, &format!("{folder}{name}/"))?;
-            } else {
-                self.add_program(&format!("{folder}{name}"), &path)?;
-            }
-        }
-        Ok(())
+        add_files(tree, "", &mut self.more)
     }
 
     /// Adds all that is fresh to an archive, for the guest of a suite.
     pub fn add_to(&self, archive: &mut Archive<impl Write>, suite: &Suite) -> Result<()> {
-        let hsakmt = self.hsakmt.iter().filter(|_| suite.hsakmt);
-        let rdna1ctl = self.rdna1ctl.iter().filter(|_| suite.rdna1ctl);
-        let of_suite = hsakmt.chain(rdna1ctl);
-        let more = self.more.iter();
+        let of_suite = suite.with.iter().filter_map(|part| self.parts.get(part));
+        let usual = self.init.iter().chain(of_suite.flatten());
         let stays = |file: &&Arc<GuestFile>| !self.more.iter().any(|other| other.path == file.path);
-        for file in self.files.iter().filter(stays).chain(of_suite).chain(more) {
+        for file in usual.filter(stays).chain(&self.more) {
             if file.is_program {
                 archive.program(&file.path, &file.data)?;
             } else {
@@ -136,14 +110,6 @@ impl Guest {
         };
         write().with_context(|| format!("cannot write {}", path.display()))
     }
-}
-
-pub(super) fn rdna1ctl_file(rdna1ctl: &Path) -> Result<Arc<GuestFile>> {
-    program("rdna1ctl", rdna1ctl)
-}
-
-fn init_file(programs: &Programs) -> Result<Arc<GuestFile>> {
-    program("init", &programs.init)
 }
 
 /// A program of the host, as it is in the guest.

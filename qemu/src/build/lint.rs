@@ -3,11 +3,13 @@
 //! Do clippy, with the kernel's own settings, and rustfmt find the module as
 //! it should be? The host's `cargo clippy` sees only the part that it shares.
 
+use std::path::Path;
+
 use anyhow::{bail, Result};
 
-use super::module::GUARD;
 use super::Builder;
-use crate::provision::Chroot;
+use crate::project::Build;
+use crate::provision::{quote, Chroot};
 use crate::run::Log;
 
 /// What the kernel's build says by itself, of no concern to the module.
@@ -15,18 +17,20 @@ const ORDINARY: &str = "Skipping BTF generation";
 
 impl Builder<'_> {
     /// Checks the whole module; gives nothing to say when all is well.
-    pub fn lint(&self) -> Result<String> {
+    pub fn lint(&self, build: &Build, crate_root: &Path) -> Result<String> {
         let folder = self.folder().join("lint");
         std::fs::create_dir_all(&folder)?;
-        GUARD.sources.sync(self.repo, &folder)?;
+        build.sources.sync(&folder)?;
         let log = Log::create(self.log_path("lint"))?;
         let activity = self.ui.begin("clippy and rustfmt over the module");
         // Objects that are up to date would not be looked at again.
         let script = format!(
-            "rustfmt --check --edition 2021 /mnt/module/src/rdna1_kfd_guard.rs\n\
-             rm -f /mnt/module/src/*.o\n\
-             make -C /mnt/object M=/mnt/module {} CLIPPY=1 modules\n",
-            self.ready.make
+            "rustfmt --check --edition 2021 {}\n\
+             find /mnt/module -name '*.o' -delete\n\
+             make -C /mnt/object M=/mnt/module {} {} CLIPPY=1 modules\n",
+            quote(&Path::new("/mnt/module").join(crate_root).to_string_lossy()),
+            self.ready.make,
+            build.make,
         );
         let result = Chroot::new(self.privilege, self.ready.root(), &self.busy)
             .read_only(self.ready.source(), "source")
@@ -57,7 +61,7 @@ fn judge(text: &str) -> Result<String> {
 mod tests {
     use super::*;
 
-    const CLEAN: &str = "  CLIPPY [M] src/rdna1_kfd_guard.o\n  LD [M]  rdna1_kfd_guard.ko\n";
+    const CLEAN: &str = "  CLIPPY [M] src/some.o\n  LD [M]  some.ko\n";
 
     #[test]
     fn nothing_to_say_is_well() {
@@ -73,6 +77,6 @@ mod tests {
 
     #[test]
     fn nothing_looked_at_is_a_failure() {
-        assert!(judge("  LD [M]  rdna1_kfd_guard.ko\n").is_err());
+        assert!(judge("  LD [M]  some.ko\n").is_err());
     }
 }

@@ -3,38 +3,39 @@
 //! Building: the modules in the build root, the guest's first process with the
 //! host's toolchain, and the initramfs that holds them.
 
-mod defects;
 mod done;
 pub mod elf;
 mod guest;
-mod headers;
-mod hsakmt;
-mod init;
-mod layout;
 mod lint;
 mod module;
 mod others;
+mod programs;
+mod script;
 mod sync;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use anyhow::{bail, Context, Result};
+use anyhow::{bail, Context, Error, Result};
 
 use crate::cache::{Cache, LockGuard};
 use crate::cargo::Cargo;
+use crate::project::{Build, Parts};
 use crate::provision::Ready;
 use crate::run::Privilege;
 use crate::ui::Ui;
 pub use done::Done;
-use guest::{both_kinds, module_files, rdna1ctl_file, read, MODULES};
+use guest::{both_kinds, program};
 pub use guest::{Guest, GuestFile};
-use init::build_rdna1ctl;
-pub use init::{build as build_programs, Programs};
+use module::Modules;
+use programs::build_program;
+pub use programs::{build as build_programs, Programs};
 
 /// What building goes by.
 pub struct Builder<'a> {
-    /// The sources.
-    pub repo: &'a Path,
+    /// What there is to build.
+    pub parts: &'a Parts,
     /// Where products are kept.
     pub cache: &'a Cache,
     /// How progress is shown.
@@ -45,7 +46,7 @@ pub struct Builder<'a> {
     pub cargo: &'a Cargo,
     /// The guest's programs.
     pub programs: &'a Programs,
-    /// The kernel's name in `kernels.toml`.
+    /// The kernel's name.
     pub kernel: &'a str,
     /// The kernel to build for.
     pub ready: &'a Ready,
@@ -55,11 +56,36 @@ pub struct Builder<'a> {
 
 /// What was built. Nobody else builds while this is held.
 pub struct Products {
-    /// The module under test.
-    pub guard: PathBuf,
-    /// What the guest is given of it.
+    /// The modules of each part, as the kernel's build made them.
+    modules: BTreeMap<String, Vec<PathBuf>>,
+    /// What guests are given of it.
     pub guest: Guest,
+    /// The parts that could not be built.
+    pub failed: BTreeMap<String, Error>,
     _lock: LockGuard,
+}
+
+impl Products {
+    /// The first module of a part.
+    pub fn module(&self, part: &str) -> Result<&Path> {
+        let modules = self.modules.get(part);
+        let first = modules.and_then(|modules| modules.first());
+        Ok(first.with_context(|| format!("part.build.{part} is not built"))?)
+    }
+
+    /// All modules, each with the name of its part.
+    pub fn modules(&self) -> impl Iterator<Item = (&str, &Path)> {
+        let parts = self.modules.iter();
+        parts.flat_map(|(part, paths)| paths.iter().map(|path| (&**part, &**path)))
+    }
+
+    /// Fails if one of the parts could not be built.
+    pub fn expect_all(mut self) -> Result<Self> {
+        match self.failed.pop_first() {
+            Some((_, error)) => Err(error),
+            None => Ok(self),
+        }
+    }
 }
 
 impl Builder<'_> {
@@ -74,58 +100,86 @@ impl Builder<'_> {
             .join(format!("build-{name}.log"))
     }
 
-    /// Brings all products up to date.
-    pub fn build(&self) -> Result<Products> {
-        let lock = self.begin()?;
+    /// A guest that has its first process, and no part.
+    fn empty_guest(&self) -> Result<Guest> {
+        Ok(Guest {
+            waiter: self.programs.waiter.clone(),
+            // It may need some of the kernel's own modules.
+            stock_archive: self.ready.stock_archive.clone(),
+            init: Some(program("init", &self.programs.init)?),
+            parts: BTreeMap::new(),
+            more: Vec::new(),
+        })
+    }
+
+    /// Brings parts up to date. One that cannot be built does not keep others from it.
+    pub fn build<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Result<Products> {
+        let mut products = Products {
+            modules: BTreeMap::new(),
+            guest: self.empty_guest()?,
+            failed: BTreeMap::new(),
+            _lock: self.begin()?,
+        };
+        let names: Vec<&str> = names.into_iter().collect();
         std::thread::scope(|scope| {
-            // cargo builds it on the host, while make builds the modules in the root.
-            let rdna1ctl = scope.spawn(|| build_rdna1ctl(self.cargo, self.ui));
-            let mut products = self.build_few(lock)?;
-            let tree = module::TREE_FIXTURE.build(self, self.repo)?;
-            let rdna1ctl = rdna1ctl.join();
-            let rdna1ctl = rdna1ctl.unwrap_or_else(|_| bail!("building rdna1ctl panicked"))?;
-            let guest = &mut products.guest;
-            guest.files.extend(both_kinds(&tree)?);
-            guest.rdna1ctl.push(rdna1ctl_file(&rdna1ctl)?);
-            guest.hsakmt = self.hsakmt_files()?;
-            Ok(products)
-        })
+            // cargo builds these on the host, while make builds the modules in the root.
+            let programs = scope.spawn(|| self.build_programs(&names));
+            let of = |name: &str| (name.to_owned(), self.parts.builds.get(name));
+            let mut builds: Vec<_> = names.iter().map(|name| of(name)).collect();
+            // Scripts find the modules that they name.
+            let scripts = names
+                .iter()
+                .filter_map(|name| self.parts.scripts.get(*name));
+            builds.extend(
+                scripts
+                    .flat_map(|script| &script.builds)
+                    .map(|name| of(name)),
+            );
+            for (name, build) in builds {
+                let tried =
+                    products.modules.contains_key(&name) || products.failed.contains_key(&name);
+                let Some(build) = build.filter(|_| !tried) else {
+                    continue;
+                };
+                let files = self.build_modules(&name, build, &mut products.modules);
+                products.take(&name, files);
+            }
+            for name in &names {
+                if let Some(script) = self.parts.scripts.get(*name) {
+                    products.take(name, self.run_script(name, script));
+                }
+            }
+            let Ok(programs) = programs.join() else {
+                bail!("building programs for guests panicked");
+            };
+            for (name, files) in programs {
+                products.take(name, files);
+            }
+            Ok(())
+        })?;
+        Ok(products)
     }
 
-    /// Brings up to date what the demo needs: the module, and the card in the stock amdgpu.ko.
-    pub fn build_for_demo(&self) -> Result<Products> {
-        self.build_few(self.begin()?)
+    fn build_programs<'n>(&self, names: &[&'n str]) -> Vec<(&'n str, Result<Files>)> {
+        let programs = names.iter().filter_map(|name| {
+            let wanted = self.parts.programs.get(*name)?;
+            let built = build_program(self.cargo, self.ui, &wanted.package, name);
+            let files = built.and_then(|path| Ok(vec![program(name, &path)?]));
+            Some((*name, files))
+        });
+        programs.collect()
     }
 
-    fn build_few(&self, lock: LockGuard) -> Result<Products> {
-        let guard = module::GUARD.build(self, self.repo)?;
-        let fixture = module::STOCK_FIXTURE.build(self, self.repo)?;
-        let mut guest = Guest::without_modules(self.programs)?;
-        guest.stock_archive = self.ready.stock_archive.clone();
-        for built in [&guard, &fixture] {
-            guest.files.extend(both_kinds(built)?);
-        }
-        Ok(Products {
-            guest,
-            guard: guard
-                .whole
-                .into_iter()
-                .next()
-                .context("no module was built")?,
-            _lock: lock,
-        })
-    }
-
-    /// Builds the kernel's own sample, and gives it to the guest.
-    pub fn add_sample(&self, products: &mut Products) -> Result<PathBuf> {
-        let built = module::SAMPLE.build(self, self.repo)?;
-        let files = module_files(MODULES, &built.stripped)?;
-        products.guest.more.extend(files);
-        built
-            .whole
-            .into_iter()
-            .next()
-            .context("no module was built")
+    fn build_modules(
+        &self,
+        name: &str,
+        build: &Build,
+        modules: &mut BTreeMap<String, Vec<PathBuf>>,
+    ) -> Result<Files> {
+        let built = Modules { name, build }.build(self)?;
+        let files = both_kinds(&built);
+        modules.insert(name.to_owned(), built.whole);
+        files
     }
 
     /// Keeps others from building meanwhile.
@@ -144,3 +198,14 @@ impl Builder<'_> {
         name.to_string_lossy().into_owned()
     }
 }
+
+impl Products {
+    fn take(&mut self, part: &str, files: Result<Files>) {
+        match files {
+            Ok(files) => drop(self.guest.parts.insert(part.to_owned(), files)),
+            Err(error) => drop(self.failed.insert(part.to_owned(), error)),
+        }
+    }
+}
+
+type Files = Vec<Arc<GuestFile>>;

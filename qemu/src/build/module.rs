@@ -8,72 +8,19 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::done::Done;
-use super::sync::{Endings, Sources};
 use super::Builder;
 use crate::kernels::Trouble;
+use crate::project::Build;
 use crate::provision::Chroot;
 use crate::run::{self, Log};
 
-/// A folder of kernel modules.
+/// A folder of kernel modules that is built under a name, which its log and messages have, too.
 pub struct Modules<'a> {
-    /// Its name in the cache and in messages.
+    /// The name.
     pub name: &'a str,
-    /// What it is made from.
-    pub sources: Sources<'a>,
-    /// What it makes.
-    pub products: &'a [&'a str],
-    /// Words for make.
-    pub make: &'a str,
+    /// What is built.
+    pub build: &'a Build,
 }
-
-/// The module under test.
-pub const GUARD: Modules = Modules {
-    name: "module",
-    sources: Sources {
-        paths: &["Kbuild", "src", "rust-bindings"],
-        endings: Endings::Of(&["rs", "h", "bindgen"]),
-        made: &["rust-bindings/kfd_uapi.rs"],
-        prefix: "",
-    },
-    products: &["rdna1_kfd_guard.ko"],
-    make: "",
-};
-
-const FIXTURE: Sources = Sources {
-    paths: &["selftests/fixture/Kbuild", "selftests/fixture"],
-    endings: Endings::Of(&["c", "h", "sh"]),
-    made: &[],
-    prefix: "selftests/fixture",
-};
-
-/// The virtual card in the KFD of the stock amdgpu.ko.
-pub const STOCK_FIXTURE: Modules = Modules {
-    name: "fixture-stock",
-    sources: FIXTURE,
-    products: &["navi10_stock.ko"],
-    make: "FIXTURES=navi10_stock.o",
-};
-
-/// The same with the kernel tree's KFD code, and what reads are measured beside.
-pub const TREE_FIXTURE: Modules = Modules {
-    name: "fixture-tree",
-    sources: FIXTURE,
-    products: &["navi10_tree.ko", "floor.ko"],
-    make: "FIXTURES='navi10_tree.o floor.o'",
-};
-
-/// The kernel's own sample, for comparison.
-pub const SAMPLE: Modules = Modules {
-    name: "sample",
-    sources: Sources {
-        paths: &["selftests/sample/Kbuild"],
-        endings: Endings::Any,
-        made: &[],
-        prefix: "selftests/sample",
-    },
-    products: &["rust_debugfs_scoped.ko"],
-    make: "",
-};
 
 /// Where the signed ones are, in the build folder. No source is hidden.
 const SIGNED: &str = ".signed";
@@ -107,7 +54,7 @@ impl Modules<'_> {
                  mkdir /mnt/module/{SIGNED}\n\
                  hash=$(sed -n 's/^CONFIG_MODULE_SIG_HASH=\"\\(.*\\)\"/\\1/p' .config)\n"
         );
-        for product in self.products {
+        for product in &self.build.products {
             script.push_str(&format!(
                 "scripts/sign-file \"$hash\" {KEY} certs/signing_key.x509 \
                  /mnt/module/{product} /mnt/module/{SIGNED}/{product}\n"
@@ -119,12 +66,16 @@ impl Modules<'_> {
     /// The signed products that there are.
     fn signed(&self, builder: &Builder) -> Vec<PathBuf> {
         let folder = builder.folder().join(self.name).join(SIGNED);
-        let products = self.products.iter().map(|product| folder.join(product));
+        let products = self
+            .build
+            .products
+            .iter()
+            .map(|product| folder.join(product));
         products.filter(|product| product.exists()).collect()
     }
 
-    /// Brings the modules up to date, from their sources below `base`.
-    pub fn build(&self, builder: &Builder, base: &Path) -> Result<Built> {
+    /// Brings the modules up to date.
+    pub fn build(&self, builder: &Builder) -> Result<Built> {
         let folder = builder.folder().join(self.name);
         let unfinished = builder.folder().join(format!("{}.unfinished", self.name));
         let made_with = builder.folder().join(format!("{}.made-with", self.name));
@@ -139,24 +90,29 @@ impl Modules<'_> {
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let for_guest = builder.folder().join("guest").join(self.name);
         std::fs::create_dir_all(&for_guest)?;
-        self.sources.sync(base, &folder)?;
+        self.build.sources.sync(&folder)?;
 
         let mut built = Built {
-            whole: self.products.iter().map(|p| folder.join(p)).collect(),
-            stripped: self.products.iter().map(|p| for_guest.join(p)).collect(),
+            whole: self.build.products.iter().map(|p| folder.join(p)).collect(),
+            stripped: self
+                .build
+                .products
+                .iter()
+                .map(|p| for_guest.join(p))
+                .collect(),
             signed: self.signed(builder),
         };
         let compile = format!(
             "make -C /mnt/object M=/mnt/module {} {} -j$(nproc) modules\n\
              {}chmod -R a+rX /mnt/module\n",
             builder.ready.make,
-            self.make,
+            self.build.make,
             self.sign_script(),
         );
         let made_from = [
             builder.ready.object_id().to_owned(),
             compile.clone(),
-            self.sources.digest(base)?,
+            self.build.sources.digest()?,
         ];
         let done = Done::new(builder.folder().join(format!("{}.done", self.name)));
         if !unfinished.exists() && done.is(&made_from, &built.all()) {

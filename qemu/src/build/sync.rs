@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 use crate::hex::hex;
+use crate::project::Sources;
 
 /// The list of what was copied, kept beside it.
 const MANIFEST: &str = ".synced";
@@ -21,56 +22,27 @@ const MADE_BY_KBUILD: &[&str] = &[
     "a", "ko", "mod", "o", "order", "rmeta", "symvers", "mod.c", "cmd",
 ];
 
-/// Which files belong to a build: not what an earlier build left among them.
-pub struct Sources<'a> {
-    /// Single files and whole folders, relative to the repository, or to
-    /// whatever folder they are taken from.
-    pub paths: &'a [&'a str],
-    /// The endings that sources in folders have.
-    pub endings: Endings<'a>,
-    /// Files among these that a build makes: never a checkout's own.
-    pub made: &'a [&'a str],
-    /// What is cut from the front of the paths.
-    pub prefix: &'a str,
-}
-
-/// The endings of sources.
-pub enum Endings<'a> {
-    /// These.
-    Of(&'a [&'a str]),
-    /// All but those that a kernel's build makes, and but hidden files.
-    Any,
-}
-
-impl Endings<'_> {
-    fn fit(&self, name: &str) -> bool {
-        let ends = |ending: &&str| {
-            let rest = name.strip_suffix(ending);
-            rest.is_some_and(|rest| rest.ends_with('.'))
-        };
-        match self {
-            Self::Of(endings) => endings.iter().any(ends),
-            Self::Any => !MADE_BY_KBUILD.iter().any(ends),
-        }
-    }
-
-    /// Whether a name is not looked at, be it a file's or a folder's, as `.git`.
-    fn hide(&self, name: &str) -> bool {
-        matches!(self, Self::Any) && name.starts_with('.')
+/// Whether a file with that name in a folder is a source.
+fn fits(sources: &Sources, name: &str) -> bool {
+    let ends = |ending: &str| {
+        let rest = name.strip_suffix(ending);
+        rest.is_some_and(|rest| rest.ends_with('.'))
+    };
+    match sources.endings.as_slice() {
+        [] => !MADE_BY_KBUILD.iter().any(|ending| ends(ending)),
+        endings => endings.iter().any(|ending| ends(ending)),
     }
 }
 
-impl Sources<'_> {
-    /// Makes the sources in `to` equal to those of `repo`. Says whether
-    /// anything had to be done.
-    pub fn sync(&self, repo: &Path, to: &Path) -> Result<bool> {
-        let found = self.all(repo)?;
+impl Sources {
+    /// Makes what is in `to` equal to the sources. Says whether anything had to be done.
+    pub fn sync(&self, to: &Path) -> Result<bool> {
+        let found = self.all()?;
         let mut changed = false;
         let mut kept = BTreeSet::new();
         for path in &found {
-            let name = path.strip_prefix(self.prefix).unwrap_or(path);
-            changed |= copy_if_changed(&repo.join(path), &to.join(name))?;
-            kept.insert(name.to_string_lossy().into_owned());
+            changed |= copy_if_changed(&self.folder.join(path), &to.join(path))?;
+            kept.insert(path.to_string_lossy().into_owned());
         }
         let manifest = to.join(MANIFEST);
         let before = fs::read_to_string(&manifest).unwrap_or_default();
@@ -90,29 +62,33 @@ impl Sources<'_> {
     }
 
     /// Changes with any name or content of the sources.
-    pub fn digest(&self, repo: &Path) -> Result<String> {
-        let found = self.all(repo)?;
+    pub fn digest(&self) -> Result<String> {
+        let found = self.all()?;
         let mut all = Sha256::new();
         for path in &found {
-            let data = fs::read(repo.join(path))
-                .with_context(|| format!("cannot read {}", path.display()))?;
-            let mode = fs::metadata(repo.join(path))?.mode();
+            let full = self.folder.join(path);
+            let data =
+                fs::read(&full).with_context(|| format!("cannot read {}", full.display()))?;
+            let mode = fs::metadata(&full)?.mode();
             all.update(format!("{} {mode:o} {}\n", path.display(), data.len()));
             all.update(data);
         }
         Ok(hex(&all.finalize()))
     }
 
-    fn all(&self, repo: &Path) -> Result<BTreeSet<PathBuf>> {
+    fn all(&self) -> Result<BTreeSet<PathBuf>> {
         let mut found = BTreeSet::new();
-        for path in self.paths {
-            self.find(repo, Path::new(path), &mut found)?;
+        if self.paths.is_empty() {
+            self.find(Path::new(""), &mut found)?;
+        }
+        for path in &self.paths {
+            self.find(path, &mut found)?;
         }
         Ok(found)
     }
 
-    fn find(&self, repo: &Path, path: &Path, found: &mut BTreeSet<PathBuf>) -> Result<()> {
-        let full = repo.join(path);
+    fn find(&self, path: &Path, found: &mut BTreeSet<PathBuf>) -> Result<()> {
+        let full = self.folder.join(path);
         if full.is_file() {
             found.insert(path.to_owned());
             return Ok(());
@@ -123,13 +99,14 @@ impl Sources<'_> {
             let entry = entry?;
             let name = entry.file_name();
             let (path, name) = (path.join(&name), name.to_string_lossy());
-            let is_made = self.made.iter().any(|made| path == Path::new(made));
-            if is_made || self.endings.hide(&name) {
+            // Of a folder of anybody, hidden files and folders are no sources: `.git` is one.
+            let is_hidden = self.endings.is_empty() && name.starts_with('.');
+            if is_hidden || self.made.contains(&path) {
                 continue;
             }
             if entry.file_type()?.is_dir() {
-                self.find(repo, &path, found)?;
-            } else if self.endings.fit(&name) && entry.path().is_file() {
+                self.find(&path, found)?;
+            } else if fits(self, &name) && entry.path().is_file() {
                 // No links to folders: they may lead round in a circle.
                 found.insert(path);
             }
@@ -158,12 +135,14 @@ mod tests {
 
     use super::*;
 
-    const SOURCES: Sources = Sources {
-        paths: &["Kbuild", "src"],
-        endings: Endings::Of(&["rs"]),
-        made: &["src/made.rs"],
-        prefix: "",
-    };
+    fn sources(folder: &Path) -> Sources {
+        Sources {
+            folder: folder.to_owned(),
+            paths: ["Kbuild", "src"].map(PathBuf::from).to_vec(),
+            endings: vec!["rs".to_owned()],
+            made: vec!["src/made.rs".into()],
+        }
+    }
 
     #[test]
     fn changed_files_come_removed_ones_go_and_products_stay() {
@@ -177,14 +156,14 @@ mod tests {
         fs::write(src.join("two.o"), "an in-tree build's").expect("a file");
         fs::write(src.join("made.rs"), "an in-tree build's").expect("a file");
 
-        assert!(SOURCES.sync(repo.path(), to.path()).expect("synced"));
-        assert!(!SOURCES.sync(repo.path(), to.path()).expect("synced"));
+        assert!(sources(repo.path()).sync(to.path()).expect("synced"));
+        assert!(!sources(repo.path()).sync(to.path()).expect("synced"));
         assert!(!to.path().join("src/two.o").exists());
         assert!(!to.path().join("src/made.rs").exists());
 
         fs::write(to.path().join("src/one.o"), "ours").expect("a file");
         fs::remove_file(src.join("two.rs")).expect("removed");
-        assert!(SOURCES.sync(repo.path(), to.path()).expect("synced"));
+        assert!(sources(repo.path()).sync(to.path()).expect("synced"));
         assert!(!to.path().join("src/two.rs").exists());
         assert!(to.path().join("src/one.o").exists());
     }
@@ -206,7 +185,7 @@ mod tests {
             file.set_modified(then).expect("a time");
 
             let before = SystemTime::now() - Duration::from_secs(1);
-            assert!(SOURCES.sync(repo.path(), to.path()).expect("synced"));
+            assert!(sources(repo.path()).sync(to.path()).expect("synced"));
             let synced = to.path().join("Kbuild");
             assert_eq!(fs::read_to_string(&synced).expect("a file"), text);
             let time = fs::metadata(&synced).and_then(|m| m.modified());
@@ -219,7 +198,7 @@ mod tests {
         let repo = tempfile::tempdir().expect("a folder");
         fs::create_dir(repo.path().join("src")).expect("a folder");
         fs::write(repo.path().join("Kbuild"), "a").expect("a file");
-        let digest = || SOURCES.digest(repo.path()).expect("a digest");
+        let digest = || sources(repo.path()).digest().expect("a digest");
         let mut seen = vec![digest()];
         assert_eq!(seen[0], digest());
         fs::write(repo.path().join("src/one.rs"), "1").expect("a file");
@@ -240,13 +219,8 @@ mod tests {
 
     #[test]
     fn of_a_folder_of_anybody_all_is_taken_but_what_was_built_or_is_hidden() {
-        let sources = Sources {
-            paths: &[""],
-            endings: Endings::Any,
-            made: &[],
-            prefix: "",
-        };
         let from = tempfile::tempdir().expect("a folder");
+        let sources = Sources::all_of(from.path());
         let wanted = ["Makefile", "a.c", "cmd.c", "data_shipped", "sub/b.h"];
         let built = [
             "a.o",
@@ -264,8 +238,8 @@ mod tests {
         }
         std::os::unix::fs::symlink(from.path(), from.path().join("circle")).expect("a link");
         let to = tempfile::tempdir().expect("a folder");
-        assert!(sources.sync(from.path(), to.path()).expect("synced"));
-        assert!(!sources.sync(from.path(), to.path()).expect("synced"));
+        assert!(sources.sync(to.path()).expect("synced"));
+        assert!(!sources.sync(to.path()).expect("synced"));
         let manifest = fs::read_to_string(to.path().join(MANIFEST)).expect("a list");
         assert_eq!(manifest.lines().collect::<Vec<_>>(), wanted);
     }
@@ -273,9 +247,8 @@ mod tests {
     #[test]
     fn a_missing_source_is_named() {
         let empty = tempfile::tempdir().expect("a folder");
-        let error = SOURCES
-            .sync(empty.path(), empty.path())
-            .expect_err("nothing there");
+        let error = sources(empty.path()).sync(empty.path());
+        let error = error.expect_err("nothing there");
         assert!(error.to_string().contains("Kbuild"), "{error}");
     }
 }

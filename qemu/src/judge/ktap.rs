@@ -4,10 +4,16 @@
 
 use std::time::Duration;
 
+use modproof_formats::words;
+
 /// The first line.
 const VERSION: &str = "KTAP version 1";
-/// What the last line begins with.
-pub const CLOSING: &str = "# rdna1 verdict: ";
+
+/// The rest of a line, if it begins as the last one does.
+pub fn closing(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("# ")?.strip_prefix(words::VERDICT)?;
+    rest.strip_prefix(": ")
+}
 
 /// One case.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -87,7 +93,7 @@ impl Stream {
         let mut notes = Vec::new();
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         for (number, line) in whole.split('\n').map(str::trim_end).enumerate() {
-            if let Some(closing) = line.strip_prefix(CLOSING) {
+            if let Some(closing) = closing(line) {
                 stream.closings.push(parse_closing(closing));
                 continue;
             }
@@ -206,7 +212,7 @@ mod tests {
     fn a_whole_stream() {
         let stream = Stream::parse(
             "KTAP version 1\n1..3\n# first\nok 1 one\n# because\nnot ok 2 two\n\
-             ok 3 three # SKIP no such thing\n# rdna1 verdict: fail passed=1 failed=1 skipped=1\n",
+             ok 3 three # SKIP no such thing\n# modproof verdict: fail passed=1 failed=1 skipped=1\n",
         );
         assert_eq!(stream.plan, Some(3));
         assert_eq!(stream.counts(), [1, 1, 1]);

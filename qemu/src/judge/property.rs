@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 
 use super::golden::{ending, read};
-use super::ktap::CLOSING;
+use super::ktap::closing;
 use super::{judge, Evidence, Verdict};
 
 fn judged(console: &str, ktap: &str) -> Verdict {
@@ -23,12 +23,12 @@ fn expect_sound(verdict: &Verdict, ktap: &str) -> Result<(), TestCaseError> {
     if !verdict.passed() {
         return Ok(());
     }
-    let closings = ktap.lines().filter(|l| l.starts_with(CLOSING));
+    let closings = ktap.lines().filter(|line| closing(line).is_some());
     prop_assert_eq!(closings.count(), 1);
     prop_assert!(ktap.ends_with('\n'));
     let last = ktap.lines().rfind(|l| !l.trim().is_empty());
     let last = last.unwrap_or_default();
-    prop_assert!(last.starts_with("# rdna1 verdict: pass "), "{}", last);
+    prop_assert!(last.starts_with("# modproof verdict: pass "), "{}", last);
     let results = ktap.lines().filter(|l| l.starts_with("ok "));
     prop_assert_eq!(Some(results.count()), verdict.stream.plan);
     prop_assert!(!ktap.contains("\nnot ok "));
@@ -66,7 +66,7 @@ proptest! {
     fn words_of_the_protocol_in_any_order(
         words in prop::collection::vec(prop::sample::select(vec![
             "KTAP version 1", "\n", "\n", "\r\n", "1..", "1", "2", " ", "ok ", "not ok ", "# SKIP",
-            "# rdna1 verdict: ", "pass", "fail", " passed=1", " failed=0", " skipped=0", "a", "\u{fffd}",
+            "# modproof verdict: ", "pass", "fail", " passed=1", " failed=0", " skipped=0", "a", "\u{fffd}",
         ]), 0..60),
     ) {
         let ktap = words.concat();

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A kernel of `kernels.toml`.
+//! A kernel.
 
 use std::fmt;
 
 use anyhow::Result;
 use serde::Deserialize;
 
-use crate::config::Suite;
 use crate::filter::Filter;
 use crate::skips::Expected;
+use crate::suites::{yes, Suite};
 
 /// A kernel to be provisioned.
 #[derive(Clone, Debug, Deserialize)]
@@ -22,9 +22,10 @@ pub struct Kernel {
     /// Where it comes from.
     pub from: Origin,
     /// What is booted on it.
+    #[serde(default)]
     pub suites: Vec<String>,
     /// Whether `make test` boots it without being asked for it by name.
-    #[serde(default = "crate::config::yes")]
+    #[serde(default = "yes")]
     pub in_test: bool,
     /// What `make test` boots of it otherwise, SUITE or SUITE/CASE,CASE: a short form.
     #[serde(default)]
@@ -69,6 +70,7 @@ pub struct Stock {
     /// The Debian kernel flavour.
     pub flavour: String,
     /// Stock modules for the guest.
+    #[serde(default)]
     pub modules: Vec<String>,
 }
 
@@ -78,8 +80,11 @@ pub struct Stock {
 pub struct Source {
     /// The kernel whose source it is.
     pub of: String,
-    /// Files of the repository with options; all others are off.
+    /// Files with options, in the project's folder or of this program; all other options are off.
     pub config: Vec<String>,
+    /// What stands in them.
+    #[serde(skip)]
+    pub options: String,
     /// Words for make that name the compilers.
     pub make: String,
 }
@@ -118,6 +123,22 @@ impl fmt::Display for Trouble {
 }
 
 impl Kernel {
+    /// One that nothing is booted on yet.
+    pub(super) fn new(name: &str, root: String, from: Origin) -> Self {
+        Self {
+            name: name.to_owned(),
+            root,
+            from,
+            suites: Vec::new(),
+            in_test: false,
+            short: Vec::new(),
+            patience: as_long(),
+            command_line: String::new(),
+            tolerated: Vec::new(),
+            skips: Vec::new(),
+        }
+    }
+
     /// Whether `make test` boots any of it without being asked for it by name.
     pub fn is_in_test(&self) -> bool {
         self.in_test || !self.short.is_empty()

@@ -1,51 +1,59 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Checks that kernels.toml, suites.toml and the guest fit together.
+//! Checks that the project and its guest fit together.
 
 use anyhow::{bail, Context as _, Result};
 use modproof_formats::Listing;
 
-use crate::config::Suites;
 use crate::kernels::Kernel;
-use crate::{defects, shell, Context};
+use crate::modules;
+use crate::suites::Suites;
+use crate::{planted, shell, Context};
 
 /// Checks that some kernel boots each suite, that the guest has cases for it, that no suite of the guest is
 /// left out, and that the guest has each case that a short form names.
-pub fn check(context: &Context, suites: &Suites, guest: &Listing) -> Result<()> {
-    let kernels = || context.kernels.iter();
+pub fn check(context: &Context, guest: &Listing) -> Result<()> {
+    let suites = &context.project.suites;
+    let kernels = || context.kernels().iter();
     let booted = |name: &str| kernels().any(|kernel| kernel.suites.iter().any(|s| s == name));
-    for suite in suites.iter().filter(|suite| suite.name != shell::SUITE) {
+    let of_cases = suites.iter().filter(|suite| suite.name != shell::SUITE);
+    for suite in of_cases {
         let name = &suite.name;
         if suite.in_test && !booted(name) {
-            bail!("no kernel of qemu/kernels.toml boots the suite {name}");
+            bail!("no kernel boots the suite {name}");
         }
         if guest.cases_of(suite.guest()).is_none_or(<[_]>::is_empty) {
-            bail!("suite {name} of qemu/suites.toml: the guest has no cases for it");
+            bail!("suite {name}: the guest has no cases for it");
+        }
+        if let Some(file) = &suite.planted {
+            planted::check(&context.project.folder().join(file), suite, guest)?;
         }
     }
-    for known in &guest.suites {
+    for known in guest
+        .suites
+        .iter()
+        .filter(|known| known.name != modules::SUITE)
+    {
         if !suites.iter().any(|suite| suite.guest() == known.name) {
-            bail!(
-                "no suite of qemu/suites.toml boots the guest's {}",
-                known.name
-            );
+            bail!("no suite boots the guest's {}", known.name);
         }
     }
     for kernel in kernels() {
-        short_form(kernel, suites, guest)
-            .with_context(|| format!("kernel {} of qemu/kernels.toml", kernel.name))?;
+        let checked = short_form(kernel, suites, guest);
+        checked.with_context(|| format!("kernel {}", kernel.name))?;
     }
-    defects::check(&context.repo, guest)
+    Ok(())
 }
 
 /// Without this check a renamed case would silently leave the short form.
 fn short_form(kernel: &Kernel, suites: &Suites, guest: &Listing) -> Result<()> {
     for (part, text) in kernel.short_form()?.iter().zip(&kernel.short) {
         for name in kernel.suites.iter().filter(|suite| part.names(suite)) {
-            if name == defects::GROUP.0 {
+            let suite = suites.find(name)?;
+            if suite.planted.is_some() {
                 bail!("{name} can be in no short form");
             }
-            let cases = guest.cases_of(suites.find(name)?.guest());
+            let cases = guest.cases_of(suite.guest());
             let cases = cases.unwrap_or_default().iter().map(|case| &*case.name);
             if let Some(pattern) = part.idle_pattern(cases) {
                 bail!("{text} in its short form: the guest has no case {pattern}");
@@ -57,16 +65,16 @@ fn short_form(kernel: &Kernel, suites: &Suites, guest: &Listing) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use modproof_formats::{CaseListing, SuiteListing};
 
     use super::*;
+    use crate::project::Parts;
 
     #[test]
     fn a_case_that_is_gone_is_named() {
-        let repo = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let suites = Suites::load(&repo).expect("suites");
+        let tree = "name='tree'\nabout='b'\nlimit_seconds=1\nsilence_seconds=1";
+        let tree = toml::from_str(tree).expect("a suite");
+        let suites = Suites::of(vec![tree], &Parts::default()).expect("suites");
         let guest = Listing {
             suites: vec![SuiteListing {
                 name: "tree".to_owned(),

@@ -2,39 +2,53 @@
 
 //! What is wanted of each kernel.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use modproof_formats::Listing;
 
-use crate::checks::{CHECKS, OF_STOCK};
-use crate::config::{Suite, Suites};
-use crate::defects::{self, Defect};
+use crate::checks::{checks, LINT, MODULE};
 use crate::filter::Filter;
-use crate::kernels::Kernel;
-use crate::modules::{Module, Modules};
+use crate::kernels::{Kernel, ALL};
+use crate::modules::Module;
+use crate::planted;
+use crate::project::Parts;
+use crate::suites::{Suite, Suites};
 use crate::Context;
 
 /// What is done for one kernel.
 pub struct Row<'a> {
     pub(super) kernel: &'a Kernel,
-    pub(super) checks: Vec<(&'static str, &'static str)>,
+    pub(super) checks: Vec<(String, String)>,
     pub(super) suites: Vec<Suite>,
-    pub(super) defects: Vec<Defect>,
     pub(super) modules: Vec<Module>,
 }
 
 impl Row<'_> {
     /// The full names of its groups, with what each shows.
     pub fn groups(&self) -> Vec<(String, &str)> {
-        let mut groups = self.named(&self.checks, self.all_suites());
-        groups.extend(self.defects_group());
-        groups
+        self.named(self.all_suites())
     }
 
-    /// Those that are about this project's own module.
+    /// Those that need the project's parts: all but the modules that are only described.
     pub(super) fn own_groups(&self) -> Vec<(String, &str)> {
-        let mut groups = self.named(&self.checks, self.suites.iter());
-        groups.extend(self.defects_group());
-        groups
+        self.named(self.suites.iter())
+    }
+
+    /// The parts that its groups need.
+    pub(super) fn parts(&self, all: &Parts) -> BTreeSet<String> {
+        let of_suites = self
+            .suites
+            .iter()
+            .flat_map(|suite| suite.with.iter().cloned());
+        let mut needed: BTreeSet<_> = of_suites.collect();
+        if self.has(MODULE) || self.has(LINT) {
+            needed.extend(all.linted().map(|(name, _, _)| name.to_owned()));
+        }
+        for (_, check) in all.checks.iter().filter(|(name, _)| self.has(name)) {
+            needed.extend(check.builds.iter().cloned());
+        }
+        needed
     }
 
     /// Its kernel, as filters name it.
@@ -50,24 +64,15 @@ impl Row<'_> {
         }
     }
 
-    fn defects_group(&self) -> Option<(String, &str)> {
-        let name = self.name(defects::GROUP.0);
-        (!self.defects.is_empty()).then_some((name, defects::GROUP.1))
-    }
-
-    fn named<'r>(
-        &'r self,
-        checks: &'r [(&str, &str)],
-        suites: impl Iterator<Item = &'r Suite>,
-    ) -> Vec<(String, &'r str)> {
-        let checks = checks.iter().map(|(name, about)| (*name, *about));
+    fn named<'r>(&'r self, suites: impl Iterator<Item = &'r Suite>) -> Vec<(String, &'r str)> {
+        let checks = self.checks.iter().map(|(name, about)| (&**name, &**about));
         checks
             .chain(suites.map(|s| (&*s.name, &*s.about)))
             .map(|(name, about)| (self.name(name), about))
             .collect()
     }
 
-    /// Those of other modules, too.
+    /// Those of modules that are only described, too.
     fn all_suites(&self) -> impl Iterator<Item = &Suite> {
         let others = self.modules.iter().map(|module| &module.suite);
         self.suites.iter().chain(others)
@@ -84,16 +89,24 @@ impl Row<'_> {
     }
 
     /// The wanted cases of a group by its full name, as far as they are known.
-    pub fn cases(&self, known: &Listing, group: &str, wanted: &Filter) -> Vec<String> {
-        if group == self.name(defects::GROUP.0) {
-            return self.defects.iter().map(|d| d.name.clone()).collect();
-        }
+    pub fn cases(
+        &self,
+        context: &Context,
+        known: &Listing,
+        group: &str,
+        wanted: &Filter,
+    ) -> Vec<String> {
         let Some(suite) = self
             .all_suites()
             .find(|suite| self.name(&suite.name) == group)
         else {
             return Vec::new();
         };
+        if let Some(file) = &suite.planted {
+            let defects = planted::pick(&context.project.folder().join(file), suite, wanted);
+            let names = defects.into_iter().flatten().map(|defect| defect.name);
+            return names.collect();
+        }
         let cases = known.cases_of(suite.guest()).unwrap_or_default();
         let names = cases.iter().map(|case| case.name.clone());
         let wanted = suite.wanted(wanted);
@@ -105,61 +118,61 @@ impl Row<'_> {
     }
 
     pub(super) fn has(&self, check: &str) -> bool {
-        self.checks.iter().any(|(name, _)| *name == check)
+        self.checks.iter().any(|(name, _)| name == check)
     }
 }
 
 /// What the filter wants of each kernel; kernels of which it wants nothing are
 /// left out.
-pub fn rows<'a>(context: &'a Context, wanted: &Filter, modules: &Modules) -> Result<Vec<Row<'a>>> {
-    let suites = Suites::load(&context.repo)?;
+pub fn rows<'a>(context: &'a Context, wanted: &Filter) -> Result<Vec<Row<'a>>> {
+    let project = &context.project;
+    let (suites, modules) = (&project.suites, &project.modules);
     // Only suites need the guest's program. If it cannot be built, its cases stay unknown here; the next
     // attempt, as the group `build`, reports why.
     let names_suite = |kernel: &Kernel| {
         let mut suites = kernel.suites.iter();
         suites.any(|suite| wanted.wants_suite(&kernel.name, suite))
     };
-    let guest = match context.kernels.iter().any(names_suite) || modules.any(wanted) {
+    let any_module = modules.iter().any(|module| wanted.names(module.name()));
+    let guest = match project.kernels.iter().any(names_suite) || any_module {
         true => context.listing().ok(),
         false => None,
     };
     if let Some(guest) = guest {
-        super::check::check(context, &suites, guest)?;
+        super::check::check(context, guest)?;
     }
     let mut rows = Vec::new();
-    let asked = wanted.is_asked() || modules.alone || context.names_kernel();
+    let asked = wanted.is_asked() || context.names_kernel();
+    let is_named = |kernel: &Kernel| {
+        let mut named = modules.iter().flat_map(|module| &module.kernels);
+        named.any(|name| *name == kernel.name)
+    };
     let unasked = |kernel: &Kernel| match asked {
         true => kernel.in_test || wanted.names_kernels(),
-        false => kernel.is_in_test(),
+        false => kernel.is_in_test() || is_named(kernel),
     };
+    let several = wanted.names_kernels() || context.options.kernel.as_deref() == Some(ALL);
     for kernel in context.picked(unasked)? {
-        if !asked && !kernel.in_test {
-            rows.push(short_form(kernel, &suites)?);
-            continue;
-        }
+        let here = several || kernel.name == context.kernel()?.name;
+        let tried = modules.iter().filter(|module| {
+            !wanted.is_torture()
+                && module.is_tried_on(&kernel.name, here)
+                && wanted.wants_suite(&kernel.name, module.name())
+                && has_wanted(guest, &module.suite, wanted)
+        });
         let mut row = Row {
             kernel,
-            checks: CHECKS.to_vec(),
+            checks: Vec::new(),
             suites: Vec::new(),
-            defects: Vec::new(),
-            modules: modules.on(context, kernel, wanted)?,
+            modules: tried.cloned().collect(),
         };
-        row.modules.retain(|Module { suite, .. }| {
-            !wanted.is_torture()
-                && wanted.wants_suite(&kernel.name, &suite.name)
-                && has_wanted(guest, suite, wanted)
-        });
-        row.checks.retain(|(name, _)| {
-            let applies = kernel.is_stock() || !OF_STOCK.contains(name);
-            !modules.alone && applies && wanted.wants_check(&kernel.name, name)
-        });
-        if !modules.alone {
-            row.suites = suites_on(kernel, &suites, guest, wanted)?;
-            let plants = kernel.suites.iter().any(|s| s == defects::GROUP.0);
-            if plants && !wanted.is_torture() && wanted.wants_suite(&kernel.name, defects::GROUP.0)
-            {
-                row.defects = defects::pick(&context.repo, wanted)?;
-            }
+        if asked || kernel.in_test {
+            row.checks = checks(&project.parts, kernel.is_stock());
+            row.checks
+                .retain(|(name, _)| wanted.wants_check(&kernel.name, name));
+            row.suites = suites_on(kernel, suites, guest, wanted)?;
+        } else {
+            row.suites = short_form(kernel, suites)?;
         }
         if !row.groups().is_empty() {
             rows.push(row);
@@ -169,7 +182,7 @@ pub fn rows<'a>(context: &'a Context, wanted: &Filter, modules: &Modules) -> Res
 }
 
 /// What of a kernel is in every `make test`, where that is not all.
-fn short_form<'k>(kernel: &'k Kernel, suites: &Suites) -> Result<Row<'k>> {
+fn short_form(kernel: &Kernel, suites: &Suites) -> Result<Vec<Suite>> {
     let mut found = Vec::new();
     for part in kernel.short_form()? {
         let named = kernel.suites.iter().filter(|suite| part.names(suite));
@@ -180,16 +193,10 @@ fn short_form<'k>(kernel: &'k Kernel, suites: &Suites) -> Result<Row<'k>> {
             });
         }
     }
-    Ok(Row {
-        kernel,
-        checks: Vec::new(),
-        suites: found,
-        defects: Vec::new(),
-        modules: Vec::new(),
-    })
+    Ok(found)
 }
 
-/// The suites that are wanted on a kernel, but for the planted defects.
+/// The suites that are wanted on a kernel.
 fn suites_on(
     kernel: &Kernel,
     suites: &Suites,
@@ -197,10 +204,11 @@ fn suites_on(
     wanted: &Filter,
 ) -> Result<Vec<Suite>> {
     let mut found = Vec::new();
-    for name in kernel.suites.iter().filter(|s| *s != defects::GROUP.0) {
+    for name in &kernel.suites {
         let suite = suites.find(name)?;
         let named = suite.is_taken_by(wanted) && wanted.wants_suite(&kernel.name, name);
-        if named && has_wanted(guest, suite, wanted) {
+        // Those of planted defects have names of their own.
+        if named && (suite.planted.is_some() || has_wanted(guest, suite, wanted)) {
             found.push(suite.clone());
         }
     }
@@ -212,72 +220,4 @@ fn has_wanted(guest: Option<&Listing>, suite: &Suite, wanted: &Filter) -> bool {
     let cases = guest.and_then(|guest| guest.cases_of(suite.guest()));
     // Not known here: the guest will tell.
     cases.is_none_or(|cases| cases.iter().any(|case| wanted.wants_case(&case.name)))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-    use std::path::Path;
-
-    use super::*;
-    use crate::kernels::Kernels;
-
-    /// By the names of kernels, what of theirs is wanted.
-    fn wanted(filter: Option<&str>, torture: bool) -> Vec<(String, Vec<String>)> {
-        let repo = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let suites = Suites::load(&repo).expect("suites");
-        let filter = Filter::parse(filter).expect("a filter");
-        let filter = filter.of_torture(torture);
-        let kernels = Kernels::load(&repo).expect("kernels");
-        let on = |kernel: &Kernel| {
-            let found = suites_on(kernel, &suites, None, &filter).expect("suites");
-            let names = found.into_iter().map(|suite| suite.name);
-            (kernel.name.clone(), names.collect())
-        };
-        kernels.iter().map(on).collect()
-    }
-
-    #[test]
-    fn torture_is_storms_shapes_and_tight_places() {
-        let torture = wanted(None, true);
-        let expected = [
-            "debugfs-off",
-            "little-memory",
-            "lockdown-confidentiality",
-            "lockdown-integrity",
-            "shape-four-nodes",
-            "shape-memory-after",
-            "shape-memory-before",
-            "shape-memory-between",
-            "shape-one-node",
-            "shape-two-sockets",
-            "sig-enforce",
-            "torture",
-            "torture-smp",
-        ];
-        let all: BTreeSet<_> = torture.iter().flat_map(|(_, suites)| suites).collect();
-        assert_eq!(all.into_iter().collect::<Vec<_>>(), expected);
-        for (kernel, suites) in &torture {
-            for each in ["debugfs-off", "torture"] {
-                assert!(suites.iter().any(|s| s == each), "no {each} on {kernel}");
-            }
-        }
-        let some = wanted(Some("sanitizer:*smp*"), true);
-        let some: Vec<_> = some.iter().filter(|(_, s)| !s.is_empty()).collect();
-        assert_eq!(some, [&("sanitizer".into(), vec!["torture-smp".into()])]);
-        assert!(wanted(Some("tree"), true).iter().all(|(_, s)| s.is_empty()));
-    }
-
-    #[test]
-    fn long_suites_are_run_where_they_are_asked_for() {
-        let has = |found: &[(String, Vec<String>)], suite: &str| {
-            found
-                .iter()
-                .any(|(_, suites)| suites.iter().any(|s| s == suite))
-        };
-        let test = wanted(None, false);
-        assert!(has(&test, "torture") && !has(&test, "torture-smp"));
-        assert!(has(&wanted(Some("torture-*"), false), "torture-smp"));
-        assert!(!has(&wanted(Some("*"), false), "torture-smp"));
-    }
 }

@@ -1,29 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tries other modules than this project's on a kernel.
+//! Tries modules that are only described on a kernel.
 
 use anyhow::Result;
 
 use super::could_not;
-use crate::accel::Accelerator;
 use crate::filter::Filter;
 use crate::fleet::Fleet;
 use crate::kernels::Kernel;
 use crate::modules::Module;
-use crate::provision::Ready;
 use crate::tally::Outcome;
-use crate::{Context, Guests};
 
 /// What trying modules goes by.
 pub struct Trial<'a> {
-    /// The checkout, the cache.
-    pub context: &'a Context,
-    /// How guests are run.
-    pub guests: &'a Guests,
+    /// What runs guests.
+    pub fleet: Fleet<'a>,
     /// The kernel's entry.
     pub kernel: &'a Kernel,
-    /// The kernel.
-    pub ready: &'a Ready,
 }
 
 impl Trial<'_> {
@@ -35,30 +28,21 @@ impl Trial<'_> {
         wanted: &Filter,
         report: &mut impl FnMut(&str, &Outcome),
     ) -> Result<()> {
+        let Fleet { context, ready, .. } = self.fleet;
         for module in modules {
             let suite = self.kernel.suite(&module.suite);
-            let builder = self.context.builder(self.ready);
-            let guest = match builder.and_then(|builder| builder.build_other(module)) {
-                Ok(guest) => guest,
+            let builder = context.builder(ready);
+            match builder.and_then(|builder| builder.build_described(module)) {
+                Ok(guest) => self.fleet.boot_all(&[suite], &guest, wanted, report)?,
                 Err(error) => {
-                    // Who names the kernel wants it on that one.
-                    let outcome = match self.context.names_one_kernel() {
+                    // Somebody who names the kernel wants it on that one.
+                    let outcome = match context.names_one_kernel() {
                         true => Outcome::of(Err(error)),
-                        false => could_not(self.kernel, error),
+                        false => could_not(self.kernel, &error),
                     };
                     report(&suite.name, &outcome);
-                    continue;
                 }
-            };
-            let (cache, ui) = (&self.context.cache, &self.context.ui);
-            let fleet = Fleet {
-                context: self.context,
-                guests: self.guests,
-                ready: self.ready,
-                guest: &guest,
-                accelerator: &Accelerator::find(cache, ui, &self.ready.image)?,
-            };
-            fleet.boot_all(&[suite], wanted, report)?;
+            }
         }
         Ok(())
     }

@@ -44,7 +44,7 @@ pub struct Chroot<'a> {
     privilege: &'a Privilege,
     root: PathBuf,
     busy: &'a Path,
-    mounts: Vec<(PathBuf, &'a str, &'static str)>,
+    mounts: Vec<(PathBuf, String, &'static str)>,
     network: bool,
 }
 
@@ -61,14 +61,14 @@ impl<'a> Chroot<'a> {
     }
 
     /// Shows `host` as `/mnt/NAME`, read-only.
-    pub fn read_only(mut self, host: impl Into<PathBuf>, name: &'a str) -> Self {
-        self.mounts.push((host.into(), name, "ro"));
+    pub fn read_only(mut self, host: impl Into<PathBuf>, name: impl Into<String>) -> Self {
+        self.mounts.push((host.into(), name.into(), "ro"));
         self
     }
 
     /// Shows `host` as `/mnt/NAME`, writable.
-    pub fn writable(mut self, host: impl Into<PathBuf>, name: &'a str) -> Self {
-        self.mounts.push((host.into(), name, "rw"));
+    pub fn writable(mut self, host: impl Into<PathBuf>, name: impl Into<String>) -> Self {
+        self.mounts.push((host.into(), name.into(), "rw"));
         self
     }
 
@@ -87,7 +87,7 @@ impl<'a> Chroot<'a> {
             .arg(script)
             .arg(if self.network { "network" } else { "-" });
         for (host, name, mode) in &self.mounts {
-            command.arg(host).args([name, mode]);
+            command.arg(host).args([&**name, *mode]);
         }
         run::logged(&mut command, log, activity).context("in the build root")
     }

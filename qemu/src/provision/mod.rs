@@ -17,7 +17,7 @@ pub mod symbols;
 pub mod tools;
 mod version;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{bail, Context, Result};
 
@@ -39,8 +39,6 @@ pub struct Provision<'a> {
     pub ui: &'a Ui,
     /// Root's rights.
     pub privilege: &'a Privilege,
-    /// The checkout.
-    pub repo: &'a Path,
     /// All there are.
     pub kernels: &'a Kernels,
     /// The kernel wanted.
@@ -53,10 +51,8 @@ pub struct Provision<'a> {
 
 /// A kernel with all that building and booting needs.
 pub struct Ready {
-    /// Its name in `kernels.toml`.
+    /// Its name in the project.
     pub kernel: String,
-    /// The package of libhsakmt in its build root, if there is one.
-    pub hsakmt: Option<String>,
     /// Which kernel.
     pub choice: Choice,
     /// Its compilers.
@@ -175,7 +171,6 @@ fn take_stock(provision: &Provision, stock: &Stock) -> Result<Ready> {
     )?;
     Ok(Ready {
         kernel: provision.kernel.name.clone(),
-        hsakmt: provision.kernels.root_of(provision.kernel)?.hsakmt.clone(),
         make: format!("CC={}", quote(&fetched.compilers.cc)),
         image: image.tree().join("vmlinuz"),
         image_id: image.id().to_owned(),
@@ -210,7 +205,6 @@ fn build_own(provision: &Provision, source: &Source) -> Result<Ready> {
     let (abi, compilers) = own::what_was_built(&object.tree())?;
     Ok(Ready {
         kernel: provision.kernel.name.clone(),
-        hsakmt: provision.kernels.root_of(provision.kernel)?.hsakmt.clone(),
         choice: Choice {
             abi,
             ..fetched.choice

@@ -20,7 +20,7 @@ const WANTED: &str = "wanted.config";
 /// Builds the kernel, and keeps what modules are built with.
 pub fn ensure(provision: &Provision, source: &Source, root: &Built, tree: &Built) -> Result<Built> {
     let name = &provision.kernel.name;
-    let wanted = read_all(provision.repo, &source.config)?;
+    let wanted = &source.options;
     let stage = Stage {
         cache: provision.cache,
         owner: Owner::Kernel(name),
@@ -38,7 +38,7 @@ pub fn ensure(provision: &Provision, source: &Source, root: &Built, tree: &Built
         let chroot = Chroot::new(provision.privilege, root.tree(), &work.busy)
             .read_only(tree.tree(), "source")
             .writable(&work.tree, "object");
-        std::fs::write(work.tree.join(WANTED), &wanted)?;
+        std::fs::write(work.tree.join(WANTED), wanted)?;
         let make = format!(
             "make -C /mnt/source O=/mnt/object {} LOCALVERSION={}",
             source.make,
@@ -50,7 +50,7 @@ pub fn ensure(provision: &Provision, source: &Source, root: &Built, tree: &Built
             Some(work.activity),
         )?;
         let config = std::fs::read_to_string(work.tree.join(".config"))?;
-        compare(&wanted, &config)?;
+        compare(wanted, &config)?;
         let jobs = std::thread::available_parallelism().map_or(1, |n| n.get());
         chroot.sh(&build_script(&make, jobs), &work.log, Some(work.activity))?;
         let (abi, _) = what_was_built(&work.tree)?;
@@ -71,14 +71,6 @@ fn build_script(make: &str, jobs: usize) -> String {
          rm -f arch/x86/boot/compressed/vmlinux*\n\
          chmod -R a+rX .\n"
     )
-}
-
-fn read_all(repo: &Path, files: &[String]) -> Result<String> {
-    let texts = files.iter().map(|file| {
-        let path = repo.join(file);
-        std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
-    });
-    texts.collect()
 }
 
 /// Before an option that not all kernels have.
@@ -163,11 +155,5 @@ mod tests {
             error.contains("KASAN") && !error.contains("PROC"),
             "{error}"
         );
-    }
-
-    #[test]
-    fn a_missing_fragment_is_no_empty_one() {
-        let error = read_all(Path::new("/"), &["none.config".to_owned()]).unwrap_err();
-        assert!(error.to_string().contains("none.config"));
     }
 }

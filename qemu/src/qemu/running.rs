@@ -26,11 +26,11 @@ const UNHEARD: usize = 256;
 const FIRST_FD: i32 = 3;
 
 /// A socket that QEMU gets beside the serial ports.
-pub struct Extra<'a> {
+pub struct Extra {
     /// The name of its chardev.
-    pub name: &'a str,
+    pub name: &'static str,
     /// QEMU's words for what speaks there.
-    pub device: &'a [&'a str],
+    pub device: [String; 2],
     /// QEMU's end of it.
     pub socket: UnixStream,
 }
@@ -49,11 +49,7 @@ pub struct Running {
 
 impl Running {
     /// Starts QEMU with the guest's serial ports, and what else it is to have.
-    pub fn start(
-        accelerator: &[&str],
-        words: Vec<OsString>,
-        extras: Vec<Extra<'_>>,
-    ) -> Result<Self> {
+    pub fn start(accelerator: &[&str], words: Vec<OsString>, extras: Vec<Extra>) -> Result<Self> {
         let mut command = run::dying_with_us(PROGRAM);
         command.args(words).args(accelerator);
         let mut ends = Vec::new();

@@ -4,8 +4,8 @@
 //! thing that is wrong with it.
 
 use crate::boot::Booted;
-use crate::config::Suite;
 use crate::judge::ktap;
+use crate::suites::Suite;
 use crate::tally::{Outcome, Row, RowState};
 
 /// How many of the console's lines are shown of a boot that failed.

@@ -12,7 +12,7 @@ use crate::tally::{Row, RowState};
 
 /// Writes the report as JUnit XML.
 pub fn render(report: &Report) -> Result<String> {
-    let mut junit = quick_junit::Report::new("rdna1_kfd_guard");
+    let mut junit = quick_junit::Report::new("modproof");
     junit.set_timestamp(started(report));
     junit.set_time(Duration::from_secs_f64(report.seconds));
     junit.add_test_suites(report.groups.iter().map(suite));

@@ -3,19 +3,17 @@
 //! What a restored guest is handed: fresh files, and what to do with them.
 
 use anyhow::Result;
+use modproof_formats::words;
 
 use crate::build::Guest;
-use crate::config::Suite;
 use crate::cpio::Archive;
-
-/// Read by the guest's `guest-wait`.
-const WORDS: &str = "rdna1.words";
+use crate::suites::Suite;
 
 /// The archive that the guest reads. The words are what the kernel's command
 /// line says in a cold boot.
-pub fn handover(guest: &Guest, suite: &Suite, words: &str) -> Result<Vec<u8>> {
+pub fn handover(guest: &Guest, suite: &Suite, line: &str) -> Result<Vec<u8>> {
     let mut archive = Archive::new(Vec::new());
-    archive.file(WORDS, words.as_bytes())?;
+    archive.file(words::WORDS_FILE, line.as_bytes())?;
     guest.add_to(&mut archive, suite)?;
     archive.finish()
 }

@@ -15,6 +15,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{bail, Context, Result};
+use modproof_formats::words;
 use serde_json::json;
 
 use super::qmp::Qmp;
@@ -27,9 +28,7 @@ use crate::interrupt::HalfDone;
 use crate::judge::{console_troubles, text_of};
 use crate::qemu::{Extra, Guest, Limits, Machine, Port, Running, COMMAND_LINE};
 
-/// What the guest says when it can be saved.
-const WAITING: &str = "# rdna1 waiting";
-/// These end what hangs. Loading amdgpu takes long under emulation.
+/// These end what hangs. Loading a large driver takes long under emulation.
 const LIMIT: Duration = Duration::from_secs(900);
 const SILENCE: Duration = Duration::from_secs(300);
 
@@ -59,24 +58,26 @@ pub fn words(folder: &Path, share: &str) -> Vec<OsString> {
     words
 }
 
-const HANDOVER: [&str; 2] = [
-    "-device",
-    "virtserialport,chardev=handover,name=rdna1.handover",
-];
 const MONITOR: [&str; 2] = ["-mon", "chardev=monitor,mode=control"];
 
 /// Two sockets for QEMU, and our ends of them.
-fn extras() -> Result<(Vec<Extra<'static>>, UnixStream, UnixStream)> {
+fn extras() -> Result<(Vec<Extra>, UnixStream, UnixStream)> {
     let (handover, theirs) = UnixStream::pair().context("cannot make a socket")?;
     let mut extras = vec![Extra {
         name: "handover",
-        device: &HANDOVER,
+        device: [
+            "-device".to_owned(),
+            format!(
+                "virtserialport,chardev=handover,name={}",
+                words::HANDOVER_PORT
+            ),
+        ],
         socket: theirs,
     }];
     let (monitor, theirs) = UnixStream::pair().context("cannot make a socket")?;
     extras.push(Extra {
         name: "monitor",
-        device: &MONITOR,
+        device: MONITOR.map(str::to_owned),
         socket: theirs,
     });
     Ok((extras, handover, monitor))
@@ -93,7 +94,10 @@ impl Snapshots<'_> {
             image: &self.ready.image,
             initramfs: Some(&initramfs),
             machine: Machine::default(),
-            command_line: format!("{COMMAND_LINE} rdna1.load={}", load.join(",")),
+            command_line: format!(
+                "{COMMAND_LINE} {}",
+                words::word(words::LOAD, &load.join(","))
+            ),
             accelerator: self.accelerator.arguments(),
             limits: Limits::new(LIMIT, SILENCE),
         };
@@ -121,7 +125,7 @@ impl Snapshots<'_> {
                 Port::Output => {}
                 Port::Qemu => work.log.line(text.trim_end()),
             }
-            if !saved && ktap.lines().any(|line| line.trim_end() == WAITING) {
+            if !saved && ktap.lines().any(|line| line.trim_end() == words::WAITING) {
                 save(&mut qmp, &work.tree).context("saving the guest")?;
                 saved = true;
             }
@@ -244,11 +248,11 @@ mod tests {
     fn a_guest_that_complained_is_not_saved() {
         let folder = tempfile::tempdir().expect("a folder");
         let judged = |said: &str| {
-            let console = format!("[    0.0] Linux version 7.2\r\n{said}\r\n[    9.0] amdgpu\r\n");
+            let console = format!("[    0.0] Linux version 7.2\r\n{said}\r\n[    9.0] crc16\r\n");
             std::fs::write(folder.path().join(CONSOLE_FILE), console).expect("a log");
             expect_sound(folder.path())
         };
-        assert!(judged("[    1.0] amdgpu kernel modesetting enabled.").is_ok());
+        assert!(judged("[    1.0] crc16: ready").is_ok());
         for said in [
             "[    1.0] WARNING: drivers/x.c:1 at f+0x1/0x2, CPU#0: init/1",
             "[    1.0] BUG: KASAN: use-after-free in f+0x1/0x2",

@@ -257,7 +257,7 @@ mod tests {
             ("warm-plain-aaa", Some("2")),
             ("warm-plain-bbb", Some("1")),
             ("warm-plain-ccc.partial", None),
-            ("warm-amdgpu-aaa", Some("1")),
+            ("warm-crc16-aaa", Some("1")),
             ("warm-lone-ddd.partial", None),
             ("stock", Some("9")),
         ] {
@@ -273,7 +273,7 @@ mod tests {
             .map(|(f, newest)| (f.file_name().unwrap_or_default().to_owned(), newest))
             .collect();
         let expected = [
-            ("warm-amdgpu-aaa", true),
+            ("warm-crc16-aaa", true),
             ("warm-lone-ddd.partial", false),
             ("warm-plain-aaa", true),
             ("warm-plain-bbb", false),

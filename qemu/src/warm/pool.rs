@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::{Context, Error, Result};
 
 use super::{Snapshot, Snapshots, Unsound};
-use crate::config::Suite;
 use crate::qemu::Running;
+use crate::suites::Suite;
 
 /// The snapshots in use, by what they have loaded.
 pub struct Pool<'a> {

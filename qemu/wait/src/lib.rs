@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The code that the waiter `modproof-wait` shares with the guest program that it executes.
+//! The waiter, PID 1 of a guest that is saved, and the code that it shares with the guest program
+//! that it executes. The program is a `main` that calls [`main`].
 //!
 //! The waiter is part of a snapshot: a new binary costs a new snapshot. So this crate has only
 //! the subjects that the waiter needs, and nothing of a suite or of the runner. In one crate with
@@ -11,3 +12,6 @@ pub mod modinfo;
 pub mod modules;
 pub mod mounts;
 pub mod serial;
+mod waiter;
+
+pub use waiter::main;

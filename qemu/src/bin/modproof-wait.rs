@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! PID 1 of a guest that is saved, and goes on as another program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    modproof_wait::main()
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The programs of guests: those that cargo builds in the project's workspace with the host's
+//! toolchain, or those that were installed with this program.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{ensure, Context, Result};
+use modproof_formats::Listing;
+
+use crate::cargo::Cargo;
+use crate::run::{self, Log};
+use crate::ui::Ui;
+
+/// The guest has no C library, so it is linked in.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// The names of the programs that are installed beside this one.
+const INSTALLED: [&str; 2] = ["modproof-guest", "modproof-wait"];
+
+/// What a guest begins with.
+pub struct Programs {
+    /// What runs the cases.
+    pub init: PathBuf,
+    /// What waits for it in a guest that is kept in a snapshot.
+    pub waiter: PathBuf,
+}
+
+/// The programs of the project's own guest package, brought up to date: NAME runs cases and NAME-wait
+/// waits. Without a package, the installed ones.
+pub fn build(cargo: &Cargo, ui: &Ui, package: Option<&str>) -> Result<Programs> {
+    let Some(package) = package else {
+        let ours = std::env::current_exe().context("this program is gone")?;
+        let beside = ours.parent().unwrap_or(Path::new("/"));
+        let [init, waiter] = INSTALLED.map(|name| beside.join(name));
+        for program in [&init, &waiter] {
+            ensure!(
+                program.is_file(),
+                "{} is not there: it is installed with this program (cargo install)",
+                program.display()
+            );
+        }
+        return Ok(Programs { init, waiter });
+    };
+    let folder = build_package(cargo, ui, package)?;
+    let waiter = format!("{package}-wait");
+    Ok(Programs {
+        init: built(&folder, package)?,
+        waiter: built(&folder, &waiter)?,
+    })
+}
+
+/// Brings a program for guests up to date: the one of that name in a package.
+pub fn build_program(cargo: &Cargo, ui: &Ui, package: &str, name: &str) -> Result<PathBuf> {
+    built(&build_package(cargo, ui, package)?, name)
+}
+
+fn built(folder: &Path, name: &str) -> Result<PathBuf> {
+    let program = folder.join(name);
+    ensure!(program.exists(), "cargo made no {}", program.display());
+    Ok(program)
+}
+
+fn build_package(cargo: &Cargo, ui: &Ui, package: &str) -> Result<PathBuf> {
+    let activity = ui.begin(format!("build: {package}"));
+    std::fs::create_dir_all(cargo.target())?;
+    let log = Log::create(cargo.target().join(format!("{package}.log")))?;
+    let mut command = cargo.command();
+    command
+        .args(["build", "--locked", "--release", "--package", package])
+        .args(["--target", TARGET])
+        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS");
+    run::logged(&mut command, &log, Some(&activity))
+        .with_context(|| format!("building {package}"))?;
+    activity.done("");
+    Ok(cargo.target().join(TARGET).join("release"))
+}
+
+impl Programs {
+    /// What the guest can be asked for, as its program says.
+    pub fn list(&self) -> Result<Listing> {
+        let shown = self.init.display();
+        let output = Command::new(&self.init)
+            .arg(Listing::ARGUMENT)
+            .output()
+            .with_context(|| format!("cannot start {shown}"))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{shown}: {}", said.trim());
+        serde_json::from_slice(&output.stdout)
+            .with_context(|| format!("what {shown} lists cannot be read"))
+    }
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Scripts of a project, run in the build root: what they make for guests, and what they check.
+//!
+//! A script finds below `/mnt` the kernel's `source`, its build folder (`object`), what Debian packs
+//! of a stock kernel (`packages`, and the headers as `stock`), its own folder (`from`), and each part
+//! that it names in `built/NAME`. Its variables are `cc`, the kernel's C compiler, and `abi`, what
+//! `uname -r` says in the kernel. Nothing outlives it but what it writes to `/mnt/made`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{bail, Context, Result};
+
+use super::done::Done;
+use super::guest::program;
+use super::{Builder, GuestFile};
+use crate::kernels::Trouble;
+use crate::project::{Check, Script};
+use crate::provision::{quote, Chroot};
+use crate::run::Log;
+
+impl Builder<'_> {
+    /// What a script makes for the guest.
+    pub(super) fn run_script(&self, name: &str, script: &Script) -> Result<Vec<Arc<GuestFile>>> {
+        let home = self.folder().join("scripts");
+        let folder = home.join(name);
+        let made_from = [
+            self.ready.object_id().to_owned(),
+            format!("{script:?}"),
+            script.sources.digest()?,
+        ];
+        let done = Done::new(home.join(format!("{name}.done")));
+        let of_guest = folder.join("guest");
+        if !done.is(&made_from, std::slice::from_ref(&of_guest)) {
+            done.forget()?;
+            self.privilege.remove_tree(&folder)?;
+            fs::create_dir_all(&folder)
+                .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+            let run = self.in_root(&script.sources.folder, &script.builds);
+            let run = run.writable(&folder, "made");
+            let lines = format!(
+                "{}chmod -R a+rX /mnt/made\n",
+                self.call(Path::new(&script.script))
+            );
+            self.run_logged(run, &lines, name).context(Trouble::Build)?;
+            if !of_guest.is_dir() {
+                bail!("{} has put nothing into /mnt/made/guest", script.script);
+            }
+            done.write(&made_from, std::slice::from_ref(&of_guest))?;
+        }
+        let mut files = Vec::new();
+        add_files(&of_guest, "", &mut files)?;
+        Ok(files)
+    }
+
+    /// Runs a check; gives its last line.
+    pub fn check(&self, name: &str, check: &Check) -> Result<String> {
+        let run = self.in_root(&check.folder, &check.builds);
+        let run = run.read_only(self.ready.packages(), "packages");
+        let said = self.run_logged(run, &self.call(&check.script), name)?;
+        Ok(said.lines().last().unwrap_or_default().to_owned())
+    }
+
+    fn in_root(&self, from: &Path, builds: &[String]) -> Chroot<'_> {
+        let mut chroot = Chroot::new(self.privilege, self.ready.root(), &self.busy)
+            .read_only(self.ready.source(), "source")
+            .read_only(self.ready.object(), "object")
+            .read_only(from, "from");
+        for name in builds {
+            chroot = chroot.read_only(self.folder().join(name), format!("built/{name}"));
+        }
+        if let Some(stock) = &self.ready.stock_headers {
+            chroot = chroot.read_only(stock, "stock");
+        }
+        chroot
+    }
+
+    fn call(&self, script: &Path) -> String {
+        format!(
+            "export cc={} abi={}\nsh {}\n",
+            quote(&self.ready.compilers.cc),
+            quote(&self.ready.choice.abi),
+            quote(&Path::new("/mnt/from").join(script).to_string_lossy()),
+        )
+    }
+
+    fn run_logged(&self, chroot: Chroot<'_>, lines: &str, name: &str) -> Result<String> {
+        let log = Log::create(self.log_path(name))?;
+        let activity = self.ui.begin(format!("build: {name}"));
+        let result = chroot.sh(lines, &log, Some(&activity));
+        activity.done("");
+        result.with_context(|| format!("running the script of {name}"))?;
+        Ok(log.text())
+    }
+}
+
+/// All files below a folder, as programs.
+pub(super) fn add_files(
+    folder: &Path,
+    in_guest: &str,
+    files: &mut Vec<Arc<GuestFile>>,
+) -> Result<()> {
+    let entries =
+        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut paths = entries
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<Vec<PathBuf>>>()?;
+    paths.sort();
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if path.is_dir() {
+            add_files(&path, &format!("{in_guest}{name}/"), files)?;
+        } else {
+            files.push(program(&format!("{in_guest}{name}"), &path)?);
+        }
+    }
+    Ok(())
+}

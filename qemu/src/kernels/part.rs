@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a project says of a kernel or of a build root: `[kernel.NAME]`, `[root.NAME]`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{bail, Context, Result};
+use serde::Deserialize;
+
+use super::{Kernel, Origin, Tools, Trouble};
+
+/// `[kernel.NAME]`: more for a built-in kernel, or with `root` and `from` one of the project's own.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KernelPart {
+    /// The name of its build root.
+    pub root: Option<String>,
+    /// Where it comes from.
+    pub from: Option<Origin>,
+    suites: Vec<String>,
+    modules: Vec<String>,
+    config: Vec<String>,
+    in_test: Option<bool>,
+    short: Vec<String>,
+    command_line: String,
+    tolerated: Option<Vec<Trouble>>,
+    patience: Option<u32>,
+}
+
+/// `[root.NAME]`: more for a built-in root.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RootPart {
+    /// More packages for the root.
+    pub packages: Vec<String>,
+    /// Sets of programs that are fetched when something asks for them.
+    pub tools: BTreeMap<String, Tools>,
+}
+
+/// The configurations that come with this program.
+const CONFIGS: [(&str, &str); 3] = [
+    ("kernel.config", include_str!("../../kernel.config")),
+    ("debug.config", include_str!("../../debug.config")),
+    ("versions.config", include_str!("../../versions.config")),
+];
+
+impl Kernel {
+    /// Adds what a project says of it.
+    pub(super) fn add(&mut self, part: KernelPart) -> Result<()> {
+        self.suites.extend(part.suites);
+        self.short.extend(part.short);
+        self.in_test = part.in_test.unwrap_or(self.in_test);
+        self.patience = part.patience.unwrap_or(self.patience);
+        if let Some(tolerated) = part.tolerated {
+            self.tolerated = tolerated;
+        }
+        let words = [&*self.command_line, &part.command_line];
+        self.command_line = words.join(" ").trim().to_owned();
+        match &mut self.from {
+            Origin::Stock(stock) if part.config.is_empty() => stock.modules.extend(part.modules),
+            Origin::Source(source) if part.modules.is_empty() => source.config.extend(part.config),
+            Origin::Stock(_) => bail!("kernel.{}: Debian has configured it", self.name),
+            Origin::Source(_) => bail!("kernel.{}: it has no stock modules", self.name),
+        }
+        Ok(())
+    }
+
+    /// Reads the options that a kernel is built with: of the project's files, or of those that come
+    /// with this program.
+    pub(super) fn read_config(&mut self, folder: &Path) -> Result<()> {
+        let Origin::Source(source) = &mut self.from else {
+            return Ok(());
+        };
+        for name in &source.config {
+            let path = folder.join(name);
+            let text = match CONFIGS.iter().find(|(built_in, _)| built_in == name) {
+                Some((_, text)) if !path.exists() => (*text).to_owned(),
+                _ => std::fs::read_to_string(&path).with_context(|| {
+                    format!("kernel {}: cannot read {}", self.name, path.display())
+                })?,
+            };
+            source.options.push_str(&text);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `modproof.toml`: what somebody wants built and tried, as its author describes it.
+
+mod file;
+mod parts;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{bail, Context, Result};
+
+use crate::kernels::Kernels;
+use crate::modules::Module;
+use crate::suites::Suites;
+use file::File;
+pub use parts::{Build, Check, Parts, Program, Script, Sources};
+
+/// The name of the file.
+pub const FILE: &str = "modproof.toml";
+
+/// A project: what its file says, beside the kernels and suites that every project has.
+pub struct Project {
+    /// The file.
+    pub file: PathBuf,
+    /// The folder where cargo builds programs for guests; none: the installed ones serve.
+    pub workspace: Option<PathBuf>,
+    /// The cargo package of the project's own guest program.
+    pub guest: Option<String>,
+    /// What is built.
+    pub parts: Parts,
+    /// What is booted.
+    pub suites: Suites,
+    /// The modules that are described, not tested by cases of the project's own.
+    pub modules: Vec<Module>,
+    /// What it is built for and booted on.
+    pub kernels: Kernels,
+}
+
+impl Project {
+    /// The project that is named, by its file or its folder; else that of the current folder or the
+    /// nearest one above.
+    pub fn load(named: Option<&Path>) -> Result<Self> {
+        let file = find(named)?;
+        let read = Self::read(&file);
+        read.with_context(|| format!("cannot use {}", file.display()))
+    }
+
+    fn read(path: &Path) -> Result<Self> {
+        let folder = path.parent().context("a file without a folder")?;
+        let file: File = read_toml(path)?;
+        let workspace = file.workspace.map(|path| in_folder(folder, &path));
+        let parts = file.parts.resolve(folder)?;
+        let suites = Suites::of(file.suites, &parts)?;
+        let modules = Module::load(folder, file.modules, suites.find(crate::modules::SUITE)?)?;
+        let kernels = Kernels::of(folder, file.kernels, file.roots, &file.skips, &suites)?;
+        for name in modules.iter().flat_map(|module| &module.kernels) {
+            kernels.find(Some(name))?;
+        }
+        Ok(Self {
+            file: path.to_owned(),
+            workspace: workspace.transpose()?,
+            guest: file.guest,
+            parts,
+            suites,
+            modules,
+            kernels,
+        })
+    }
+
+    /// The folder with the file.
+    pub fn folder(&self) -> &Path {
+        self.file.parent().unwrap_or(Path::new("/"))
+    }
+}
+
+fn find(named: Option<&Path>) -> Result<PathBuf> {
+    if let Some(named) = named {
+        let path = if named.is_dir() {
+            named.join(FILE)
+        } else {
+            named.to_owned()
+        };
+        return path
+            .canonicalize()
+            .with_context(|| format!("--project {}: no {FILE} there", named.display()));
+    }
+    let here = std::env::current_dir().context("the current folder is gone")?;
+    let mut files = here.ancestors().map(|folder| folder.join(FILE));
+    let Some(found) = files.find(|file| file.is_file()) else {
+        bail!(
+            "no {FILE} in {} or above: write one, or name it with --project",
+            here.display()
+        );
+    };
+    Ok(found.canonicalize()?)
+}
+
+/// A folder that is named in the project's file.
+fn in_folder(folder: &Path, path: &Path) -> Result<PathBuf> {
+    let path = folder.join(path);
+    path.canonicalize()
+        .with_context(|| format!("there is no folder {}", path.display()))
+}
+
+/// Reads a TOML file.
+pub fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("cannot use {}", path.display()))
+}

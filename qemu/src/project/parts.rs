@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What guests are given: kernel modules, programs, and the output of scripts.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{bail, Context, Result};
+use serde::Deserialize;
+
+use super::in_folder;
+
+/// All parts of a project, each by its name.
+#[derive(Debug, Default)]
+pub struct Parts {
+    /// Kernel modules.
+    pub builds: BTreeMap<String, Build>,
+    /// Programs that cargo builds.
+    pub programs: BTreeMap<String, Program>,
+    /// What scripts make in the build root.
+    pub scripts: BTreeMap<String, Script>,
+    /// What scripts check in the build root, after that is built.
+    pub checks: BTreeMap<String, Check>,
+}
+
+/// As they stand in the file: `[part.build.NAME]` and so on.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sections {
+    build: BTreeMap<String, Build>,
+    program: BTreeMap<String, Program>,
+    script: BTreeMap<String, Script>,
+    check: BTreeMap<String, Check>,
+}
+
+/// Which files something is made from.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sources {
+    /// The folder, from that of the project's file.
+    pub folder: PathBuf,
+    /// Files and folders in it; none: the whole folder.
+    #[serde(default)]
+    pub paths: Vec<PathBuf>,
+    /// The endings of files that are taken from folders; none: all but what a kernel's build makes.
+    #[serde(default)]
+    pub endings: Vec<String>,
+    /// Files among these that a build makes.
+    #[serde(default)]
+    pub made: Vec<PathBuf>,
+}
+
+/// A folder of kernel modules.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Build {
+    /// What they are built from.
+    pub sources: Sources,
+    /// The `.ko` files.
+    pub products: Vec<String>,
+    /// Words for make.
+    #[serde(default)]
+    pub make: String,
+    /// The root file of a module in Rust that is linted, and checked for panics.
+    pub crate_root: Option<PathBuf>,
+}
+
+/// A program that cargo builds, linked statically.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Program {
+    /// Its package. Its name is that of the part.
+    pub package: String,
+}
+
+/// A shell script that is run in the build root. What it puts below `/mnt/made/guest` is the guest's.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Script {
+    /// The script, below the folder of its sources. `{}` stands for the variant.
+    pub script: String,
+    /// More parts of the same kind, NAME-VARIANT each in place of NAME.
+    #[serde(default)]
+    variants: Vec<String>,
+    /// What it uses: it is run again when that has changed.
+    pub sources: Sources,
+    /// The modules that it finds in `/mnt/built`.
+    #[serde(default)]
+    pub builds: Vec<String>,
+}
+
+/// A shell script that is run in the build root of stock kernels, and passes or fails. Its last line
+/// goes into the report.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// What it shows.
+    pub about: String,
+    /// The script, below `folder`.
+    pub script: PathBuf,
+    /// The folder that it finds as `/mnt/from`.
+    pub folder: PathBuf,
+    /// The modules that it finds in `/mnt/built`.
+    #[serde(default)]
+    pub builds: Vec<String>,
+}
+
+impl Sources {
+    /// All files of a folder, but those that a kernel's build makes.
+    pub fn all_of(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            paths: Vec::new(),
+            endings: Vec::new(),
+            made: Vec::new(),
+        }
+    }
+}
+
+impl Script {
+    /// Itself, or each of its variants, by name.
+    fn all(self, name: &str) -> Vec<(String, Self)> {
+        if self.variants.is_empty() {
+            return vec![(name.to_owned(), self)];
+        }
+        let variants = self.variants.iter().map(|variant| {
+            let script = Self {
+                script: self.script.replace("{}", variant),
+                variants: Vec::new(),
+                ..self.clone()
+            };
+            (format!("{name}-{variant}"), script)
+        });
+        variants.collect()
+    }
+}
+
+impl Sections {
+    /// Finds the folders, and looks at all that can be wrong before anything is built.
+    pub(super) fn resolve(mut self, folder: &Path) -> Result<Parts> {
+        for (name, build) in &mut self.build {
+            let found = in_folder(folder, &build.sources.folder);
+            build.sources.folder = found.with_context(|| format!("part.build.{name}"))?;
+        }
+        for (name, script) in &mut self.script {
+            let found = in_folder(folder, &script.sources.folder);
+            script.sources.folder = found.with_context(|| format!("part.script.{name}"))?;
+        }
+        for (name, check) in &mut self.check {
+            let found = in_folder(folder, &check.folder);
+            check.folder = found.with_context(|| format!("part.check.{name}"))?;
+        }
+        let scripts = self
+            .script
+            .into_iter()
+            .flat_map(|(name, script)| script.all(&name));
+        let parts = Parts {
+            builds: self.build,
+            programs: self.program,
+            scripts: scripts.collect(),
+            checks: self.check,
+        };
+        let linted = parts
+            .builds
+            .values()
+            .filter(|build| build.crate_root.is_some());
+        if linted.count() > 1 {
+            bail!("`crate_root` can be given for one part.build alone");
+        }
+        let of_scripts = parts.scripts.values().flat_map(|script| &script.builds);
+        let of_checks = parts.checks.values().flat_map(|check| &check.builds);
+        for name in of_scripts.chain(of_checks) {
+            if !parts.builds.contains_key(name) {
+                bail!("there is no part.build.{name}");
+            }
+        }
+        Ok(parts)
+    }
+}
+
+impl Parts {
+    /// The names of all that is built.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let names = self
+            .builds
+            .keys()
+            .chain(self.programs.keys())
+            .chain(self.scripts.keys());
+        names.map(|name| &**name)
+    }
+
+    /// Fails if there is no such part for a guest.
+    pub fn expect(&self, name: &str) -> Result<()> {
+        let known = self.builds.contains_key(name)
+            || self.programs.contains_key(name)
+            || self.scripts.contains_key(name);
+        if !known {
+            bail!("there is no part.build, part.program or part.script named {name}");
+        }
+        Ok(())
+    }
+
+    /// The module in Rust that is linted, with its name.
+    pub fn linted(&self) -> Option<(&str, &Build, &Path)> {
+        self.builds.iter().find_map(|(name, build)| {
+            let root = build.crate_root.as_deref()?;
+            Some((&**name, build, root))
+        })
+    }
+}

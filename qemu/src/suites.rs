@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The suites: what is booted.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{bail, Context, Result};
+use modproof_formats::words;
+use serde::Deserialize;
+
+use crate::filter::Filter;
+use crate::project::Parts;
+use crate::qemu::Machine;
+use crate::skips::Expected;
+
+/// The suites that every project has.
+const BUILT_IN: &str = include_str!("../suites.toml");
+
+/// The suites of a project.
+#[derive(Debug)]
+pub struct Suites(Vec<Suite>);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    suite: Vec<Suite>,
+}
+
+/// One boot of the guest.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Suite {
+    /// What it is called here.
+    pub name: String,
+    /// The name the guest knows it by, if another.
+    pub guest: Option<String>,
+    /// What it shows.
+    pub about: String,
+    /// Words added to the kernel's command line.
+    #[serde(default)]
+    pub command_line: String,
+    /// The parts that its guest has.
+    #[serde(default)]
+    pub with: BTreeSet<String>,
+    /// The file of the defects that its cases plant: each is booted alone, and has to fail as that
+    /// file says.
+    pub planted: Option<PathBuf>,
+    /// What the guest runs on.
+    #[serde(default)]
+    pub machine: Machine,
+    /// The longest the whole boot may take.
+    pub limit_seconds: u64,
+    /// The longest that no serial port may say anything.
+    pub silence_seconds: u64,
+    /// The stock modules of the snapshot that its cases can start from; none:
+    /// it is always booted. Single cases may be, too: see `Case::cold`.
+    pub warm: Option<Vec<String>>,
+    /// Whether `make test` runs it without being asked for it by name.
+    #[serde(default = "yes")]
+    pub in_test: bool,
+    /// Whether `make torture` runs it.
+    #[serde(default)]
+    pub torture: bool,
+    /// Which of its cases may be skipped on a kernel.
+    #[serde(skip)]
+    pub skips: Vec<Expected>,
+    /// Which of its cases are run where nothing is asked for, if not all.
+    #[serde(skip)]
+    pub short: Option<Filter>,
+}
+
+pub(crate) fn yes() -> bool {
+    true
+}
+
+impl Suite {
+    /// A guest that is restored was booted with another command line, on a machine as they all have.
+    fn check(&self) -> Result<()> {
+        check_name("suite", self.guest())?;
+        self.machine.check()?;
+        if self.warm.is_some() && self.machine != Machine::default() {
+            bail!("it has a machine of its own, so it cannot start warm");
+        }
+        let mut line = self.command_line.split_whitespace();
+        if self.warm.is_some() && !line.all(|word| word.starts_with(words::PREFIX)) {
+            bail!(
+                "it has words for the kernel ({}), so it cannot start warm",
+                self.command_line
+            );
+        }
+        Ok(())
+    }
+
+    /// The longest its guest may run.
+    pub fn limit(&self) -> Duration {
+        Duration::from_secs(self.limit_seconds)
+    }
+
+    /// The name the guest knows it by.
+    pub fn guest(&self) -> &str {
+        self.guest.as_ref().unwrap_or(&self.name)
+    }
+
+    /// Whether it is wanted: if every `make test` runs it, or if asked for.
+    pub fn is_taken_by(&self, filter: &Filter) -> bool {
+        match filter.is_torture() {
+            true => self.torture,
+            false => self.in_test || filter.asks_for(&self.name),
+        }
+    }
+
+    /// Which of its cases are wanted.
+    pub fn wanted<'f>(&'f self, asked: &'f Filter) -> &'f Filter {
+        self.short.as_ref().unwrap_or(asked)
+    }
+
+    /// Whether one of its cases may be skipped for that reason.
+    pub fn may_skip(&self, case: &str, why: &str) -> bool {
+        self.skips.iter().any(|skip| skip.is(case, why))
+    }
+}
+
+impl Suites {
+    /// The built-in ones and a project's own, which replace those of their names.
+    pub fn of(own: Vec<Suite>, parts: &Parts) -> Result<Self> {
+        check_names("suite", own.iter().map(|suite| suite.name.as_str()))?;
+        let built_in: File = toml::from_str(BUILT_IN).context("the built-in suites")?;
+        let mut suites = built_in.suite;
+        suites.retain(|suite| own.iter().all(|other| other.name != suite.name));
+        suites.splice(0..0, own);
+        for suite in &suites {
+            let checked = suite.check();
+            let checked =
+                checked.and_then(|()| suite.with.iter().try_for_each(|part| parts.expect(part)));
+            checked.with_context(|| format!("suite {}", suite.name))?;
+        }
+        Ok(Self(suites))
+    }
+
+    /// The suite of that name.
+    pub fn find(&self, name: &str) -> Result<&Suite> {
+        let found = self.0.iter().find(|suite| suite.name == name);
+        found.with_context(|| format!("there is no suite {name}"))
+    }
+
+    /// All suites in the order of the file.
+    pub fn iter(&self) -> impl Iterator<Item = &Suite> {
+        self.0.iter()
+    }
+}
+
+/// Whether names can be part of files, of filters and of command lines, and
+/// each is there once.
+pub fn check_names<'n>(what: &str, names: impl Iterator<Item = &'n str>) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        check_name(what, name)?;
+        if !seen.insert(name) {
+            bail!("two {what}s are named {name}");
+        }
+    }
+    Ok(())
+}
+
+fn check_name(what: &str, name: &str) -> Result<()> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    // `.` and `..` are folders, and what begins with `-` is an option.
+    let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if !begins || !name.chars().all(plain) {
+        bail!(
+            "{name:?} can be no {what}'s name: it takes letters, digits, `.`, `_` and `-`, \
+             and begins with a letter or a digit"
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_plain_and_there_once() {
+        let suites = |names: &[&str]| {
+            let suite = |name: &&str| {
+                format!("[[suite]]\nname='{name}'\nabout='b'\nlimit_seconds=1\nsilence_seconds=1\n")
+            };
+            let text: String = names.iter().map(suite).collect();
+            let file: File = toml::from_str(&text).expect("suites");
+            let checked = Suites::of(file.suite, &Parts::default());
+            checked.map_or_else(|error| format!("{error:#}"), |_| String::new())
+        };
+        assert_eq!(suites(&["a", "B.1_c-d"]), "");
+        assert_eq!(suites(&["a", "b", "a"]), "two suites are named a");
+        for wrong in ["", "a b", "a/b", "a:b", "a*", "a,b", "\u{e4}", "..", "-a"] {
+            let said = suites(&["a", wrong]);
+            assert!(
+                said.starts_with(&format!("{wrong:?} can be no suite's")),
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
+    fn words_for_the_kernel_and_other_machines_need_a_cold_boot() {
+        let suite = |lines: &str| {
+            let text = format!(
+                "name='a'\nabout='b'\nlimit_seconds=1\nsilence_seconds=1\nwarm=[]\n{lines}"
+            );
+            toml::from_str::<Suite>(&text).expect("a suite").check()
+        };
+        assert!(suite("").is_ok() && suite("command_line='modproof.lie=xgmi'").is_ok());
+        let error = suite("command_line='modproof.lie=xgmi debugfs=off'").expect_err("not warm");
+        assert!(error.to_string().contains("debugfs=off"), "{error}");
+        for machine in ["machine.cpus=2", "machine.numa=['cpu','memory']"] {
+            let error = suite(machine).expect_err("not warm");
+            assert!(error.to_string().contains("machine of its own"), "{error}");
+        }
+        let error = suite("machine.numa=['memory']").expect_err("no CPU");
+        assert!(error.to_string().contains("no node"), "{error}");
+    }
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! selftests/modproof.toml fits together, and says what the documents promise of it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use modproof::filter::Filter;
+use modproof::kernels::{Origin, Pick, Trouble};
+use modproof::project::Project;
+
+fn project() -> Project {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../selftests");
+    Project::load(Some(&folder)).expect("selftests/modproof.toml")
+}
+
+/// By the names of kernels, the suites that a filter picks.
+fn picked(filter: Option<&str>, torture: bool) -> Vec<(String, Vec<String>)> {
+    let project = project();
+    let filter = Filter::parse(filter).expect("a filter");
+    let filter = filter.of_torture(torture);
+    let of = |kernel: &modproof::kernels::Kernel| {
+        let suites = kernel.suites.iter().filter(|name| {
+            let suite = project.suites.find(name).expect("a suite");
+            suite.is_taken_by(&filter) && filter.wants_suite(&kernel.name, name)
+        });
+        (kernel.name.clone(), suites.cloned().collect())
+    };
+    project.kernels.iter().map(of).collect()
+}
+
+#[test]
+fn torture_is_storms_shapes_and_tight_places() {
+    let torture = picked(None, true);
+    let expected = [
+        "debugfs-off",
+        "little-memory",
+        "lockdown-confidentiality",
+        "lockdown-integrity",
+        "shape-four-nodes",
+        "shape-memory-after",
+        "shape-memory-before",
+        "shape-memory-between",
+        "shape-one-node",
+        "shape-two-sockets",
+        "sig-enforce",
+        "torture",
+        "torture-smp",
+    ];
+    let all: BTreeSet<_> = torture.iter().flat_map(|(_, suites)| suites).collect();
+    assert_eq!(all.into_iter().collect::<Vec<_>>(), expected);
+    for (kernel, suites) in &torture {
+        for each in ["debugfs-off", "torture"] {
+            assert!(suites.iter().any(|s| s == each), "no {each} on {kernel}");
+        }
+    }
+    let some = picked(Some("sanitizer:*smp*"), true);
+    let some: Vec<_> = some.iter().filter(|(_, s)| !s.is_empty()).collect();
+    assert_eq!(some, [&("sanitizer".into(), vec!["torture-smp".into()])]);
+    assert!(picked(Some("tree"), true).iter().all(|(_, s)| s.is_empty()));
+}
+
+#[test]
+fn long_suites_run_where_somebody_asks_for_them() {
+    let has = |found: &[(String, Vec<String>)], suite: &str| {
+        let mut all = found.iter().flat_map(|(_, suites)| suites);
+        all.any(|name| name == suite)
+    };
+    let test = picked(None, false);
+    assert!(has(&test, "torture") && !has(&test, "torture-smp"));
+    assert!(has(&picked(Some("torture-*"), false), "torture-smp"));
+    assert!(!has(&picked(Some("*"), false), "torture-smp"));
+}
+
+/// Nobody promises that there is a kernel in experimental, or that it builds.
+#[test]
+fn the_newest_kernel_of_all_may_fail_in_any_way() {
+    let project = project();
+    let experimental = project.kernels.find(Some("experimental"));
+    let experimental = experimental.expect("the newest of all");
+    for trouble in [Trouble::Expired, Trouble::NoKernel, Trouble::Build] {
+        assert!(experimental.tolerated.contains(&trouble), "{trouble}");
+    }
+    let Origin::Stock(stock) = &experimental.from else {
+        panic!("experimental is no stock kernel");
+    };
+    assert_eq!(stock.pick, Pick::Newest);
+}
+
+#[test]
+fn only_declared_skips_are_expected() {
+    let project = project();
+    let expects = |kernel: &str, suite: &str, case: &str, why: &str| {
+        let kernel = project.kernels.find(Some(kernel)).expect("a kernel");
+        let suite = project.suites.find(suite).expect("a suite");
+        kernel.suite(suite).may_skip(case, why)
+    };
+    let case = "every-allocation-of-a-read-fails";
+    let why = "the kernel has no fault injection (FAULT_INJECTION)";
+    let stock = "trixie-backports";
+    assert!(expects(stock, "torture", case, why));
+    assert!(!expects(stock, "torture", case, "no such file"));
+    assert!(!expects(stock, "tree", case, why));
+    assert!(!expects("sanitizer", "torture", case, why));
+}
