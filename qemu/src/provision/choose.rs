@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::{anyhow, Result};
+use deb_version::compare_versions;
 use serde::{Deserialize, Serialize};
 
-use super::version::version_key;
 use crate::kernels::{Pick, Trouble};
 
 /// A kernel as the suite has it.
@@ -62,7 +62,7 @@ pub fn choose(list: &[Stanza], pick: Pick, flavour: &str) -> Result<Choice> {
         Pick::Newest => with_headers(list, flavour),
     };
     // A suite keeps superseded versions for a while; the newest whole set wins.
-    candidates.sort_by_key(|c| version_key(c.version));
+    candidates.sort_by(|a, b| compare_versions(a.version, b.version));
     for Candidate { abi, version } in candidates.into_iter().rev() {
         match whole_set(list, abi, version) {
             Ok(packages) => {

@@ -15,7 +15,6 @@ pub mod root;
 mod stock;
 pub mod symbols;
 pub mod tools;
-mod version;
 
 use std::path::PathBuf;
 

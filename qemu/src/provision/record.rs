@@ -16,6 +16,9 @@ use crate::kernels::Origin;
 /// What was resolved for a kernel.
 #[derive(Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Record {
+    /// Names this making of the root and of the folder that modules are built with.
+    #[serde(default)]
+    made: String,
     kernel: String,
     release: String,
     suite: String,
@@ -33,12 +36,13 @@ pub struct Record {
     packages: Vec<Package>,
 }
 
-/// Writes the record if it says anything new.
+/// Writes the record if anything was made anew.
 pub fn write(provision: &Provision, ready: &Ready) -> Result<()> {
-    let path = provision
-        .cache
-        .kernel(&provision.kernel.name)
-        .join("resolved.toml");
+    let made = format!("{} {}", ready.root.id(), ready.object.id());
+    let old = read(provision.cache, &provision.kernel.name);
+    if old.is_ok_and(|old| old.made == made) {
+        return Ok(());
+    }
     let (suite, config) = match &provision.kernel.from {
         Origin::Stock(stock) => (stock.suite.clone(), Vec::new()),
         Origin::Source(source) => (format!("source of {}", source.of), source.config.clone()),
@@ -47,12 +51,16 @@ pub fn write(provision: &Provision, ready: &Ready) -> Result<()> {
         Some(headers) => Some(symbols::check(headers, &ready.object())?.stock),
         None => None,
     };
-    let mut record = Record {
+    let date = crate::run::output(
+        std::process::Command::new("date").args(["--utc", "+%Y-%m-%dT%H:%M:%SZ"]),
+    )?;
+    let record = Record {
+        made,
         kernel: provision.kernel.name.clone(),
         release: provision.kernels.root_of(provision.kernel)?.release.clone(),
         suite,
-        mirror: mirror::from_apt_config(&ready.root().join("etc/apt")).unwrap_or_default(),
-        date: String::new(),
+        mirror: mirror::of_apt(&ready.root().join("etc/apt")).unwrap_or_default(),
+        date: date.trim().to_owned(),
         abi: ready.choice.abi.clone(),
         version: ready.choice.version.clone(),
         cc: ready.compilers.cc_text.clone(),
@@ -62,17 +70,10 @@ pub fn write(provision: &Provision, ready: &Ready) -> Result<()> {
         config,
         packages: ready.choice.packages.clone(),
     };
-    if let Ok(old) = read(provision.cache, &provision.kernel.name) {
-        record.date.clone_from(&old.date);
-        if record == old {
-            return Ok(());
-        }
-    }
-    record.date = crate::run::output(
-        std::process::Command::new("date").args(["--utc", "+%Y-%m-%dT%H:%M:%SZ"]),
-    )?
-    .trim()
-    .to_owned();
+    let path = provision
+        .cache
+        .kernel(&provision.kernel.name)
+        .join("resolved.toml");
     write_atomically(&path, &toml::to_string(&record)?)
 }
 

@@ -57,7 +57,7 @@ pub fn ensure(provision: &Provision, stock: &Stock, root: &Built) -> Result<(Bui
 }
 
 fn ask(provision: &Provision, stock: &Stock, root: &Built, work: &Work) -> Result<Choice> {
-    let mirror = mirror::from_apt_config(&root.tree().join("etc/apt"))
+    let mirror = mirror::of_apt(&root.tree().join("etc/apt"))
         .context("the build root names no Debian mirror in its apt configuration")?;
     let source = format!("deb {mirror} {} main\n", stock.suite);
     std::fs::write(work.tree.join("sources.list"), source)?;

@@ -53,7 +53,6 @@ fn make(
     packages: &str,
     options: &[&str],
 ) -> Result<Built> {
-    let host_mirror = mirror::from_apt_config("/etc/apt".as_ref());
     let stage = Stage {
         cache: provision.cache,
         owner: Owner::Root(owner),
@@ -66,8 +65,15 @@ fn make(
         ],
     };
     stage.ensure(provision.ui, provision.privilege, |work| {
-        let mirror = host_mirror.as_deref();
-        bootstrap(provision, work, release, packages, mirror, options)?;
+        let mirror = mirror::of_apt("/etc/apt".as_ref());
+        bootstrap(
+            provision,
+            work,
+            release,
+            packages,
+            mirror.as_deref(),
+            options,
+        )?;
         Ok(format!("Debian {release} made"))
     })
 }
