@@ -189,9 +189,24 @@ broken() {
 }
 
 echo "a module in C passes, and one in Rust"
-tried 0 '^3 passed, 0 failed$'
+tried 0 '^3 passed, 0 failed, 1 skipped$'
 project=$work/projects/hello-rust
-tried 0 '^3 passed, 0 failed$'
+tried 0 '^3 passed, 0 failed, 1 skipped$'
+
+echo "a skip that nobody declared fails"
+project=$work/projects/undeclared
+cp -R "$examples/hello" "$project"
+cat >> "$project/modproof.toml" << 'EOF'
+[kernel.mine]
+root = "trixie"
+from.stock = { suite = "trixie-backports", flavour = "amd64" }
+EOF
+mkdir "$work/kernels/mine"
+cp -P "$work"/kernels/trixie-backports/* "$work/kernels/mine" 2> /dev/null || :
+usual=$kernel
+kernel=mine
+tried 1 'every-allocation.*skip.*no fault injection' 'hello/every-*'
+kernel=$usual
 
 echo "one that leaks fails"
 broken 's/pr_info("saying/barrier_data(kmalloc(8, GFP_KERNEL)); &/'

@@ -29,6 +29,8 @@ pub struct Kernels {
     roots: Vec<Root>,
     #[serde(rename = "kernel")]
     kernels: Vec<Kernel>,
+    #[serde(rename = "skip", default)]
+    skips: Vec<skips::Entry>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -74,7 +76,7 @@ impl Kernels {
         folder: &Path,
         parts: BTreeMap<String, KernelPart>,
         roots: BTreeMap<String, RootPart>,
-        skips: &[skips::Entry],
+        skips: Vec<skips::Entry>,
         suites: &Suites,
     ) -> Result<Self> {
         let mut kernels: Self = toml::from_str(BUILT_IN).context("the built-in kernels")?;
@@ -91,7 +93,8 @@ impl Kernels {
             kernel.read_config(folder)?;
         }
         kernels.check(suites)?;
-        kernels.tell_skips(skips)?;
+        kernels.skips.extend(skips);
+        kernels.tell_skips()?;
         Ok(kernels)
     }
 
@@ -115,8 +118,8 @@ impl Kernels {
     }
 
     /// Tells each kernel which cases it may skip.
-    fn tell_skips(&mut self, skips: &[skips::Entry]) -> Result<()> {
-        for entry in skips {
+    fn tell_skips(&mut self) -> Result<()> {
+        for entry in &self.skips {
             for name in &entry.kernels {
                 let kernel = self.kernels.iter_mut().find(|kernel| kernel.name == *name);
                 kernel

@@ -52,7 +52,7 @@ impl Project {
         let parts = file.parts.resolve(folder)?;
         let suites = Suites::of(file.suites, &parts)?;
         let modules = Module::load(folder, file.modules, suites.find(crate::modules::SUITE)?)?;
-        let kernels = Kernels::of(folder, file.kernels, file.roots, &file.skips, &suites)?;
+        let kernels = Kernels::of(folder, file.kernels, file.roots, file.skips, &suites)?;
         for name in modules.iter().flat_map(|module| &module.kernels) {
             kernels.find(Some(name))?;
         }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The generic suite: tests that every module must pass, with the description of the host's
-//! `modules.toml`.
+//! The generic suite: tests that every module must pass, by the description that the host
+//! gives.
 
+use std::collections::BTreeSet;
+use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
@@ -10,10 +12,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{ensure, Context, Result};
 use modproof_formats::module_name;
-use modproof_wait::modules::{self, is_loaded, Modules};
+use modproof_wait::modules::{self, is_loaded, Image, Modules};
 
 use crate::case::Case;
 use crate::ctx::Ctx;
+use crate::fail_nth;
 use crate::memory::level_over;
 use crate::wanted::Wanted;
 
@@ -22,6 +25,7 @@ pub const CASES: &[Case] = &[
     Case::new("load-read-unload", load_read_unload),
     Case::new("unload-while-open", unload_while_open),
     Case::new("over-and-over", over_and_over),
+    Case::new("every-allocation-of-the-load-fails", every_allocation_fails),
 ];
 
 /// Rounds after which caches are warm.
@@ -29,7 +33,7 @@ const WARM: u64 = 20;
 /// Enough to tell a loss of one object a round from the kernel's own ups and downs.
 const ROUNDS: usize = 200;
 
-/// The loaded module. Dropping it unloads it, however the case ends.
+/// The module. Dropping it unloads it, however the case ends.
 struct Loaded<'a> {
     wanted: &'a Wanted,
     name: String,
@@ -38,16 +42,20 @@ struct Loaded<'a> {
 }
 
 impl<'a> Loaded<'a> {
-    fn load(modules: &Modules, wanted: &'a Wanted) -> Result<Self> {
-        let name = module_name(&wanted.name);
-        let before = wanted.reads.iter().map(|file| file.exists()).collect();
-        ensure!(!is_loaded(&name), "{name} was there before it was loaded");
-        modules.load_own(&wanted.name, &wanted.parameters)?;
-        let loaded = Self {
+    /// The module before the load.
+    fn before(wanted: &'a Wanted) -> Self {
+        Self {
             wanted,
-            name,
-            before,
-        };
+            name: module_name(&wanted.name),
+            before: wanted.reads.iter().map(|file| file.exists()).collect(),
+        }
+    }
+
+    fn load(modules: &Modules, wanted: &'a Wanted) -> Result<Self> {
+        let loaded = Self::before(wanted);
+        let name = &loaded.name;
+        ensure!(!is_loaded(name), "{name} was there before it was loaded");
+        modules.load_own(&wanted.name, &wanted.parameters)?;
         ensure!(
             is_loaded(&loaded.name),
             "/sys/module/{} is not there after the load: is {:?} the module's name?",
@@ -171,6 +179,35 @@ fn over_and_over(ctx: &mut Ctx) -> Result<()> {
         loaded.unload()
     })?;
     ctx.note(format!("{rounds} rounds: {compared}"));
+    Ok(())
+}
+
+/// Each allocation of the load fails once, on a kernel with fault injection. The kernel refuses the load
+/// and nothing of it is left, or the module can do without that memory.
+fn every_allocation_fails(ctx: &mut Ctx) -> Result<()> {
+    fail_nth::prepare()?;
+    let wanted = Wanted::read()?;
+    let parameters = CString::new(&*wanted.parameters).context("the module's parameters")?;
+    // Once without a failure, so that the sweep loads nothing for the first time.
+    Loaded::load(&ctx.modules, &wanted)?.unload()?;
+    // From memory: where the kernel cannot read a file into its own, it logs its stack.
+    let module = Image::own(&wanted.name)?;
+    let loaded = Loaded::before(&wanted);
+    let mut errors = BTreeSet::new();
+    let (failed, tries) = fail_nth::sweep(
+        || module.load(&parameters),
+        |result| {
+            if result.is_ok() {
+                modules::remove(&loaded.name)?;
+            }
+            loaded.expect_gone()?;
+            let refused = result.is_err();
+            errors.extend(result.err().map(|error| format!("{error:#}")));
+            Ok(refused)
+        },
+    )?;
+    let errors = Vec::from_iter(errors).join("; ");
+    ctx.note(format!("{tries} loads, {failed} of them refused: {errors}"));
     Ok(())
 }
 

@@ -128,22 +128,23 @@ fn refused(call: &'static str, module: &str, errno: Errno) -> anyhow::Error {
 
 /// A module that is in memory already: a load is one system call.
 pub struct Image {
-    name: &'static str,
+    name: String,
     bytes: Vec<u8>,
 }
 
 impl Image {
     /// Reads an own module. The caller has to load what it depends on.
-    pub fn own(name: &'static str) -> Result<Self> {
+    pub fn own(name: &str) -> Result<Self> {
         let path = own_path(name);
         let bytes = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
+        let name = name.to_owned();
         Ok(Self { name, bytes })
     }
 
     /// Loads the module.
     pub fn load(&self, parameters: &CStr) -> Result<()> {
         init_module(&self.bytes, parameters)
-            .map_err(|errno| refused("init_module", self.name, errno))
+            .map_err(|errno| refused("init_module", &self.name, errno))
     }
 }
 
