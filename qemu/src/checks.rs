@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use crate::build::elf;
-use crate::project::Parts;
+use crate::parts::Parts;
 use crate::provision::symbols;
 use crate::tally::Outcome;
 

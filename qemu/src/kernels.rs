@@ -4,7 +4,7 @@
 
 mod check;
 mod kernel;
-mod part;
+mod more;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,7 +15,7 @@ use serde::Deserialize;
 use crate::skips;
 use crate::suites::Suites;
 pub use kernel::{Kernel, Origin, Pick, Source, Stock, Trouble};
-pub use part::{KernelPart, RootPart};
+pub use more::{KernelMore, RootMore};
 
 /// The kernels that every project has.
 const BUILT_IN: &str = include_str!("../kernels.toml");
@@ -74,20 +74,20 @@ impl Kernels {
     /// The built-in kernels with what a project in that folder says of them.
     pub fn of(
         folder: &Path,
-        parts: BTreeMap<String, KernelPart>,
-        roots: BTreeMap<String, RootPart>,
+        more: BTreeMap<String, KernelMore>,
+        roots: BTreeMap<String, RootMore>,
         skips: Vec<skips::Entry>,
         suites: &Suites,
     ) -> Result<Self> {
         let mut kernels: Self = toml::from_str(BUILT_IN).context("the built-in kernels")?;
-        for (name, part) in roots {
+        for (name, more) in roots {
             let root = kernels.roots.iter_mut().find(|root| root.name == name);
             let root = root.with_context(|| format!("root.{name}: there is no such root"))?;
-            root.packages.extend(part.packages);
-            root.tools.extend(part.tools);
+            root.packages.extend(more.packages);
+            root.tools.extend(more.tools);
         }
-        for (name, part) in parts {
-            kernels.add(folder, &name, part)?;
+        for (name, more) in more {
+            kernels.add(folder, &name, more)?;
         }
         for kernel in &mut kernels.kernels {
             kernel.read_config(folder)?;
@@ -99,13 +99,13 @@ impl Kernels {
     }
 
     /// Adds what a project says of a kernel, or a kernel of its own.
-    fn add(&mut self, folder: &Path, name: &str, part: KernelPart) -> Result<()> {
+    fn add(&mut self, folder: &Path, name: &str, more: KernelMore) -> Result<()> {
         let known = self.kernels.iter_mut().find(|kernel| kernel.name == name);
-        match (known, part.root.clone(), part.from.clone()) {
-            (Some(kernel), None, None) => kernel.add(part),
+        match (known, more.root.clone(), more.from.clone()) {
+            (Some(kernel), None, None) => kernel.add(more),
             (None, Some(root), Some(from)) => {
                 let mut kernel = Kernel::new(name, root, from);
-                kernel.add(part)?;
+                kernel.add(more)?;
                 self.kernels.push(kernel);
                 Ok(())
             }

@@ -26,6 +26,7 @@ pub mod judge;
 pub mod kernels;
 pub mod matrix;
 pub mod modules;
+pub mod parts;
 pub mod plan;
 mod planted;
 pub mod project;

@@ -3,7 +3,6 @@
 //! `modproof.toml`: what somebody wants built and tried, as its author describes it.
 
 mod file;
-mod parts;
 
 use std::path::{Path, PathBuf};
 
@@ -11,9 +10,9 @@ use anyhow::{bail, Context, Result};
 
 use crate::kernels::Kernels;
 use crate::modules::Module;
+use crate::parts::{in_folder, Parts};
 use crate::suites::Suites;
 use file::File;
-pub use parts::{Build, Check, Parts, Program, Script, Sources};
 
 /// The name of the file.
 pub const FILE: &str = "modproof.toml";
@@ -93,13 +92,6 @@ fn find(named: Option<&Path>) -> Result<PathBuf> {
         );
     };
     Ok(found.canonicalize()?)
-}
-
-/// A folder that is named in the project's file.
-fn in_folder(folder: &Path, path: &Path) -> Result<PathBuf> {
-    let path = folder.join(path);
-    path.canonicalize()
-        .with_context(|| format!("there is no folder {}", path.display()))
 }
 
 /// Reads a TOML file.

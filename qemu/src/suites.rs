@@ -11,7 +11,7 @@ use modproof_formats::words;
 use serde::Deserialize;
 
 use crate::filter::Filter;
-use crate::project::Parts;
+use crate::parts::Parts;
 use crate::qemu::Machine;
 use crate::skips::Expected;
 

@@ -7,10 +7,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{ensure, Context, Result};
 
 use super::module::Built;
-use super::script::add_files;
+use crate::cache::entries;
 use crate::cpio::Archive;
 use crate::suites::Suite;
 
@@ -81,7 +81,8 @@ impl Guest {
 
     /// Gives the guest all that is in this folder, as programs.
     pub fn add_tree(&mut self, tree: &Path) -> Result<()> {
-        add_files(tree, "", &mut self.more)
+        self.more.extend(self::tree(tree)?);
+        Ok(())
     }
 
     /// Adds all that is fresh to an archive, for the guest of a suite.
@@ -110,6 +111,27 @@ impl Guest {
         };
         write().with_context(|| format!("cannot write {}", path.display()))
     }
+}
+
+/// All files below a folder, as programs.
+pub(super) fn tree(folder: &Path) -> Result<Vec<Arc<GuestFile>>> {
+    let mut files = Vec::new();
+    ensure!(folder.is_dir(), "there is no folder {}", folder.display());
+    add_tree(folder, "", &mut files)?;
+    Ok(files)
+}
+
+fn add_tree(folder: &Path, in_guest: &str, files: &mut Vec<Arc<GuestFile>>) -> Result<()> {
+    for path in entries(folder) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let in_guest = format!("{in_guest}{name}");
+        if path.is_dir() {
+            add_tree(&path, &format!("{in_guest}/"), files)?;
+        } else {
+            files.push(program(&in_guest, &path)?);
+        }
+    }
+    Ok(())
 }
 
 /// A program of the host, as it is in the guest.

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{bail, Result};
 
 use super::Builder;
-use crate::project::Build;
+use crate::parts::Build;
 use crate::provision::{quote, Chroot};
 use crate::run::Log;
 

@@ -21,7 +21,7 @@ use anyhow::{bail, Context, Error, Result};
 
 use crate::cache::{Cache, LockGuard};
 use crate::cargo::Cargo;
-use crate::project::{Build, Parts};
+use crate::parts::{Build, Parts};
 use crate::provision::Ready;
 use crate::run::Privilege;
 use crate::ui::Ui;

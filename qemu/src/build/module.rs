@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use super::done::Done;
 use super::Builder;
 use crate::kernels::Trouble;
-use crate::project::Build;
+use crate::parts::Build;
 use crate::provision::Chroot;
 use crate::run::{self, Log};
 

@@ -11,7 +11,7 @@ use super::guest::{module_files, MODULES};
 use super::module::Modules;
 use super::{Builder, Guest, GuestFile};
 use crate::modules::Module;
-use crate::project::{Build, Sources};
+use crate::parts::{Build, Sources};
 
 impl Builder<'_> {
     /// Builds the module, and gives the guest that has it and its description.

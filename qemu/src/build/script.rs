@@ -8,16 +8,16 @@
 //! `uname -r` says in the kernel. Nothing outlives it but what it writes to `/mnt/made`.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{bail, Context, Result};
+use anyhow::{ensure, Context, Result};
 
 use super::done::Done;
-use super::guest::program;
+use super::guest::tree;
 use super::{Builder, GuestFile};
 use crate::kernels::Trouble;
-use crate::project::{Check, Script};
+use crate::parts::{Check, Script};
 use crate::provision::{quote, Chroot};
 use crate::run::Log;
 
@@ -45,14 +45,14 @@ impl Builder<'_> {
                 self.call(Path::new(&script.script))
             );
             self.run_logged(run, &lines, name).context(Trouble::Build)?;
-            if !of_guest.is_dir() {
-                bail!("{} has put nothing into /mnt/made/guest", script.script);
-            }
+            ensure!(
+                of_guest.is_dir(),
+                "{} has put nothing into /mnt/made/guest",
+                script.script
+            );
             done.write(&made_from, std::slice::from_ref(&of_guest))?;
         }
-        let mut files = Vec::new();
-        add_files(&of_guest, "", &mut files)?;
-        Ok(files)
+        tree(&of_guest)
     }
 
     /// Runs a check; gives its last line.
@@ -94,27 +94,4 @@ impl Builder<'_> {
         result.with_context(|| format!("running the script of {name}"))?;
         Ok(log.text())
     }
-}
-
-/// All files below a folder, as programs.
-pub(super) fn add_files(
-    folder: &Path,
-    in_guest: &str,
-    files: &mut Vec<Arc<GuestFile>>,
-) -> Result<()> {
-    let entries =
-        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
-    let mut paths = entries
-        .map(|entry| Ok(entry?.path()))
-        .collect::<Result<Vec<PathBuf>>>()?;
-    paths.sort();
-    for path in paths {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if path.is_dir() {
-            add_files(&path, &format!("{in_guest}{name}/"), files)?;
-        } else {
-            files.push(program(&format!("{in_guest}{name}"), &path)?);
-        }
-    }
-    Ok(())
 }

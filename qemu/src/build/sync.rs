@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 use crate::hex::hex;
-use crate::project::Sources;
+use crate::parts::Sources;
 
 /// The list of what was copied, kept beside it.
 const MANIFEST: &str = ".synced";

@@ -88,7 +88,7 @@ fn check_words(kernel: &Kernel) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::project::Parts;
+    use crate::parts::Parts;
 
     const ROOT: &str = "[[root]]\nname = 'r'\nrelease = 'trixie'\n";
 

@@ -68,7 +68,7 @@ mod tests {
     use modproof_formats::{CaseListing, SuiteListing};
 
     use super::*;
-    use crate::project::Parts;
+    use crate::parts::Parts;
 
     #[test]
     fn a_case_that_is_gone_is_named() {

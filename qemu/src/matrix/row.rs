@@ -11,8 +11,8 @@ use crate::checks::{checks, LINT, MODULE};
 use crate::filter::Filter;
 use crate::kernels::{Kernel, ALL};
 use crate::modules::Module;
+use crate::parts::Parts;
 use crate::planted;
-use crate::project::Parts;
 use crate::suites::{Suite, Suites};
 use crate::Context;
 

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::parts;
-use crate::kernels::{KernelPart, RootPart};
+use crate::kernels::{KernelMore, RootMore};
 use crate::modules::Entry;
+use crate::parts::Sections;
 use crate::skips;
 use crate::suites::Suite;
 
@@ -22,13 +22,13 @@ pub struct File {
     #[serde(rename = "module", default)]
     pub modules: Vec<Entry>,
     #[serde(rename = "part", default)]
-    pub parts: parts::Sections,
+    pub parts: Sections,
     #[serde(rename = "suite", default)]
     pub suites: Vec<Suite>,
     #[serde(rename = "kernel", default)]
-    pub kernels: BTreeMap<String, KernelPart>,
+    pub kernels: BTreeMap<String, KernelMore>,
     #[serde(rename = "root", default)]
-    pub roots: BTreeMap<String, RootPart>,
+    pub roots: BTreeMap<String, RootMore>,
     #[serde(rename = "skip", default)]
     pub skips: Vec<skips::Entry>,
 }

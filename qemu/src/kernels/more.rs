@@ -13,7 +13,7 @@ use super::{Kernel, Origin, Tools, Trouble};
 /// `[kernel.NAME]`: more for a built-in kernel, or with `root` and `from` one of the project's own.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct KernelPart {
+pub struct KernelMore {
     /// The name of its build root.
     pub root: Option<String>,
     /// Where it comes from.
@@ -31,7 +31,7 @@ pub struct KernelPart {
 /// `[root.NAME]`: more for a built-in root.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct RootPart {
+pub struct RootMore {
     /// More packages for the root.
     pub packages: Vec<String>,
     /// Sets of programs that are fetched when something asks for them.
@@ -47,19 +47,19 @@ const CONFIGS: [(&str, &str); 3] = [
 
 impl Kernel {
     /// Adds what a project says of it.
-    pub(super) fn add(&mut self, part: KernelPart) -> Result<()> {
-        self.suites.extend(part.suites);
-        self.short.extend(part.short);
-        self.in_test = part.in_test.unwrap_or(self.in_test);
-        self.patience = part.patience.unwrap_or(self.patience);
-        if let Some(tolerated) = part.tolerated {
+    pub(super) fn add(&mut self, more: KernelMore) -> Result<()> {
+        self.suites.extend(more.suites);
+        self.short.extend(more.short);
+        self.in_test = more.in_test.unwrap_or(self.in_test);
+        self.patience = more.patience.unwrap_or(self.patience);
+        if let Some(tolerated) = more.tolerated {
             self.tolerated = tolerated;
         }
-        let words = [&*self.command_line, &part.command_line];
+        let words = [&*self.command_line, &more.command_line];
         self.command_line = words.join(" ").trim().to_owned();
         match &mut self.from {
-            Origin::Stock(stock) if part.config.is_empty() => stock.modules.extend(part.modules),
-            Origin::Source(source) if part.modules.is_empty() => source.config.extend(part.config),
+            Origin::Stock(stock) if more.config.is_empty() => stock.modules.extend(more.modules),
+            Origin::Source(source) if more.modules.is_empty() => source.config.extend(more.config),
             Origin::Stock(_) => bail!("kernel.{}: Debian has configured it", self.name),
             Origin::Source(_) => bail!("kernel.{}: it has no stock modules", self.name),
         }

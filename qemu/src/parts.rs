@@ -8,8 +8,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{bail, Context, Result};
 use serde::Deserialize;
 
-use super::in_folder;
-
 /// All parts of a project, each by its name.
 #[derive(Debug, Default)]
 pub struct Parts {
@@ -137,7 +135,7 @@ impl Script {
 
 impl Sections {
     /// Finds the folders, and looks at all that can be wrong before anything is built.
-    pub(super) fn resolve(mut self, folder: &Path) -> Result<Parts> {
+    pub fn resolve(mut self, folder: &Path) -> Result<Parts> {
         for (name, build) in &mut self.build {
             let found = in_folder(folder, &build.sources.folder);
             build.sources.folder = found.with_context(|| format!("part.build.{name}"))?;
@@ -176,6 +174,13 @@ impl Sections {
         }
         Ok(parts)
     }
+}
+
+/// A folder that is named in a project's file, which is in `base`.
+pub fn in_folder(base: &Path, path: &Path) -> Result<PathBuf> {
+    let path = base.join(path);
+    path.canonicalize()
+        .with_context(|| format!("there is no folder {}", path.display()))
 }
 
 impl Parts {
