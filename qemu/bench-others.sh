@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # bench-others.sh CACHE KERNEL RUNS: times virtme-ng and vmtest on a stock kernel
-# of the harness, without KVM. CACHE is the harness' cache, KERNEL a kernel that
+# that modproof has provisioned, without KVM. CACHE is its cache, KERNEL a kernel that
 # it has provisioned. A run is `uname -r` in a guest: the time from the tool's
 # start to its end. The two tools take turns. Prints on standard output:
 #
@@ -30,12 +30,12 @@ die() {
 	exit 2
 }
 
-# make_root: from the mirror of the harness' own root, which is the host's.
+# make_root: from the mirror of modproof's own root, which is the host's.
 make_root() {
 	command -v mmdebstrap > /dev/null || die "mmdebstrap is missing; install it"
 	list=$cache/roots/trixie/root/tree/etc/apt/sources.list
 	mirror=$(sed -n 's/^deb \(\[[^]]*\] \)\{0,1\}\([^ ]*\) .*/\2/p' "$list" 2> /dev/null | head -n 1)
-	[ -n "$mirror" ] || die "$list names no mirror; run \`make test\` first"
+	[ -n "$mirror" ] || die "$list names no mirror; run \`modproof provision\` first"
 	echo "bench-others: making a Debian root, for some minutes" >&2
 	rm -rf --one-file-system "$root.partial"
 	mkdir -p "$root.partial"
@@ -178,7 +178,7 @@ root=$others/trixie
 
 set -- "$cache/kernels/$kernel/packages/tree/usr/lib/modules"/*/vmlinuz
 { [ $# -eq 1 ] && [ -e "$1" ]; } ||
-	die "$cache has no stock image of kernel '$kernel'; run \`make test KERNEL=$kernel\` first"
+	die "$cache has no stock image of kernel '$kernel'; run \`modproof provision --kernel $kernel\` first"
 modules=${1%/vmlinuz}
 
 mkdir -p "$others"

@@ -36,12 +36,11 @@ pub struct Accelerator {
 }
 
 impl Accelerator {
-    /// None.
-    #[cfg(test)]
+    /// Emulation, whatever the host has: where nothing is booted.
     pub fn emulation() -> Self {
         Self {
             kvm: false,
-            reason: "a test".to_owned(),
+            reason: "nobody asked for it".to_owned(),
             boot_id: String::new(),
             qemu: String::new(),
             may_open: false,

@@ -13,12 +13,13 @@ use crate::boot::Booter;
 use crate::build::{self, Builder, Programs};
 use crate::cache::Cache;
 use crate::cargo::Cargo;
-use crate::cli::{Guests, Options};
 use crate::kernels::{self, Kernel, Kernels};
+use crate::options::{Guests, Options};
 use crate::project::Project;
 use crate::provision::{self, Provision, Ready};
 use crate::run::Privilege;
 use crate::runs::RunFolder;
+use crate::setup;
 use crate::ui::Ui;
 use crate::warm::{Pool, Snapshots};
 
@@ -44,6 +45,7 @@ impl Context {
     /// For what was asked for.
     pub fn new(options: Options) -> Result<Self> {
         let project = Project::load(options.project.as_deref())?;
+        setup::expect_programs()?;
         let cache = Cache::open(options.cache.as_deref())?;
         let workspace = project.workspace.as_deref();
         Ok(Self {
@@ -158,8 +160,12 @@ impl Context {
         })
     }
 
-    /// What host builds need: a kernel tree's own headers.
+    /// What cargo may need to build programs for guests: a kernel tree's own headers, as `uapi` in the
+    /// cache.
     pub fn headers(&self) -> Result<()> {
+        if !self.project.has_programs() {
+            return Ok(());
+        }
         provision::headers(&self.provisioning(self.project.kernels.find(None)?))
     }
 

@@ -5,10 +5,10 @@
 use anyhow::Result;
 
 use crate::boot::Booted;
+use crate::context::Context;
 use crate::provision::Ready;
 use crate::suites::Suite;
 use crate::tally::Outcome;
-use crate::Context;
 
 /// What runs a group.
 pub type RunGroup<'a> = dyn Fn(&Context) -> Result<Outcome> + Send + Sync + 'a;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What `make test FILTER=` picks.
+//! The choice of `test --filter`.
 
 use anyhow::{bail, Result};
 use wildmatch::WildMatch;
@@ -41,7 +41,7 @@ impl Filter {
         };
         let blank = |c: char| c.is_whitespace() || c == '"';
         if cases.as_ref().is_some_and(|c| c.contains(blank)) {
-            bail!("FILTER={text}: a case's name has no blank and no quote");
+            bail!("the filter {text}: a case's name has no blank and no quote");
         }
         Ok(Self {
             kernel: kernel.map(WildMatch::new),
@@ -58,12 +58,12 @@ impl Filter {
         })
     }
 
-    /// Of that, only what `make torture` boots, on all kernels.
+    /// The same choice, but only of torture suites, and on all kernels.
     pub fn of_torture(self, torture: bool) -> Self {
         Self { torture, ..self }
     }
 
-    /// Whether nothing but what `make torture` boots is wanted.
+    /// Whether only torture suites are wanted.
     pub fn is_torture(&self) -> bool {
         self.torture
     }
@@ -73,7 +73,7 @@ impl Filter {
         self.group.is_some()
     }
 
-    /// Whether anything is asked for; otherwise it is what every `make test` runs.
+    /// Whether anything is asked for; otherwise it is what a plain `test` runs.
     pub fn is_asked(&self) -> bool {
         self.names_groups() || self.names_kernels()
     }

@@ -9,15 +9,16 @@ use anyhow::{anyhow, Result};
 use crate::accel::Accelerator;
 use crate::boot::{Boot, Booted};
 use crate::build;
+use crate::context::Context;
 use crate::extension::Extension;
 use crate::filter::Filter;
 use crate::jobs;
+use crate::options::Guests;
 use crate::plan;
 use crate::provision::Ready;
 use crate::report::boot::outcome;
 use crate::suites::Suite;
 use crate::tally::Outcome;
-use crate::{Context, Guests};
 
 /// What all guests of a run have in common.
 #[derive(Clone, Copy)]

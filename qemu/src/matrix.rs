@@ -3,42 +3,46 @@
 //! What `test` does for each kernel.
 
 mod check;
-mod row;
+mod failed;
+mod kernel_checks;
+mod kernel_run;
 mod trial;
 
 use std::collections::BTreeMap;
 
-use anyhow::{anyhow, Error, Result};
+use anyhow::Result;
 
 use crate::accel::Accelerator;
-use crate::build::{Builder, Guest, Products};
-use crate::checks::{check_module, check_symbols, LINT, MODULE, SYMBOLS};
+use crate::build::Guest;
+use crate::checks::{check_symbols, SYMBOLS};
+use crate::context::Context;
 use crate::extension::Extension;
 use crate::filter::Filter;
 use crate::fleet::Fleet;
 use crate::kernels::Kernel;
+use crate::options::Guests;
 use crate::planted::Planting;
 use crate::provision;
 use crate::suites::Suite;
 use crate::tally::Outcome;
-use crate::{Context, Guests};
-pub use row::{rows, Row};
-use trial::Trial;
+pub use failed::could_not;
+use failed::{give_up, not_run};
+pub use kernel_run::{kernel_runs, KernelRun};
 
 /// Does it all.
 pub fn run(
     context: &Context,
     guests: &Guests,
-    rows: &[Row],
+    runs: &[KernelRun],
     wanted: &Filter,
     extension: &dyn Extension,
     report: &mut impl FnMut(&str, &Outcome),
 ) -> Result<()> {
     // Which kernel was met under which name.
     let mut met: BTreeMap<String, String> = BTreeMap::new();
-    for row in rows {
+    for run in runs {
         // Two entries can come to the same kernel: that is known before anything is prepared.
-        let mut provision = context.provisioning(row.kernel);
+        let mut provision = context.provisioning(run.kernel);
         let ready = provision::stock_abi(&provision).and_then(|abi| {
             let other = abi.as_ref().and_then(|abi| met.get(abi));
             if let (Some(abi), Some(other)) = (&abi, other) {
@@ -51,51 +55,51 @@ pub fn run(
         let ready = match ready {
             Ok(Ok(ready)) => ready,
             Ok(Err(why)) => {
-                for (group, _) in row.groups() {
+                for (group, _) in run.groups() {
                     report(&group, &Outcome::skipped(&*why));
                 }
                 continue;
             }
             Err(error) => {
-                give_up(row, "provision", error, row.groups(), report);
+                give_up(run, "provision", error, run.groups(), report);
                 continue;
             }
         };
-        met.insert(ready.choice.abi.clone(), row.kernel.name.clone());
+        met.insert(ready.choice.abi.clone(), run.kernel.name.clone());
+        let accelerator = match run.boots() {
+            true => Accelerator::find(&context.cache, &context.ui, &ready.image)?,
+            false => Accelerator::emulation(),
+        };
         let fleet = Fleet {
             context,
             guests,
             ready: &ready,
-            accelerator: &Accelerator::find(&context.cache, &context.ui, &ready.image)?,
+            accelerator: &accelerator,
             extension,
         };
-        run_row(&fleet, row, wanted, report)?;
-        let trial = Trial {
-            fleet,
-            kernel: row.kernel,
-        };
-        trial.run(&row.modules, wanted, report)?;
+        run_on(&fleet, run, wanted, report)?;
+        trial::run(&fleet, run.kernel, &run.modules, wanted, report)?;
     }
     Ok(())
 }
 
-fn run_row(
+fn run_on(
     fleet: &Fleet,
-    row: &Row,
+    run: &KernelRun,
     wanted: &Filter,
     report: &mut impl FnMut(&str, &Outcome),
 ) -> Result<()> {
     let Fleet { context, ready, .. } = *fleet;
-    if row.has(SYMBOLS) {
+    if run.has(SYMBOLS) {
         if let Some(headers) = &ready.stock_headers {
             let outcome = check_symbols(headers, &ready.object());
-            report(&row.name(SYMBOLS), &outcome);
+            report(&run.name(SYMBOLS), &outcome);
         }
     }
-    let needed = row.parts(&context.project.parts);
-    if needed.is_empty() && row.suites.is_empty() {
+    if run.needs_no_build() {
         return Ok(());
     }
+    let needed = run.parts(&context.project.parts);
     let build = || {
         let builder = context.builder(ready)?;
         let products = builder.build(needed.iter().map(|part| &**part))?;
@@ -104,70 +108,30 @@ fn run_row(
     let (builder, products) = match build() {
         Ok(built) => built,
         Err(error) => {
-            give_up(row, "build", error, row.own_groups(), report);
+            give_up(run, "build", error, run.own_groups(), report);
             return Ok(());
         }
     };
     for (part, error) in &products.failed {
         report(
-            &row.name(&format!("build of {part}")),
-            &could_not(row.kernel, error),
+            &run.name(&format!("build of {part}")),
+            &could_not(run.kernel, error),
         );
     }
-    run_checks(&builder, &products, row, report)?;
-    let Products { guest, failed, .. } = products;
+    kernel_checks::run(&builder, &products, run, report)?;
     // From here on others may build.
+    let (guest, failed) = products.into_guest();
     let mut suites = Vec::new();
-    for suite in &row.suites {
+    for suite in &run.suites {
         match failed.iter().find(|(part, _)| suite.with.contains(*part)) {
             Some((part, error)) => {
-                let outcome = not_run(row.kernel, &format!("build of {part}"), error);
-                report(&row.name(&suite.name), &outcome);
+                let outcome = not_run(run.kernel, &format!("build of {part}"), error);
+                report(&run.name(&suite.name), &outcome);
             }
             None => suites.push(suite),
         }
     }
-    boot_all(fleet, &suites, &guest, row.kernel, wanted, report)
-}
-
-fn run_checks(
-    builder: &Builder,
-    products: &Products,
-    row: &Row,
-    report: &mut impl FnMut(&str, &Outcome),
-) -> Result<()> {
-    if let Some((name, build, root)) = builder.parts.linted() {
-        let failed = products.failed.get(name);
-        for (check, _) in row
-            .checks
-            .iter()
-            .filter(|(check, _)| check == MODULE || check == LINT)
-        {
-            let outcome = match (failed, &**check) {
-                (Some(error), _) => not_run(row.kernel, &format!("build of {name}"), error),
-                (None, MODULE) => check_module(products.module(name)?),
-                (None, _) => Outcome::timed(|| Ok(Outcome::of(builder.lint(build, root))))?,
-            };
-            report(&row.name(check), &outcome);
-        }
-    }
-    for (name, check) in builder
-        .parts
-        .checks
-        .iter()
-        .filter(|(name, _)| row.has(name))
-    {
-        let failed = check
-            .builds
-            .iter()
-            .find_map(|part| products.failed.get_key_value(part));
-        let outcome = match failed {
-            Some((part, error)) => not_run(row.kernel, &format!("build of {part}"), error),
-            None => Outcome::timed(|| Ok(Outcome::of(builder.check(name, check))))?,
-        };
-        report(&row.name(name), &outcome);
-    }
-    Ok(())
+    boot_all(fleet, &suites, &guest, run.kernel, wanted, report)
 }
 
 fn boot_all(
@@ -209,91 +173,4 @@ fn boot_all(
         report(&format!("{}:{}", kernel.name, suite.name), &outcome);
     }
     Ok(())
-}
-
-/// What it comes to that something of a kernel could not be had or built: skipped if the kernel's entry
-/// says that this may be, else failed.
-pub fn could_not(kernel: &Kernel, error: &Error) -> Outcome {
-    let text = format!("{error:#}");
-    let Some(trouble) = kernel.tolerates(error) else {
-        return Outcome::of(Err(anyhow!(text)));
-    };
-    let mut outcome = Outcome::skipped(trouble.to_string());
-    outcome.details = text;
-    outcome
-}
-
-/// What it comes to that a step failed which a group needs.
-fn not_run(kernel: &Kernel, step: &str, error: &Error) -> Outcome {
-    match kernel.tolerates(error) {
-        Some(trouble) => Outcome::skipped(format!("not run: {trouble}")),
-        None => Outcome::of(Err(anyhow!("not run: {step} failed"))),
-    }
-}
-
-/// Reports groups of a kernel that could not be had, or be built for.
-fn give_up(
-    row: &Row,
-    step: &str,
-    error: Error,
-    groups: Vec<(String, &str)>,
-    report: &mut impl FnMut(&str, &Outcome),
-) {
-    report(&row.name(step), &could_not(row.kernel, &error));
-    for (group, _) in groups {
-        report(&group, &not_run(row.kernel, step, &error));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::kernels::Trouble;
-    use crate::tally::RowState;
-
-    fn kernel(tolerated: &str) -> Kernel {
-        let text = format!(
-            "name='k'\nroot='r'\nsuites=[]\ntolerated={tolerated}\n\
-             from.stock={{suite='s',flavour='f',modules=[]}}"
-        );
-        toml::from_str(&text).expect("a kernel")
-    }
-
-    #[test]
-    fn what_may_be_is_skipped_and_all_else_has_failed() {
-        let error = || anyhow!("cc: no such option").context(Trouble::Build);
-        let skipped = could_not(&kernel("['build']"), &error());
-        assert_eq!(skipped.tally.state(), RowState::Skipped);
-        assert!(skipped.details.contains("no such option"), "{skipped:?}");
-        let failed = could_not(&kernel("['expired']"), &error());
-        assert_eq!(failed.tally.to_string(), "0 passed, 1 failed");
-        let failed = could_not(&kernel("['build']"), &anyhow!("no disk left"));
-        assert_eq!(failed.tally.to_string(), "0 passed, 1 failed");
-    }
-
-    #[test]
-    fn groups_that_need_what_cannot_be_built_are_told_each() {
-        for (tolerated, state) in [("[]", RowState::Failed), ("['build']", RowState::Skipped)] {
-            let kernel = kernel(tolerated);
-            let row = Row {
-                kernel: &kernel,
-                checks: vec![("lint".to_owned(), String::new())],
-                suites: Vec::new(),
-                modules: Vec::new(),
-            };
-            let mut seen = Vec::new();
-            let error = anyhow!("cc failed").context(Trouble::Build);
-            give_up(
-                &row,
-                "build",
-                error,
-                row.own_groups(),
-                &mut |name, outcome| {
-                    seen.push((name.to_owned(), outcome.tally.state()));
-                },
-            );
-            let expected = ["k:build", "k:lint"].map(|name| (name.to_owned(), state));
-            assert_eq!(seen, expected);
-        }
-    }
 }

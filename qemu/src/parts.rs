@@ -8,27 +8,29 @@ use std::path::{Path, PathBuf};
 use anyhow::{bail, Context, Result};
 use serde::Deserialize;
 
+use crate::names::check_names;
+
 /// All parts of a project, each by its name.
 #[derive(Debug, Default)]
 pub struct Parts {
     /// Kernel modules.
-    pub builds: BTreeMap<String, Build>,
+    pub builds: BTreeMap<String, ModulePart>,
     /// Programs that cargo builds.
-    pub programs: BTreeMap<String, Program>,
+    pub programs: BTreeMap<String, ProgramPart>,
     /// What scripts make in the build root.
-    pub scripts: BTreeMap<String, Script>,
+    pub scripts: BTreeMap<String, ScriptPart>,
     /// What scripts check in the build root, after that is built.
-    pub checks: BTreeMap<String, Check>,
+    pub checks: BTreeMap<String, CheckPart>,
 }
 
 /// As they stand in the file: `[part.build.NAME]` and so on.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sections {
-    build: BTreeMap<String, Build>,
-    program: BTreeMap<String, Program>,
-    script: BTreeMap<String, Script>,
-    check: BTreeMap<String, Check>,
+    build: BTreeMap<String, ModulePart>,
+    program: BTreeMap<String, ProgramPart>,
+    script: BTreeMap<String, ScriptPart>,
+    check: BTreeMap<String, CheckPart>,
 }
 
 /// Which files something is made from.
@@ -51,7 +53,7 @@ pub struct Sources {
 /// A folder of kernel modules.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Build {
+pub struct ModulePart {
     /// What they are built from.
     pub sources: Sources,
     /// The `.ko` files.
@@ -66,7 +68,7 @@ pub struct Build {
 /// A program that cargo builds, linked statically.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Program {
+pub struct ProgramPart {
     /// Its package. Its name is that of the part.
     pub package: String,
 }
@@ -74,7 +76,7 @@ pub struct Program {
 /// A shell script that is run in the build root. What it puts below `/mnt/made/guest` is the guest's.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Script {
+pub struct ScriptPart {
     /// The script, below the folder of its sources. `{}` stands for the variant.
     pub script: String,
     /// More parts of the same kind, NAME-VARIANT each in place of NAME.
@@ -91,7 +93,7 @@ pub struct Script {
 /// goes into the report.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Check {
+pub struct CheckPart {
     /// What it shows.
     pub about: String,
     /// The script, below `folder`.
@@ -115,7 +117,7 @@ impl Sources {
     }
 }
 
-impl Script {
+impl ScriptPart {
     /// Itself, or each of its variants, by name.
     fn all(self, name: &str) -> Vec<(String, Self)> {
         if self.variants.is_empty() {
@@ -158,12 +160,14 @@ impl Sections {
             scripts: scripts.collect(),
             checks: self.check,
         };
+        let all = parts.names().chain(parts.checks.keys().map(|name| &**name));
+        check_names("part", all)?;
         let linted = parts
             .builds
             .values()
             .filter(|build| build.crate_root.is_some());
         if linted.count() > 1 {
-            bail!("`crate_root` can be given for one part.build alone");
+            bail!("only one part.build can have a `crate_root`");
         }
         let of_scripts = parts.scripts.values().flat_map(|script| &script.builds);
         let of_checks = parts.checks.values().flat_map(|check| &check.builds);
@@ -206,7 +210,7 @@ impl Parts {
     }
 
     /// The module in Rust that is linted, with its name.
-    pub fn linted(&self) -> Option<(&str, &Build, &Path)> {
+    pub fn linted(&self) -> Option<(&str, &ModulePart, &Path)> {
         self.builds.iter().find_map(|(name, build)| {
             let root = build.crate_root.as_deref()?;
             Some((&**name, build, root))

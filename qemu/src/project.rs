@@ -8,11 +8,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{bail, Context, Result};
 
+use crate::checks::{LINT, MODULE, SYMBOLS};
 use crate::kernels::Kernels;
 use crate::modules::Module;
+use crate::names::check_names;
 use crate::parts::{in_folder, Parts};
 use crate::suites::Suites;
 use file::File;
+
+/// The groups and steps that every project has: nothing else can have these names.
+const STEPS: [&str; 5] = [SYMBOLS, MODULE, LINT, "build", "provision"];
 
 /// The name of the file.
 pub const FILE: &str = "modproof.toml";
@@ -21,9 +26,9 @@ pub const FILE: &str = "modproof.toml";
 pub struct Project {
     /// The file.
     pub file: PathBuf,
-    /// The folder where cargo builds programs for guests; none: the installed ones serve.
+    /// The folder where cargo builds programs for guests, if not that of the file.
     pub workspace: Option<PathBuf>,
-    /// The cargo package of the project's own guest program.
+    /// The cargo package of the project's own guest program; none: the installed one serves.
     pub guest: Option<String>,
     /// What is built.
     pub parts: Parts,
@@ -51,6 +56,11 @@ impl Project {
         let parts = file.parts.resolve(folder)?;
         let suites = Suites::of(file.suites, &parts)?;
         let modules = Module::load(folder, file.modules, suites.find(crate::modules::SUITE)?)?;
+        let of_suites = suites.iter().map(|suite| &*suite.name);
+        let of_modules = modules.iter().map(|module| module.name());
+        let of_checks = parts.checks.keys().map(|name| &**name);
+        let groups = of_suites.chain(of_modules).chain(of_checks);
+        check_names("group", groups.chain(STEPS))?;
         let kernels = Kernels::of(folder, file.kernels, file.roots, file.skips, &suites)?;
         for name in modules.iter().flat_map(|module| &module.kernels) {
             kernels.find(Some(name))?;
@@ -64,6 +74,11 @@ impl Project {
             modules,
             kernels,
         })
+    }
+
+    /// Whether cargo builds programs for its guests.
+    pub fn has_programs(&self) -> bool {
+        self.guest.is_some() || !self.parts.programs.is_empty()
     }
 
     /// The folder with the file.

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::cache::{entries, Cache, LockGuard, Owner, KERNELS, ROOTS};
+use crate::context::Context;
 use crate::run;
 use crate::warm;
-use crate::Context;
 
 /// In a target folder that the Makefile made: whose it is.
 const CHECKOUT: &str = "checkout";

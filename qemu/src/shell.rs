@@ -11,11 +11,12 @@ use anyhow::{Context as _, Result};
 use modproof_formats::words;
 
 use crate::accel::Accelerator;
+use crate::context::Context;
+use crate::options::Guests;
 use crate::provision::busybox;
 use crate::qemu::{Ending, Guest, Limits, Port, COMMAND_LINE};
 use crate::terminal;
 use crate::warm::handover;
-use crate::{Context, Guests};
 
 /// The suite, which has no cases.
 pub const SUITE: &str = "shell";
@@ -26,10 +27,11 @@ const END_OF_INPUT: &[u8] = b"\x04\nexit\n";
 
 /// Starts a guest and hands the terminal through to it.
 pub fn run(context: &Context, guests: &Guests) -> Result<ExitCode> {
-    let provision = context.provisioning(context.kernel()?);
+    let kernel = context.kernel()?;
+    let provision = context.provisioning(kernel);
     let ready = crate::provision::provision(&provision)?;
     let busybox = busybox::ensure(&provision, &ready)?;
-    let suite = context.project.suites.find(SUITE)?;
+    let suite = &kernel.suite(context.project.suites.find(SUITE)?);
     let builder = context.builder(&ready)?;
     let mut guest = match context
         .project
@@ -49,7 +51,8 @@ pub fn run(context: &Context, guests: &Guests) -> Result<ExitCode> {
     let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image)?;
     let pool = context.pool(&ready, &guest, &accelerator);
     let pool = pool.as_ref().filter(|_| !guests.cold);
-    let mut words = words::word(words::SHELL, "1");
+    let asked = [&*suite.command_line, &guests.words].join(" ");
+    let mut words = format!("{} {}", words::word(words::SHELL, "1"), asked.trim());
     if let Some((rows, columns)) = terminal::size() {
         let size = words::word(words::TERMINAL, &format!("{rows}x{columns}"));
         words.push_str(&format!(" {size}"));

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use wildmatch::WildMatch;
 
-/// As it stands in `kernels.toml`.
+/// `[[skip]]`, as it stands in a file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {

@@ -11,6 +11,7 @@ use modproof_formats::words;
 use serde::Deserialize;
 
 use crate::filter::Filter;
+use crate::names::{check_name, check_names};
 use crate::parts::Parts;
 use crate::qemu::Machine;
 use crate::skips::Expected;
@@ -57,10 +58,10 @@ pub struct Suite {
     /// The stock modules of the snapshot that its cases can start from; none:
     /// it is always booted. Single cases may be, too: see `Case::cold`.
     pub warm: Option<Vec<String>>,
-    /// Whether `make test` runs it without being asked for it by name.
+    /// Whether `test` runs it though nobody asks for it by name.
     #[serde(default = "yes")]
     pub in_test: bool,
-    /// Whether `make torture` runs it.
+    /// Whether `test --torture` runs it.
     #[serde(default)]
     pub torture: bool,
     /// Which of its cases may be skipped on a kernel.
@@ -103,7 +104,7 @@ impl Suite {
         self.guest.as_ref().unwrap_or(&self.name)
     }
 
-    /// Whether it is wanted: if every `make test` runs it, or if asked for.
+    /// Whether a filter picks it.
     pub fn is_taken_by(&self, filter: &Filter) -> bool {
         match filter.is_torture() {
             true => self.torture,
@@ -151,57 +152,9 @@ impl Suites {
     }
 }
 
-/// Whether names can be part of files, of filters and of command lines, and
-/// each is there once.
-pub fn check_names<'n>(what: &str, names: impl Iterator<Item = &'n str>) -> Result<()> {
-    let mut seen = BTreeSet::new();
-    for name in names {
-        check_name(what, name)?;
-        if !seen.insert(name) {
-            bail!("two {what}s are named {name}");
-        }
-    }
-    Ok(())
-}
-
-fn check_name(what: &str, name: &str) -> Result<()> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    // `.` and `..` are folders, and what begins with `-` is an option.
-    let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
-    if !begins || !name.chars().all(plain) {
-        bail!(
-            "{name:?} can be no {what}'s name: it takes letters, digits, `.`, `_` and `-`, \
-             and begins with a letter or a digit"
-        );
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_plain_and_there_once() {
-        let suites = |names: &[&str]| {
-            let suite = |name: &&str| {
-                format!("[[suite]]\nname='{name}'\nabout='b'\nlimit_seconds=1\nsilence_seconds=1\n")
-            };
-            let text: String = names.iter().map(suite).collect();
-            let file: File = toml::from_str(&text).expect("suites");
-            let checked = Suites::of(file.suite, &Parts::default());
-            checked.map_or_else(|error| format!("{error:#}"), |_| String::new())
-        };
-        assert_eq!(suites(&["a", "B.1_c-d"]), "");
-        assert_eq!(suites(&["a", "b", "a"]), "two suites are named a");
-        for wrong in ["", "a b", "a/b", "a:b", "a*", "a,b", "\u{e4}", "..", "-a"] {
-            let said = suites(&["a", wrong]);
-            assert!(
-                said.starts_with(&format!("{wrong:?} can be no suite's")),
-                "{said}"
-            );
-        }
-    }
 
     #[test]
     fn words_for_the_kernel_and_other_machines_need_a_cold_boot() {

@@ -8,12 +8,13 @@ use std::process::ExitCode;
 use anyhow::{bail, Result};
 use clap::Args;
 
+use crate::context::Context;
 use crate::extension::{Extension, HostGroup};
 use crate::filter::Filter;
-use crate::matrix::{self, Row};
+use crate::matrix::{self, KernelRun};
+use crate::options::Guests;
 use crate::report::{Recorder, Report};
 use crate::tally::Outcome;
-use crate::{Context, Guests};
 
 /// What the user wants tested.
 #[derive(Args)]
@@ -60,11 +61,11 @@ pub fn list(context: &Context, choice: &Choice, extension: &dyn Extension) -> Re
     for group in on_host.filter(|group| wanted.wants_on_host(group.name)) {
         println!("{:<42} {}", group.name, group.about);
     }
-    for row in matrix::rows(context, &wanted)? {
-        let part = row.part();
-        for (group, about) in row.groups() {
-            println!("{group:<42} {about}{part}");
-            for case in row.cases(context, context.listing()?, &group, &wanted) {
+    for run in matrix::kernel_runs(context, &wanted)? {
+        let remark = run.remark();
+        for (group, about) in run.groups() {
+            println!("{group:<42} {about}{remark}");
+            for case in run.cases(context, context.listing()?, &group, &wanted) {
                 println!("  {group}/{case}");
             }
         }
@@ -116,7 +117,7 @@ fn run_all(
     if everything {
         context.headers()?;
     }
-    let rows = std::thread::scope(|scope| {
+    let runs = std::thread::scope(|scope| {
         if everything {
             // What is prepared in the root comes while the guest's program is built on the host. Whoever
             // needs it asks again, and is told what went wrong.
@@ -128,17 +129,17 @@ fn run_all(
                 )
             });
         }
-        matrix::rows(context, &wanted)
+        matrix::kernel_runs(context, &wanted)
     })?;
     let mut on_host = choice.on_host(extension);
     on_host.retain(|group| wanted.wants_on_host(group.name));
-    if rows.is_empty() && on_host.is_empty() {
+    if runs.is_empty() && on_host.is_empty() {
         bail!(picks_nothing(context, choice, extension)?);
     }
     if everything {
-        let tested = rows
+        let tested = runs
             .iter()
-            .map(|row| format!("{}{}", row.kernel(), row.part()));
+            .map(|run| format!("{}{}", run.kernel(), run.remark()));
         let tested: Vec<_> = tested.collect();
         context.ui.say(covers(&tested, context.kernels().names()));
     }
@@ -165,7 +166,7 @@ fn run_all(
                 report(group.name, &run(group)?);
                 Ok(())
             })
-            .and_then(|()| matrix::run(context, guests, &rows, &wanted, extension, &mut report));
+            .and_then(|()| matrix::run(context, guests, &runs, &wanted, extension, &mut report));
         for (name, group) in beside {
             let outcome = group.join();
             let outcome = outcome.unwrap_or_else(|_| bail!("the group {name} panicked"))?;
@@ -183,7 +184,7 @@ fn covers<'a>(tested: &[String], all: impl Iterator<Item = &'a str>) -> String {
     match left.as_slice() {
         [] => tests,
         _ => format!(
-            "{tests}; left out: {} (KERNEL=NAME, or all)",
+            "{tests}; left out: {} (--kernel NAME, or all)",
             left.join(", ")
         ),
     }
@@ -193,11 +194,11 @@ fn covers<'a>(tested: &[String], all: impl Iterator<Item = &'a str>) -> String {
 fn picks_nothing(context: &Context, choice: &Choice, extension: &dyn Extension) -> Result<String> {
     let filter = choice.filter.as_deref().unwrap_or_default();
     let wanted = &choice.filter()?;
-    let rows = matrix::rows(context, &choice.everything()?)?;
+    let runs = matrix::kernel_runs(context, &choice.everything()?)?;
     let cases = wanted.cases.as_deref().unwrap_or_default();
-    let named: Vec<_> = rows
+    let named: Vec<_> = runs
         .iter()
-        .flat_map(|row| row.suites_named(wanted))
+        .flat_map(|run| run.suites_named(wanted))
         .collect();
     if !named.is_empty() {
         return Ok(format!(
@@ -207,7 +208,10 @@ fn picks_nothing(context: &Context, choice: &Choice, extension: &dyn Extension) 
     }
     let on_host = choice.on_host(extension);
     let on_host = on_host.iter().map(|group| group.name.to_owned());
-    let on_kernels = rows.iter().flat_map(Row::groups).map(|(name, _)| name);
+    let on_kernels = runs
+        .iter()
+        .flat_map(KernelRun::groups)
+        .map(|(name, _)| name);
     let names: Vec<_> = on_host.chain(on_kernels).collect();
     if names.is_empty() {
         let kernel = &context.kernel()?.name;
@@ -231,7 +235,7 @@ mod tests {
         let tested = ["a (in part)", "c"].map(str::to_owned);
         assert_eq!(
             covers(&tested, all.into_iter()),
-            "testing on a (in part), c; left out: b (KERNEL=NAME, or all)"
+            "testing on a (in part), c; left out: b (--kernel NAME, or all)"
         );
         let tested = all.map(str::to_owned);
         assert_eq!(covers(&tested, all.into_iter()), "testing on a, b, c");

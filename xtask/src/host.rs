@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use anyhow::{bail, Context as _, Result};
+use anyhow::{anyhow, bail, Context as _, Result};
 
 use modproof::cache::Built;
 use modproof::provision::tools;
@@ -117,7 +117,15 @@ impl Host<'_> {
 
     fn check(&self, name: &str, component: &str, words: &[&str]) -> Result<Outcome> {
         if run::output(self.context.cargo.command().args([component, "--version"])).is_err() {
-            return Ok(Outcome::skipped(format!("no cargo {component} here")));
+            let package = if component == "fmt" {
+                "rustfmt"
+            } else {
+                component
+            };
+            return Ok(Outcome::of(Err(anyhow!(
+                "there is no cargo {component}: install {package} (rustup component add {package}, or \
+                 the package of that name)"
+            ))));
         }
         let log = Log::create(self.logs.join(format!("{name}.log")))?;
         let activity = self.context.ui.begin(name);

@@ -69,7 +69,7 @@ fn check_promises(context: &Context, kernel: &Kernel, log: &Log) -> Result<Strin
 
 /// Installs modproof in the cache, as a user does.
 fn install(context: &Context, log: &Log) -> Result<PathBuf> {
-    let root = context.cache.root().join("installed");
+    let root = context.cargo.target().join("installed");
     let mut command = context.cargo.command();
     command
         .args(["install", "--locked", "--quiet", "--path", "qemu", "--root"])

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The formats and words that the boot harness and its guests share.
+//! The formats and words that modproof and its guests share.
 
 mod listing;
 mod modules_dep;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The description of somebody's module: an entry of `modules.toml`, as the guest reads it.
+//! The description of somebody's module: an entry of `modproof.toml`, as the guest reads it.
 
 use std::path::PathBuf;
 

@@ -108,7 +108,7 @@ impl Counter {
         ensure!(
             seen.abs_diff(expected) <= 16,
             "a loop of {expected} instructions was counted as {seen}: no guest that counts \
-             instructions (suites.toml: machine.icount)"
+             instructions (machine.icount of its suite)"
         );
         Ok(counter)
     }

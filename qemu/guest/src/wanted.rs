@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The description of the module to try: its entry in the host's `modules.toml`.
+//! The description of the module to try: its entry in the host's `modproof.toml`.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -45,7 +45,7 @@ impl Wanted {
         let path = Self::path();
         let shown = path.display();
         let text = fs::read_to_string(&path).with_context(|| {
-            format!("{shown} is not there: this suite is booted with a module of modules.toml")
+            format!("{shown} is not there: this suite is booted with a module of modproof.toml")
         })?;
         serde_json::from_str(&text)
             .map_err(Into::into)

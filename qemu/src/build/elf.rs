@@ -5,7 +5,9 @@
 use std::path::Path;
 
 use anyhow::{bail, Context, Result};
-use object::{Object, ObjectSection, ObjectSymbol};
+use object::elf::PT_INTERP;
+use object::read::elf::{ElfFile64, ProgramHeader};
+use object::{Endianness, Object, ObjectSection, ObjectSymbol};
 
 /// How the `core::panicking` path appears in mangled names.
 const PANICKING: &str = "9panicking";
@@ -35,6 +37,21 @@ pub fn sizes(path: &Path) -> Result<Sizes> {
         text,
         file: data.len() as u64,
     })
+}
+
+/// Fails if a program needs a loader and libraries, which a guest does not have.
+pub fn expect_static(path: &Path) -> Result<()> {
+    let data = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let file = ElfFile64::<Endianness>::parse(&*data)
+        .with_context(|| format!("{} is no program", path.display()))?;
+    let mut headers = file.elf_program_headers().iter();
+    if headers.any(|header| header.p_type(file.endian()) == PT_INTERP) {
+        bail!(
+            "{} is not linked statically: install it again without RUSTFLAGS in the environment",
+            path.display()
+        );
+    }
+    Ok(())
 }
 
 /// Fails if the module has any symbol of `core::panicking`, defined or not: a

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use anyhow::{ensure, Context, Result};
 
-use super::module::Built;
+use super::module::BuiltModules;
 use crate::cache::entries;
 use crate::cpio::Archive;
 use crate::suites::Suite;
@@ -144,7 +144,7 @@ pub(super) fn program(in_guest: &str, path: &Path) -> Result<Arc<GuestFile>> {
 }
 
 /// Modules as the guest has them: unsigned, and signed where the kernel has left a key.
-pub(super) fn both_kinds(built: &Built) -> Result<Vec<Arc<GuestFile>>> {
+pub(super) fn both_kinds(built: &BuiltModules) -> Result<Vec<Arc<GuestFile>>> {
     let mut files = module_files(MODULES, &built.stripped)?;
     files.extend(module_files(SIGNED, &built.signed)?);
     Ok(files)

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use anyhow::{bail, Result};
 
-use super::Builder;
-use crate::parts::Build;
-use crate::provision::{quote, Chroot};
+use super::builder::Builder;
+use crate::parts::ModulePart;
+use crate::provision::quote;
 use crate::run::Log;
 
 /// What the kernel's build says by itself, of no concern to the module.
@@ -17,7 +17,7 @@ const ORDINARY: &str = "Skipping BTF generation";
 
 impl Builder<'_> {
     /// Checks the whole module; gives nothing to say when all is well.
-    pub fn lint(&self, build: &Build, crate_root: &Path) -> Result<String> {
+    pub fn lint(&self, build: &ModulePart, crate_root: &Path) -> Result<String> {
         let folder = self.folder().join("lint");
         std::fs::create_dir_all(&folder)?;
         build.sources.sync(&folder)?;
@@ -32,11 +32,7 @@ impl Builder<'_> {
             self.ready.make,
             build.make,
         );
-        let result = Chroot::new(self.privilege, self.ready.root(), &self.busy)
-            .read_only(self.ready.source(), "source")
-            .read_only(self.ready.object(), "object")
-            .writable(&folder, "module")
-            .sh(&script, &log, Some(&activity));
+        let result = self.chroot(&folder).sh(&script, &log, Some(&activity));
         activity.done("");
         result?;
         judge(&log.text())

@@ -3,6 +3,7 @@
 //! Building: the modules in the build root, the guest's first process with the
 //! host's toolchain, and the initramfs that holds them.
 
+mod builder;
 mod done;
 pub mod elf;
 mod guest;
@@ -17,42 +18,19 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{bail, Context, Error, Result};
+use anyhow::{anyhow, bail, Context, Error, Result};
 
-use crate::cache::{Cache, LockGuard};
-use crate::cargo::Cargo;
-use crate::parts::{Build, Parts};
-use crate::provision::Ready;
-use crate::run::Privilege;
-use crate::ui::Ui;
+use crate::cache::LockGuard;
+use crate::kernels::Trouble;
+use crate::parts::ModulePart;
+use builder::parts_folder;
+pub use builder::Builder;
 pub use done::Done;
 use guest::{both_kinds, program};
 pub use guest::{Guest, GuestFile};
-use module::Modules;
+use module::ModuleBuild;
 use programs::build_program;
 pub use programs::{build as build_programs, Programs};
-
-/// What building goes by.
-pub struct Builder<'a> {
-    /// What there is to build.
-    pub parts: &'a Parts,
-    /// Where products are kept.
-    pub cache: &'a Cache,
-    /// How progress is shown.
-    pub ui: &'a Ui,
-    /// Root's rights.
-    pub privilege: &'a Privilege,
-    /// How cargo is run.
-    pub cargo: &'a Cargo,
-    /// The guest's programs.
-    pub programs: &'a Programs,
-    /// The kernel's name.
-    pub kernel: &'a str,
-    /// The kernel to build for.
-    pub ready: &'a Ready,
-    /// Held locked by whatever runs in the root.
-    pub busy: PathBuf,
-}
 
 /// What was built. Nobody else builds while this is held.
 pub struct Products {
@@ -73,6 +51,18 @@ impl Products {
         Ok(first.with_context(|| format!("part.build.{part} is not built"))?)
     }
 
+    /// What guests are given, and the parts that could not be built. Others may build from then on.
+    pub fn into_guest(self) -> (Guest, BTreeMap<String, Error>) {
+        (self.guest, self.failed)
+    }
+
+    /// The first of these parts that could not be built.
+    pub fn failed_among(&self, parts: &[String]) -> Option<(&String, &Error)> {
+        parts
+            .iter()
+            .find_map(|part| self.failed.get_key_value(part))
+    }
+
     /// All modules, each with the name of its part.
     pub fn modules(&self) -> impl Iterator<Item = (&str, &Path)> {
         let parts = self.modules.iter();
@@ -89,17 +79,6 @@ impl Products {
 }
 
 impl Builder<'_> {
-    fn folder(&self) -> PathBuf {
-        self.cache.kernel(self.kernel).join("build")
-    }
-
-    fn log_path(&self, name: &str) -> PathBuf {
-        self.cache
-            .kernel(self.kernel)
-            .join("logs")
-            .join(format!("build-{name}.log"))
-    }
-
     /// A guest that has its first process, and no part.
     fn empty_guest(&self) -> Result<Guest> {
         Ok(Guest {
@@ -145,9 +124,17 @@ impl Builder<'_> {
                 products.take(&name, files);
             }
             for name in &names {
-                if let Some(script) = self.parts.scripts.get(*name) {
-                    products.take(name, self.run_script(name, script));
-                }
+                let Some(script) = self.parts.scripts.get(*name) else {
+                    continue;
+                };
+                let files = match products.failed_among(&script.builds) {
+                    Some((part, _)) => {
+                        let not_run = anyhow!("not run: the build of {part} failed");
+                        Err(not_run.context(Trouble::Build))
+                    }
+                    None => self.run_script(name, script),
+                };
+                products.take(name, files);
             }
             let Ok(programs) = programs.join() else {
                 bail!("building programs for guests panicked");
@@ -173,29 +160,17 @@ impl Builder<'_> {
     fn build_modules(
         &self,
         name: &str,
-        build: &Build,
+        build: &ModulePart,
         modules: &mut BTreeMap<String, Vec<PathBuf>>,
     ) -> Result<Files> {
-        let built = Modules { name, build }.build(self)?;
+        let built = ModuleBuild {
+            folder: &parts_folder(name),
+            build,
+        }
+        .build(self)?;
         let files = both_kinds(&built);
         modules.insert(name.to_owned(), built.whole);
         files
-    }
-
-    /// Keeps others from building meanwhile.
-    fn begin(&self) -> Result<LockGuard> {
-        let lock = self
-            .cache
-            .exclusive(self.ui, &format!("{}.build", self.kernel))?;
-        // What a killed run left may still be writing.
-        drop(self.cache.exclusive(self.ui, &self.busy_name())?);
-        std::fs::create_dir_all(self.folder())?;
-        Ok(lock)
-    }
-
-    fn busy_name(&self) -> String {
-        let name = self.busy.file_name().unwrap_or_default();
-        name.to_string_lossy().into_owned()
     }
 }
 

@@ -7,19 +7,18 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use super::builder::Builder;
 use super::done::Done;
-use super::Builder;
 use crate::kernels::Trouble;
-use crate::parts::Build;
-use crate::provision::Chroot;
+use crate::parts::ModulePart;
 use crate::run::{self, Log};
 
-/// A folder of kernel modules that is built under a name, which its log and messages have, too.
-pub struct Modules<'a> {
-    /// The name.
-    pub name: &'a str,
+/// A folder of kernel modules.
+pub struct ModuleBuild<'a> {
+    /// Where they are built, below the kernel's build folder. Its log is named by that, too.
+    pub folder: &'a str,
     /// What is built.
-    pub build: &'a Build,
+    pub build: &'a ModulePart,
 }
 
 /// Where the signed ones are, in the build folder. No source is hidden.
@@ -28,8 +27,8 @@ const SIGNED: &str = ".signed";
 /// A kernel's own build makes a key, and the program that signs with it.
 const KEY: &str = "certs/signing_key.pem";
 
-/// Modules that were built.
-pub struct Built {
+/// ModuleBuild that were built.
+pub struct BuiltModules {
     /// As the kernel's build made them.
     pub whole: Vec<PathBuf>,
     /// Without what only debuggers read, which is nearly all of their size.
@@ -38,13 +37,13 @@ pub struct Built {
     pub signed: Vec<PathBuf>,
 }
 
-impl Built {
+impl BuiltModules {
     fn all(&self) -> Vec<PathBuf> {
         [&self.whole[..], &self.stripped, &self.signed].concat()
     }
 }
 
-impl Modules<'_> {
+impl ModuleBuild<'_> {
     /// Signs copies of the products, if the kernel has left a key for that.
     fn sign_script(&self) -> String {
         let mut script = format!(
@@ -65,7 +64,7 @@ impl Modules<'_> {
 
     /// The signed products that there are.
     fn signed(&self, builder: &Builder) -> Vec<PathBuf> {
-        let folder = builder.folder().join(self.name).join(SIGNED);
+        let folder = builder.folder().join(self.folder).join(SIGNED);
         let products = self
             .build
             .products
@@ -75,10 +74,10 @@ impl Modules<'_> {
     }
 
     /// Brings the modules up to date.
-    pub fn build(&self, builder: &Builder) -> Result<Built> {
-        let folder = builder.folder().join(self.name);
-        let unfinished = builder.folder().join(format!("{}.unfinished", self.name));
-        let made_with = builder.folder().join(format!("{}.made-with", self.name));
+    pub fn build(&self, builder: &Builder) -> Result<BuiltModules> {
+        let folder = builder.folder().join(self.folder);
+        let unfinished = builder.folder().join(format!("{}.unfinished", self.folder));
+        let made_with = builder.folder().join(format!("{}.made-with", self.folder));
         // make trusts what it finds. What a killed run wrote in part, or what
         // was built with other metadata at the same path, it must not find.
         let same =
@@ -88,11 +87,11 @@ impl Modules<'_> {
         }
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        let for_guest = builder.folder().join("guest").join(self.name);
+        let for_guest = builder.folder().join("guest").join(self.folder);
         std::fs::create_dir_all(&for_guest)?;
         self.build.sources.sync(&folder)?;
 
-        let mut built = Built {
+        let mut built = BuiltModules {
             whole: self.build.products.iter().map(|p| folder.join(p)).collect(),
             stripped: self
                 .build
@@ -114,24 +113,24 @@ impl Modules<'_> {
             compile.clone(),
             self.build.sources.digest()?,
         ];
-        let done = Done::new(builder.folder().join(format!("{}.done", self.name)));
+        let done = Done::new(builder.folder().join(format!("{}.done", self.folder)));
         if !unfinished.exists() && done.is(&made_from, &built.all()) {
             return Ok(built);
         }
 
         done.forget()?;
         builder.privilege.obtain()?;
-        let activity = builder.ui.begin(format!("build: {}", self.name));
-        let log = Log::create(builder.log_path(self.name))?;
+        let activity = builder.ui.begin(format!("build: {}", self.folder));
+        let log = Log::create(builder.log_path(self.folder))?;
         std::fs::write(&unfinished, "")?;
         std::fs::write(&made_with, builder.ready.object_id())?;
         let result = builder.chroot(&folder).sh(&compile, &log, Some(&activity));
         // A build that failed by itself has tidied up after itself.
         std::fs::remove_file(&unfinished)?;
         result
-            .with_context(|| format!("building {}", self.name))
+            .with_context(|| format!("building {}", self.folder))
             .context(Trouble::Build)?;
-        report_warnings(&log, self.name);
+        report_warnings(&log, self.folder);
 
         for (whole, stripped) in built.whole.iter().zip(&built.stripped) {
             let size = std::fs::metadata(whole)
@@ -175,14 +174,5 @@ fn report_warnings(log: &Log, name: &str) {
         .count();
     if warnings > 0 {
         eprintln!("build: {name}: {warnings} compiler warnings, see the log");
-    }
-}
-
-impl<'a> Builder<'a> {
-    fn chroot(&'a self, folder: &Path) -> Chroot<'a> {
-        Chroot::new(self.privilege, self.ready.root(), &self.busy)
-            .read_only(self.ready.source(), "source")
-            .read_only(self.ready.object(), "object")
-            .writable(folder, "module")
     }
 }

@@ -7,24 +7,25 @@ use std::sync::Arc;
 use anyhow::Result;
 use modproof_formats::Trial;
 
+use super::builder::Builder;
 use super::guest::{module_files, MODULES};
-use super::module::Modules;
-use super::{Builder, Guest, GuestFile};
+use super::module::ModuleBuild;
+use super::{Guest, GuestFile};
 use crate::modules::Module;
-use crate::parts::{Build, Sources};
+use crate::parts::{ModulePart, Sources};
 
 impl Builder<'_> {
     /// Builds the module, and gives the guest that has it and its description.
     pub fn build_described(&self, module: &Module) -> Result<Guest> {
         let _lock = self.begin()?;
-        let build = Build {
+        let build = ModulePart {
             sources: Sources::all_of(module.source()),
             products: vec![format!("{}.ko", module.name())],
             make: String::new(),
             crate_root: None,
         };
-        let built = Modules {
-            name: &format!("modules/{}", module.name()),
+        let built = ModuleBuild {
+            folder: &format!("described/{}", module.name()),
             build: &build,
         }
         .build(self)?;

@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::{ensure, Context, Result};
 use modproof_formats::Listing;
 
+use super::elf;
 use crate::cargo::Cargo;
 use crate::run::{self, Log};
 use crate::ui::Ui;
@@ -40,6 +41,7 @@ pub fn build(cargo: &Cargo, ui: &Ui, package: Option<&str>) -> Result<Programs> 
                 "{} is not there: it is installed with this program (cargo install)",
                 program.display()
             );
+            elf::expect_static(program)?;
         }
         return Ok(Programs { init, waiter });
     };
@@ -64,7 +66,10 @@ fn built(folder: &Path, name: &str) -> Result<PathBuf> {
 
 fn build_package(cargo: &Cargo, ui: &Ui, package: &str) -> Result<PathBuf> {
     let activity = ui.begin(format!("build: {package}"));
-    std::fs::create_dir_all(cargo.target())?;
+    std::fs::create_dir_all(cargo.target()).with_context(|| {
+        let target = cargo.target().display();
+        format!("cannot make {target}: name another folder with CARGO_TARGET_DIR")
+    })?;
     let log = Log::create(cargo.target().join(format!("{package}.log")))?;
     let mut command = cargo.command();
     command

@@ -2,9 +2,9 @@
 
 //! Scripts of a project, run in the build root: what they make for guests, and what they check.
 //!
-//! A script finds below `/mnt` the kernel's `source`, its build folder (`object`), what Debian packs
-//! of a stock kernel (`packages`, and the headers as `stock`), its own folder (`from`), and each part
-//! that it names in `built/NAME`. Its variables are `cc`, the kernel's C compiler, and `abi`, what
+//! A script finds below `/mnt` the kernel's `source`, its build folder (`object`), Debian's headers of a
+//! stock kernel (`stock`), its own folder (`from`), and each part that it names in `built/NAME`. A check
+//! also finds the unpacked packages of the kernel (`packages`). Its variables are `cc`, the kernel's C compiler, and `abi`, what
 //! `uname -r` says in the kernel. Nothing outlives it but what it writes to `/mnt/made`.
 
 use std::fs;
@@ -13,24 +13,36 @@ use std::sync::Arc;
 
 use anyhow::{ensure, Context, Result};
 
+use super::builder::{parts_folder, Builder};
 use super::done::Done;
 use super::guest::tree;
-use super::{Builder, GuestFile};
+use super::GuestFile;
 use crate::kernels::Trouble;
-use crate::parts::{Check, Script};
+use crate::parts::{CheckPart, ScriptPart};
 use crate::provision::{quote, Chroot};
 use crate::run::Log;
 
 impl Builder<'_> {
     /// What a script makes for the guest.
-    pub(super) fn run_script(&self, name: &str, script: &Script) -> Result<Vec<Arc<GuestFile>>> {
+    pub(super) fn run_script(
+        &self,
+        name: &str,
+        script: &ScriptPart,
+    ) -> Result<Vec<Arc<GuestFile>>> {
         let home = self.folder().join("scripts");
         let folder = home.join(name);
-        let made_from = [
+        let mut made_from = vec![
             self.ready.object_id().to_owned(),
             format!("{script:?}"),
             script.sources.digest()?,
         ];
+        for build in script
+            .builds
+            .iter()
+            .filter_map(|part| self.parts.builds.get(part))
+        {
+            made_from.push(format!("{build:?} {}", build.sources.digest()?));
+        }
         let done = Done::new(home.join(format!("{name}.done")));
         let of_guest = folder.join("guest");
         if !done.is(&made_from, std::slice::from_ref(&of_guest)) {
@@ -56,7 +68,7 @@ impl Builder<'_> {
     }
 
     /// Runs a check; gives its last line.
-    pub fn check(&self, name: &str, check: &Check) -> Result<String> {
+    pub fn check(&self, name: &str, check: &CheckPart) -> Result<String> {
         let run = self.in_root(&check.folder, &check.builds);
         let run = run.read_only(self.ready.packages(), "packages");
         let said = self.run_logged(run, &self.call(&check.script), name)?;
@@ -69,7 +81,10 @@ impl Builder<'_> {
             .read_only(self.ready.object(), "object")
             .read_only(from, "from");
         for name in builds {
-            chroot = chroot.read_only(self.folder().join(name), format!("built/{name}"));
+            chroot = chroot.read_only(
+                self.folder().join(parts_folder(name)),
+                format!("built/{name}"),
+            );
         }
         if let Some(stock) = &self.ready.stock_headers {
             chroot = chroot.read_only(stock, "stock");

@@ -17,6 +17,9 @@ use crate::parts::Sources;
 /// The list of what was copied, kept beside it.
 const MANIFEST: &str = ".synced";
 
+/// A folder with this file holds what a program can make again (https://bford.info/cachedir/).
+const CACHE_TAG: &str = "CACHEDIR.TAG";
+
 /// What a kernel's build leaves beside the sources.
 const MADE_BY_KBUILD: &[&str] = &[
     "a", "ko", "mod", "o", "order", "rmeta", "symvers", "mod.c", "cmd",
@@ -105,7 +108,10 @@ impl Sources {
                 continue;
             }
             if entry.file_type()?.is_dir() {
-                self.find(&path, found)?;
+                // cargo's `target`, for one, which changes while this reads.
+                if !entry.path().join(CACHE_TAG).exists() {
+                    self.find(&path, found)?;
+                }
             } else if fits(self, &name) && entry.path().is_file() {
                 // No links to folders: they may lead round in a circle.
                 found.insert(path);
@@ -232,6 +238,11 @@ mod tests {
         ];
         let other = [".git/config", "sub/.b.h.swp", "Module.symvers"];
         for name in wanted.iter().chain(&built).chain(&other) {
+            let path = from.path().join(name);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            fs::write(path, name).expect("a file");
+        }
+        for name in ["target/CACHEDIR.TAG", "target/debug/a.c"] {
             let path = from.path().join(name);
             fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
             fs::write(path, name).expect("a file");

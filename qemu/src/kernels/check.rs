@@ -8,7 +8,8 @@ use anyhow::{bail, Context, Result};
 use modproof_formats::words;
 
 use super::{Kernel, Kernels, Origin, ALL};
-use crate::suites::{check_names, Suites};
+use crate::names::check_names;
+use crate::suites::Suites;
 
 impl Kernels {
     /// Whether it can be used with these suites.
@@ -41,7 +42,7 @@ impl Kernels {
         }
         let mut short = BTreeSet::new();
         if kernel.in_test && !kernel.short.is_empty() {
-            bail!("all of it is in `make test`: that needs no short form");
+            bail!("`in_test` takes all of it, so that needs no short form");
         }
         for (part, text) in kernel.short_form()?.iter().zip(&kernel.short) {
             if part.names_kernels() || text.starts_with(['*', '?']) {
@@ -71,7 +72,7 @@ impl Kernels {
     }
 }
 
-/// Guests of stock kernels start warm, as that of `make shell` does on each.
+/// Guests of stock kernels start from saved ones, as that of `shell` does on each.
 /// They were saved without these words, which are not in a saved guest's key.
 fn check_words(kernel: &Kernel) -> Result<()> {
     let mut line = kernel.command_line.split_whitespace();

@@ -24,10 +24,10 @@ pub struct Kernel {
     /// What is booted on it.
     #[serde(default)]
     pub suites: Vec<String>,
-    /// Whether `make test` boots it without being asked for it by name.
+    /// Whether `test` boots it though nobody asks for it by name.
     #[serde(default = "yes")]
     pub in_test: bool,
-    /// What `make test` boots of it otherwise, SUITE or SUITE/CASE,CASE: a short form.
+    /// The short form, for a `test` where nobody asks for it: each SUITE or SUITE/CASE,CASE.
     #[serde(default)]
     pub short: Vec<String>,
     /// How many times longer than stock kernels its boots may take.
@@ -36,7 +36,7 @@ pub struct Kernel {
     /// Words for its command line, beside those of the suite.
     #[serde(default)]
     pub command_line: String,
-    /// What may be wrong with it without failing `make test`.
+    /// The troubles that do not fail a test: its groups are skipped.
     #[serde(default)]
     pub tolerated: Vec<Trouble>,
     /// Which cases it may skip.
@@ -139,7 +139,7 @@ impl Kernel {
         }
     }
 
-    /// Whether `make test` boots any of it without being asked for it by name.
+    /// Whether `test` boots any of it though nobody asks for it by name.
     pub fn is_in_test(&self) -> bool {
         self.in_test || !self.short.is_empty()
     }

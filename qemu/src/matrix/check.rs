@@ -20,7 +20,7 @@ pub fn check(context: &Context, guest: &Listing) -> Result<()> {
     for suite in of_cases {
         let name = &suite.name;
         if suite.in_test && !booted(name) {
-            bail!("no kernel boots the suite {name}");
+            bail!("no kernel boots the suite {name}: name it in `suites` of a [kernel.…]");
         }
         if guest.cases_of(suite.guest()).is_none_or(<[_]>::is_empty) {
             bail!("suite {name}: the guest has no cases for it");

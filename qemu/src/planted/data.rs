@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::judge::{Kind, Verdict};
 use crate::project::read_toml;
-use crate::suites::Suite;
+use crate::suites::{yes, Suite};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,13 +48,9 @@ pub struct Defect {
     /// Whether the guest has an initramfs.
     #[serde(default = "yes")]
     pub initramfs: bool,
-    /// Whether every `make test` plants it.
+    /// Whether a plain `test` plants it.
     #[serde(default)]
     pub in_test: bool,
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// What a kernel was configured with.

@@ -79,9 +79,8 @@ pub fn write(provision: &Provision, ready: &Ready) -> Result<()> {
 
 fn read(cache: &Cache, kernel: &str) -> Result<Record> {
     let path = cache.kernel(kernel).join("resolved.toml");
-    let text = std::fs::read_to_string(&path).with_context(|| {
-        format!("nothing is resolved for {kernel} yet; `make provision` does it")
-    })?;
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("nothing is resolved for {kernel} yet; `provision` does it"))?;
     toml::from_str(&text).with_context(|| format!("cannot use {}", path.display()))
 }
 

@@ -129,7 +129,7 @@ pub fn explain(log: &str, error: anyhow::Error) -> Result<()> {
     if log.contains("is expired (invalid since") || log.contains("Release file is expired") {
         let more = anyhow::anyhow!(
             "its list of packages is older than Debian vouches for.\n\
-             Try another mirror; or, if you trust this one, say ALLOW_EXPIRED=1 to make.\n\
+             Try another mirror; or, if you trust this one, use --allow-expired-release.\n\
              {error:#}"
         );
         return Err(more.context(Trouble::Expired));
@@ -171,7 +171,7 @@ mod tests {
                    not be applied.\n";
         let error = explain(log, anyhow::anyhow!("exit status: 100")).expect_err("still an error");
         assert_eq!(error.downcast_ref(), Some(&Trouble::Expired));
-        assert!(explained(log).contains("ALLOW_EXPIRED=1"));
+        assert!(explained(log).contains("--allow-expired-release"));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Programs of Debian's that no root has: for the guest of `make bench`, what a
-//! user would run instead of the module, and for the host's tests.
+//! Programs of Debian's that no build root has: for guests, and for the host.
 
 use std::path::Path;
 

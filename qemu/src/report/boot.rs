@@ -38,7 +38,7 @@ pub fn outcome(booted: &Booted, suite: &Suite) -> Outcome {
             }
             ktap::Outcome::Skipped(why) => (
                 RowState::Failed,
-                format!("skipped, which qemu/kernels.toml does not expect here: {why}"),
+                format!("skipped, and no [[skip]] expects that here: {why}"),
             ),
         };
         let name = &case.name;

@@ -19,7 +19,7 @@ pub fn render(report: &Report) -> Result<String> {
     if let Some(error) = &report.error {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
         status.set_message(first_line(error)).set_description(error);
-        let mut suite = TestSuite::new("harness");
+        let mut suite = TestSuite::new("modproof");
         suite.add_test_case(TestCase::new("ran to its end", status));
         junit.add_test_suite(suite);
     }

@@ -41,7 +41,7 @@ pub struct Snapshots<'a> {
     pub ui: &'a Ui,
     /// Root's rights; none are needed here.
     pub privilege: &'a Privilege,
-    /// The kernel's name in `kernels.toml`.
+    /// The kernel's name.
     pub kernel: &'a str,
     /// The kernel.
     pub ready: &'a Ready,

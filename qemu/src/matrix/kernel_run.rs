@@ -7,24 +7,24 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use modproof_formats::Listing;
 
-use crate::checks::{checks, LINT, MODULE};
+use crate::checks::{checks, LINT, MODULE, SYMBOLS};
+use crate::context::Context;
 use crate::filter::Filter;
 use crate::kernels::{Kernel, ALL};
 use crate::modules::Module;
 use crate::parts::Parts;
 use crate::planted;
 use crate::suites::{Suite, Suites};
-use crate::Context;
 
 /// What is done for one kernel.
-pub struct Row<'a> {
+pub struct KernelRun<'a> {
     pub(super) kernel: &'a Kernel,
     pub(super) checks: Vec<(String, String)>,
     pub(super) suites: Vec<Suite>,
     pub(super) modules: Vec<Module>,
 }
 
-impl Row<'_> {
+impl KernelRun<'_> {
     /// The full names of its groups, with what each shows.
     pub fn groups(&self) -> Vec<(String, &str)> {
         self.named(self.all_suites())
@@ -33,6 +33,16 @@ impl Row<'_> {
     /// Those that need the project's parts: all but the modules that are only described.
     pub(super) fn own_groups(&self) -> Vec<(String, &str)> {
         self.named(self.suites.iter())
+    }
+
+    /// Whether it boots anything.
+    pub(super) fn boots(&self) -> bool {
+        !self.suites.is_empty() || !self.modules.is_empty()
+    }
+
+    /// Whether none of its groups looks at what is built or boots it, but for the described modules.
+    pub(super) fn needs_no_build(&self) -> bool {
+        self.suites.is_empty() && self.checks.iter().all(|(name, _)| name == SYMBOLS)
     }
 
     /// The parts that its groups need.
@@ -56,8 +66,8 @@ impl Row<'_> {
         &self.kernel.name
     }
 
-    /// Words for people where only a kernel's short form runs.
-    pub fn part(&self) -> &'static str {
+    /// A remark for people where only a kernel's short form runs.
+    pub fn remark(&self) -> &'static str {
         match self.suites.iter().any(|suite| suite.short.is_some()) {
             true => " (in part)",
             false => "",
@@ -124,7 +134,7 @@ impl Row<'_> {
 
 /// What the filter wants of each kernel; kernels of which it wants nothing are
 /// left out.
-pub fn rows<'a>(context: &'a Context, wanted: &Filter) -> Result<Vec<Row<'a>>> {
+pub fn kernel_runs<'a>(context: &'a Context, wanted: &Filter) -> Result<Vec<KernelRun<'a>>> {
     let project = &context.project;
     let (suites, modules) = (&project.suites, &project.modules);
     // Only suites need the guest's program. If it cannot be built, its cases stay unknown here; the next
@@ -141,18 +151,19 @@ pub fn rows<'a>(context: &'a Context, wanted: &Filter) -> Result<Vec<Row<'a>>> {
     if let Some(guest) = guest {
         super::check::check(context, guest)?;
     }
-    let mut rows = Vec::new();
+    let mut runs = Vec::new();
     let asked = wanted.is_asked() || context.names_kernel();
+    // A module that names a kernel is tried on it, whether or not suites are booted there.
     let is_named = |kernel: &Kernel| {
         let mut named = modules.iter().flat_map(|module| &module.kernels);
         named.any(|name| *name == kernel.name)
     };
-    let unasked = |kernel: &Kernel| match asked {
-        true => kernel.in_test || wanted.names_kernels(),
-        false => kernel.is_in_test() || is_named(kernel),
+    let has_suites = |kernel: &Kernel| match asked {
+        true => kernel.in_test || context.names_kernel() || wanted.names_kernels(),
+        false => kernel.is_in_test(),
     };
     let several = wanted.names_kernels() || context.options.kernel.as_deref() == Some(ALL);
-    for kernel in context.picked(unasked)? {
+    for kernel in context.picked(|kernel| has_suites(kernel) || is_named(kernel))? {
         let here = several || kernel.name == context.kernel()?.name;
         let tried = modules.iter().filter(|module| {
             !wanted.is_torture()
@@ -160,28 +171,30 @@ pub fn rows<'a>(context: &'a Context, wanted: &Filter) -> Result<Vec<Row<'a>>> {
                 && wanted.wants_suite(&kernel.name, module.name())
                 && has_wanted(guest, &module.suite, wanted)
         });
-        let mut row = Row {
+        let mut run = KernelRun {
             kernel,
             checks: Vec::new(),
             suites: Vec::new(),
             modules: tried.cloned().collect(),
         };
-        if asked || kernel.in_test {
-            row.checks = checks(&project.parts, kernel.is_stock());
-            row.checks
+        if !has_suites(kernel) {
+            // Only for the modules that name it.
+        } else if asked || kernel.in_test {
+            run.checks = checks(&project.parts, kernel.is_stock());
+            run.checks
                 .retain(|(name, _)| wanted.wants_check(&kernel.name, name));
-            row.suites = suites_on(kernel, suites, guest, wanted)?;
+            run.suites = suites_on(context, kernel, guest, wanted)?;
         } else {
-            row.suites = short_form(kernel, suites)?;
+            run.suites = short_form(kernel, suites)?;
         }
-        if !row.groups().is_empty() {
-            rows.push(row);
+        if !run.groups().is_empty() {
+            runs.push(run);
         }
     }
-    Ok(rows)
+    Ok(runs)
 }
 
-/// What of a kernel is in every `make test`, where that is not all.
+/// The suites of a kernel's short form.
 fn short_form(kernel: &Kernel, suites: &Suites) -> Result<Vec<Suite>> {
     let mut found = Vec::new();
     for part in kernel.short_form()? {
@@ -198,17 +211,24 @@ fn short_form(kernel: &Kernel, suites: &Suites) -> Result<Vec<Suite>> {
 
 /// The suites that are wanted on a kernel.
 fn suites_on(
+    context: &Context,
     kernel: &Kernel,
-    suites: &Suites,
     guest: Option<&Listing>,
     wanted: &Filter,
 ) -> Result<Vec<Suite>> {
     let mut found = Vec::new();
     for name in &kernel.suites {
-        let suite = suites.find(name)?;
-        let named = suite.is_taken_by(wanted) && wanted.wants_suite(&kernel.name, name);
-        // Those of planted defects have names of their own.
-        if named && (suite.planted.is_some() || has_wanted(guest, suite, wanted)) {
+        let suite = context.project.suites.find(name)?;
+        if !suite.is_taken_by(wanted) || !wanted.wants_suite(&kernel.name, name) {
+            continue;
+        }
+        let any = match &suite.planted {
+            Some(file) => {
+                !planted::pick(&context.project.folder().join(file), suite, wanted)?.is_empty()
+            }
+            None => has_wanted(guest, suite, wanted),
+        };
+        if any {
             found.push(suite.clone());
         }
     }
