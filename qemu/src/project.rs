@@ -51,7 +51,14 @@ impl Project {
 
     fn read(path: &Path) -> Result<Self> {
         let folder = path.parent().context("a file without a folder")?;
-        let file: File = read_toml(path)?;
+        let mut file: File = read_toml(path)?;
+        for planted in file
+            .suites
+            .iter_mut()
+            .filter_map(|suite| suite.planted.as_mut())
+        {
+            *planted = folder.join(&planted);
+        }
         let workspace = file.workspace.map(|path| in_folder(folder, &path));
         let parts = file.parts.resolve(folder)?;
         let suites = Suites::of(file.suites, &parts)?;

@@ -65,7 +65,7 @@ pub fn list(context: &Context, choice: &Choice, extension: &dyn Extension) -> Re
         let remark = run.remark();
         for (group, about) in run.groups() {
             println!("{group:<42} {about}{remark}");
-            for case in run.cases(context, context.listing()?, &group, &wanted) {
+            for case in run.cases(context.listing()?, &group, &wanted) {
                 println!("  {group}/{case}");
             }
         }

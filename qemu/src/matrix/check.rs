@@ -26,7 +26,7 @@ pub fn check(context: &Context, guest: &Listing) -> Result<()> {
             bail!("suite {name}: the guest has no cases for it");
         }
         if let Some(file) = &suite.planted {
-            planted::check(&context.project.folder().join(file), suite, guest)?;
+            planted::check(file, suite, guest)?;
         }
     }
     for known in guest

@@ -99,13 +99,7 @@ impl KernelRun<'_> {
     }
 
     /// The wanted cases of a group by its full name, as far as they are known.
-    pub fn cases(
-        &self,
-        context: &Context,
-        known: &Listing,
-        group: &str,
-        wanted: &Filter,
-    ) -> Vec<String> {
+    pub fn cases(&self, known: &Listing, group: &str, wanted: &Filter) -> Vec<String> {
         let Some(suite) = self
             .all_suites()
             .find(|suite| self.name(&suite.name) == group)
@@ -113,7 +107,7 @@ impl KernelRun<'_> {
             return Vec::new();
         };
         if let Some(file) = &suite.planted {
-            let defects = planted::pick(&context.project.folder().join(file), suite, wanted);
+            let defects = planted::pick(file, suite, wanted);
             let names = defects.into_iter().flatten().map(|defect| defect.name);
             return names.collect();
         }
@@ -223,9 +217,7 @@ fn suites_on(
             continue;
         }
         let any = match &suite.planted {
-            Some(file) => {
-                !planted::pick(&context.project.folder().join(file), suite, wanted)?.is_empty()
-            }
+            Some(file) => !planted::pick(file, suite, wanted)?.is_empty(),
             None => has_wanted(guest, suite, wanted),
         };
         if any {

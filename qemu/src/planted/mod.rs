@@ -96,7 +96,7 @@ impl Planting<'_> {
         let Some(file) = &self.suite.planted else {
             return Ok(Outcome::default());
         };
-        let defects = pick(&context.project.folder().join(file), self.suite, wanted)?;
+        let defects = pick(file, self.suite, wanted)?;
         let kernel = Configuration::read(&ready.object().join(".config"))?;
         let empty = self.guest.without_files();
         let mut outcome = Outcome {
