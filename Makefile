@@ -71,8 +71,8 @@ metadata:
 	$(NEED_CACHE)
 	@scripts/debian-metadata.sh '$(KERNEL)' '$(CACHE)/metadata'
 
-# What the host needs beside modproof's programs: libFuzzer is C++, rdna1ctl has a BPF program, and
-# bindgen takes libclang (libclang-cpp, which has a similar name, is another library).
+# The host's tools for this project, beside modproof's: libFuzzer is C++, rdna1ctl has a BPF program,
+# and bindgen takes libclang (libclang-cpp, which has a similar name, is another library).
 LIBCLANG   = /usr/lib/llvm-*/lib/libclang.so* /usr/lib/*/libclang.so* /usr/lib/*/libclang-[0-9]*.so* \
 	/usr/lib64/libclang.so*
 HOST_NEEDS = g++=g++ clang=clang '$(LIBCLANG)=libclang-dev'

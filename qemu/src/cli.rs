@@ -17,7 +17,7 @@ use crate::options::{Guests, Options};
 use crate::test::Choice;
 use crate::{interrupt, provision, prune, report, setup, shell, test};
 
-/// What there is to do.
+/// A command.
 #[derive(Subcommand)]
 pub enum Command {
     /// Fetch the stock kernel and prepare all that building and booting needs
@@ -29,7 +29,7 @@ pub enum Command {
     /// The status is 0 if something passed and nothing failed, 1 if something
     /// failed, and 2 if the checks could not be run.
     Test {
-        /// What is wanted.
+        /// The choice of checks.
         #[command(flatten)]
         choice: Choice,
         /// Show the groups and cases, and run nothing
@@ -38,7 +38,7 @@ pub enum Command {
         /// Put the report and the logs that it names in this folder, too
         #[arg(long, value_name = "FOLDER")]
         report: Option<PathBuf>,
-        /// How guests are run.
+        /// The options for guests.
         #[command(flatten)]
         guests: Guests,
     },
@@ -53,7 +53,7 @@ pub enum Command {
     },
     /// Start a guest with a prompt in it
     Shell {
-        /// How guests are run.
+        /// The options for guests.
         #[command(flatten)]
         guests: Guests,
     },

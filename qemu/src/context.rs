@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What every command works with.
+//! The means that every command shares.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -23,19 +23,19 @@ use crate::setup;
 use crate::ui::Ui;
 use crate::warm::{Pool, Snapshots};
 
-/// What every command works with.
+/// The means that every command shares.
 pub struct Context {
-    /// What the project wants.
+    /// The project.
     pub project: Project,
-    /// Where downloads and builds are kept.
+    /// Keeps downloads and builds.
     pub cache: Cache,
-    /// How cargo is run.
+    /// Runs cargo.
     pub cargo: Cargo,
-    /// How progress is shown.
+    /// Shows progress.
     pub ui: Ui,
-    /// How root is become.
+    /// Gives root's rights.
     pub privilege: Privilege,
-    /// What the user asks of all commands.
+    /// The options of all commands.
     pub options: Options,
     run_folder: OnceLock<RunFolder>,
     guest: OnceLock<(Programs, Listing)>,
@@ -60,10 +60,10 @@ impl Context {
         })
     }
 
-    /// Where the logs and the report of this run go.
+    /// The folder for the logs and the report of this run.
     pub fn run_folder(&self) -> Result<&Path> {
         if self.run_folder.get().is_none() {
-            // Where another thread was quicker, its one stays.
+            // Another thread may have been quicker: then its value stays.
             let _ = self.run_folder.set(RunFolder::begin(&self.cache)?);
         }
         let folder = self.run_folder.get().context("a run without a folder")?;
@@ -100,7 +100,7 @@ impl Context {
         name.is_some_and(|name| name != kernels::ALL)
     }
 
-    /// What provisions a kernel.
+    /// The means to provision a kernel.
     pub fn provisioning<'a>(&'a self, kernel: &'a Kernel) -> Provision<'a> {
         Provision {
             cache: &self.cache,
@@ -139,7 +139,7 @@ impl Context {
         }))
     }
 
-    /// What runs guests on a kernel as the user asks for it.
+    /// The means to run guests on a kernel, by the options of the user.
     pub fn booter<'a>(
         &'a self,
         guests: &'a Guests,
@@ -160,8 +160,8 @@ impl Context {
         })
     }
 
-    /// What cargo may need to build programs for guests: a kernel tree's own headers, as `uapi` in the
-    /// cache.
+    /// Provides a kernel tree's own headers as `uapi` in the cache: programs for guests may be built with
+    /// them.
     pub fn headers(&self) -> Result<()> {
         if !self.project.has_programs() {
             return Ok(());
@@ -176,18 +176,18 @@ impl Context {
             let programs =
                 build::build_programs(&self.cargo, &self.ui, self.project.guest.as_deref())?;
             let listing = programs.list()?;
-            // Where another thread was quicker, its one stays.
+            // Another thread may have been quicker: then its value stays.
             let _ = self.guest.set((programs, listing));
         }
         self.guest.get().context("a guest without programs")
     }
 
-    /// What guests can be asked for.
+    /// The suites, cases and lists of the guest program.
     pub fn listing(&self) -> Result<&Listing> {
         Ok(&self.guest()?.1)
     }
 
-    /// What builds for a kernel.
+    /// The means to build for a kernel.
     pub fn builder<'a>(&'a self, ready: &'a Ready) -> Result<Builder<'a>> {
         let kernel = &ready.kernel;
         Ok(Builder {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a program that uses this library adds to `test`.
+//! Checks that a program with this library adds to `test`.
 
 use anyhow::Result;
 
@@ -10,14 +10,14 @@ use crate::provision::Ready;
 use crate::suites::Suite;
 use crate::tally::Outcome;
 
-/// What runs a group.
+/// The function of a group.
 pub type RunGroup<'a> = dyn Fn(&Context) -> Result<Outcome> + Send + Sync + 'a;
 
 /// A group of checks that needs no kernel's build.
 pub struct HostGroup<'a> {
     /// Its name.
     pub name: &'static str,
-    /// What it shows.
+    /// A description for people.
     pub about: &'static str,
     /// Whether it runs beside all others. The others run one after the other, before the guests.
     pub beside: bool,
@@ -25,7 +25,7 @@ pub struct HostGroup<'a> {
     pub run: Box<RunGroup<'a>>,
 }
 
-/// What a program adds.
+/// The checks that a program adds.
 pub trait Extension: Sync {
     /// Its groups that are of no kernel, in the order of running.
     fn host_groups(&self) -> Vec<HostGroup<'_>> {

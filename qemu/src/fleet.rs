@@ -20,18 +20,18 @@ use crate::report::boot::outcome;
 use crate::suites::Suite;
 use crate::tally::Outcome;
 
-/// What all guests of a run have in common.
+/// Runs guests on a kernel.
 #[derive(Clone, Copy)]
 pub struct Fleet<'a> {
     /// The project and the cache.
     pub context: &'a Context,
-    /// What the user asks for.
+    /// The options of the user.
     pub guests: &'a Guests,
     /// The kernel.
     pub ready: &'a Ready,
-    /// What runs them.
+    /// KVM or emulation.
     pub accelerator: &'a Accelerator,
-    /// What judges them beside the judge.
+    /// More checks of guests that passed.
     pub extension: &'a dyn Extension,
 }
 
@@ -54,7 +54,7 @@ impl Fleet<'_> {
             let planned = plan::boots(suite, cases, wanted, warm);
             boots.extend(planned.into_iter().map(|boot| (number, boot)));
         }
-        // Those that take long go first, so that none of them is alone at the end.
+        // Long boots go first, so that none of them is the only one left at the end.
         boots.sort_by_cached_key(|(_, boot)| Reverse((!boot.warm, booter.took(boot))));
 
         let jobs = self.guests.jobs();
@@ -88,7 +88,7 @@ impl Fleet<'_> {
         Ok(())
     }
 
-    /// What the guests of a suite came to, each by its name.
+    /// The outcome of a suite, from those of its guests.
     fn together<'b>(
         &self,
         booted: impl Iterator<Item = (&'b Boot<'b>, Result<Booted>)>,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kernels there are: the built-in ones, and what a project says of each.
+//! The kernels: the built-in ones with the additions of a project.
 
 mod check;
 mod kernel;
@@ -43,7 +43,7 @@ struct Packages {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Root {
-    /// What it is called in the cache.
+    /// Its name in the cache.
     pub name: String,
     /// The Debian release.
     pub release: String,

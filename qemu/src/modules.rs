@@ -25,7 +25,7 @@ pub struct Entry {
     /// The folder with its Kbuild or Makefile, from that of the file.
     #[serde(default)]
     source: PathBuf,
-    /// What it is loaded with.
+    /// The parameters for `insmod`.
     #[serde(default)]
     parameters: String,
     /// Files that are read while it is loaded, and a regular expression that each must match.
@@ -83,7 +83,7 @@ impl Module {
         &self.source
     }
 
-    /// What the guest is told.
+    /// Its description for the guest.
     pub fn for_guest(&self) -> &Trial {
         &self.wanted
     }

@@ -10,7 +10,7 @@ use modproof_formats::words;
 
 use crate::jobs;
 
-/// What all commands take.
+/// The options of all commands.
 #[derive(Args)]
 pub struct Options {
     /// The project's modproof.toml, or the folder with it (default: that of the current folder, or
@@ -24,7 +24,7 @@ pub struct Options {
     /// Take a mirror whose Release file is expired
     #[arg(long, global = true)]
     pub allow_expired_release: bool,
-    /// Where downloads and builds are kept (default: modproof in the user's cache folder)
+    /// Keep downloads and builds there (default: modproof in the user's cache folder)
     #[arg(long, global = true, env = "MODPROOF_CACHE", value_name = "FOLDER")]
     pub cache: Option<PathBuf>,
     /// Ask the suite again which kernel it has now
@@ -32,10 +32,10 @@ pub struct Options {
     pub update: bool,
 }
 
-/// How guests are run.
+/// The options for guests.
 #[derive(Args)]
 pub struct Guests {
-    /// How many run at once (default: the number of cores, or as many as fit
+    /// So many guests at once (default: the number of cores, or as many as fit
     /// into the free memory)
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub jobs: Option<usize>,
@@ -61,7 +61,7 @@ impl Guests {
             .map(|seconds| Duration::from_secs(seconds as u64))
     }
 
-    /// How many of them run at once.
+    /// The number of guests that run at once.
     pub fn jobs(&self) -> usize {
         self.jobs.unwrap_or_else(jobs::default)
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What guests are given: kernel modules, programs, and the output of scripts.
+//! The parts that guests can have: kernel modules, programs, and the output of scripts.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,9 +17,9 @@ pub struct Parts {
     pub builds: BTreeMap<String, ModulePart>,
     /// Programs that cargo builds.
     pub programs: BTreeMap<String, ProgramPart>,
-    /// What scripts make in the build root.
+    /// Files that scripts make in the build root.
     pub scripts: BTreeMap<String, ScriptPart>,
-    /// What scripts check in the build root, after that is built.
+    /// Checks by scripts in the build root.
     pub checks: BTreeMap<String, CheckPart>,
 }
 
@@ -54,7 +54,7 @@ pub struct Sources {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModulePart {
-    /// What they are built from.
+    /// Their sources.
     pub sources: Sources,
     /// The `.ko` files.
     pub products: Vec<String>,
@@ -82,7 +82,7 @@ pub struct ScriptPart {
     /// More parts of the same kind, NAME-VARIANT each in place of NAME.
     #[serde(default)]
     variants: Vec<String>,
-    /// What it uses: it is run again when that has changed.
+    /// Its sources: when they change, it runs again.
     pub sources: Sources,
     /// The modules that it finds in `/mnt/built`.
     #[serde(default)]
@@ -94,7 +94,7 @@ pub struct ScriptPart {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CheckPart {
-    /// What it shows.
+    /// A description for people.
     pub about: String,
     /// The script, below `folder`.
     pub script: PathBuf,

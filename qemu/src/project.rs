@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `modproof.toml`: what somebody wants built and tried, as its author describes it.
+//! `modproof.toml`, the description of a project.
 
 mod file;
 
@@ -30,13 +30,13 @@ pub struct Project {
     pub workspace: Option<PathBuf>,
     /// The cargo package of the project's own guest program; none: the installed one serves.
     pub guest: Option<String>,
-    /// What is built.
+    /// The parts that guests can have.
     pub parts: Parts,
-    /// What is booted.
+    /// The suites.
     pub suites: Suites,
     /// The modules that are described, not tested by cases of the project's own.
     pub modules: Vec<Module>,
-    /// What it is built for and booted on.
+    /// The kernels.
     pub kernels: Kernels,
 }
 

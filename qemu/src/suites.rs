@@ -33,11 +33,11 @@ struct File {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Suite {
-    /// What it is called here.
+    /// Its name.
     pub name: String,
     /// The name the guest knows it by, if another.
     pub guest: Option<String>,
-    /// What it shows.
+    /// A description for people.
     pub about: String,
     /// Words added to the kernel's command line.
     #[serde(default)]
@@ -48,7 +48,7 @@ pub struct Suite {
     /// The file of the defects that its cases plant: each is booted alone, and has to fail as that
     /// file says.
     pub planted: Option<PathBuf>,
-    /// What the guest runs on.
+    /// The virtual machine of its guest.
     #[serde(default)]
     pub machine: Machine,
     /// The longest the whole boot may take.

@@ -40,7 +40,7 @@ pub fn run(context: &Context, group: &str) -> Result<Outcome> {
     }
 }
 
-/// Where the checks run, and where their logs go.
+/// Runs the checks.
 struct Host<'a> {
     context: &'a Context,
     logs: &'a Path,

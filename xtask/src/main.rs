@@ -79,7 +79,7 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Some(cache) = &cli.options.cache {
-        // What cargo builds finds the kernel's headers there (rust-bindings/build.rs).
+        // rust-bindings/build.rs looks for the kernel's headers there.
         std::env::set_var("RDNA1_CACHE", cache);
     }
     cli::exit(run(cli))
@@ -108,7 +108,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
     }
 }
 
-/// What `make test` has beside the suites of selftests/modproof.toml.
+/// The checks of `make test` beside those of selftests/modproof.toml.
 struct Ours;
 
 impl Extension for Ours {

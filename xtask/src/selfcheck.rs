@@ -24,7 +24,7 @@ pub const GROUP: (&str, &str) = (
     "bad saved guests, interrupts, two runs at once, bad modules, and the prompt",
 );
 
-/// What is typed at the prompt, and what must come of it.
+/// The input for the prompt, and two lines that its output must have.
 const TYPED: &str = "head -n 1 /sys/kernel/debug/rdna1/heaps; echo $((20 + 22)) cards\n";
 const EXPECTED: [&str; 2] = ["# rdna1 heaps v1", "42 cards"];
 
@@ -49,7 +49,7 @@ pub fn check(context: &Context) -> Result<Outcome> {
 }
 
 fn check_promises(context: &Context, kernel: &Kernel, log: &Log) -> Result<String> {
-    // What the script's own cache borrows must be there, and nobody may hold it.
+    // The script borrows this for a cache of its own: it must be there, and nobody may hold it.
     drop(context.provision(kernel)?);
     let activity = context.ui.begin("harness: what it promises");
     let cache = context.cache.root();

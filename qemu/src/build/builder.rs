@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What every build goes by.
+//! The means that every build shares.
 
 use std::path::{Path, PathBuf};
 
@@ -14,17 +14,17 @@ use crate::provision::{Chroot, Ready};
 use crate::run::Privilege;
 use crate::ui::Ui;
 
-/// What building goes by.
+/// Builds the parts of a project for a kernel.
 pub struct Builder<'a> {
-    /// What there is to build.
+    /// The project's parts.
     pub parts: &'a Parts,
-    /// Where products are kept.
+    /// Keeps the products.
     pub cache: &'a Cache,
-    /// How progress is shown.
+    /// Shows progress.
     pub ui: &'a Ui,
     /// Root's rights.
     pub privilege: &'a Privilege,
-    /// How cargo is run.
+    /// Runs cargo.
     pub cargo: &'a Cargo,
     /// The guest's programs.
     pub programs: &'a Programs,
@@ -58,7 +58,7 @@ impl Builder<'_> {
         let lock = self
             .cache
             .exclusive(self.ui, &format!("{}.build", self.kernel))?;
-        // What a killed run left may still be writing.
+        // A program that a killed run left behind may still be writing.
         drop(self.cache.exclusive(self.ui, &self.busy_name())?);
         std::fs::create_dir_all(self.folder())?;
         Ok(lock)

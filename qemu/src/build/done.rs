@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a build was made from, kept beside it, so that one with nothing to do
+//! The record of what a build was made from, kept beside it, so that one with nothing to do
 //! is not even begun: entering the build root takes a second.
 
 use std::os::unix::fs::MetadataExt;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a built module holds: its size, and whether it can panic.
+//! Facts read from ELF files: sizes, whether a module can panic, whether a program is static.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use object::elf::PT_INTERP;
 use object::read::elf::{ElfFile64, ProgramHeader};
 use object::{Endianness, Object, ObjectSection, ObjectSymbol};
 
-/// How the `core::panicking` path appears in mangled names.
+/// The `core::panicking` path, as mangled names have it.
 const PANICKING: &str = "9panicking";
 
 /// Sizes of a module, in bytes.

@@ -14,7 +14,7 @@ use crate::cache::entries;
 use crate::cpio::Archive;
 use crate::suites::Suite;
 
-/// Where the guest finds our modules.
+/// The folder of the project's modules in the guest.
 pub const MODULES: &str = "modules";
 /// The same modules, signed with the kernel's own key, for kernels that leave
 /// one behind.

@@ -12,7 +12,7 @@ use crate::parts::ModulePart;
 use crate::provision::quote;
 use crate::run::Log;
 
-/// What the kernel's build says by itself, of no concern to the module.
+/// A warning of the kernel's build that is not about the module.
 const ORDINARY: &str = "Skipping BTF generation";
 
 impl Builder<'_> {

@@ -32,11 +32,11 @@ use module::ModuleBuild;
 use programs::build_program;
 pub use programs::{build as build_programs, Programs};
 
-/// What was built. Nobody else builds while this is held.
+/// The products of a build. Nobody else builds while this is held.
 pub struct Products {
     /// The modules of each part, as the kernel's build made them.
     modules: BTreeMap<String, Vec<PathBuf>>,
-    /// What guests are given of it.
+    /// The files for guests.
     pub guest: Guest,
     /// The parts that could not be built.
     pub failed: BTreeMap<String, Error>,
@@ -51,7 +51,7 @@ impl Products {
         Ok(first.with_context(|| format!("part.build.{part} is not built"))?)
     }
 
-    /// What guests are given, and the parts that could not be built. Others may build from then on.
+    /// The files for guests, and the parts that could not be built. From then on others may build.
     pub fn into_guest(self) -> (Guest, BTreeMap<String, Error>) {
         (self.guest, self.failed)
     }
@@ -83,7 +83,7 @@ impl Builder<'_> {
     fn empty_guest(&self) -> Result<Guest> {
         Ok(Guest {
             waiter: self.programs.waiter.clone(),
-            // It may need some of the kernel's own modules.
+            // A project's module may need some of the kernel's own.
             stock_archive: self.ready.stock_archive.clone(),
             init: Some(program("init", &self.programs.init)?),
             parts: BTreeMap::new(),

@@ -15,13 +15,13 @@ use crate::run::{self, Log};
 
 /// A folder of kernel modules.
 pub struct ModuleBuild<'a> {
-    /// Where they are built, below the kernel's build folder. Its log is named by that, too.
+    /// The folder of the build, below the kernel's build folder; also the name of its log.
     pub folder: &'a str,
-    /// What is built.
+    /// The part.
     pub build: &'a ModulePart,
 }
 
-/// Where the signed ones are, in the build folder. No source is hidden.
+/// The folder of signed copies, in that of the build. Hidden, as no source is.
 const SIGNED: &str = ".signed";
 
 /// A kernel's own build makes a key, and the program that signs with it.
@@ -154,7 +154,7 @@ pub fn strip(whole: &Path, stripped: &Path) -> Result<()> {
         .map(drop)
 }
 
-/// What is to be said where the build went well and a product is missing.
+/// The error where the build went well and a product is missing.
 fn made_instead(missing: &Path, folder: &Path) -> String {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut made: Vec<_> = entries

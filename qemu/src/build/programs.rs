@@ -20,11 +20,11 @@ const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// The names of the programs that are installed beside this one.
 const INSTALLED: [&str; 2] = ["modproof-guest", "modproof-wait"];
 
-/// What a guest begins with.
+/// The first programs of a guest.
 pub struct Programs {
-    /// What runs the cases.
+    /// The program that runs the cases.
     pub init: PathBuf,
-    /// What waits for it in a guest that is kept in a snapshot.
+    /// The program that waits for it in a saved guest.
     pub waiter: PathBuf,
 }
 
@@ -84,7 +84,7 @@ fn build_package(cargo: &Cargo, ui: &Ui, package: &str) -> Result<PathBuf> {
 }
 
 impl Programs {
-    /// What the guest can be asked for, as its program says.
+    /// Runs the guest program with `--list`: its suites, cases and lists.
     pub fn list(&self) -> Result<Listing> {
         let shown = self.init.display();
         let output = Command::new(&self.init)

@@ -23,7 +23,7 @@ use crate::provision::{quote, Chroot};
 use crate::run::Log;
 
 impl Builder<'_> {
-    /// What a script makes for the guest.
+    /// Runs a script; gives the files that it makes for guests.
     pub(super) fn run_script(
         &self,
         name: &str,

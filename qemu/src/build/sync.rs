@@ -20,7 +20,7 @@ const MANIFEST: &str = ".synced";
 /// A folder with this file holds what a program can make again (https://bford.info/cachedir/).
 const CACHE_TAG: &str = "CACHEDIR.TAG";
 
-/// What a kernel's build leaves beside the sources.
+/// The endings of files that a kernel's build leaves beside the sources.
 const MADE_BY_KBUILD: &[&str] = &[
     "a", "ko", "mod", "o", "order", "rmeta", "symvers", "mod.c", "cmd",
 ];

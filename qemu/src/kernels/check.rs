@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is wrong with what is said of kernels, told before anything is fetched or built.
+//! Checks of the entries for kernels, before anything is fetched or built.
 
 use std::collections::BTreeSet;
 

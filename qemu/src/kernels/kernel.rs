@@ -15,13 +15,13 @@ use crate::suites::{yes, Suite};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Kernel {
-    /// What it is called on the command line, in filters and in the cache.
+    /// Its name on the command line, in filters and in the cache.
     pub name: String,
     /// The name of its build root.
     pub(super) root: String,
-    /// Where it comes from.
+    /// Its origin.
     pub from: Origin,
-    /// What is booted on it.
+    /// The suites that are booted on it.
     #[serde(default)]
     pub suites: Vec<String>,
     /// Whether `test` boots it though nobody asks for it by name.
@@ -30,7 +30,7 @@ pub struct Kernel {
     /// The short form, for a `test` where nobody asks for it: each SUITE or SUITE/CASE,CASE.
     #[serde(default)]
     pub short: Vec<String>,
-    /// How many times longer than stock kernels its boots may take.
+    /// Its boots may take that many times longer than those of stock kernels.
     #[serde(default = "as_long")]
     pub patience: u32,
     /// Words for its command line, beside those of the suite.
@@ -48,13 +48,13 @@ fn as_long() -> u32 {
     1
 }
 
-/// Where a kernel comes from.
+/// The origin of a kernel.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Origin {
     /// Debian has built it.
     Stock(Stock),
-    /// It is built here.
+    /// This program builds it.
     Source(Source),
 }
 
@@ -82,7 +82,7 @@ pub struct Source {
     pub of: String,
     /// Files with options, in the project's folder or of this program; all other options are off.
     pub config: Vec<String>,
-    /// What stands in them.
+    /// The text of these files.
     #[serde(skip)]
     pub options: String,
     /// Words for make that name the compilers.
@@ -100,7 +100,7 @@ pub enum Pick {
     Newest,
 }
 
-/// What can be wrong with a kernel, other than what the tests find.
+/// A trouble with a kernel that no test finds.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trouble {
@@ -172,7 +172,7 @@ impl Kernel {
         matches!(self.from, Origin::Stock(_))
     }
 
-    /// What an error says is wrong, if it is what may be.
+    /// The trouble of an error, if this kernel tolerates it.
     pub fn tolerates(&self, error: &anyhow::Error) -> Option<Trouble> {
         let trouble = error.downcast_ref::<Trouble>().copied()?;
         self.tolerated.contains(&trouble).then_some(trouble)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a project says of a kernel or of a build root: `[kernel.NAME]`, `[root.NAME]`.
+//! `[kernel.NAME]` and `[root.NAME]`: additions of a project to kernels and build roots.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +16,7 @@ use super::{Kernel, Origin, Tools, Trouble};
 pub struct KernelMore {
     /// The name of its build root.
     pub root: Option<String>,
-    /// Where it comes from.
+    /// Its origin.
     pub from: Option<Origin>,
     suites: Vec<String>,
     modules: Vec<String>,

@@ -8,8 +8,8 @@ use super::kernel_run::KernelRun;
 use crate::kernels::Kernel;
 use crate::tally::Outcome;
 
-/// What it comes to that something of a kernel could not be had or built: skipped if the kernel's entry
-/// says that this may be, else failed.
+/// The outcome where something for a kernel could not be provisioned or built: skipped if the kernel's
+/// entry tolerates that, else failed.
 pub fn could_not(kernel: &Kernel, error: &Error) -> Outcome {
     let text = format!("{error:#}");
     let Some(trouble) = kernel.tolerates(error) else {
@@ -20,7 +20,7 @@ pub fn could_not(kernel: &Kernel, error: &Error) -> Outcome {
     outcome
 }
 
-/// What it comes to that a step failed which a group needs.
+/// The outcome of a group that needs a step which failed.
 pub fn not_run(kernel: &Kernel, step: &str, error: &Error) -> Outcome {
     match kernel.tolerates(error) {
         Some(trouble) => Outcome::skipped(format!("not run: {trouble}")),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is wanted of each kernel.
+//! The choice of groups on each kernel.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use crate::parts::Parts;
 use crate::planted;
 use crate::suites::{Suite, Suites};
 
-/// What is done for one kernel.
+/// The groups to run on one kernel.
 pub struct KernelRun<'a> {
     pub(super) kernel: &'a Kernel,
     pub(super) checks: Vec<(String, String)>,
@@ -30,7 +30,7 @@ impl KernelRun<'_> {
         self.named(self.all_suites())
     }
 
-    /// Those that need the project's parts: all but the modules that are only described.
+    /// The groups that need the project's parts: all but the modules that are only described.
     pub(super) fn own_groups(&self) -> Vec<(String, &str)> {
         self.named(self.suites.iter())
     }
@@ -82,7 +82,7 @@ impl KernelRun<'_> {
             .collect()
     }
 
-    /// Those of modules that are only described, too.
+    /// Its suites, and those of modules that are only described.
     fn all_suites(&self) -> impl Iterator<Item = &Suite> {
         let others = self.modules.iter().map(|module| &module.suite);
         self.suites.iter().chain(others)
@@ -126,8 +126,7 @@ impl KernelRun<'_> {
     }
 }
 
-/// What the filter wants of each kernel; kernels of which it wants nothing are
-/// left out.
+/// The groups that a filter picks, for each kernel on which it picks any.
 pub fn kernel_runs<'a>(context: &'a Context, wanted: &Filter) -> Result<Vec<KernelRun<'a>>> {
     let project = &context.project;
     let (suites, modules) = (&project.suites, &project.modules);

@@ -24,15 +24,15 @@ struct File {
 pub struct Defect {
     /// Its name.
     pub name: String,
-    /// What the judge must find, as headline.
+    /// The headline that the judge must find.
     kind: Kind,
-    /// What it is where the kernel has that option.
+    /// The headline on a kernel with that option.
     #[serde(default)]
     instead: BTreeMap<String, Kind>,
-    /// What may come with it.
+    /// Other kinds that may come with it.
     #[serde(default)]
     also: Vec<Kind>,
-    /// What the reasons must hold.
+    /// Words that the reasons must contain.
     #[serde(default)]
     tells: Vec<String>,
     /// The guest's cases, if not the one of this name.
@@ -53,7 +53,7 @@ pub struct Defect {
     pub in_test: bool,
 }
 
-/// What a kernel was configured with.
+/// The options of a kernel that are `y`.
 pub struct Configuration(BTreeSet<String>);
 
 impl Configuration {

@@ -72,9 +72,9 @@ pub fn check(file: &Path, suite: &Suite, guest: &Listing) -> Result<()> {
     Ok(())
 }
 
-/// What planting goes by.
+/// Plants the defects of a suite.
 pub struct Planting<'a> {
-    /// What runs guests. These are all booted, for each begins with its kernel.
+    /// Runs the guests. All of them are booted: a defect may be in the boot.
     pub fleet: &'a Fleet<'a>,
     /// The guest that has what plants the defects.
     pub guest: &'a build::Guest,
@@ -156,7 +156,7 @@ impl Planting<'_> {
         let usual = context.booter(guests, ready, guest, accelerator)?;
         let booter = Booter {
             pool: None,
-            // How a hang is ended is part of what is judged.
+            // The judge looks at how a hang ended: the usual limits hold.
             limit: None,
             words: "",
             ..usual
