@@ -73,7 +73,7 @@ pub struct ProgramPart {
     pub package: String,
 }
 
-/// A shell script that is run in the build root. What it puts below `/mnt/made/guest` is the guest's.
+/// A shell script for the build root. The guest gets the files that it puts into `/mnt/made/guest`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScriptPart {
@@ -200,10 +200,7 @@ impl Parts {
 
     /// Fails if there is no such part for a guest.
     pub fn expect(&self, name: &str) -> Result<()> {
-        let known = self.builds.contains_key(name)
-            || self.programs.contains_key(name)
-            || self.scripts.contains_key(name);
-        if !known {
+        if !self.names().any(|known| known == name) {
             bail!("there is no part.build, part.program or part.script named {name}");
         }
         Ok(())

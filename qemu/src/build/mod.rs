@@ -48,7 +48,8 @@ impl Products {
     pub fn module(&self, part: &str) -> Result<&Path> {
         let modules = self.modules.get(part);
         let first = modules.and_then(|modules| modules.first());
-        Ok(first.with_context(|| format!("part.build.{part} is not built"))?)
+        let path = first.with_context(|| format!("part.build.{part} is not built"))?;
+        Ok(path)
     }
 
     /// The files for guests, and the parts that could not be built. From then on others may build.

@@ -4,8 +4,8 @@
 //!
 //! A script finds below `/mnt` the kernel's `source`, its build folder (`object`), Debian's headers of a
 //! stock kernel (`stock`), its own folder (`from`), and each part that it names in `built/NAME`. A check
-//! also finds the unpacked packages of the kernel (`packages`). Its variables are `cc`, the kernel's C compiler, and `abi`, what
-//! `uname -r` says in the kernel. Nothing outlives it but what it writes to `/mnt/made`.
+//! also finds the unpacked packages of the kernel (`packages`). Its variables are `cc`, the kernel's C
+//! compiler, and `abi`, the kernel's `uname -r`. Only the files in `/mnt/made` outlive it.
 
 use std::fs;
 use std::path::Path;

@@ -36,7 +36,7 @@ pub struct Record {
     packages: Vec<Package>,
 }
 
-/// Writes the record if anything was made anew.
+/// Writes the record, unless it is about this very root and kernel build.
 pub fn write(provision: &Provision, ready: &Ready) -> Result<()> {
     let made = format!("{} {}", ready.root.id(), ready.object.id());
     let old = read(provision.cache, &provision.kernel.name);
