@@ -41,7 +41,7 @@ endif
 # Both count their own jobs: make's would only confuse them.
 CARGO   ?= cargo
 ALONE    = env -u MAKEFLAGS
-XTASK    = $(CARGO_TARGET_DIR)/x86_64-unknown-linux-gnu/release/xtask
+XTASK    = $(CARGO_TARGET_DIR)/x86_64-unknown-linux-gnu/harness/xtask
 RUN      = $(ALONE) $(XTASK) --project '$(CURDIR)/selftests' --cache '$(CACHE)' $(if $(UPDATE),--update) \
 	$(if $(ALLOW_EXPIRED),--allow-expired-release) \
 	$(if $(filter command environment,$(firstword $(origin KERNEL))),--kernel '$(KERNEL)')
@@ -83,7 +83,7 @@ harness:
 	$(NEED_CACHE)
 	@qemu/host-setup.sh $(HOST_NEEDS)
 	@mkdir -p '$(CARGO_TARGET_DIR)' && echo '$(CURDIR)' > '$(CARGO_TARGET_DIR)/checkout'
-	@$(ALONE) env -u RUSTFLAGS $(CARGO) build --locked --release $(if $(wildcard $(XTASK)),--quiet) \
+	@$(ALONE) env -u RUSTFLAGS $(CARGO) build --locked --profile harness $(if $(wildcard $(XTASK)),--quiet) \
 		--config qemu/.cargo/config.toml -p xtask
 
 demo: harness
