@@ -66,6 +66,7 @@ pub const SUITES: &[Suite] = &[
     ("requests", tables::REQUESTS),
     ("requests-smp", tables::REQUESTS_SMP),
     ("torture", tables::TORTURE),
+    ("fail-nth", tables::FAIL_NTH),
     ("restricted", restricted::CASES),
     ("scarce", scarce::CASES),
     ("headers", headers::CASES),

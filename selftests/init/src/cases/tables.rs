@@ -160,6 +160,10 @@ pub const TORTURE: &[Case] = &[
     Case::new("references", torture::references),
     Case::new("loads-in-a-race", torture::loads_in_a_race),
     Case::new("mutated-topologies", mutate::topologies),
+];
+
+/// The suite: each allocation fails once, on kernels that have fault injection.
+pub const FAIL_NTH: &[Case] = &[
     Case::new("every-allocation-of-the-load-fails", fail_nth::load),
     Case::new(
         "files-opened-during-a-failing-load",
