@@ -194,10 +194,7 @@ impl Context {
             cargo: &self.cargo,
             programs: &self.guest()?.0,
             parts: &self.project.parts,
-            cache: &self.cache,
-            ui: &self.ui,
-            privilege: &self.privilege,
-            kernel,
+            provision: self.provisioning(self.project.kernels.find(Some(kernel))?),
             ready,
             busy: self.cache.lock_file(&format!("{kernel}.build.busy")),
         })

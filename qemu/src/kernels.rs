@@ -50,21 +50,6 @@ pub struct Root {
     /// Its packages, beside those that every root has.
     #[serde(default)]
     pub packages: Vec<String>,
-    /// Sets of programs of the release, by what they are for. No root holds them: they are fetched
-    /// when something asks for them.
-    #[serde(default)]
-    pub tools: BTreeMap<String, Tools>,
-}
-
-/// Programs of a release.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tools {
-    /// The packages that they are in, but for those of the root.
-    pub packages: Vec<String>,
-    /// Their paths.
-    #[serde(default)]
-    pub programs: Vec<String>,
 }
 
 /// The name by which all kernels are meant.
@@ -84,7 +69,6 @@ impl Kernels {
             let root = kernels.roots.iter_mut().find(|root| root.name == name);
             let root = root.with_context(|| format!("root.{name}: there is no such root"))?;
             root.packages.extend(more.packages);
-            root.tools.extend(more.tools);
         }
         for (name, more) in more {
             kernels.add(folder, &name, more)?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The parts that guests can have: kernel modules, programs, and the output of scripts.
+//! The parts that guests can have: kernel modules, programs, the output of scripts, and Debian's programs.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,8 @@ pub struct Parts {
     pub programs: BTreeMap<String, ProgramPart>,
     /// Files that scripts make in the build root.
     pub scripts: BTreeMap<String, ScriptPart>,
+    /// Programs of Debian's.
+    pub tools: BTreeMap<String, ToolsPart>,
     /// Checks by scripts in the build root.
     pub checks: BTreeMap<String, CheckPart>,
 }
@@ -30,6 +32,7 @@ pub struct Sections {
     build: BTreeMap<String, ModulePart>,
     program: BTreeMap<String, ProgramPart>,
     script: BTreeMap<String, ScriptPart>,
+    tools: BTreeMap<String, ToolsPart>,
     check: BTreeMap<String, CheckPart>,
 }
 
@@ -87,6 +90,24 @@ pub struct ScriptPart {
     /// The modules that it finds in `/mnt/built`.
     #[serde(default)]
     pub builds: Vec<String>,
+}
+
+/// Programs of Debian's, with their libraries and their loader, in the places that they have there. The
+/// version of each package is in the file `packages/NAME`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToolsPart {
+    /// The release; none: that of the kernel's build root.
+    pub release: Option<String>,
+    /// Whether a list of packages will do that Debian no longer vouches for, as mirrors that are late
+    /// have. Its signature is checked all the same.
+    #[serde(default)]
+    pub expired_release: bool,
+    /// The packages, whose dependencies come along.
+    pub packages: Vec<String>,
+    /// The paths of the programs.
+    #[serde(default)]
+    pub programs: Vec<String>,
 }
 
 /// A shell script that is run in the build root of stock kernels, and passes or fails. Its last line
@@ -158,6 +179,7 @@ impl Sections {
             builds: self.build,
             programs: self.program,
             scripts: scripts.collect(),
+            tools: self.tools,
             checks: self.check,
         };
         let all = parts.names().chain(parts.checks.keys().map(|name| &**name));
@@ -194,14 +216,15 @@ impl Parts {
             .builds
             .keys()
             .chain(self.programs.keys())
-            .chain(self.scripts.keys());
+            .chain(self.scripts.keys())
+            .chain(self.tools.keys());
         names.map(|name| &**name)
     }
 
     /// Fails if there is no such part for a guest.
     pub fn expect(&self, name: &str) -> Result<()> {
         if !self.names().any(|known| known == name) {
-            bail!("there is no part.build, part.program or part.script named {name}");
+            bail!("there is no part.build, part.program, part.script or part.tools named {name}");
         }
         Ok(())
     }

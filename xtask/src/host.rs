@@ -69,13 +69,12 @@ impl Host<'_> {
     /// Programs that the tests run. They are kept as long as this is held.
     fn tools(&self) -> Result<Option<Built>> {
         let kernel = self.context.kernel()?;
-        let root = self.context.kernels().root_of(kernel)?;
-        let Some(wanted) = root.tools.get(TOOLS) else {
+        let Some(wanted) = self.context.project.parts.tools.get(TOOLS) else {
             return Ok(None);
         };
         let ready = self.context.provision(kernel)?;
         let provision = self.context.provisioning(kernel);
-        tools::ensure_on_host(&provision, &ready, wanted).map(Some)
+        tools::ensure(&provision, &ready, TOOLS, wanted).map(Some)
     }
 
     /// `cargo fmt --check`.

@@ -7,29 +7,21 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::programs::Programs;
-use crate::cache::{Cache, LockGuard};
+use crate::cache::LockGuard;
 use crate::cargo::Cargo;
 use crate::parts::Parts;
-use crate::provision::{Chroot, Ready};
-use crate::run::Privilege;
-use crate::ui::Ui;
+use crate::provision::{Chroot, Provision, Ready};
 
 /// Builds the parts of a project for a kernel.
 pub struct Builder<'a> {
     /// The project's parts.
     pub parts: &'a Parts,
-    /// Keeps the products.
-    pub cache: &'a Cache,
-    /// Shows progress.
-    pub ui: &'a Ui,
-    /// Root's rights.
-    pub privilege: &'a Privilege,
+    /// The cache, root's rights and the like.
+    pub provision: Provision<'a>,
     /// Runs cargo.
     pub cargo: &'a Cargo,
     /// The guest's programs.
     pub programs: &'a Programs,
-    /// The kernel's name.
-    pub kernel: &'a str,
     /// The kernel to build for.
     pub ready: &'a Ready,
     /// Held locked by whatever runs in the root.
@@ -43,12 +35,16 @@ pub fn parts_folder(name: &str) -> String {
 
 impl Builder<'_> {
     pub(super) fn folder(&self) -> PathBuf {
-        self.cache.kernel(self.kernel).join("build")
+        self.provision
+            .cache
+            .kernel(&self.ready.kernel)
+            .join("build")
     }
 
     pub(super) fn log_path(&self, name: &str) -> PathBuf {
-        self.cache
-            .kernel(self.kernel)
+        self.provision
+            .cache
+            .kernel(&self.ready.kernel)
             .join("logs")
             .join(format!("build-{name}.log"))
     }
@@ -56,10 +52,15 @@ impl Builder<'_> {
     /// Keeps others from building meanwhile.
     pub(super) fn begin(&self) -> Result<LockGuard> {
         let lock = self
+            .provision
             .cache
-            .exclusive(self.ui, &format!("{}.build", self.kernel))?;
+            .exclusive(self.provision.ui, &format!("{}.build", self.ready.kernel))?;
         // A program that a killed run left behind may still be writing.
-        drop(self.cache.exclusive(self.ui, &self.busy_name())?);
+        drop(
+            self.provision
+                .cache
+                .exclusive(self.provision.ui, &self.busy_name())?,
+        );
         std::fs::create_dir_all(self.folder())?;
         Ok(lock)
     }
@@ -71,7 +72,7 @@ impl Builder<'_> {
 
     /// The build root with the kernel, and a folder of modules as `/mnt/module`.
     pub(super) fn chroot(&self, folder: &Path) -> Chroot<'_> {
-        Chroot::new(self.privilege, self.ready.root(), &self.busy)
+        Chroot::new(self.provision.privilege, self.ready.root(), &self.busy)
             .read_only(self.ready.source(), "source")
             .read_only(self.ready.object(), "object")
             .writable(folder, "module")

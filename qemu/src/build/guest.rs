@@ -79,12 +79,6 @@ impl Guest {
         Ok(())
     }
 
-    /// Gives the guest all that is in this folder, as programs.
-    pub fn add_tree(&mut self, tree: &Path) -> Result<()> {
-        self.more.extend(self::tree(tree)?);
-        Ok(())
-    }
-
     /// Adds all that is fresh to an archive, for the guest of a suite.
     pub fn add_to(&self, archive: &mut Archive<impl Write>, suite: &Suite) -> Result<()> {
         let of_suite = suite.with.iter().filter_map(|part| self.parts.get(part));

@@ -22,7 +22,10 @@ impl Builder<'_> {
         std::fs::create_dir_all(&folder)?;
         build.sources.sync(&folder)?;
         let log = Log::create(self.log_path("lint"))?;
-        let activity = self.ui.begin("clippy and rustfmt over the module");
+        let activity = self
+            .provision
+            .ui
+            .begin("clippy and rustfmt over the module");
         // Objects that are up to date would not be looked at again.
         let script = format!(
             "rustfmt --check --edition 2021 {}\n\

@@ -23,10 +23,11 @@ use anyhow::{anyhow, bail, Context, Error, Result};
 use crate::cache::LockGuard;
 use crate::kernels::Trouble;
 use crate::parts::ModulePart;
+use crate::provision::tools;
 use builder::parts_folder;
 pub use builder::Builder;
 pub use done::Done;
-use guest::{both_kinds, program};
+use guest::{both_kinds, program, tree};
 pub use guest::{Guest, GuestFile};
 use module::ModuleBuild;
 use programs::build_program;
@@ -137,6 +138,13 @@ impl Builder<'_> {
                 };
                 products.take(name, files);
             }
+            for name in &names {
+                if let Some(tools) = self.parts.tools.get(*name) {
+                    let gathered = tools::ensure(&self.provision, self.ready, name, tools);
+                    let files = gathered.and_then(|built| tree(&built.tree().join("guest")));
+                    products.take(name, files);
+                }
+            }
             let Ok(programs) = programs.join() else {
                 bail!("building programs for guests panicked");
             };
@@ -151,7 +159,7 @@ impl Builder<'_> {
     fn build_programs<'n>(&self, names: &[&'n str]) -> Vec<(&'n str, Result<Files>)> {
         let programs = names.iter().filter_map(|name| {
             let wanted = self.parts.programs.get(*name)?;
-            let built = build_program(self.cargo, self.ui, &wanted.package, name);
+            let built = build_program(self.cargo, self.provision.ui, &wanted.package, name);
             let files = built.and_then(|path| Ok(vec![program(name, &path)?]));
             Some((*name, files))
         });

@@ -83,7 +83,7 @@ impl ModuleBuild<'_> {
         let same =
             std::fs::read_to_string(&made_with).is_ok_and(|id| id == builder.ready.object_id());
         if unfinished.exists() || !same {
-            builder.privilege.remove_tree(&folder)?;
+            builder.provision.privilege.remove_tree(&folder)?;
         }
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
@@ -119,8 +119,11 @@ impl ModuleBuild<'_> {
         }
 
         done.forget()?;
-        builder.privilege.obtain()?;
-        let activity = builder.ui.begin(format!("build: {}", self.folder));
+        builder.provision.privilege.obtain()?;
+        let activity = builder
+            .provision
+            .ui
+            .begin(format!("build: {}", self.folder));
         let log = Log::create(builder.log_path(self.folder))?;
         std::fs::write(&unfinished, "")?;
         std::fs::write(&made_with, builder.ready.object_id())?;

@@ -47,7 +47,7 @@ impl Builder<'_> {
         let of_guest = folder.join("guest");
         if !done.is(&made_from, std::slice::from_ref(&of_guest)) {
             done.forget()?;
-            self.privilege.remove_tree(&folder)?;
+            self.provision.privilege.remove_tree(&folder)?;
             fs::create_dir_all(&folder)
                 .with_context(|| format!("cannot make the folder {}", folder.display()))?;
             let run = self.in_root(&script.sources.folder, &script.builds);
@@ -76,7 +76,7 @@ impl Builder<'_> {
     }
 
     fn in_root(&self, from: &Path, builds: &[String]) -> Chroot<'_> {
-        let mut chroot = Chroot::new(self.privilege, self.ready.root(), &self.busy)
+        let mut chroot = Chroot::new(self.provision.privilege, self.ready.root(), &self.busy)
             .read_only(self.ready.source(), "source")
             .read_only(self.ready.object(), "object")
             .read_only(from, "from");
@@ -103,7 +103,7 @@ impl Builder<'_> {
 
     fn run_logged(&self, chroot: Chroot<'_>, lines: &str, name: &str) -> Result<String> {
         let log = Log::create(self.log_path(name))?;
-        let activity = self.ui.begin(format!("build: {name}"));
+        let activity = self.provision.ui.begin(format!("build: {name}"));
         let result = chroot.sh(lines, &log, Some(&activity));
         activity.done("");
         result.with_context(|| format!("running the script of {name}"))?;

@@ -2,13 +2,12 @@
 
 //! `[kernel.NAME]` and `[root.NAME]`: additions of a project to kernels and build roots.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{bail, Context, Result};
 use serde::Deserialize;
 
-use super::{Kernel, Origin, Tools, Trouble};
+use super::{Kernel, Origin, Trouble};
 
 /// `[kernel.NAME]`: more for a built-in kernel, or with `root` and `from` one of the project's own.
 #[derive(Debug, Default, Deserialize)]
@@ -34,8 +33,6 @@ pub struct KernelMore {
 pub struct RootMore {
     /// More packages for the root.
     pub packages: Vec<String>,
-    /// Sets of programs that are fetched when something asks for them.
-    pub tools: BTreeMap<String, Tools>,
 }
 
 /// The configurations that come with this program.

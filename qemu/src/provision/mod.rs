@@ -31,6 +31,7 @@ use crate::run::Privilege;
 use crate::ui::Ui;
 
 /// What provisioning goes by.
+#[derive(Clone, Copy)]
 pub struct Provision<'a> {
     /// Where all is kept.
     pub cache: &'a Cache,

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use super::{quote, root, Chroot, Provision, Ready};
 use crate::cache::{Built, Owner, Stage};
-use crate::kernels::Tools;
+use crate::parts::ToolsPart;
 
 /// Where the libraries are put.
 const LIBRARIES: &str = "/usr/lib/x86_64-linux-gnu";
@@ -40,21 +40,18 @@ for program in $programs; do
         esac
     done
 done
+mkdir -p /mnt/tools/guest/packages
+for package in $packages; do
+    deb=$(echo /tmp/cache/archives/${package}_*.deb)
+    if [ -e \"$deb\" ]; then
+        dpkg-deb -f \"$deb\" Version
+    else
+        dpkg-query -W -f '${Version}\\n' $package
+    fi > /mnt/tools/guest/packages/$package
+done
 rm -r $unpacked
 chmod -R a+rX /mnt/tools
 ";
-
-/// Makes those of the guest ready: what is below `guest` in the tree belongs at
-/// the guest's root.
-pub fn ensure(provision: &Provision, ready: &Ready, tools: &Tools) -> Result<Built> {
-    gather(provision, ready, tools, "tools", "programs for the guest")
-}
-
-/// The same for the host, which has to start them as [`on_host`] says.
-pub fn ensure_on_host(provision: &Provision, ready: &Ready, tools: &Tools) -> Result<Built> {
-    let about = "programs for the host's tests";
-    gather(provision, ready, tools, "host-tools", about)
-}
 
 /// The words that run one of them, whatever libraries the host has.
 pub fn on_host(tools: &Built, program: &str) -> String {
@@ -70,21 +67,34 @@ pub fn on_host(tools: &Built, program: &str) -> String {
     )
 }
 
-fn gather(
+/// Makes them ready: what is below `guest` in the tree belongs at the guest's root.
+pub fn ensure(
     provision: &Provision,
     ready: &Ready,
-    tools: &Tools,
     name: &str,
-    about: &str,
+    tools: &ToolsPart,
 ) -> Result<Built> {
+    let of_kernel = provision.kernels.root_of(provision.kernel)?;
+    let other = match tools.release.as_deref() {
+        Some(release) if release != of_kernel.release => {
+            let provision = Provision {
+                allow_expired: provision.allow_expired || tools.expired_release,
+                ..*provision
+            };
+            Some(root::ensure_release(&provision, release)?)
+        }
+        _ => None,
+    };
+    let root = other.as_ref().unwrap_or(&ready.root);
+    let about = format!("programs of {name}");
     let stage = Stage {
         cache: provision.cache,
-        owner: Owner::Root(&provision.kernels.root_of(provision.kernel)?.name),
-        name,
-        about,
+        owner: Owner::Root(&of_kernel.name),
+        name: &format!("tools-{name}"),
+        about: &about,
         inputs: vec![
-            ("layout", "1".to_owned()),
-            ("root", ready.root.id().to_owned()),
+            ("layout", "2".to_owned()),
+            ("root", root.id().to_owned()),
             ("packages", tools.packages.join(" ")),
             ("programs", tools.programs.join(" ")),
         ],
@@ -96,7 +106,7 @@ fn gather(
     );
     stage
         .ensure(provision.ui, provision.privilege, |work| {
-            Chroot::new(provision.privilege, ready.root.tree(), &work.busy)
+            Chroot::new(provision.privilege, root.tree(), &work.busy)
                 .writable(&work.tree, "tools")
                 .with_network()
                 .sh(
@@ -107,5 +117,5 @@ fn gather(
                 .or_else(|error| root::explain(&work.log.text(), error))?;
             Ok(tools.packages.join(" "))
         })
-        .with_context(|| format!("{about}, of Debian's"))
+        .with_context(|| format!("part.tools.{name}"))
 }

@@ -26,7 +26,7 @@ use modproof::cache::write_atomically;
 use modproof::filter::Filter;
 use modproof::plan;
 use modproof::project::read_toml;
-use modproof::provision::{tools, Ready};
+use modproof::provision::Ready;
 use modproof::report::boot::outcome;
 use modproof::suites::Suite;
 use modproof::tally::Outcome;
@@ -118,23 +118,14 @@ pub fn run(
     for suite in parts {
         needed.extend(suite?.with.iter().map(|part| &**part));
     }
-    let mut products = builder.build(needed)?.expect_all()?;
+    let products = builder.build(needed)?.expect_all()?;
     let modules = [("ours", "module"), ("sample", "sample")];
     let sizes = modules.map(|(name, part)| {
         let module = products.module(part);
         module.and_then(elf::sizes).map(|sizes| (name, sizes))
     });
-    let tools = match context.kernels().root_of(kernel)?.tools.get(SUITE) {
-        Some(wanted) => {
-            let tools = tools::ensure(&context.provisioning(kernel), &ready, wanted)?;
-            products.guest.add_tree(&tools.tree().join("guest"))?;
-            Some(tools)
-        }
-        None => None,
-    };
-    let guest = products.guest.clone();
     // From here on others may build.
-    drop((products, tools));
+    let (guest, _) = products.into_guest();
 
     let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image)?;
     let booter = context.booter(guests, &ready, &guest, &accelerator)?;

@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-use anyhow::{bail, Context as _, Result};
+use anyhow::{Context as _, Result};
 
 use modproof::cache::{Built, Owner, Stage};
 use modproof::provision::{root, Chroot, Provision};
@@ -67,14 +67,8 @@ fn packaged(tree: &str) -> String {
 pub fn ensure(context: &Context, provision: &Provision) -> Result<Built> {
     let repo = repo(context)?;
     let description = provision.kernels.root_of(provision.kernel)?;
-    let Some(packaging) = description.tools.get("packaging") else {
-        bail!(
-            "no packages are made in the root {}: selftests/modproof.toml has no \
-             root.{}.tools.packaging",
-            description.name,
-            description.name
-        );
-    };
+    let packaging = context.project.parts.tools.get("packaging");
+    let packaging = packaging.context("selftests/modproof.toml has no part.tools.packaging")?;
     let about = "root that packages are made in";
     let made_in = root::ensure_other(provision, "packaging", about, &packaging.packages)?;
     let git = |words: &[&str]| {
