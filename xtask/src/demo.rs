@@ -12,17 +12,17 @@ use modproof::build::Guest;
 use modproof::filter::Filter;
 use modproof::plan;
 use modproof::provision::Ready;
+use modproof::suites::Suite;
 use modproof::{Context, Guests};
 use modproof_formats::words;
 
 const TAIL: usize = 20;
 
-/// The suite that the demo is.
+/// The suite of an honest card's demo. A lie can have one of its own, `demo-LIE`.
 pub const SUITE: &str = "demo";
 
-/// The guest of the demo: nothing is built that it does not have.
-pub fn guest(context: &Context, ready: &Ready) -> Result<Guest> {
-    let suite = context.project.suites.find(SUITE)?;
+/// The guest of a demo: nothing is built that it does not have.
+pub fn guest(context: &Context, ready: &Ready, suite: &Suite) -> Result<Guest> {
     let builder = context.builder(ready)?;
     let products = builder.build(suite.with.iter().map(|part| &**part))?;
     Ok(products.expect_all()?.guest)
@@ -48,10 +48,12 @@ pub fn run(context: &Context, guests: &Guests, lie: Option<&str>) -> Result<Exit
         built.unwrap_or_else(|_| bail!("building guest-init panicked"))?;
         ready
     })?;
-    let guest = guest(context, &ready)?;
+    let suites = &context.project.suites;
+    let of_lie = lie.and_then(|lie| suites.find(&format!("{SUITE}-{lie}")).ok());
+    let suite = of_lie.map_or_else(|| suites.find(SUITE), Ok)?;
+    let guest = guest(context, &ready, suite)?;
     let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image)?;
     let booter = context.booter(guests, &ready, &guest, &accelerator)?;
-    let suite = context.project.suites.find(SUITE)?;
     let cases = context.listing()?.cases_of(suite.guest());
     let all = Filter::parse(None)?;
     let boot = Boot {

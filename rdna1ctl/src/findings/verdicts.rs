@@ -41,8 +41,12 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
 /// The consequence for programs of a lie by that rule.
 fn meaning(rule: &str) -> &'static str {
     match rule {
-        "gfx-version" | "pci-identity" => {
-            "programs pick code for another GPU: the instruction sets differ"
+        "gfx-version" => {
+            "ROCm 6 does not look at it, but goes by the device id; what does look picks code for \
+             another GPU, and the instruction sets differ"
+        }
+        "pci-identity" => {
+            "ROCm takes the card for another GPU, and picks code for that: the instruction sets differ"
         }
         "bank-flags" => {
             "harmless by itself, but the known patch of KFD sets these flags: look what else it \
@@ -55,10 +59,11 @@ fn meaning(rule: &str) -> &'static str {
         "xgmi" | "host-coherent" | "link-coherent" => {
             "programs may rely on CPU and card seeing each other's writes, and they do not"
         }
-        "heap-type" | "bank-count" | "bank-size" => {
-            "programs may use memory that does not exist, or miss memory that does"
+        "heap-type" | "bank-count" => {
+            "ROCm finds no memory of the card, or no card at all, or its programs crash as they start"
         }
-        "heap-bar" => "programs may let the CPU reach VRAM beyond the BAR",
+        "bank-size" => "programs may use memory that does not exist",
+        "heap-bar" => "ROCm offers the CPU VRAM beyond the BAR, which it cannot reach",
         _ => "the module's documents explain this rule",
     }
 }

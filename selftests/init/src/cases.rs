@@ -40,6 +40,7 @@ mod requests_last;
 mod requests_life;
 mod requests_whose;
 mod restricted;
+mod rocr;
 mod run_command;
 mod scarce;
 mod shapes;
@@ -74,7 +75,9 @@ pub const SUITES: &[Suite] = &[
     ("headers-wrong-version", headers::WRONG_VERSION),
     ("headers-no-version", headers::NO_VERSION),
     ("rdna1ctl", tables::DOCTOR),
+    ("rocr", rocr::CASES),
     ("demo", demo::CASES),
+    ("demo-with-pools", demo::WITH_POOLS),
     ("defects", defects::CASES),
     ("bench", bench::CASES),
     ("cost", bench::GUARD),

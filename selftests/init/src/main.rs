@@ -16,6 +16,7 @@ mod lost_links;
 mod prompt;
 mod report;
 mod requests;
+mod rocr;
 mod truth;
 
 use std::process::ExitCode;

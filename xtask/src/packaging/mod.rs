@@ -59,7 +59,8 @@ pub fn test(context: &Context, guests: &Guests) -> Result<ExitCode> {
         outcome.print(&format!("rdna1ctl alone, on {release}"));
         tally.add(outcome.tally);
     }
-    let mut guest = demo::guest(context, &ready)?;
+    let suite = context.project.suites.find(demo::SUITE)?;
+    let mut guest = demo::guest(context, &ready, suite)?;
     guest.replace_module("rdna1_kfd_guard.ko", tried.module);
     let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image)?;
     let fleet = Fleet {
@@ -69,7 +70,7 @@ pub fn test(context: &Context, guests: &Guests) -> Result<ExitCode> {
         accelerator: &accelerator,
         extension: &Plain,
     };
-    let suite = kernel.suite(context.project.suites.find(demo::SUITE)?);
+    let suite = kernel.suite(suite);
     fleet.boot_all(
         &[suite],
         &guest,

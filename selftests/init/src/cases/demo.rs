@@ -4,7 +4,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use anyhow::{ensure, Context, Result};
+use anyhow::{anyhow, bail, ensure, Context, Result};
 use modproof_guest::kmsg::Kmsg;
 use modproof_guest::modules::is_loaded;
 use modproof_guest::taint::Taint;
@@ -14,6 +14,7 @@ use super::lies;
 use super::stock::{amdgpu_references, need_amdgpu};
 use crate::fixture::{Card, STOCK};
 use crate::guard;
+use crate::rocr;
 use crate::truth::View;
 
 /// The suite behind `make demo`: one load and one unload, judged in two steps.
@@ -22,8 +23,17 @@ pub const CASES: &[Case] = &[
     Case::new("demo-unload-leaves-nothing", demo_unload_leaves_nothing),
 ];
 
+/// The same, and what AMD's runtime makes of the lie.
+pub const WITH_POOLS: &[Case] = &[
+    Case::keeping_modules("demo-shows-card", demo_shows_card),
+    Case::new("demo-unload-leaves-nothing", demo_unload_leaves_nothing),
+    Case::new("demo-shows-pools", demo_shows_pools),
+];
+
 /// The word that names the rule that the card breaks.
 pub const LIE: &str = "lie";
+/// The page that shows what the demo prints.
+const README: &str = include_str!("../../../../README.md");
 /// Its value for a card that breaks none.
 const NO_LIE: &str = "none";
 
@@ -95,6 +105,44 @@ fn demo_unload_leaves_nothing(ctx: &mut Ctx) -> Result<()> {
         "amdgpu refcount: expected {before}, seen {after}"
     );
     guard::expect_gone()
+}
+
+/// Two lists side by side: of the honest card, and of the one that KFD lies about. README.md shows them.
+fn demo_shows_pools(ctx: &mut Ctx) -> Result<()> {
+    need_amdgpu(ctx)?;
+    STOCK.load(&ctx.modules, "")?;
+    let lie = lie(ctx).context("there is no lie to show")?.to_owned();
+    let mut lists = Vec::new();
+    for (title, lie) in [("an honest card", NO_LIE), ("KFD lies about it", &lie)] {
+        STOCK.add(0, &format!("board=5700xt bar=large lie={lie}"))?;
+        let agents = rocr::rocminfo(&[])?.map_err(|failure| anyhow!("rocminfo {failure}"))?;
+        let [agent] = agents.as_slice() else {
+            bail!("expected one GPU, rocminfo shows {agents:?}");
+        };
+        let pools = agent.pools.iter();
+        let pools = pools.map(|pool| format!("{:<22}{} KB", pool.grain, pool.kib));
+        let mut list = vec![title.to_owned(), agent.name.clone()];
+        list.extend(pools);
+        lists.push(list);
+        STOCK.remove(0)?;
+    }
+    let [honest, lying] = lists.as_slice() else {
+        bail!("there are not two lists");
+    };
+    let line = |number| {
+        let of = |list: &Vec<String>| list.get(number).cloned().unwrap_or_default();
+        format!("# {:<36}{}", of(honest), of(lying))
+            .trim_end()
+            .to_owned()
+    };
+    let lines: Vec<_> = (0..honest.len().max(lying.len())).map(line).collect();
+    let text = lines.join("\n");
+    ctx.show(&format!(
+        "\n# The VRAM that rocminfo {} lists, without and with the lie {lie}:\n#\n{text}\n",
+        rocr::version("rocminfo")?
+    ))?;
+    ensure!(README.contains(&text), "README.md shows other lists");
+    Ok(())
 }
 
 /// Has the stock KFD publish the card, true or with the lie asked for.
