@@ -5,7 +5,7 @@
 use crate::sources::processes::Variable;
 use crate::sources::Facts;
 
-use super::overrides::{concerns, node, version};
+use super::overrides::{concerns, is_covered, node, version};
 use super::programs::BUILT_FOR_IT;
 use super::visible::{left, Left, CUDA};
 use super::{State, TRUTH};
@@ -61,11 +61,21 @@ impl Judged {
 
 const PRELOAD: &str = "preload";
 
+/// Seen with both (docs/truth.md, section 9).
+const WHICH_RUNTIME: &str =
+    "ROCr 6.4 goes by a variable for one node, ROCr 6.1 ignores it and goes by the one for all";
+
 /// What matters among these variables, which are those of one environment.
 pub(super) fn judged(facts: &Facts, variables: &[Variable]) -> Vec<Judged> {
     let each = variables.iter().filter_map(|variable| {
-        if concerns(facts, &variable.0, variables) {
-            Some(overridden(variable))
+        let name = &variable.0;
+        if concerns(facts, name) {
+            let judged = overridden(variable);
+            let is_covered = is_covered(facts, name, variables);
+            Some(match is_covered || node(name).is_some() {
+                true => judged.advise(WHICH_RUNTIME),
+                false => judged,
+            })
         } else {
             one(variable)
         }

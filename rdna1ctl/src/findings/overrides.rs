@@ -21,18 +21,18 @@ pub fn node(name: &str) -> Option<u32> {
 
 /// Whether a variable can make libraries take a 0x731f for another GPU: it is for all GPUs, or for a
 /// node of the card.
-pub fn can_concern(facts: &Facts, name: &str) -> bool {
+pub fn concerns(facts: &Facts, name: &str) -> bool {
     let nodes = facts.card_nodes();
     let is_ours = |node| nodes.is_empty() || nodes.contains(&node);
     facts.has_card() && (name == FOR_ALL || node(name).is_some_and(is_ours))
 }
 
-/// Whether it does so beside the other variables: a node's own takes precedence.
-pub fn concerns(facts: &Facts, name: &str, variables: &[Variable]) -> bool {
+/// Whether each node of the card has a variable of its own beside the one for all. ROCr 6.4 goes by that;
+/// 6.1 does not know it (docs/truth.md, section 9).
+pub fn is_covered(facts: &Facts, name: &str, variables: &[Variable]) -> bool {
     let nodes = facts.card_nodes();
     let has_own = |one: &u32| variables.iter().any(|(other, _)| node(other) == Some(*one));
-    let is_covered = name == FOR_ALL && !nodes.is_empty() && nodes.iter().all(has_own);
-    can_concern(facts, name) && !is_covered
+    name == FOR_ALL && !nodes.is_empty() && nodes.iter().all(has_own)
 }
 
 /// The version as the library parses it: `%u.%u.%u` and nothing after it, major up to 63, minor and

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::sources::Facts;
 
 use super::judged::is_for_nvidia;
-use super::overrides::{can_concern, version};
+use super::overrides::{concerns, version};
 use super::visible::{left, Left, HIP, OPENCL, ROCR};
 use super::MISMATCH;
 
@@ -109,7 +109,7 @@ fn unset(facts: &Facts) -> Vec<Setting> {
                 "ROCm/MIOpen docs/conceptual/perfdb.rst; docs/truth.md section 6",
             ),
             // Only these names: an environment may hold any name, and a shell evaluates our lines.
-            name if can_concern(facts, name) => match version(value) {
+            name if concerns(facts, name) => match version(value) {
                 Some([10, 1, 0]) => (
                     "it names the card's own ISA, gfx1010, and is not needed",
                     "ROCR-Runtime libhsakmt/src/topology.c; docs/truth.md section 6",
