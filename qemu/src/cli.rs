@@ -12,7 +12,6 @@ use crate::build::elf;
 use crate::context::Context;
 use crate::extension::Extension;
 use crate::judge;
-use crate::kernels::Kernel;
 use crate::options::{Guests, Options};
 use crate::test::Choice;
 use crate::{interrupt, provision, prune, report, setup, shell, test};
@@ -131,7 +130,7 @@ pub fn exit(result: Result<ExitCode>) -> ExitCode {
 
 fn provision_all(context: &Context) -> Result<ExitCode> {
     let mut failed = false;
-    for kernel in context.picked(Kernel::is_in_test)? {
+    for kernel in context.picked(|kernel| kernel.in_test)? {
         match context.provision(kernel) {
             Ok(ready) => println!("{}: {}", kernel.name, ready.choice.abi),
             Err(error) => {

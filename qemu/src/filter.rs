@@ -15,6 +15,7 @@ pub struct Filter {
     pub cases: Option<String>,
     case_globs: Vec<WildMatch>,
     torture: bool,
+    whole: bool,
 }
 
 impl Filter {
@@ -29,6 +30,7 @@ impl Filter {
                 cases: None,
                 case_globs: Vec::new(),
                 torture: false,
+                whole: false,
             });
         };
         let (group, cases) = match text.split_once('/') {
@@ -55,12 +57,23 @@ impl Filter {
                 .collect(),
             cases,
             torture: false,
+            whole: false,
         })
     }
 
     /// The same choice, but only of torture suites, and on all kernels.
     pub fn of_torture(self, torture: bool) -> Self {
         Self { torture, ..self }
+    }
+
+    /// The same choice, with all that a plain `test` leaves out for its length.
+    pub fn of_whole(self, whole: bool) -> Self {
+        Self { whole, ..self }
+    }
+
+    /// Whether nothing is left out for its length.
+    pub fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// Whether only torture suites are wanted.

@@ -61,6 +61,9 @@ pub struct Suite {
     /// Whether `test` runs it though nobody asks for it by name.
     #[serde(default = "yes")]
     pub in_test: bool,
+    /// Whether it is so long that a plain `test` leaves it out, and only `test --whole` runs it.
+    #[serde(default)]
+    pub whole: bool,
     /// Whether `test --torture` runs it.
     #[serde(default)]
     pub torture: bool,
@@ -108,7 +111,10 @@ impl Suite {
     pub fn is_taken_by(&self, filter: &Filter) -> bool {
         match filter.is_torture() {
             true => self.torture,
-            false => self.in_test || filter.asks_for(&self.name),
+            false => {
+                let in_test = self.in_test && (filter.is_whole() || !self.whole);
+                in_test || filter.asks_for(&self.name)
+            }
         }
     }
 

@@ -25,24 +25,32 @@ pub struct Choice {
     /// Only the suites that are marked for torture, on all kernels
     #[arg(long)]
     torture: bool,
+    /// Also what a plain test leaves out for its length: some suites and checks, and the short forms
+    /// of more kernels
+    #[arg(long, conflicts_with_all = ["filter", "torture"])]
+    whole: bool,
     /// Print the report as KTAP, in place of a line for each group as it ends
     #[arg(long)]
     ktap: bool,
 }
 
 impl Choice {
-    fn filter(&self) -> Result<Filter> {
-        Ok(Filter::parse(self.filter.as_deref())?.of_torture(self.torture))
+    fn filter(&self, context: &Context) -> Result<Filter> {
+        let filter = Filter::parse(self.filter.as_deref())?.of_torture(self.torture);
+        // A user who names a kernel wants all that there is for it.
+        let whole = self.whole || context.names_kernel() || filter.names_kernels();
+        Ok(filter.of_whole(whole))
     }
 
     /// All that such a filter can pick from, on all kernels if it names any.
-    fn everything(&self) -> Result<Filter> {
-        let all = if self.filter()?.names_kernels() {
+    fn everything(&self, context: &Context) -> Result<Filter> {
+        let all = if self.filter(context)?.names_kernels() {
             "*:*"
         } else {
             "*"
         };
-        Ok(Filter::parse(Some(all))?.of_torture(self.torture))
+        let all = Filter::parse(Some(all))?;
+        Ok(all.of_torture(self.torture).of_whole(true))
     }
 
     /// The groups there are that are of no kernel.
@@ -56,9 +64,9 @@ impl Choice {
 
 /// Prints what could be run: the groups, and the cases of the suites.
 pub fn list(context: &Context, choice: &Choice, extension: &dyn Extension) -> Result<()> {
-    let wanted = choice.filter()?;
+    let wanted = choice.filter(context)?;
     let on_host = choice.on_host(extension).into_iter();
-    for group in on_host.filter(|group| wanted.wants_on_host(group.name)) {
+    for group in on_host.filter(|group| wants_on_host(&wanted, group)) {
         println!("{:<42} {}", group.name, group.about);
     }
     for run in matrix::kernel_runs(context, &wanted)? {
@@ -112,7 +120,7 @@ fn run_all(
     extension: &dyn Extension,
     recorder: &mut Recorder,
 ) -> Result<()> {
-    let wanted = choice.filter()?;
+    let wanted = choice.filter(context)?;
     let everything = choice.filter.is_none();
     if everything {
         context.headers()?;
@@ -132,7 +140,7 @@ fn run_all(
         matrix::kernel_runs(context, &wanted)
     })?;
     let mut on_host = choice.on_host(extension);
-    on_host.retain(|group| wanted.wants_on_host(group.name));
+    on_host.retain(|group| wants_on_host(&wanted, group));
     if runs.is_empty() && on_host.is_empty() {
         bail!(picks_nothing(context, choice, extension)?);
     }
@@ -142,6 +150,9 @@ fn run_all(
             .map(|run| format!("{}{}", run.kernel(), run.remark()));
         let tested: Vec<_> = tested.collect();
         context.ui.say(covers(&tested, context.kernels().names()));
+        if let Some(left_out) = left_out(context, choice, extension, &wanted) {
+            context.ui.say(left_out);
+        }
     }
     let mut report = |group: &str, outcome: &Outcome| {
         if !choice.ktap {
@@ -176,6 +187,11 @@ fn run_all(
     })
 }
 
+fn wants_on_host(wanted: &Filter, group: &HostGroup) -> bool {
+    let is_in = wanted.is_whole() || !group.whole || wanted.asks_for(group.name);
+    is_in && wanted.wants_on_host(group.name)
+}
+
 /// Which kernels are tested, and which are left out. Words after a name say how much of it is.
 fn covers<'a>(tested: &[String], all: impl Iterator<Item = &'a str>) -> String {
     let tests = format!("testing on {}", tested.join(", "));
@@ -190,11 +206,29 @@ fn covers<'a>(tested: &[String], all: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
+/// What a plain `test` leaves out for its length.
+fn left_out(
+    context: &Context,
+    choice: &Choice,
+    extension: &dyn Extension,
+    wanted: &Filter,
+) -> Option<String> {
+    let groups = choice.on_host(extension);
+    let groups = groups.iter().filter(|group| group.whole);
+    let suites = context.project.suites.iter().filter(|suite| suite.whole);
+    let names = groups
+        .map(|group| group.name)
+        .chain(suites.map(|suite| &*suite.name));
+    let names: Vec<_> = names.filter(|_| !wanted.is_whole()).collect();
+    let names = names.join(", ");
+    (!names.is_empty()).then(|| format!("left out for their length: {names} (--whole)"))
+}
+
 /// Why a filter picks nothing.
 fn picks_nothing(context: &Context, choice: &Choice, extension: &dyn Extension) -> Result<String> {
     let filter = choice.filter.as_deref().unwrap_or_default();
-    let wanted = &choice.filter()?;
-    let runs = matrix::kernel_runs(context, &choice.everything()?)?;
+    let wanted = &choice.filter(context)?;
+    let runs = matrix::kernel_runs(context, &choice.everything(context)?)?;
     let cases = wanted.cases.as_deref().unwrap_or_default();
     let named: Vec<_> = runs
         .iter()

@@ -14,7 +14,9 @@ use modproof::Context;
 
 /// The group that has a row for each of cargo's tests.
 pub const TESTS: &str = "host-tests";
-/// In the root that holds them: the programs that the host's tests run.
+/// The group whose fuzzer takes minutes to compile.
+pub const FUZZ: &str = "fuzz";
+/// The part with the programs that the host's tests run.
 const TOOLS: &str = "host-tests";
 const PROMTOOL: &str = "/usr/bin/promtool";
 
@@ -23,7 +25,7 @@ pub const GROUPS: [(&str, &str); 4] = [
     (TESTS, "cargo test, the whole workspace"),
     ("rustfmt", "cargo fmt --check"),
     ("clippy", "cargo clippy, warnings denied"),
-    ("fuzz", "a short run of the fuzzer over the core"),
+    (FUZZ, "a short run of the fuzzer over the core"),
 ];
 
 /// Runs a group.

@@ -70,7 +70,18 @@ fn long_suites_run_where_somebody_asks_for_them() {
         all.any(|name| name == suite)
     };
     let test = picked(None, false);
-    assert!(has(&test, "torture") && !has(&test, "torture-smp"));
+    assert!(has(&test, "tree") && !has(&test, "torture") && !has(&test, "torture-smp"));
+    let project = project();
+    let whole = Filter::parse(None).expect("a filter").of_whole(true);
+    let taken = |name| {
+        project
+            .suites
+            .find(name)
+            .expect("a suite")
+            .is_taken_by(&whole)
+    };
+    assert!(taken("tree") && taken("torture") && !taken("torture-smp"));
+    assert!(has(&picked(Some("torture*"), false), "torture"));
     assert!(has(&picked(Some("torture-*"), false), "torture-smp"));
     assert!(!has(&picked(Some("*"), false), "torture-smp"));
 }
