@@ -90,7 +90,7 @@ demo: harness
 	@$(RUN) demo $(GUESTS) $(if $(LIE),--lie '$(LIE)')
 
 test: harness
-	@$(RUN) test $(GUESTS) $(if $(FILTER),--filter '$(FILTER)') $(if $(WHOLE),--whole) $(SHOWN)
+	@$(RUN) test $(GUESTS) $(if $(FILTER),--filter '$(FILTER)') $(if $(FULL),--full) $(SHOWN)
 
 # Nothing is said while a storm goes on: its end is all that limits it.
 torture: harness
@@ -153,7 +153,7 @@ help:
 	@echo 'make demo         boot a stock kernel with a virtual card; show what the module says'
 	@echo '                    LIE=rule       the card lies in the way of that rule, as bank-flags'
 	@echo 'make test         run the checks; the last line counts them'
-	@echo '                    WHOLE=1        also those that take long, and a part of them on the'
+	@echo '                    FULL=1         also those that take long, and a part of them on the'
 	@echo '                                   kernel with sanitizers: what .ci/run does'
 	@echo '                    FILTER=glob    only groups of that name, or SUITE/CASE;'
 	@echo '                                   KERNEL: before either picks kernels'

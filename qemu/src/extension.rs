@@ -21,8 +21,8 @@ pub struct HostGroup<'a> {
     pub about: &'static str,
     /// Whether it runs beside all others. The others run one after the other, before the guests.
     pub beside: bool,
-    /// Whether it is so long that only `test --whole` runs it.
-    pub whole: bool,
+    /// Whether it is so long that only `test --full` runs it.
+    pub slow: bool,
     /// Runs it.
     pub run: Box<RunGroup<'a>>,
 }

@@ -15,7 +15,7 @@ pub struct Filter {
     pub cases: Option<String>,
     case_globs: Vec<WildMatch>,
     torture: bool,
-    whole: bool,
+    full: bool,
 }
 
 impl Filter {
@@ -30,7 +30,7 @@ impl Filter {
                 cases: None,
                 case_globs: Vec::new(),
                 torture: false,
-                whole: false,
+                full: false,
             });
         };
         let (group, cases) = match text.split_once('/') {
@@ -57,7 +57,7 @@ impl Filter {
                 .collect(),
             cases,
             torture: false,
-            whole: false,
+            full: false,
         })
     }
 
@@ -67,13 +67,13 @@ impl Filter {
     }
 
     /// The same choice, with all that a plain `test` leaves out for its length.
-    pub fn of_whole(self, whole: bool) -> Self {
-        Self { whole, ..self }
+    pub fn of_full(self, full: bool) -> Self {
+        Self { full, ..self }
     }
 
     /// Whether nothing is left out for its length.
-    pub fn is_whole(&self) -> bool {
-        self.whole
+    pub fn is_full(&self) -> bool {
+        self.full
     }
 
     /// Whether only torture suites are wanted.

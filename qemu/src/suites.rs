@@ -61,9 +61,9 @@ pub struct Suite {
     /// Whether `test` runs it though nobody asks for it by name.
     #[serde(default = "yes")]
     pub in_test: bool,
-    /// Whether it is so long that a plain `test` leaves it out, and only `test --whole` runs it.
+    /// Whether it is so long that a plain `test` leaves it out, and only `test --full` runs it.
     #[serde(default)]
-    pub whole: bool,
+    pub slow: bool,
     /// Whether `test --torture` runs it.
     #[serde(default)]
     pub torture: bool,
@@ -112,7 +112,7 @@ impl Suite {
         match filter.is_torture() {
             true => self.torture,
             false => {
-                let in_test = self.in_test && (filter.is_whole() || !self.whole);
+                let in_test = self.in_test && (filter.is_full() || !self.slow);
                 in_test || filter.asks_for(&self.name)
             }
         }

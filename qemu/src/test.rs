@@ -28,7 +28,7 @@ pub struct Choice {
     /// Also what a plain test leaves out for its length: some suites and checks, and the short forms
     /// of more kernels
     #[arg(long, conflicts_with_all = ["filter", "torture"])]
-    whole: bool,
+    full: bool,
     /// Print the report as KTAP, in place of a line for each group as it ends
     #[arg(long)]
     ktap: bool,
@@ -38,8 +38,8 @@ impl Choice {
     fn filter(&self, context: &Context) -> Result<Filter> {
         let filter = Filter::parse(self.filter.as_deref())?.of_torture(self.torture);
         // A user who names a kernel wants all that there is for it.
-        let whole = self.whole || context.names_kernel() || filter.names_kernels();
-        Ok(filter.of_whole(whole))
+        let full = self.full || context.names_kernel() || filter.names_kernels();
+        Ok(filter.of_full(full))
     }
 
     /// All that such a filter can pick from, on all kernels if it names any.
@@ -50,7 +50,7 @@ impl Choice {
             "*"
         };
         let all = Filter::parse(Some(all))?;
-        Ok(all.of_torture(self.torture).of_whole(true))
+        Ok(all.of_torture(self.torture).of_full(true))
     }
 
     /// The groups there are that are of no kernel.
@@ -188,7 +188,7 @@ fn run_all(
 }
 
 fn wants_on_host(wanted: &Filter, group: &HostGroup) -> bool {
-    let is_in = wanted.is_whole() || !group.whole || wanted.asks_for(group.name);
+    let is_in = wanted.is_full() || !group.slow || wanted.asks_for(group.name);
     is_in && wanted.wants_on_host(group.name)
 }
 
@@ -214,14 +214,14 @@ fn left_out(
     wanted: &Filter,
 ) -> Option<String> {
     let groups = choice.on_host(extension);
-    let groups = groups.iter().filter(|group| group.whole);
-    let suites = context.project.suites.iter().filter(|suite| suite.whole);
+    let groups = groups.iter().filter(|group| group.slow);
+    let suites = context.project.suites.iter().filter(|suite| suite.slow);
     let names = groups
         .map(|group| group.name)
         .chain(suites.map(|suite| &*suite.name));
-    let names: Vec<_> = names.filter(|_| !wanted.is_whole()).collect();
+    let names: Vec<_> = names.filter(|_| !wanted.is_full()).collect();
     let names = names.join(", ");
-    (!names.is_empty()).then(|| format!("left out for their length: {names} (--whole)"))
+    (!names.is_empty()).then(|| format!("left out for their length: {names} (--full)"))
 }
 
 /// Why a filter picks nothing.

@@ -117,7 +117,7 @@ impl Extension for Ours {
             name,
             about,
             beside: false,
-            whole: *name == host::FUZZ,
+            slow: *name == host::FUZZ,
             run: Box::new(|context| host::run(context, name)),
         });
         let mut groups: Vec<_> = on_host.collect();
@@ -126,7 +126,7 @@ impl Extension for Ours {
             about: selfcheck::GROUP.1,
             // Its guests come one after the other, and leave cores idle that all else can use.
             beside: true,
-            whole: true,
+            slow: true,
             run: Box::new(selfcheck::check),
         });
         groups

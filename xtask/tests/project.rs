@@ -72,13 +72,13 @@ fn long_suites_run_where_somebody_asks_for_them() {
     let test = picked(None, false);
     assert!(has(&test, "tree") && !has(&test, "torture") && !has(&test, "torture-smp"));
     let project = project();
-    let whole = Filter::parse(None).expect("a filter").of_whole(true);
+    let full = Filter::parse(None).expect("a filter").of_full(true);
     let taken = |name| {
         project
             .suites
             .find(name)
             .expect("a suite")
-            .is_taken_by(&whole)
+            .is_taken_by(&full)
     };
     assert!(taken("tree") && taken("torture") && !taken("torture-smp"));
     assert!(has(&picked(Some("torture*"), false), "torture"));

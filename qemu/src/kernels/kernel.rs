@@ -139,10 +139,10 @@ impl Kernel {
         }
     }
 
-    /// Whether `test` boots any of it though nobody asks for it by name; `test --whole` also boots
+    /// Whether `test` boots any of it though nobody asks for it by name; `test --full` also boots
     /// short forms.
-    pub fn is_in_test(&self, whole: bool) -> bool {
-        self.in_test || (whole && !self.short.is_empty())
+    pub fn is_in_test(&self, full: bool) -> bool {
+        self.in_test || (full && !self.short.is_empty())
     }
 
     /// A suite on it: by its full name, with the kernel's words and all the time it has.

@@ -153,7 +153,7 @@ pub fn kernel_runs<'a>(context: &'a Context, wanted: &Filter) -> Result<Vec<Kern
     };
     let has_suites = |kernel: &Kernel| match asked {
         true => kernel.in_test || context.names_kernel() || wanted.names_kernels(),
-        false => kernel.is_in_test(wanted.is_whole()),
+        false => kernel.is_in_test(wanted.is_full()),
     };
     let several = wanted.names_kernels() || context.options.kernel.as_deref() == Some(ALL);
     for kernel in context.picked(|kernel| has_suites(kernel) || is_named(kernel))? {
