@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The commands.
+//! The commands of modproof.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -16,59 +17,58 @@ use crate::options::{Guests, Options};
 use crate::test::Choice;
 use crate::{interrupt, provision, prune, report, setup, shell, test};
 
-/// A command.
+/// A command of modproof.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Fetch the stock kernel and prepare all that building and booting needs
+    /// Fetch the stock kernel, and prepare everything that builds and boots need
     Provision,
-    /// Build the modules and programs of the project
+    /// Build the project's modules and programs
     Build,
-    /// Run all checks; the last line is their count
+    /// Run all checks; the last line counts the results
     ///
-    /// The status is 0 if something passed and nothing failed, 1 if something
-    /// failed, and 2 if the checks could not be run.
+    /// The exit status is 0 if something passed and nothing failed, 1 if something failed, and 2 if
+    /// the checks could not run.
     Test {
-        /// The choice of checks.
+        /// The checks to run.
         #[command(flatten)]
         choice: Choice,
         /// Show the groups and cases, and run nothing
         #[arg(long)]
         list: bool,
-        /// Put the report and the logs that it names in this folder, too
+        /// Also copy the report, and the logs that it names, to this folder
         #[arg(long, value_name = "FOLDER")]
         report: Option<PathBuf>,
         /// The options for guests.
         #[command(flatten)]
         guests: Guests,
     },
-    /// Judge a boot by the logs that it left
+    /// Judge a boot again from its logs
     ///
-    /// The status is 0 if it passed, 1 if it failed, and 2 if the logs cannot
-    /// be read.
+    /// The exit status is 0 if the boot passed, 1 if it failed, and 2 if the logs cannot be read.
     Judge {
-        /// A folder below `runs` in the cache
+        /// The boot's folder, below `runs` in the cache
         #[arg(value_name = "FOLDER")]
         folder: PathBuf,
     },
-    /// Start a guest with a prompt in it
+    /// Start a guest with a shell prompt
     Shell {
         /// The options for guests.
         #[command(flatten)]
         guests: Guests,
     },
-    /// Show which kernels and packages were taken
+    /// Show the chosen kernels and packages
     Resolved,
-    /// Install the programs that this one needs, with apt
+    /// Install the programs that modproof needs, with apt
     Setup,
-    /// Show what the cache holds; remove what the project no longer names
+    /// Show the contents of the cache; remove what the project no longer names
     Prune {
-        /// Really remove it
+        /// Remove it; without this option, `prune` only lists it
         #[arg(long)]
         yes: bool,
     },
 }
 
-/// Does what is to be done.
+/// Runs a command.
 pub fn run(options: Options, command: Command, extension: &dyn Extension) -> Result<ExitCode> {
     match command {
         Command::Judge { folder } => return judge_again(&folder),
@@ -79,11 +79,14 @@ pub fn run(options: Options, command: Command, extension: &dyn Extension) -> Res
     match command {
         Command::Provision => return provision_all(context),
         Command::Build => {
-            let ready = context.provision(context.kernel()?)?;
-            let products = context
-                .builder(&ready)?
-                .build(context.project.parts.names())?;
-            let products = products.expect_all()?;
+            let kernel = context.kernel()?;
+            let ready = context.provision(kernel)?;
+            let mut parts = BTreeSet::new();
+            for name in &kernel.suites {
+                parts.extend(&context.project.suites.find(name)?.with);
+            }
+            let parts = parts.into_iter().map(|part| &**part);
+            let products = context.builder(&ready)?.build(parts)?.expect_all()?;
             for (name, path) in products.modules() {
                 println!(
                     "{name}: .text {} bytes: {}",
@@ -120,7 +123,7 @@ pub fn run(options: Options, command: Command, extension: &dyn Extension) -> Res
     Ok(ExitCode::SUCCESS)
 }
 
-/// The exit status of a program; an error is told.
+/// Returns the exit status of the program. Prints an error.
 pub fn exit(result: Result<ExitCode>) -> ExitCode {
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
@@ -135,7 +138,7 @@ fn provision_all(context: &Context) -> Result<ExitCode> {
             Ok(ready) => println!("{}: {}", kernel.name, ready.choice.abi),
             Err(error) => {
                 let tolerated = kernel.tolerates(&error).is_some();
-                // Somebody who names the kernel wants it.
+                // A user who names this kernel wants an error, not a skip.
                 failed |= !tolerated || context.names_one_kernel();
                 let word = if tolerated { "skipped" } else { "error" };
                 eprintln!("{word}: {}: {error:#}", kernel.name);

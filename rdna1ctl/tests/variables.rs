@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `env`, and the findings about environments.
+//! The command `env`, and the findings about environments.
 
 mod machine;
 
@@ -59,7 +59,7 @@ fn a_miopen_that_knows_the_card_needs_nothing() {
     );
 }
 
-/// A variable that the user has set stays.
+/// `env` keeps a variable that the user has set.
 #[test]
 fn what_is_set_already_is_left_as_it_is() {
     let machine = Machine::crowded();
@@ -194,7 +194,7 @@ fn overrides_of_other_gpus() {
     ] {
         assert_eq!(of_program(environment), [], "{environment}");
     }
-    // The node's own takes precedence in ROCr 6.4, and means nothing to ROCr 6.1.
+    // The node's own variable wins in ROCr 6.4, and means nothing to libhsakmt 6.2.4.
     let found = of_program("HSA_OVERRIDE_GFX_VERSION=10.3.0\0HSA_OVERRIDE_GFX_VERSION_1=10.1.0\0");
     let found: Vec<_> = found.iter().map(|(id, ..)| id.as_str()).collect();
     assert_eq!(found, ["override", "override-idle"]);
@@ -208,7 +208,7 @@ fn overrides_of_other_gpus() {
     );
 }
 
-/// HIP counts the devices that ROCr shows: both variables together could leave none.
+/// HIP numbers the devices that ROCr shows, so both variables together could leave no GPU.
 #[test]
 fn a_gpu_that_was_chosen_by_other_means() {
     for name in [
@@ -233,15 +233,15 @@ fn a_program_that_only_has_kfd_open_is_found() {
     machine.add_program(4242, "HSA_OVERRIDE_GFX_VERSION=10.3.0\0");
     machine.remove("/sys/class/kfd/kfd/proc");
     assert!(machine.findings().iter().any(|(id, _, _)| id == "override"));
-    // In the first namespace, KFD's own list names every program. A child that inherited the file cannot
-    // use it.
+    // In the initial namespace, KFD's own list names every program. A child cannot use an inherited
+    // file.
     machine.put("/sys/class/kfd/kfd/proc/77/vram_12345", "0\n");
     machine.link("/proc/self/ns/pid", "pid:[4026531836]");
     assert!(!machine.findings().iter().any(|(id, _, _)| id == "override"));
     machine.remove("/proc/self/ns/pid");
     machine.link("/proc/self/ns/pid", "pid:[4026532999]");
     assert!(machine.findings().iter().any(|(id, _, _)| id == "override"));
-    // A program without it does not use KFD.
+    // A program without the file does not use KFD.
     machine.remove("/proc/4242/fd/5");
     machine.link("/proc/4242/fd/5", "/dev/null");
     assert!(!machine.findings().iter().any(|(id, _, _)| id == "override"));
@@ -276,7 +276,7 @@ fn the_shell_and_all_programs() {
     assert!(has("preload-all", "librdna1shim.so"), "{found:#?}");
 }
 
-/// sudo removes most of an environment, so the shell's own is read, too.
+/// sudo removes most of the environment, so rdna1ctl also reads the shell's.
 #[test]
 fn the_shell_that_sudo_was_called_from() {
     let machine = Machine::healthy();
@@ -293,7 +293,7 @@ fn the_shell_that_sudo_was_called_from() {
         said.contains("before sudo") && said.contains("/proc/77/environ"),
         "{said}"
     );
-    // With sudo -E both have it: there is one finding.
+    // With `sudo -E` both have the variable: one finding covers them.
     machine.put("/proc/self/environ", "HSA_OVERRIDE_GFX_VERSION=10.3.0\0");
     let [said] = overrides().try_into().unwrap();
     assert!(said.contains("/proc/self/environ"), "{said}");

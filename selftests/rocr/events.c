@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Events, as kfd_events.c of the kernel has them. KFD itself makes none for a
- * program without a card: they are in a page of the card's address space. Threads of
- * the runtime wait for them until it ends.
+ * KFD's events, for which threads of the runtime wait until it ends. The kernel's
+ * KFD makes no signal event here: it keeps them in a page of the card's memory. This
+ * is simpler than kfd_events.c: all types share their numbers, can be set and reset,
+ * and an auto-reset event wakes the first waiter only.
  */
 
 #define _GNU_SOURCE

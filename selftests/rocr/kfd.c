@@ -49,7 +49,8 @@ static int allocate(int real, struct kfd_ioctl_alloc_memory_of_gpu_args *args)
 
 	log_allocation(args);
 	if (!real_ioctl(real, AMDKFD_IOC_ALLOC_MEMORY_OF_GPU, &copy))
-		fprintf(stderr, "stand-in: KFD gave memory of a virtual card\n");
+		return stand_in_refuse("/dev/kfd", AMDKFD_IOC_ALLOC_MEMORY_OF_GPU,
+				       "KFD gave memory of a virtual card");
 	args->handle = atomic_fetch_add(&handles, 1) + 1;
 	/* The program's own memory has its address there. */
 	if (!(args->flags & KFD_IOC_ALLOC_MEM_FLAGS_USERPTR))
@@ -107,6 +108,6 @@ int kfd_ioctl(int real, unsigned long request, void *arg)
 	case AMDKFD_IOC_SET_TRAP_HANDLER:
 		return 0;
 	default:
-		return stand_in_refuse("/dev/kfd", request, "no enumeration was seen to need it");
+		return stand_in_refuse("/dev/kfd", request, "not needed so far; answer it in kfd.c");
 	}
 }

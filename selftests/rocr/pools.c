@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <hsa/hsa.h>
 #include <hsa/hsa_ext_amd.h>
@@ -26,7 +27,9 @@ static void check(hsa_status_t status, const char *call)
 		return;
 	hsa_status_string(status, &text);
 	fprintf(stderr, "%s: status 0x%x: %s\n", call, status, text);
-	exit(EXIT_FAILURE);
+	/* exit() would end the runtime, which may be inside of this call. */
+	fflush(stdout);
+	_exit(EXIT_FAILURE);
 }
 
 #define CHECK(call) check((call), #call)

@@ -88,6 +88,6 @@ int render_ioctl(unsigned int minor, unsigned long request, void *arg)
 		return info(minor, arg);
 	default:
 		return stand_in_refuse("render node", request,
-				       "no enumeration was seen to need it");
+				       "not needed so far; answer it in render.c");
 	}
 }

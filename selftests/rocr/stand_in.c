@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A library for LD_PRELOAD. A program that opens /dev/kfd or a render node is
- * given a sparse file in memory: it can be mapped anywhere, and tells itself by
- * its inode. What the program asks of it is answered by kfd.c and render.c.
+ * given a sparse file in memory, which can be mapped anywhere. kfd.c and render.c
+ * answer what it asks. The stand-in recognises the file by its inode.
  */
 
 #define _GNU_SOURCE
@@ -35,6 +35,7 @@
 static struct device {
 	char path[32];
 	int file;
+	dev_t filesystem;
 	ino_t inode;
 	/* /dev/kfd: the kernel's own, whose answers are handed on */
 	int real;
@@ -60,12 +61,19 @@ static bool make_device(struct device *device, const char *path)
 		device->real = openat(AT_FDCWD, path, O_RDWR | O_CLOEXEC);
 		if (device->real < 0)
 			return false;
-	} else if (sscanf(path, RENDER_NODE "%u", &device->minor) != 1 || stat(path, &found)) {
+	} else if (sscanf(path, RENDER_NODE "%u", &device->minor) != 1) {
+		errno = ENOENT;
+		return false;
+	} else if (stat(path, &found)) {
 		return false;
 	}
 	device->file = memfd_create(path + strlen("/dev/"), MFD_CLOEXEC);
-	if (device->file < 0 || ftruncate(device->file, FILE_SIZE) || fstat(device->file, &found))
+	if (device->file < 0 || ftruncate(device->file, FILE_SIZE) ||
+	    fstatat(device->file, "", &found, AT_EMPTY_PATH)) {
+		fprintf(stderr, "stand-in: cannot make a file for %s\n", path);
 		return false;
+	}
+	device->filesystem = found.st_dev;
 	device->inode = found.st_ino;
 	snprintf(device->path, sizeof(device->path), "%s", path);
 	return true;
@@ -87,20 +95,26 @@ static int open_device(const char *path)
 	return fd;
 }
 
-/* The device that this file stands for; NULL: none. */
+/* The device that this file stands for, or NULL. A device never changes once it is made. */
 static const struct device *device_of(int fd)
 {
+	const struct device *device = devices;
 	struct stat found;
 	int error = errno;
 
-	/* Not by fstat(), which is below. */
-	if (fstatat(fd, "", &found, AT_EMPTY_PATH))
-		found.st_ino = 0;
-	errno = error;
-	for (const struct device *device = devices; device < devices + LENGTH(devices); device++)
-		if (*device->path && found.st_ino && device->inode == found.st_ino)
-			return device;
-	return NULL;
+	/* fstat() itself is wrapped below. */
+	if (fstatat(fd, "", &found, AT_EMPTY_PATH)) {
+		errno = error;
+		return NULL;
+	}
+	pthread_mutex_lock(&lock);
+	while (device < devices + LENGTH(devices) && *device->path &&
+	       (device->inode != found.st_ino || device->filesystem != found.st_dev))
+		device++;
+	if (device == devices + LENGTH(devices) || !*device->path)
+		device = NULL;
+	pthread_mutex_unlock(&lock);
+	return device;
 }
 
 static int open_any(const char *path, int flags, mode_t mode)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What answers a program in the place of a card's driver. README.md says which
- * answers are real.
+ * The stand-in answers a program in the place of a card's driver. README.md says
+ * which answers are real.
  */
 #ifndef STAND_IN_H
 #define STAND_IN_H

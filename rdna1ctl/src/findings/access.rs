@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Whether the card's devices are there, and who may open them.
+//! Findings: whether the card's devices exist, and which users may open them.
 
 use crate::sources::access::Device;
 use crate::sources::pci::Gpu;
@@ -66,7 +66,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     found
 }
 
-/// root may open the devices, and no group of users can.
+/// A finding if root may open the devices, but no group of users can.
 fn only_root(facts: &Facts, devices: &[&Device]) -> Option<Finding> {
     let is_root = facts
         .access
@@ -83,7 +83,7 @@ fn only_root(facts: &Facts, devices: &[&Device]) -> Option<Finding> {
     if !is_root || closed.is_empty() {
         return None;
     }
-    // Nobody says that another user is to use the card.
+    // Not a trouble, because maybe no other user is to use the card.
     let says = "root may open KFD and the cards, and no other user may";
     let found = Finding::good("access", says);
     let found = closed.iter().fold(found, |found, device| {
@@ -99,8 +99,8 @@ fn owner(device: &Device) -> String {
     format!("user {uid}, group {gid} ({group}), mode {mode:04o}")
 }
 
-/// `/dev/kfd`, and the render nodes of our cards. Without their names, all render nodes count, and one that
-/// may be opened is enough.
+/// `/dev/kfd`, and the render nodes of our cards. If their names are unknown, all render nodes
+/// count, and one that may be opened is enough.
 fn devices(facts: &Facts) -> Vec<&Device> {
     let names = render_names(facts, |gpu| &gpu.drm);
     let render = facts.access.render.iter();
@@ -124,7 +124,7 @@ fn render_names(facts: &Facts, which: impl Fn(&Gpu) -> &Vec<String>) -> Vec<Stri
     names.map(|name| format!("/dev/dri/{name}")).collect()
 }
 
-/// Devices that the kernel has, and that are not in `/dev`.
+/// Devices that the kernel has, but that are missing in `/dev`.
 fn missing(facts: &Facts) -> Option<Finding> {
     let access = &facts.access;
     let has_kfd = !facts.card_nodes().is_empty();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The card: on the PCI bus, its driver, and in KFD.
+//! Findings about the card: on the PCI bus, its driver, and in KFD.
 
 use rdna1_records::Record;
 
@@ -71,8 +71,8 @@ fn driver(facts: &Facts, gpu: &Record) -> Finding {
         "?" => {
             Finding::unseen("driver", "unknown which driver is bound to the card").seen(from, "?")
         }
-        // Only amdgpu makes KFD list a card, and it keeps the node while a program holds the render
-        // node: loading a driver is no remedy.
+        // Only amdgpu makes KFD list a card. It keeps the node while a program holds the render
+        // node, so loading a driver does not help.
         "-" if value(gpu, "kfd") == "present" => Finding::note(
             "driver-unclear",
             "KFD lists the card, and no driver is bound: amdgpu was unbound while a program held the \
@@ -176,7 +176,7 @@ fn in_kfd(facts: &Facts, gpu: &Record) -> Finding {
     }
 }
 
-/// KFD's words for a card that it does not take (`kgd2kfd_probe()`, `kgd2kfd_device_init()`).
+/// KFD's messages about a card that it rejects (`kgd2kfd_probe()`, `kgd2kfd_device_init()`).
 fn is_left_out(text: &str) -> bool {
     let words = [
         "skipped device 1002:731f",
@@ -216,7 +216,7 @@ fn absent(facts: &Facts, gpu: &Record) -> Finding {
             found("the PCIe path refuses atomics, and its MEC firmware is older than 145, the first that works without them"),
             gpu,
         ),
-        // The core names atomics only where it knows the firmware's version.
+        // The core names atomics as the reason only if it knows the firmware's version.
         _ if value(gpu, "atomics") == "none" && value(gpu, "mec_fw") == "?" => without_atomics(
             found("the PCIe path refuses atomics, which takes MEC firmware 145 or newer, and the version of the firmware is unknown"),
             gpu,
@@ -226,7 +226,7 @@ fn absent(facts: &Facts, gpu: &Record) -> Finding {
     }
 }
 
-/// The topology is hidden, which says nothing about the card.
+/// The finding for a hidden topology, which says nothing about the card.
 fn hidden(why: &str) -> Finding {
     Finding::unseen(
         "kfd-hidden",

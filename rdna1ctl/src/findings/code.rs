@@ -17,9 +17,9 @@ pub enum Answer {
     Native,
     /// There is nothing to judge: no library with GPU code for AMD's cards.
     NothingFound,
-    /// The parts that decide it could not be read.
+    /// The parts that decide the answer could not be read.
     Unknown,
-    /// They lack code for the card, and have code for a gfx1030. Libraries load that only under
+    /// They lack code for the card, but have code for a gfx1030. Libraries load that only under
     /// `HSA_OVERRIDE_GFX_VERSION`, and the card does not have all of that ISA's instructions.
     OverrideOnly,
     /// They have no code for it.
@@ -31,7 +31,7 @@ pub enum Answer {
 pub struct Part {
     /// Its file or folder.
     pub path: String,
-    /// Whether it has code that the card runs; null where that is unknown.
+    /// Whether it has code that the card runs; null if that is unknown.
     pub gfx1010: Option<bool>,
     /// The ISAs that it has code for.
     pub targets: Vec<String>,
@@ -46,14 +46,14 @@ pub struct Part {
 pub struct Judged {
     /// Whether the card can run them.
     pub answer: Answer,
-    /// Their parts, those that decide first.
+    /// Their parts. Those that decide the answer come first.
     pub parts: Vec<Part>,
-    /// Whether bundles were left out, to save time.
+    /// Whether bundles were skipped to save time.
     pub is_sample: bool,
 }
 
-/// Libraries that programs work without on this card: each has another way, or only programs of other
-/// fields call it.
+/// Libraries that programs on this card work without: each has an alternative, or only programs of
+/// other fields call it.
 const OPTIONAL: [&str; 20] = [
     "libMIOpen",
     "libaotriton",
@@ -88,7 +88,7 @@ pub fn judge(libraries: &Libraries) -> Judged {
         what: "a rocBLAS without kernels where it looks for them".to_owned(),
     }));
     parts.extend(libraries.list.iter().filter_map(of_library));
-    // A part by itself is what was asked about.
+    // If all parts are optional, the user asked about exactly these.
     if parts.iter().all(|part| part.optional) {
         parts.iter_mut().for_each(|part| part.optional = false);
     }
@@ -103,7 +103,7 @@ pub fn judge(libraries: &Libraries) -> Judged {
     }
 }
 
-/// Whether some of the libraries are those of a PyTorch.
+/// Whether some of the libraries belong to a PyTorch.
 fn has_torch(libraries: &Libraries) -> bool {
     libraries
         .list
@@ -137,7 +137,7 @@ fn answer(libraries: &Libraries, parts: &[Part]) -> Answer {
     }
 }
 
-/// A rocBLAS's folder of kernels.
+/// Describes a rocBLAS's folder of kernels.
 pub fn of_kernels(kernels: &Kernels) -> Part {
     let others = others(kernels.targets.iter());
     let disguised = listed(&kernels.disguised, "is");

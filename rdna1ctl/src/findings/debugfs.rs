@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! debugfs, which holds the module's files.
+//! Findings about debugfs, which holds the module's files.
 
 use crate::sources::module::Debugfs;
 use crate::sources::Facts;
@@ -45,7 +45,7 @@ pub(super) fn finding(facts: &Facts) -> Option<Finding> {
     })
 }
 
-/// Only somebody who installed the module needs debugfs.
+/// Only a note if the module is not installed: nobody else needs debugfs.
 fn no_debugfs_no_module(facts: &Facts, why: &str) -> Finding {
     let says = "debugfs is off in this kernel: the module cannot be loaded";
     let found = match facts.module.is_installed_for(&facts.kernel.release) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The driver: its origin, its files against their package, and its firmware.
+//! Findings about the driver: its origin, the check of its files against their package, its
+//! firmware.
 
 use rdna1_records::{Record, UNKNOWN};
 
@@ -124,7 +125,7 @@ fn origin(facts: &Facts) -> Option<Finding> {
     Some(Finding::good("amdgpu-origin", "amdgpu is the kernel's own").seen(place, file))
 }
 
-/// AMD's package: for which kernel it is built, and where the patch would be in its source.
+/// AMD's package: whether it is built for this kernel, and whether its source has the known patch.
 fn package(facts: &Facts, dkms: &Dkms) -> Finding {
     let version = &dkms.version;
     let release = &facts.kernel.release;
@@ -186,7 +187,7 @@ fn firmware(facts: &Facts) -> Option<Finding> {
         "install the firmware (linux-firmware; on Debian firmware-amd-graphics), then sudo \
                   update-initramfs -u -k all, reboot";
     match missing {
-        // The kernel takes the firmware from the host.
+        // The kernel loads the firmware from the host.
         _ if lines.is_empty() && facts.place.container.is_some() => Some(
             Finding::unseen(
                 "firmware-unknown",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Variables that libraries read: those of running programs, those of the next one, and those that files
-//! set for later ones.
+//! Findings about variables that libraries read: those of running programs, those of the next
+//! program, and those that files set for later programs.
 
 use std::collections::BTreeMap;
 
@@ -33,14 +33,14 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     let own = judged(facts, &facts.processes.own).into_iter();
     found.extend(own.map(|one| of(facts, &one, "your shell", "/proc/self/environ", None)));
     if let Some((from, variables)) = &facts.processes.caller {
-        // The findings above cover the variables that sudo passed on.
+        // Skip variables that sudo passed on: the findings above cover them.
         let mut taken = variables.clone();
         taken.retain(|one| !facts.processes.own.contains(one));
         let all = judged(facts, &taken).into_iter();
         found.extend(all.map(|one| of(facts, &one, "your shell, from before sudo,", from, None)));
     }
     found.extend(others(facts));
-    // A finding above may name the line already.
+    // Skip lines that a finding above names.
     let is_named = |kept: &Kept| {
         let mut evidence = found.iter().flat_map(|one| &one.evidence);
         evidence.any(|one| one.from == place(kept))
@@ -120,7 +120,7 @@ fn of(facts: &Facts, one: &Judged, whose: &str, from: &str, process: Option<&Pro
         .fold(found, |found, step| found.advise(step))
 }
 
-/// The lines that set one of these variables to that value, for that program or for all.
+/// The lines that set one of these variables to this value, for that program or for all.
 fn sources<'a>(
     facts: &'a Facts,
     variables: &[Variable],
@@ -151,7 +151,7 @@ fn sources<'a>(
     lines().filter(is_for_all).collect()
 }
 
-/// The template of an instance: of `comfy@alice.service` it is `comfy@.service` (systemd.unit(5)).
+/// The template of a unit's instance: `comfy@.service` for `comfy@alice.service` (systemd.unit(5)).
 fn template(unit: &str) -> String {
     match (unit.split_once('@'), unit.rsplit_once('.')) {
         (Some((name, _)), Some((_, kind))) => format!("{name}@.{kind}"),
@@ -172,7 +172,7 @@ fn reach(reach: &Reach) -> String {
     }
 }
 
-/// How to take back what a line sets.
+/// How to undo a line that sets a variable.
 fn remedy(kept: &Kept) -> String {
     let place = place(kept);
     let again = match &kept.reach {
@@ -190,7 +190,7 @@ fn remedy(kept: &Kept) -> String {
     format!("remove {} from {place}, {again}", kept.variable.0)
 }
 
-/// Programs that do not use KFD now, and will have the same variables if they do.
+/// Programs that do not use KFD now, and would have the same variables if they did.
 fn others(facts: &Facts) -> Vec<Finding> {
     let mut by_words: BTreeMap<String, (Judged, Vec<&Process>)> = BTreeMap::new();
     for process in &facts.processes.others {
@@ -246,13 +246,13 @@ fn others(facts: &Facts) -> Vec<Finding> {
     found.collect()
 }
 
-/// Files that set variables for later programs, without the lines that are named elsewhere.
+/// Files that set variables for later programs, except the lines that another finding names.
 fn files(facts: &Facts, is_named: impl Fn(&Kept) -> bool) -> Vec<Finding> {
     let mut groups: BTreeMap<(&Reach, &str), Vec<&Kept>> = BTreeMap::new();
     for kept in &facts.kept.list {
         let file = match kept.reach {
             Reach::Login | Reach::Services => kept.file.as_str(),
-            // Its drop-ins count together.
+            // A unit's drop-ins form one group.
             Reach::Unit(_) | Reach::UserUnit(_) => "",
         };
         groups.entry((&kept.reach, file)).or_default().push(kept);

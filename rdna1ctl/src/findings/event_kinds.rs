@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kinds of events in the kernel's log: the kernel's words for each, what it means, what to do.
+//! The kinds of events in the kernel's log: for each, the kernel's messages, their meaning, and
+//! advice.
 //!
-//! The words are those of amdgpu and KFD from Linux 5.4 to 7.2: `gmc_v10_0_process_interrupt()`,
+//! The messages are those of amdgpu and KFD from Linux 5.4 to 7.2: `gmc_v10_0_process_interrupt()`,
 //! `amdgpu_job_timedout()`, `amdgpu_device_gpu_recover()`, `amdgpu_fence_fallback()`,
 //! `unmap_queues_cpsch()`, `gfx_v10_0_priv_inst_irq()`.
 
@@ -17,7 +18,7 @@ pub enum Kind {
     IllegalCode,
     /// A job that did not end in time.
     RingTimeout,
-    /// One that ended after all, or after its ring was reset.
+    /// A job that ended after all, or after its ring was reset.
     RingRecovered,
     /// KFD could not stop a program's queues.
     Preemption,
@@ -33,7 +34,7 @@ pub enum Kind {
     PowerFirmware,
     /// The card was too hot.
     Overheated,
-    /// An update of the screen did not end in time.
+    /// A screen update that did not end in time.
     FlipTimeout,
     /// An interrupt did not come, and a timer took its place.
     FenceFallback,
@@ -132,7 +133,7 @@ impl Kind {
     }
 }
 
-/// Whether amdgpu or KFD wrote that line.
+/// Whether amdgpu or KFD logged that line.
 pub(super) fn is_of_amdgpu(text: &str) -> bool {
     if driver(text).is_some_and(|driver| driver != "amdgpu") {
         return false;
@@ -142,7 +143,8 @@ pub(super) fn is_of_amdgpu(text: &str) -> bool {
         || text.starts_with("kfd")
 }
 
-/// The driver at the begin of a line that names its device: `xe 0000:00:02.0: ...` (dev_printk()).
+/// The driver at the beginning of a line that names a device: `xe 0000:00:02.0: ...`
+/// (dev_printk()).
 fn driver(text: &str) -> Option<&str> {
     let (driver, rest) = text.split_once(' ')?;
     let (device, _) = rest.split_once(' ')?;
@@ -151,10 +153,10 @@ fn driver(text: &str) -> Option<&str> {
     is_address.then_some(driver)
 }
 
-/// The kind of an event, by the kernel's words.
+/// The kind of event that a message reports.
 pub(super) fn kind(text: &str) -> Option<Kind> {
     let has = |words: &[&str]| words.iter().all(|word| text.contains(word));
-    // Up to Linux 5.10 these two have no prefix.
+    // Up to Linux 5.10, the first two have no prefix.
     let of_queues = [
         "unsuccessful queues preemption",
         "qcm fence wait loop timeout",

@@ -10,20 +10,20 @@ use crate::sources::log::Line;
 pub use super::event_kinds::Kind;
 use super::event_kinds::{is_of_amdgpu, kind};
 
-/// The events of a kind, newest kind first.
+/// All events of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Events {
     /// The kind.
     pub kind: Kind,
     /// How many there were.
     pub count: usize,
-    /// By program, newest first.
+    /// By program; the program with the newest event comes first.
     pub groups: Vec<Group>,
-    /// Whether they may be another card's: no line names a card, and there are several.
+    /// Whether they may be another card's: no line names a card, and there are several cards.
     pub may_be_anothers: bool,
 }
 
-/// The events of a kind that one program, or one ring, brought about.
+/// The events of a kind that one program, or one ring, caused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
     /// The program, as `python3 (process 4242)`, if the log names it.
@@ -44,11 +44,11 @@ struct Event<'a> {
     line: &'a Line,
 }
 
-/// How many lines after an event its program, or the event itself, can be named again.
+/// How many lines after an event the log can name its program, or repeat the event.
 const NEAR: u64 = 6;
 
-/// The events in those lines that are about one of the cards at these addresses. `others` tells whether
-/// there are other cards of AMD's.
+/// The events in those lines that are about a card at one of these addresses. `others` tells
+/// whether there are other cards of AMD.
 pub fn events(lines: &[Line], cards: &[&str], others: bool) -> Result<Vec<Events>> {
     let reader = Reader::new()?;
     let mut found: Vec<Event> = Vec::new();
@@ -82,14 +82,14 @@ pub fn events(lines: &[Line], cards: &[&str], others: bool) -> Result<Vec<Events
     Ok(grouped(&found, others))
 }
 
-/// Whether an event of these kinds, which take several lines, was just told of.
+/// Whether `found` has this event already: events of these kinds take several lines.
 fn is_told(found: &[Event], kind: Kind, line: &Line) -> bool {
     let takes_several = matches!(kind, Kind::Preemption | Kind::ResetFailed);
     let last = found.iter().rev().find(|one| one.kind == kind);
     takes_several && last.is_some_and(|last| line.number.saturating_sub(last.line.number) <= NEAR)
 }
 
-/// Whether that line tells of an event, or belongs to one.
+/// Whether that line reports an event, or belongs to one.
 pub fn is_telling(text: &str) -> bool {
     kind(text).is_some()
         || is_of_amdgpu(text)
@@ -129,7 +129,7 @@ impl Reader {
         Some(self.ring.captures(text)?.get(1)?.as_str().to_owned())
     }
 
-    /// The program; the kernel prints an empty name and 0 where it knows none.
+    /// The program; `None` if the kernel knows none, and prints an empty name and 0.
     fn who(&self, text: &str) -> Option<String> {
         let found = self.who.captures(text)?;
         let (name, pid) = (found.get(1)?.as_str().trim(), found.get(2)?.as_str());

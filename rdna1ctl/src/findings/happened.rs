@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Faults, hangs and resets of the card in the kernel's log.
+//! Findings about faults, hangs and resets of the card in the kernel's log.
 
 use std::io::ErrorKind;
 
@@ -31,7 +31,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
 pub fn of_lines(facts: &Facts, lines: &[Line]) -> Vec<Events> {
     let cards = facts.pages.addresses();
     let others = facts.gpus.iter().any(|gpu| !gpu.is_ours());
-    // A pattern that cannot be compiled is an error of this program's, and its tests show it.
+    // The only error is a malformed pattern of this program, and its tests would show it.
     events(lines, &cards, others).unwrap_or_default()
 }
 
@@ -104,7 +104,7 @@ fn outcome<'a>(facts: &'a Facts, one: &Events) -> Option<&'a Line> {
     })
 }
 
-/// Nothing was logged; the kernel may have overwritten the begin.
+/// The finding if the log has no event. The kernel may have overwritten the log's beginning.
 fn quiet(facts: &Facts) -> Finding {
     let lines = &facts.log.lines;
     let since = match lines.first() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What variables of one environment mean for a 0x731f, wherever they stand.
+//! Judges the variables of one environment for a 0x731f card, independent of their origin.
 
 use crate::sources::processes::Variable;
 use crate::sources::Facts;
@@ -12,11 +12,11 @@ use super::{State, TRUTH};
 
 /// Variables that matter.
 pub(super) struct Judged {
-    /// The finding's name, for a program that runs.
+    /// The id of the finding for a running program.
     pub id: &'static str,
     /// How serious it is for a program that uses KFD.
     pub state: State,
-    /// What they do; the subject goes before it.
+    /// Their effect, as a phrase that follows its subject.
     pub says: String,
     /// The variables.
     pub variables: Vec<Variable>,
@@ -24,7 +24,7 @@ pub(super) struct Judged {
     pub unset: bool,
     /// Further steps.
     pub advice: Vec<String>,
-    /// Whether they only choose another GPU. A program may well mean that.
+    /// Whether they only choose another GPU, which a program may well intend.
     pub is_choice: bool,
 }
 
@@ -52,8 +52,8 @@ impl Judged {
         names.collect::<Vec<_>>().join(" and ")
     }
 
-    /// Whether they are worth a word in a file, or in a program that does not use KFD. Many programs that
-    /// have nothing to do with the card preload a library, or choose a GPU.
+    /// Whether to report them for a file, or for a program that does not use KFD. Many programs
+    /// that have nothing to do with the card preload a library, or choose a GPU.
     pub fn is_for_later(&self) -> bool {
         !self.is_choice && self.id != PRELOAD
     }
@@ -61,11 +61,11 @@ impl Judged {
 
 const PRELOAD: &str = "preload";
 
-/// Seen with both (docs/truth.md, section 9).
+/// Observed with both versions (docs/truth.md, section 9).
 const WHICH_RUNTIME: &str =
-    "ROCr 6.4 goes by a variable for one node, ROCr 6.1 ignores it and goes by the one for all";
+    "libhsakmt 6.2.4 (Debian 13) ignores a variable for one node; the one in ROCr 6.4 heeds it";
 
-/// What matters among these variables, which are those of one environment.
+/// The variables that matter, among those of one environment.
 pub(super) fn judged(facts: &Facts, variables: &[Variable]) -> Vec<Judged> {
     let each = variables.iter().filter_map(|variable| {
         let name = &variable.0;
@@ -85,7 +85,7 @@ pub(super) fn judged(facts: &Facts, variables: &[Variable]) -> Vec<Judged> {
     judged
 }
 
-/// A variable other than an override, if it matters.
+/// Judges a variable other than an override; `None` if it does not matter.
 fn one(variable: &Variable) -> Option<Judged> {
     let (name, value) = variable;
     match name.as_str() {
@@ -152,7 +152,7 @@ fn overridden(variable: &Variable) -> Judged {
     }
 }
 
-/// Whether variables are meant for NVIDIA's cards, of which this machine has some.
+/// Whether these variables are meant for NVIDIA's cards, and this machine has some.
 pub(super) fn is_for_nvidia(facts: &Facts, by: &[Variable]) -> bool {
     facts.has_nvidia && by.last().is_some_and(|(name, _)| name == CUDA)
 }

@@ -58,7 +58,7 @@ pub struct Evidence {
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
-    /// Its name: lower-case words with `-` between. It stays the same from version to version.
+    /// Its name: lower-case words, joined by `-`. It stays the same in all versions.
     pub id: String,
     /// How serious it is.
     pub state: State,
@@ -105,7 +105,7 @@ impl Finding {
         self
     }
 
-    /// Adds the values of those keys as evidence.
+    /// Adds the values of these keys as evidence.
     fn seen_in(self, file: &str, record: &Record, keys: &[&str]) -> Self {
         let pairs = keys
             .iter()
@@ -128,7 +128,7 @@ fn value<'a>(record: &'a Record, key: &str) -> &'a str {
 /// The page that explains the rules.
 const TRUTH: &str = "docs/truth.md";
 
-/// A lie, in words for people.
+/// The verdict lie, in words for people.
 pub const MISMATCH: &str = "KFD's topology does not match the hardware";
 
 /// All findings in reading order: the verdicts first, then from the module to the programs.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The module, and the kernel that it is for.
+//! Findings about the module, and about the kernel that it needs.
 
 use crate::sources::kernel::version_of;
 use crate::sources::module::{Debugfs, NAME};
@@ -11,7 +11,7 @@ use crate::sources::Facts;
 use super::{debugfs, Finding};
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
-    // Its kernel has no amdgpu, so the module has nothing to judge there.
+    // WSL's kernel has no amdgpu, so the module has nothing to judge there.
     if facts.place.wsl && !facts.module.loaded {
         return Vec::new();
     }
@@ -19,12 +19,12 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     found.extend(refused(facts));
     found.extend(debugfs::finding(facts));
     found.extend(readable(facts));
-    // Nobody builds a module in a container: its files are not those of the host.
+    // Nobody builds a module in a container, because its files are not those of the host.
     if !facts.module.loaded && facts.place.container.is_none() {
         let kernel = kernel(facts);
         let is_unfit = kernel.id == "kernel-unfit";
         found.push(kernel);
-        // Those of another kernel are wanted.
+        // An unfit kernel needs no headers: the user needs another kernel.
         if !is_unfit {
             found.push(headers(facts));
         }
@@ -152,7 +152,7 @@ fn refused(facts: &Facts) -> Option<Finding> {
     })
 }
 
-/// debugfs is mounted, and the files were not read: the reader is not root, or the module is faulty.
+/// debugfs is mounted, but the files were not read: the user is not root, or the module is faulty.
 fn readable(facts: &Facts) -> Option<Finding> {
     let origin = &facts.pages.origin;
     let mounted = matches!(facts.module.debugfs, Debugfs::Mounted(_));
@@ -224,7 +224,7 @@ fn kernel(facts: &Facts) -> Finding {
     Finding::good("kernel", "the module can be built for this kernel").seen(from, &kernel.release)
 }
 
-/// Headers, and the Rust metadata that some systems have apart from them.
+/// The headers, and the Rust metadata, which some systems keep separately.
 fn headers(facts: &Facts) -> Finding {
     let kernel = &facts.kernel;
     let build = format!("/lib/modules/{}/build", kernel.release);
@@ -236,7 +236,7 @@ fn headers(facts: &Facts) -> Finding {
         .seen(build, "is not there")
         .advise(facts.system.remedy("kernel headers"));
     };
-    // Debian's headers never have it: DKMS or `make metadata` makes it from the kernel's source.
+    // Debian's headers never contain it: DKMS or `make metadata` makes it from the kernel's source.
     if kernel.has_metadata || kernel.has("RUST") != Some(true) || facts.system.is_debian {
         return Finding::good("headers", "this kernel's headers are installed")
             .seen(folder, "is there");

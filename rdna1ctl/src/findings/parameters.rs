@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Parameters of amdgpu's that change what is judged, or hide that the card hangs.
+//! Findings about parameters of amdgpu that change what the rules judge, or that hide hangs.
 //!
-//! Names, defaults and meanings are those of `amdgpu_drv.c`, Linux 7.2. A parameter that has nothing to do
-//! with a 0x731f's memory, queues or hangs gets no note.
+//! Names, defaults and meanings are those of `amdgpu_drv.c`, Linux 7.2. A parameter that does not
+//! concern a 0x731f's memory, queues or hangs gets no note.
 
 use crate::sources::parameters::Parameter;
 use crate::sources::Facts;
 
 use super::Finding;
 
-/// A parameter: its name, its default, the values that are worth a word, and their meaning.
+/// A parameter: its name, its default, the values to report, and their meaning.
 type Known = (&'static str, &'static str, Values, &'static str);
 
-/// Values that are worth a word.
+/// The values to report.
 enum Values {
-    /// All but the default.
+    /// All values except the default.
     Any,
-    /// These.
+    /// These values.
     Of(&'static [&'static str]),
-    /// 0 and less.
+    /// 0 and negative values.
     NotPositive,
 }
 use Values::{Any, NotPositive, Of};
@@ -94,7 +94,7 @@ fn note(one: &Parameter, means: &str) -> Finding {
 /// Whether two values are the same number, or the same word.
 fn is_same(value: &str, default: &str) -> bool {
     let number = |text: &str| {
-        // As kstrtobool() reads them.
+        // As kstrtobool() parses them.
         match text {
             "N" | "n" | "false" => return Some(0),
             "Y" | "y" | "true" => return Some(1),

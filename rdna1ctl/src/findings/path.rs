@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The card's PCIe path and its BAR.
+//! Findings about the card's PCIe path and its BAR.
 
 use rdna1_records::Record;
 
@@ -17,7 +17,7 @@ pub(super) fn findings(facts: &Facts, gpu: &Record) -> Vec<Finding> {
     if facts.place.virtual_machine.is_none() {
         return found;
     }
-    // The slot and the bridges of a virtual machine are made up.
+    // The slot and the bridges of a virtual machine are not real.
     let found = found.into_iter().map(|found| match found.id.as_str() {
         "atomics-none" | "bar-small" | "bar-partial" | "link-narrow" => found.advise(IN_A_GUEST),
         _ => found,
@@ -102,7 +102,7 @@ fn bar(gpu: &Record) -> Finding {
     }
 }
 
-/// The link's width. Its speed is no sign of trouble: it falls when the card idles.
+/// The link's width. A low speed is not a problem: it falls when the card idles.
 fn width(facts: &Facts, gpu: &Record) -> Option<Finding> {
     let number = |key: &str| value(gpu, key).parse::<u64>().ok().filter(|n| *n != 0);
     let on_bus = facts.gpus.iter().find(|one| one.gpu == value(gpu, "gpu"));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What to do where the permissions of a device keep a user out.
+//! The remedies if the permissions of a device keep a user out.
 
 use crate::sources::access::Device;
 use crate::sources::place::Container;
@@ -31,7 +31,7 @@ pub(super) fn remedies(facts: &Facts, user: Option<&User>, devices: &[&Device]) 
 /// Read and write for the group.
 const GROUP: u32 = 0o060;
 
-/// Groups that give more than the card, or nobody's.
+/// Groups that give more rights than the card needs, or that belong to nobody.
 const NOT_MEANT: [&str; 8] = [
     "adm", "disk", "nobody", "nogroup", "root", "shadow", "sudo", "wheel",
 ];
@@ -67,7 +67,7 @@ fn remedy(facts: &Facts, user: Option<&User>, device: &Device) -> Vec<String> {
     }
     match container {
         Some(container) => return in_container(container, device, is_unmapped),
-        // Nothing else has such a group.
+        // Only a container has such a group.
         None if is_unmapped => return in_container(Container::Lxc, device, true),
         None => {}
     }

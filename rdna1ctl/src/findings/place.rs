@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where rdna1ctl runs, and what a place takes to pass the card's devices in.
+//! The environment of rdna1ctl, and how to pass the card's devices into it.
 
 use crate::sources::place::{Container, Place};
 use crate::sources::Facts;
@@ -11,7 +11,7 @@ pub(super) fn finding(facts: &Facts) -> Finding {
     let place = &facts.place;
     let says = says(place);
     let found = match (place.container, place.wsl) {
-        // What is there to do, the other findings say.
+        // The other findings say what to do there.
         (Some(_), _) => Finding::note("place", says).advise(
             "doctor sees only what this place shows: run it outside, too, for KFD, the kernel's log, \
              the firmware and other programs",
@@ -23,7 +23,7 @@ pub(super) fn finding(facts: &Facts) -> Finding {
     evidence.fold(found, |found, (from, what)| found.seen(from, what))
 }
 
-/// The place in one sentence.
+/// The environment in one sentence.
 pub fn says(place: &Place) -> String {
     let mut parts = Vec::new();
     if let Some(container) = place.container {
@@ -59,8 +59,8 @@ pub fn name(container: Container) -> &'static str {
     }
 }
 
-/// How to pass the devices into a container of that kind. `gid` is their group's number, if it is known;
-/// the names of groups differ inside.
+/// How to pass the devices into a container of that kind. `gid` is the number of their group, if it
+/// is known. The names of groups differ inside.
 pub(super) fn pass_in(container: Container, gid: Option<u32>) -> Vec<String> {
     let number = gid.map(|gid| gid.to_string());
     let group = number
@@ -120,12 +120,12 @@ pub(super) fn pass_in(container: Container, gid: Option<u32>) -> Vec<String> {
     }
 }
 
-/// What to do about a card in a virtual machine.
+/// Advice about a card in a virtual machine.
 pub(super) const IN_A_GUEST: &str =
     "this is a virtual machine: slot, BAR and PCIe path are the host's; look there, and at how the card \
      is passed through (vfio-pci)";
 
-/// There is no KFD under WSL, and no PCI card.
+/// The finding under WSL, which has neither a KFD nor a PCI card.
 pub(super) fn under_wsl(facts: &Facts) -> Finding {
     let says = "WSL shows no PCI card to Linux: there is no amdgpu and no KFD under WSL, so nothing here can be judged";
     let evidence = facts.place.evidence.iter();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The libraries that running programs use, and whether they have code for the card.
+//! Findings about the libraries that running programs use: whether they have code for the card.
 
 use crate::sources::libraries::{is_of_rocm, Libraries};
 use crate::sources::mapped::Mapped;
@@ -19,7 +19,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     }
     let mut found = Vec::new();
     let mut unread = Vec::new();
-    // Programs of one kind use the same libraries.
+    // Programs of one kind use the same libraries, so report them together.
     let mut groups: Vec<(&Libraries, State, Vec<&Process>)> = Vec::new();
     for process in &facts.processes.list {
         match &process.libraries {
@@ -73,8 +73,8 @@ fn who(processes: &[&Process]) -> String {
     }
 }
 
-/// How bad it is if a program has no code for the card: on a machine with other GPUs it may use those,
-/// unless it has memory of the card.
+/// The state of the finding if a program has no code for the card. If the machine has other GPUs,
+/// the program may use those, unless it has memory of the card.
 fn worst(facts: &Facts, process: &Process) -> State {
     let cards = facts.pages.gpus.iter();
     let ids: Vec<_> = cards
@@ -92,7 +92,7 @@ fn worst(facts: &Facts, process: &Process) -> State {
     }
 }
 
-/// What runs, and from where: "ROCm 6.2.4 from /venv/lib".
+/// The version and the folder of the libraries: "ROCm 6.2.4 from /venv/lib".
 pub fn names(libraries: &Libraries, judged: &Judged) -> String {
     let version = match &libraries.version {
         Some(version) => format!("ROCm {version}"),
@@ -133,7 +133,7 @@ fn of(who: &str, libraries: &Libraries, worst: State) -> Finding {
         ),
     };
     let parts = judged.parts.iter();
-    // The good parts tell nothing where others are bad.
+    // If some parts are bad, leave out the good ones.
     let is_good = judged.answer == Answer::Native;
     let finding = parts
         .filter(|part| is_good || part.gfx1010 != Some(true))
@@ -144,7 +144,7 @@ fn of(who: &str, libraries: &Libraries, worst: State) -> Finding {
     advice.into_iter().fold(finding, Finding::advise)
 }
 
-/// The answer in words, after the name of what was judged.
+/// The answer in words that follow the name of the libraries.
 pub fn has(judged: &Judged) -> String {
     let needed = || judged.parts.iter().filter(|part| !part.optional);
     let named: Vec<_> = needed()
@@ -175,12 +175,12 @@ pub fn has(judged: &Judged) -> String {
     }
 }
 
-/// What to do about libraries without code for the card.
+/// Advice about libraries without code for the card.
 pub(super) const BUILT_FOR_IT: &str =
     "use libraries built for gfx1010: Debian's own packages, or a build with gfx1010 among its targets \
      (PYTORCH_ROCM_ARCH, AMDGPU_TARGETS). rdna1ctl check FOLDER judges them before a program starts";
 
-/// What to do about the answer.
+/// Advice about the answer.
 pub fn advice(answer: Answer) -> Vec<String> {
     let no_override = format!(
         "HSA_OVERRIDE_GFX_VERSION=10.3.0 makes libraries load their gfx1030 code, which is for another \

@@ -2,9 +2,9 @@
 
 //! Why rules about a card could not be judged.
 //!
-//! amdgpu keeps a node of KFD's until the last program closes the card's render node, whatever
-//! becomes of the card meanwhile. The core does not compare such a node with the PCI bus or with
-//! amdgpu: its claims may be about what the card was before.
+//! amdgpu keeps a node of KFD until the last program closes the card's render node, even if the
+//! card changes or goes away meanwhile. The core does not compare such a node with the PCI bus or
+//! with amdgpu, because it may describe an earlier state of the card.
 
 use rdna1_records::{Record, UNKNOWN};
 use schemars::JsonSchema;
@@ -22,7 +22,7 @@ pub enum Cause {
     SeveralNodes,
     /// amdgpu does not drive the card.
     NotDriven,
-    /// amdgpu drives the card, and did not make this node for it.
+    /// amdgpu drives the card, but did not make this node for it.
     OldNode,
 }
 
@@ -31,12 +31,12 @@ pub const CLOSE_PROGRAMS: &str =
     "if nothing changes: close the programs that hold the card's render node, or reboot; amdgpu \
      keeps the node until the last of them closes it";
 
-/// How to find those programs, also if the device file is gone.
+/// How to find those programs, even if the device file is gone.
 pub const FIND_PROGRAMS: &str =
     "sudo find /proc/[0-9]*/fd -lname '/dev/dri/render*' lists them by process id";
 
 impl Cause {
-    /// Why rules about the card at that address could not be judged; `None` where every rule was
+    /// Why rules about the card at that address could not be judged; `None` if every rule was
     /// judged, or the records do not tell.
     pub fn of(pages: &Pages, gpu: &str) -> Option<Self> {
         if pages.only_in_kfd().any(|card| is_at(card, gpu)) {
@@ -85,8 +85,8 @@ fn is_at(record: &Record, gpu: &str) -> bool {
     record.find("gpu") == Some(gpu)
 }
 
-/// Whether the record is of a rule that compares with the PCI bus, and both values were read: then
-/// the core chose not to compare them.
+/// Whether the record belongs to a rule that compares with the PCI bus, and both values were read.
+/// If so, the core chose not to compare them.
 fn is_readable_comparison(check: &Record) -> bool {
     let is_read = |key: &str| {
         check
@@ -96,8 +96,7 @@ fn is_readable_comparison(check: &Record) -> bool {
     check.find("rule") == Some("pci-identity") && is_read("expected") && is_read("observed")
 }
 
-/// Whether the rules that compare with nothing outside of KFD were judged. While KFD changes a node,
-/// none is.
+/// Whether the rules that only compare facts of KFD were judged. While KFD changes a node, none is.
 fn is_judged_otherwise(pages: &Pages, gpu: &str) -> bool {
     let judged = pages.checks.iter().filter(|check| is_at(check, gpu));
     let mut judged = judged.filter_map(|check| check.find("verdict"));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Requirements of programs: libraries with code for the card.
+//! Findings about what programs need: libraries with code for the card.
 
 use crate::sources::rocm::Install;
 use crate::sources::Facts;
@@ -22,7 +22,8 @@ fn libraries(install: &Install) -> Option<Finding> {
     };
     let Some(kernels) = &install.rocblas else {
         let Some(folder) = &install.without_kernels else {
-            // dpkg knows its packages; elsewhere, a rocBLAS may be where nobody looks for it.
+            // dpkg knows its packages. Elsewhere, a rocBLAS may be in a folder that was not
+            // searched.
             return place.starts_with('/').then(|| {
                 Finding::unseen(
                     "rocblas-not-found",

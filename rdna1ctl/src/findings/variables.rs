@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which variables fit this card and this ROCm, and why.
+//! The variables that fit this card and this ROCm, each with the reason.
 //!
-//! Field reports alone are no reason for a variable: `docs/truth.md` section 6 lists what they got
-//! wrong. [`NEVER`] lists the variables that this code must set on no machine.
+//! Field reports alone do not justify a variable: `docs/truth.md` section 6 lists their errors.
+//! [`NEVER`] lists the variables that this code must never set.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -61,7 +61,7 @@ impl std::fmt::Display for Refusal {
     }
 }
 
-/// Variables that are wrong for this card, or that no library that was read knows.
+/// Variables that are wrong for this card, or that no inspected library reads.
 pub const NEVER: [&str; 10] = [
     "HSA_OVERRIDE_GFX_VERSION",
     "HSA_FORCE_FINE_GRAIN_PCIE",
@@ -75,7 +75,7 @@ pub const NEVER: [&str; 10] = [
     "PYTORCH_ROCM_ARCH",
 ];
 
-/// The variables that fit, or why none does.
+/// The variables that fit, or the reason why none does.
 pub fn settings(facts: &Facts) -> Result<Vec<Setting>, Refusal> {
     if facts.pages.verdict() == Some("lie") {
         return Err(Refusal::Lie(facts.pages.rules_with(None, "lie")));
@@ -88,7 +88,7 @@ pub fn settings(facts: &Facts) -> Result<Vec<Setting>, Refusal> {
     }
     let mut settings = unset(facts);
     let set = [visible(facts), find_mode(facts)].into_iter().flatten();
-    // A variable that is set already is the user's choice, or ours from an earlier call.
+    // A variable that is already set is the user's choice, or ours from an earlier call.
     let own = &facts.processes.own;
     settings.extend(shown(facts));
     settings.extend(set.filter(|one| !own.iter().any(|(name, _)| *name == one.variable)));
@@ -108,7 +108,8 @@ fn unset(facts: &Facts) -> Vec<Setting> {
                 "3 is SEARCH, which forces long tuning; no value means \"database only\"",
                 "ROCm/MIOpen docs/conceptual/perfdb.rst; docs/truth.md section 6",
             ),
-            // Only these names: an environment may hold any name, and a shell evaluates our lines.
+            // Unset only these names: an environment may hold any name, and a shell evaluates our
+            // lines.
             name if concerns(facts, name) => match version(value) {
                 Some([10, 1, 0]) => (
                     "it names the card's own ISA, gfx1010, and is not needed",
@@ -136,11 +137,11 @@ fn unset(facts: &Facts) -> Vec<Setting> {
     unset.collect()
 }
 
-/// The variables of the environment that leave no GPU, unless the user seems to want that.
+/// Unsets the variables that leave no GPU, unless the user seems to want that.
 fn shown(facts: &Facts) -> Vec<Setting> {
     let mut own = facts.processes.own.clone();
     let mut unset = Vec::new();
-    // Without ROCr's variable, HIP's may still leave none.
+    // Without ROCr's variable, HIP's may still leave no GPU.
     while let Some(Left::Nothing {
         by,
         is_wanted: false,
@@ -177,12 +178,12 @@ fn shown(facts: &Facts) -> Vec<Setting> {
 /// How ROCm's libraries count GPUs.
 const ISOLATION: &str = "https://rocm.docs.amd.com/en/latest/conceptual/gpu-isolation.html";
 
-/// Restricts ROCr to the card where there are other GPUs. ROCr counts KFD's GPU nodes from 0.
+/// Restricts ROCr to the card if there are other GPUs. ROCr counts KFD's GPU nodes from 0.
 fn visible(facts: &Facts) -> Option<Setting> {
     let pages = &facts.pages;
     let addresses = pages.addresses().into_iter();
     let mut nodes = addresses.map(|gpu| pages.nodes_of(gpu));
-    // Of several nodes for one card only one works, and its number changes when the others go.
+    // If a card has several nodes, only one works, and its number changes when the others go.
     if nodes.any(|nodes| nodes.len() > 1) {
         return None;
     }
@@ -190,7 +191,7 @@ fn visible(facts: &Facts) -> Option<Setting> {
     if ours.is_empty() || facts.gpu_nodes.len() <= ours.len() {
         return None;
     }
-    // Other variables that choose a GPU count those that this one leaves: both together may leave none.
+    // Other variables count the GPUs that this one leaves, so both together may leave none.
     let mut own = facts.processes.own.iter().map(|(name, _)| name.as_str());
     if own.any(|name| HIP.contains(&name) || name == OPENCL) {
         return None;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The verdicts of the rules on KFD's topology.
+//! Findings about the verdicts of the rules on KFD's topology.
 
 use rdna1_records::Record;
 
@@ -38,15 +38,15 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     found
 }
 
-/// The consequence for programs of a lie by that rule.
+/// The consequence for programs if that rule finds a lie.
 fn meaning(rule: &str) -> &'static str {
     match rule {
         "gfx-version" => {
-            "ROCm 6 does not look at it, but goes by the device id; what does look picks code for \
-             another GPU, and the instruction sets differ"
+            "ROCm 6 goes by the device id while the claimed version is at most 10; programs that go by \
+             the version pick code for another GPU: the instruction sets differ"
         }
         "pci-identity" => {
-            "ROCm takes the card for another GPU, and picks code for that: the instruction sets differ"
+            "ROCm may take the card for another GPU, and pick code for that: the instruction sets differ"
         }
         "bank-flags" => {
             "harmless by itself, but the known patch of KFD sets these flags: look what else it \
@@ -60,10 +60,10 @@ fn meaning(rule: &str) -> &'static str {
             "programs may rely on CPU and card seeing each other's writes, and they do not"
         }
         "heap-type" | "bank-count" => {
-            "ROCm finds no memory of the card, or no card at all, or its programs crash as they start"
+            "ROCm may find no memory of the card, or no card at all, or its programs crash as they start"
         }
-        "bank-size" => "programs may use memory that does not exist",
-        "heap-bar" => "ROCm offers the CPU VRAM beyond the BAR, which it cannot reach",
+        "bank-size" => "programs may use memory that does not exist, or miss memory that does",
+        "heap-bar" => "ROCm offers VRAM beyond the BAR to the CPU, which cannot reach it",
         _ => "the module's documents explain this rule",
     }
 }
@@ -101,7 +101,7 @@ fn lie(facts: &Facts, check: &Record) -> Finding {
     found
 }
 
-/// The rules about the card at that address that could not be judged, if there are any.
+/// The finding about the rules that could not be judged for the card at that address, if any.
 fn unknown(facts: &Facts, gpu: &str) -> Option<Finding> {
     let pages = &facts.pages;
     let keys = ["gpu", "node", "bank", "rule", "expected", "observed"];

@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which GPUs variables leave to a program.
+//! The GPUs that variables leave visible to a program.
 //!
-//! ROCr counts KFD's GPU nodes from 0 (`amd_filter_device.cpp`, ROCR-Runtime). HIP counts those that ROCr
-//! leaves, OpenCL too (`Device::init()`, `rocdevice.cpp`, clr). Each takes a list up to its first wrong
-//! entry.
+//! ROCr counts KFD's GPU nodes from 0 (`amd_filter_device.cpp`, ROCR-Runtime). HIP and OpenCL count
+//! the GPUs that ROCr leaves (`Device::init()`, `rocdevice.cpp`, clr). Each reads a list up to its
+//! first wrong entry.
 
 use crate::sources::processes::Variable;
 use crate::sources::Facts;
 
 /// ROCr's variable.
 pub const ROCR: &str = "ROCR_VISIBLE_DEVICES";
-/// HIP's variables. HIP reads the second only where the first is empty.
+/// HIP's variables. HIP reads the second one only if the first is empty.
 pub const HIP: [&str; 2] = ["HIP_VISIBLE_DEVICES", CUDA];
 /// CUDA's variable.
 pub const CUDA: &str = "CUDA_VISIBLE_DEVICES";
 /// OpenCL's variable.
 pub const OPENCL: &str = "GPU_DEVICE_ORDINAL";
 
-/// What variables leave.
+/// The GPUs that variables leave visible, if the card is not among them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Left {
     /// No GPU.
     Nothing {
-        /// The variables that bring it about.
+        /// The variables that cause it.
         by: Vec<Variable>,
         /// The programs that read them.
         of: &'static str,
@@ -32,16 +32,16 @@ pub enum Left {
     },
     /// Other GPUs than the card.
     Others {
-        /// The variables that bring it about.
+        /// The variables that cause it.
         by: Vec<Variable>,
     },
 }
 
-/// What these variables leave, if it is not the card: `None` if it is, or nobody can tell.
+/// Which GPUs these variables leave; `None` if the card is among them, or if that is unknown.
 pub fn left(facts: &Facts, variables: &[Variable]) -> Option<Left> {
     let cards = facts.card_nodes();
     let of_rocr: Vec<u32> = match value(variables, ROCR) {
-        // Without a list of GPUs, no number is known to be too large.
+        // Without a list of GPUs, nobody can tell whether a number is too large.
         _ if facts.gpu_nodes.is_empty() || cards.is_empty() => return None,
         None => facts.gpu_nodes.clone(),
         Some(list) => by_rocr(facts, list),
@@ -88,8 +88,8 @@ fn chosen(variables: &[Variable], names: &[&str]) -> Vec<Variable> {
     names.iter().filter_map(of).collect()
 }
 
-/// The nodes that ROCr takes: by number, as strtol(3) reads it, or by the start of a unique id, which no
-/// other GPU's may share. Navi10 has no unique id.
+/// The nodes that ROCr takes: by number, as strtol(3) reads it, or by the start of a unique id,
+/// which only one GPU may match. Navi10 has no unique id.
 fn by_rocr(facts: &Facts, list: &str) -> Vec<u32> {
     let gpus = &facts.gpu_nodes;
     let mut nodes = Vec::new();
@@ -124,14 +124,15 @@ fn by_id(ids: &[u64], word: &str) -> Option<usize> {
     (word.len() > 4 && found.next().is_none()).then_some(index)
 }
 
-/// The nodes that HIP takes of those; `None` without a list, or where only some versions of HIP read it.
+/// The nodes that HIP takes of these; `None` without a list, or if only some versions of HIP read
+/// it.
 fn by_hip(nodes: &[u32], list: &str) -> Option<Vec<u32>> {
     if list.is_empty() || list.contains("GPU-") {
         return None;
     }
     let taken = list.split(',').map_while(|word| {
         let index: usize = word.parse().ok()?;
-        // HIP takes a number only in the form that it prints.
+        // HIP accepts a number only in the form in which it prints numbers.
         (index.to_string() == word).then(|| nodes.get(index).copied())?
     });
     Some(taken.collect())

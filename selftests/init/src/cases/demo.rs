@@ -115,7 +115,7 @@ fn demo_shows_pools(ctx: &mut Ctx) -> Result<()> {
     let mut lists = Vec::new();
     for (title, lie) in [("an honest card", NO_LIE), ("KFD lies about it", &lie)] {
         STOCK.add(0, &format!("board=5700xt bar=large lie={lie}"))?;
-        let agents = rocr::rocminfo(&[])?.map_err(|failure| anyhow!("rocminfo {failure}"))?;
+        let agents = rocr::rocminfo::ask(&[])?.map_err(|failure| anyhow!("rocminfo {failure}"))?;
         let [agent] = agents.as_slice() else {
             bail!("expected one GPU, rocminfo shows {agents:?}");
         };

@@ -1,8 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What rocminfo prints.
+//! AMD's rocminfo: a list of the agents that the runtime finds, with their memory pools.
 
-use anyhow::{bail, Context, Result};
+use std::os::unix::process::ExitStatusExt;
+use std::process::Output;
+
+use anyhow::{bail, ensure, Context, Result};
+use nix::libc::SIGABRT;
+
+use super::Environment;
+
+/// The program.
+pub const PROGRAM: &str = "/usr/bin/rocminfo";
+/// The last line. rocminfo ends with 0 also where it gives up before.
+const DONE: &str = "*** Done ***";
 
 /// An agent that is a GPU.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,8 +33,34 @@ pub struct Pool {
     pub kib: u64,
 }
 
+/// Asks by rocminfo: the GPUs, or how the runtime failed, in the words of the table in docs/truth.md. A
+/// failure of another kind is an error.
+pub fn ask(environment: Environment) -> Result<Result<Vec<Agent>, String>> {
+    let output = super::run(PROGRAM, environment)?;
+    if !output.status.success() {
+        return failure(&output).map(Err);
+    }
+    parse(&String::from_utf8_lossy(&output.stdout)).map(Ok)
+}
+
+fn failure(output: &Output) -> Result<String> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let said = String::from_utf8_lossy(&output.stderr);
+    let ended = output.status;
+    let is_refused = ended.code() == Some(8) && text.contains("hsa api call failure");
+    if is_refused && !text.contains("\nAgent ") {
+        return Ok("no device, exit 8".into());
+    }
+    if ended.signal() == Some(SIGABRT) && said.contains("Assertion") {
+        return Ok("crashes: an assertion fails".into());
+    }
+    bail!("rocminfo: {ended}\n{text}{said}")
+}
+
 /// The GPUs in what rocminfo prints.
 pub fn parse(text: &str) -> Result<Vec<Agent>> {
+    let is_whole = text.trim_end().ends_with(DONE);
+    ensure!(is_whole, "rocminfo gave up before its last line:\n{text}");
     let mut agents = Vec::new();
     for block in text.split("\nAgent ").skip(1) {
         let value = |key: &str| {
