@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# The front door; `make help` lists what there is. How the module itself is
-# built stands in Kbuild, which the kernel's own build reads.
+# The entry point: builds the module and runs its tests and tools. `make help` lists the
+# targets. The kernel's own build reads Kbuild, which says how to compile the module.
 
 KERNEL ?= $(shell uname -r)
 
-# Where downloads and builds are kept. Only what uses it complains if there is
-# no such place: DKMS builds the module without a HOME.
+# The folder for downloads and builds. A missing cache is an error only for targets that use it
+# (NEED_CACHE): DKMS builds the module without a HOME.
 HOME_CACHE := $(or $(XDG_CACHE_HOME),$(if $(HOME),$(HOME)/.cache))
 CACHE_NAME := $(or $(strip $(RDNA1_CACHE)),$(if $(HOME_CACHE),$(HOME_CACHE)/rdna1-kfd-guard))
 CACHE      := $(if $(word 2,$(CACHE_NAME)),,$(abspath $(CACHE_NAME)))
@@ -17,28 +17,28 @@ ifneq ($(CACHE),)
 override export RDNA1_CACHE := $(CACHE)
 endif
 
-# Debian's headers lack the Rust metadata. Where `make metadata` has made it
-# for this kernel, that folder is taken.
+# Debian's headers lack the Rust metadata. Use the folder from `make metadata` if it exists for
+# this kernel.
 METADATA := $(CACHE)/metadata/$(KERNEL)
 HEADERS  ?= /lib/modules/$(KERNEL)/build
 KDIR     ?= $(if $(and $(CACHE),$(wildcard $(METADATA)/Makefile)),$(METADATA),$(HEADERS))
 
-# The kernel's own compilers, unless the user names others on the command line.
-# The environment's are meant for other programs: the kernel ignores them, too.
+# The kernel's own compilers, unless the user names others on the command line. Compilers in the
+# environment are meant for other programs: the kernel's build ignores them, too.
 GIVEN     = $(foreach v,CC RUSTC BINDGEN PAHOLE,$(if $(filter command,$(origin $v)),$v='$($v)'))
 AS_GIVEN  = env -u CC -u RUSTC -u BINDGEN -u PAHOLE $(GIVEN)
 TOOLCHAIN = $(shell $(AS_GIVEN) scripts/toolchain.sh '$(KDIR)')
 
-# Objects made with another of these must not be mixed in.
+# `make module` cleans first when any of these changed: objects of both must not be mixed.
 BUILT_WITH = $(KDIR) $(TOOLCHAIN) $(shell stat -c %Y '$(KDIR)/Module.symvers')
 
-# Each checkout has a target folder of its own, whatever the environment says:
-# cargo takes two checkouts of this for one, and would build the wrong one.
+# Each checkout has its own target folder, even if the environment sets another: in a shared
+# folder cargo confuses two checkouts of this project and builds the wrong one.
 ifneq ($(CACHE),)
 CHECKOUT := $(firstword $(shell printf %s '$(CURDIR)' | sha256sum | cut -c 1-16))
 export CARGO_TARGET_DIR := $(CACHE)/cargo-target/$(CHECKOUT)
 endif
-# Both count their own jobs: make's would only confuse them.
+# cargo and xtask count their own jobs: do not pass make's to them.
 CARGO   ?= cargo
 ALONE    = env -u MAKEFLAGS
 XTASK    = $(CARGO_TARGET_DIR)/x86_64-unknown-linux-gnu/harness/xtask
@@ -49,7 +49,7 @@ GUESTS   = $(if $(COLD),--cold) $(if $(KEEP),--keep) $(if $(JOBS),--jobs '$(JOBS
 	$(if $(TIMEOUT),--timeout '$(TIMEOUT)') $(if $(WORDS),--words '$(WORDS)')
 SHOWN    = $(if $(KTAP),--ktap) $(if $(REPORT),--report '$(REPORT)')
 
-# A staging folder needs no root's rights; the system does.
+# Installing into a staging folder needs no root's rights; installing into the system does.
 STAGE := $(DESTDIR)$(INSTALL_MOD_PATH)
 SUDO  ?= $(if $(STAGE),,$(if $(filter 0,$(shell id -u)),,sudo))
 
@@ -71,14 +71,14 @@ metadata:
 	$(NEED_CACHE)
 	@scripts/debian-metadata.sh '$(KERNEL)' '$(CACHE)/metadata'
 
-# The host's tools for this project, beside modproof's: libFuzzer is C++, rdna1ctl has a BPF program,
-# and bindgen takes libclang (libclang-cpp, which has a similar name, is another library).
+# Host packages for this project, beside those that modproof needs: libFuzzer is C++, rdna1ctl
+# has a BPF program, bindgen loads libclang. libclang-cpp is a different library.
 LIBCLANG   = /usr/lib/llvm-*/lib/libclang.so* /usr/lib/*/libclang.so* /usr/lib/*/libclang-[0-9]*.so* \
 	/usr/lib64/libclang.so*
 HOST_NEEDS = g++=g++ clang=clang '$(LIBCLANG)=libclang-dev'
 
-# The first build takes minutes and shows them, later ones are quiet. It is linked as programs for guests
-# are, so that what they have in common is compiled once.
+# The first build takes minutes and shows progress; later builds are quiet. Cargo uses the guest
+# programs' link options here, too, so that it compiles their common crates once.
 harness:
 	$(NEED_CACHE)
 	@qemu/host-setup.sh $(HOST_NEEDS)
@@ -92,7 +92,7 @@ demo: harness
 test: harness
 	@$(RUN) test $(GUESTS) $(if $(FILTER),--filter '$(FILTER)') $(if $(FULL),--full) $(SHOWN)
 
-# Nothing is said while a storm goes on: its end is all that limits it.
+# A storm prints nothing while it runs, so only the timeout limits it.
 torture: harness
 	@$(RUN) test --torture --words 'modproof.rounds=$(or $(ROUNDS),10000)' \
 		--timeout $(or $(TIMEOUT),14400) $(if $(JOBS),--jobs '$(JOBS)') \
@@ -139,7 +139,7 @@ install:
 uninstall:
 	@SUDO='$(SUDO)' scripts/install.sh uninstall '$(KDIR)' '$(STAGE)'
 
-# Done without the kernel's headers, which may be gone by now.
+# Does not use the kernel's build: its headers may be gone by now.
 clean:
 	@find . \( -name .git -o -name target \) -prune -o -type f \( -name '*.o' -o -name '*.ko' \
 		-o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' -o -name modules.order \

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# bench-others.sh CACHE KERNEL RUNS: times virtme-ng and vmtest on a stock kernel
-# that modproof has provisioned, without KVM. CACHE is its cache, KERNEL a kernel that
-# it has provisioned. A run is `uname -r` in a guest: the time from the tool's
-# start to its end. The two tools take turns. Prints on standard output:
+# bench-others.sh CACHE KERNEL RUNS: times virtme-ng and vmtest, to compare them with
+# modproof. CACHE is modproof's cache, KERNEL a stock kernel that modproof has provisioned.
+# Each run times `uname -r` in a guest without KVM, from the tool's start to its end. The
+# two tools take turns. Prints on standard output:
 #
 #   # virtme-ng VERSION, vmtest VERSION, QEMU VERSION, kernel RELEASE, TCG
 #   virtme-ng SECONDS
@@ -30,7 +30,7 @@ die() {
 	exit 2
 }
 
-# make_root: from the mirror of modproof's own root, which is the host's.
+# make_root: makes the Debian root, from the mirror of modproof's own root, the host's mirror.
 make_root() {
 	command -v mmdebstrap > /dev/null || die "mmdebstrap is missing; install it"
 	list=$cache/roots/trixie/root/tree/etc/apt/sources.list
@@ -47,13 +47,13 @@ make_root() {
 		die "mmdebstrap failed; its output is in $root.log"
 	}
 	mkdir -p "$root.partial/usr/lib/modules"
-	# virtme-ng's init ends a guest with it. Without it the guest panics instead.
+	# virtme-ng's init ends a guest with poweroff. Without it the guest panics.
 	[ -e "$root.partial/usr/sbin/poweroff" ] ||
 		ln -s ../bin/busybox "$root.partial/usr/sbin/poweroff"
 	mv "$root.partial" "$root"
 }
 
-# make_vmtest: static, since the root's libc may be older than the host's.
+# make_vmtest: builds vmtest statically, since the root's libc may be older than the host's.
 make_vmtest() {
 	command -v cargo > /dev/null || die "cargo is missing; install it"
 	echo "bench-others: building vmtest $vmtest_version, for some minutes" >&2
@@ -66,13 +66,13 @@ make_vmtest() {
 	rm -rf "$others/target"
 }
 
-# in_root COMMAND...: with an environment that is the same everywhere.
+# in_root COMMAND...: runs the command in the root, with a fixed environment.
 in_root() {
 	chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb "$@"
 }
 
-# set_up MODULES: mounts for the root. This shell has a mount namespace of its own,
-# so they end with it.
+# set_up MODULES: mounts file systems in the root. This shell has its own mount namespace,
+# so the mounts end with it.
 set_up() {
 	# A /dev without kvm: vmtest takes KVM if that file exists, usable or not.
 	mount -t tmpfs tmpfs "$root/dev"
@@ -100,7 +100,7 @@ set_up() {
 	cp "$others/bin/vmtest" "$root/tmp/vmtest/vmtest"
 	in_root virtme-mkinitramfs --mod-kversion "$release" --outfile /tmp/vmtest/initramfs ||
 		die "virtme-mkinitramfs failed"
-	# As many CPUs and as much memory as virtme-ng takes by default.
+	# The same CPUs and memory as virtme-ng's default.
 	cat > "$root/tmp/vmtest/vmtest.toml" << END
 [[target]]
 name = "stock"
@@ -114,8 +114,9 @@ extra_args = ["-initrd", "/tmp/vmtest/initramfs"]
 END
 }
 
-# timed NAME COMMAND...: runs it in the root, checks what it prints, prints its time.
-# The output is a file: vng opens its standard streams again, which no socket allows.
+# timed NAME COMMAND...: runs the command in the root, checks its output, prints its time.
+# The output goes to a file: vng opens its standard streams again, and a socket cannot be
+# opened that way.
 timed() {
 	name=$1
 	shift
@@ -140,7 +141,7 @@ failed() {
 	die "$@"
 }
 
-# measure MODULES RUNS: the part in namespaces of its own.
+# measure MODULES RUNS: measures; runs in its own namespaces (see unshare at the end).
 measure() {
 	release=${1##*/}
 	set_up "$1"
@@ -148,7 +149,7 @@ measure() {
 	virtme_version=$(in_root dpkg-query -W -f '${Version}' virtme-ng)
 	qemu=$(in_root qemu-system-x86_64 --version | sed -n '1s/.*version \([^ ]*\).*/\1/p')
 	echo "# virtme-ng $virtme_version, vmtest $vmtest_version, QEMU $qemu, kernel $release, TCG"
-	# The root has no virtiofsd: --force-9p states what vng would fall back to.
+	# The root has no virtiofsd, so vng would fall back to 9p anyway: say so.
 	image=/usr/lib/modules/$release/vmlinuz
 	run=0
 	while [ "$run" -lt "$2" ]; do

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# check.sh MODPROOF CACHE KERNEL WORK: what modproof promises of modules, saved
-# guests and interrupts, with the installed program alone, outside of any
-# checkout. WORK, an empty folder, is a cache of its own, which borrows all that
-# takes long to make from CACHE, so that no other run is disturbed. In it are the
-# projects that are tried, too. The variable MORE is appended to the modproof.toml
-# of each: with what CACHE's own project says of build roots, they can be borrowed.
+# check.sh MODPROOF CACHE KERNEL WORK: tests the installed program modproof outside of any
+# checkout: its verdicts on good and bad modules, its snapshots, and Ctrl-C. WORK, an empty
+# folder, becomes a separate cache, so that other runs are not disturbed; it also holds
+# the test projects. It links to CACHE's kernels and roots, which take long to make. The
+# links are valid only with the build roots of CACHE's project: the variable MORE has these,
+# and the script appends it to each test project's modproof.toml.
 set -eu
 
 [ $# -eq 4 ] || {
@@ -16,7 +16,7 @@ set -eu
 modproof=$1 real=$2 kernel=$3 work=$4
 examples=$(cd "$(dirname "$0")/examples" && pwd)
 case=hello/load-read-unload
-# If this script is killed, nothing that it started goes on in WORK.
+# If this script is killed, the programs that it started die, too.
 dying='setpriv --pdeathsig KILL --'
 
 pid=
@@ -29,7 +29,7 @@ for folder in "$real"/kernels/* "$real"/roots/*; do
 	mkdir -p "$borrowed/logs"
 	for stage in "$folder"/*; do
 		case ${stage##*/} in
-		# `stock` holds the modules that CACHE's own project wants.
+		# `stock` has the modules that CACHE's own project needs: this one needs others.
 		warm-* | logs | stock | build | *.partial | *.old) ;;
 		*) ln -s "$stage" "$borrowed/" ;;
 		esac
@@ -49,12 +49,12 @@ fail() {
 	exit 1
 }
 
-# modproof WORDS...: works with the cache and the kernel, in the folder of a project.
+# modproof WORDS...: runs modproof in the project's folder, with the cache and the kernel.
 modproof() {
 	(cd "$project" && exec $dying "$modproof" --cache "$work" --kernel "$kernel" "$@")
 }
 
-# run [OPTIONS]: the case passes.
+# run [OPTIONS]: runs the case, which must pass.
 run() {
 	modproof test --filter "$case" "$@" > "$work/out" 2>&1 ||
 		fail "the case does not pass ($*)"
@@ -68,8 +68,7 @@ says_not() {
 	! grep -q "$1" "$work/out" || fail "expected modproof not to say: $1"
 }
 
-# until_true TRIES CONDITION...: waits for something that is on its way, ten
-# tries a second.
+# until_true TRIES CONDITION...: waits until the command succeeds, ten tries a second.
 until_true() {
 	tries=$1
 	shift
@@ -87,21 +86,22 @@ any_file() {
 	return 1
 }
 
-# Nobody has our folder in its command line, but for this script's own programs.
+# nobody_left: have all programs ended that have WORK/ in their command line? The pattern comes
+# from a file, so that grep does not find itself.
 printf %s "$work/" > "$work/pattern"
 nobody_left() {
 	! (cd "$work" && grep -qsFf pattern /proc/[0-9]*/cmdline)
 }
 
-# interrupted TARGET OPTIONS...: is interrupted when QEMU runs, and leaves
-# nothing; TARGET is - for the process group, or nothing for modproof alone.
+# interrupted TARGET NAME [OPTIONS...]: interrupts a run while QEMU saves a snapshot; the run
+# must leave nothing. TARGET is - for the process group, empty for modproof only.
 interrupted() {
 	target=$1 sign=$2
 	shift 2
 	(cd "$project" && exec setsid $dying "$modproof" --cache "$work" --kernel "$kernel" test \
 		--filter "$case" "$@") > "$work/out" 2>&1 &
 	pid=$!
-	# Built first is what is to boot.
+	# The build comes before the boot: allow 300 s.
 	until_true 3000 any_file "$work/kernels/*/warm-*.partial/tree/console.log"
 	! nobody_left || fail "expected a QEMU that works in $work"
 	kill -s INT -- "$target$pid"
@@ -109,7 +109,7 @@ interrupted() {
 	wait "$pid" || status=$?
 	pid=
 	[ $status -eq 130 ] || fail "interrupted ($sign), it ended with $status"
-	# Not for long: a guest that is left alone comes to an end by itself.
+	# Allow only 5 s: a guest that survived the interrupt would end by itself later.
 	until_true 50 nobody_left
 	! any_file "$work/kernels/*/warm-*" || fail "interrupted ($sign), it left a snapshot"
 }
@@ -169,7 +169,7 @@ grep -q '^# modproof verdict: pass' "$work/runs/latest/$kernel:$case/ktap.again"
 run
 [ ! -e "$work/runs/latest/$kernel:$case/again.sh" ] || fail "the script was left by a run that passed"
 
-# tried STATUS WORDS [FILTER] [OPTIONS]: the project comes to that status, and that is said.
+# tried STATUS WORDS [FILTER] [OPTIONS]: tests the project; expects STATUS and WORDS.
 tried() {
 	expected=$1 words=$2 filter=${3:-*}
 	shift $(($# < 3 ? $# : 3))
@@ -179,7 +179,7 @@ tried() {
 	says "$words"
 }
 
-# broken SED-SCRIPT: the project is the example in C with that change.
+# broken SED-SCRIPT: selects a project: the example in C, changed by the script.
 broken() {
 	project=$work/projects/broken
 	rm -rf "$project"

@@ -1,10 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# host-setup.sh [COMMAND=PACKAGE | FILE=PACKAGE]...: installs what modproof needs of
-# the host and the host lacks, and each package whose command or file is missing; a
-# FILE is a whole path, and may hold wildcards. Quiet and quick when nothing is
-# missing. For Debian 12, Debian 13 and their like.
+# host-setup.sh [COMMAND=PACKAGE | FILE=PACKAGE]...: installs the host packages that modproof
+# needs, and each PACKAGE whose command or file is missing. FILE is an absolute path and may
+# have wildcards. Prints nothing if all is there. For Debian 12, 13 and derivatives.
 set -eu
 
 say() {
@@ -16,7 +15,7 @@ die() {
 	exit 2
 }
 
-# Root's folders of programs are not in every user's PATH.
+# An ordinary user's PATH may lack the sbin folders.
 PATH=$PATH:/usr/sbin:/sbin
 
 missing=
@@ -26,7 +25,7 @@ need() {
 	command -v "$1" > /dev/null 2>&1 || missing="$missing $2"
 }
 
-# need_file PATTERN PACKAGE: the same, by a file; PATTERN may hold wildcards.
+# need_file PATTERN PACKAGE: PACKAGE is missing if no file matches PATTERN.
 need_file() {
 	for file in $1; do
 		[ ! -e "$file" ] || return 0
@@ -102,13 +101,13 @@ apt update > "$log" 2>&1 || {
 	die "apt-get update failed"
 }
 
-# candidate PACKAGE: the version that would be installed.
+# candidate PACKAGE: the version that apt would install.
 candidate() {
 	LC_ALL=C apt-cache policy "$1" | sed -n 's/^  Candidate: //p'
 }
 
 if [ -n "$rust" ]; then
-	# Debian 12's own is too old; its rustc-web and cargo-web are not.
+	# Debian 12's rustc is too old; its rustc-web and cargo-web are new enough.
 	for suffix in '' -web; do
 		version=$(candidate "rustc$suffix")
 		if [ -n "$version" ] && [ "$version" != '(none)' ] &&

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which accelerator runs guests here. That `/dev/kvm` exists says nothing: it
-//! may open, make a virtual machine, and still run no stock kernel. So one is
-//! run for a moment, and the outcome is remembered until the host is rebooted.
+//! Chooses the accelerator for guests on this host. The file `/dev/kvm` proves nothing: it may open
+//! and create a virtual machine, and still not run a stock kernel. So a guest boots under KVM as a
+//! trial, and modproof remembers the outcome until the host reboots.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -19,24 +19,24 @@ const KVM: [&str; 4] = ["-accel", "kvm", "-cpu", "host"];
 /// One thread: with more, QEMU 7.2 crashes guests that patch live code.
 const TCG: [&str; 4] = ["-accel", "tcg,thread=single", "-cpu", "qemu64"];
 
-/// What a kernel says that has come up and misses nothing but a root to mount.
+/// A kernel prints this once it has booted and only lacks a root to mount.
 const CAME_UP: &str = "Unable to mount root fs";
 const LIMIT: Duration = Duration::from_secs(20);
 const SILENCE: Duration = Duration::from_secs(8);
 
-/// An accelerator that was tried.
+/// The accelerator for guests, as a trial found it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Accelerator {
     kvm: bool,
     reason: String,
-    // What it was found out for; on anything else it is tried anew.
+    // The outcome holds only for these three values. If one differs, the trial repeats.
     boot_id: String,
     qemu: String,
     may_open: bool,
 }
 
 impl Accelerator {
-    /// Emulation, whatever the host has: where nothing is booted.
+    /// Emulation, even on a host with KVM: for callers that boot nothing.
     pub fn emulation() -> Self {
         Self {
             kvm: false,
@@ -47,7 +47,7 @@ impl Accelerator {
         }
     }
 
-    /// What is remembered, or else what a trial shows.
+    /// Returns the remembered accelerator, or runs the trial.
     pub fn find(cache: &Cache, ui: &Ui, image: &Path) -> Result<Self> {
         let qemu = qemu::version()?;
         if let Some(known) = Self::remembered(cache).filter(|a| a.qemu == qemu) {
@@ -71,7 +71,7 @@ impl Accelerator {
         Ok(found)
     }
 
-    /// What was found out since the host was booted.
+    /// Returns the outcome of an earlier trial since the host's last boot.
     pub fn remembered(cache: &Cache) -> Option<Self> {
         let text = std::fs::read_to_string(path(cache)).ok()?;
         let known: Self = toml::from_str(&text).ok()?;
@@ -79,11 +79,11 @@ impl Accelerator {
         same.then_some(known)
     }
 
-    /// What of the host a guest can see, or has measured when it was booted.
+    /// The properties of the host's CPU that a guest sees, or measures while it boots.
     pub fn host(&self) -> String {
         let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let first = cpu.split("\n\n").next().unwrap_or_default();
-        // An emulated CPU has features of its own, but the pace of the host's.
+        // An emulated CPU has its own features, but its speed depends on the host's CPU.
         let seen: &[&str] = if self.kvm {
             &["model name", "stepping", "microcode", "flags"]
         } else {
@@ -96,7 +96,7 @@ impl Accelerator {
         lines.collect::<Vec<_>>().join("; ")
     }
 
-    /// QEMU's words for it.
+    /// QEMU's arguments for this accelerator.
     pub fn arguments(&self) -> &'static [&'static str] {
         if self.kvm {
             &KVM
@@ -105,7 +105,7 @@ impl Accelerator {
         }
     }
 
-    /// The same for that machine: KVM counts no instructions.
+    /// QEMU's arguments for a machine. `icount` forces emulation, as KVM cannot count instructions.
     pub fn arguments_on(&self, machine: &Machine) -> &'static [&'static str] {
         match machine.icount {
             true => &TCG,
@@ -130,7 +130,7 @@ fn boot_id() -> String {
     id.unwrap_or_default().trim().to_owned()
 }
 
-/// A user may have been let in, or not, since the last time.
+/// Opens the device each time, as the user's permissions may have changed since the last trial.
 fn open_kvm() -> std::io::Result<std::fs::File> {
     std::fs::File::options()
         .read(true)
@@ -138,7 +138,7 @@ fn open_kvm() -> std::io::Result<std::fs::File> {
         .open("/dev/kvm")
 }
 
-/// Whether KVM runs the kernel, and how that is known.
+/// Tries whether KVM runs the kernel. Returns the answer and the reason for it.
 fn try_kvm(image: &Path) -> Result<(bool, String)> {
     if let Err(error) = open_kvm() {
         return Ok((false, format!("/dev/kvm cannot be opened: {error}")));

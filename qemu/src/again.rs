@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The cold boot of a guest, and what is left to boot it again by hand.
+//! Boots a guest cold, and keeps the files and the script to boot it again by hand.
 
 use std::path::{Path, PathBuf};
 
@@ -13,41 +13,41 @@ use crate::qemu::{Ending, Guest, Limits, Port};
 use crate::suites::Suite;
 
 const INITRAMFS: &str = "initramfs.cpio";
-/// The kernel, beside it: that in the cache may be replaced.
+/// The name of the copy of the kernel, since the cache may replace its own.
 const IMAGE: &str = "vmlinuz";
-/// The script that boots it again.
+/// The name of the script that boots the guest again.
 pub const SCRIPT: &str = "again.sh";
 
-/// A cold boot, with all it needs in its folder.
+/// A cold boot whose files are all in one folder.
 pub struct Again<'a> {
-    /// The kernel.
+    /// The kernel image.
     pub image: &'a Path,
-    /// What the guest is given.
+    /// The files for the guest.
     pub guest: &'a build::Guest,
-    /// For which suite.
+    /// The suite that the guest runs.
     pub suite: &'a Suite,
-    /// What runs it.
+    /// The accelerator that runs the guest.
     pub accelerator: &'a Accelerator,
-    /// The kernel's command line, but for the console.
+    /// The kernel's command line, except for the console.
     pub command_line: String,
-    /// Where it is run.
+    /// The folder for the files of this boot.
     pub folder: &'a Path,
-    /// What ends it if it hangs.
+    /// The limits that end a guest that hangs.
     pub limits: Limits,
 }
 
 impl Again<'_> {
-    /// What the guest is booted with.
+    /// The path of the guest's initramfs.
     pub fn initramfs(&self) -> PathBuf {
         self.folder.join(INITRAMFS)
     }
 
-    /// Writes it.
+    /// Writes the guest's initramfs.
     pub fn write_initramfs(&self) -> Result<()> {
         self.guest.write_initramfs(&self.initramfs(), self.suite)
     }
 
-    /// Boots it, the initramfs being written.
+    /// Boots the guest. Call [`Self::write_initramfs`] first.
     pub fn run(&self, said: impl FnMut(Port, &[u8])) -> Result<Ending> {
         self.guest(self.image, &self.initramfs()).run(said)
     }
@@ -63,8 +63,8 @@ impl Again<'_> {
         }
     }
 
-    /// Leaves a script that boots the same guest with the console on the
-    /// terminal; or nothing of that.
+    /// If `wanted`, keeps a script that boots the same guest with its console on the terminal.
+    /// Otherwise removes the script and its files.
     pub fn keep_if(&self, wanted: bool) -> Result<()> {
         let script = self.folder.join(SCRIPT);
         let image = self.folder.join(IMAGE);
@@ -73,12 +73,12 @@ impl Again<'_> {
             remove_file(&self.initramfs())?;
             return remove_file(&script);
         }
-        // A guest that was restored had none.
+        // A guest that was restored from a snapshot has no initramfs yet.
         if !self.initramfs().exists() {
             self.write_initramfs()?;
         }
-        // A link to what the image's own path may be a link to; or a copy, if
-        // the folder is elsewhere, or the image somebody else's.
+        // Links to the real image, as `self.image` may itself be a symlink. Copies the image if the
+        // folder is on another file system, or if another user owns the image.
         std::fs::canonicalize(self.image)
             .and_then(|from| {
                 std::fs::hard_link(&from, &image)
@@ -103,7 +103,7 @@ impl Again<'_> {
     }
 }
 
-/// Quoted only where the shell would take it for something else.
+/// Quotes a word only if the shell would otherwise split or expand it.
 fn word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,=:+".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
@@ -113,7 +113,7 @@ fn word(text: &str) -> String {
     }
 }
 
-/// Removes a file, if there is one.
+/// Removes a file, if it exists.
 pub fn remove_file(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -147,7 +147,7 @@ mod tests {
             folder: runs.path(),
             limits: Limits::new(limit, limit),
         };
-        // A second time, it is there already.
+        // The second call finds the files of the first.
         for _ in 0..2 {
             again.keep_if(true).expect("kept");
         }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Booting a suite, and having it judged. What a boot left is kept in the
-//! cache below `runs/`.
+//! Boots a suite in a guest and judges the result. The logs go to the cache, below `runs/`.
 
 mod booted;
 mod logs;
@@ -27,50 +26,50 @@ use crate::warm::{handover, Pool, Snapshot};
 pub use booted::Booted;
 use logs::Logs;
 
-/// A restored guest has only to go on: this is for a host that is very busy.
+/// A restored guest answers at once. The limit is high because the host may be very busy.
 const FIRST_WORD: Duration = Duration::from_secs(60);
 
-/// What all boots of a run have in common.
+/// The settings that all boots of a run share.
 pub struct Booter<'a> {
-    /// Where the times of boots are noted.
+    /// The cache, which records how long each boot takes.
     pub cache: &'a Cache,
-    /// Where the logs go.
+    /// The folder for the logs.
     pub logs: &'a Path,
-    /// The kernel.
+    /// The kernel image.
     pub image: &'a Path,
-    /// What the guest is given.
+    /// The files for guests.
     pub guest: &'a build::Guest,
-    /// What runs it.
+    /// The accelerator that runs guests.
     pub accelerator: &'a Accelerator,
-    /// Where guests can start from; none: all are booted.
+    /// The snapshots that guests start from. `None`: every guest boots cold.
     pub pool: Option<Pool<'a>>,
-    /// Whether to keep all that a boot used.
+    /// Whether to keep all files of a boot that passes, too.
     pub keep: bool,
-    /// The longest it may run, in place of the suite's own limits.
+    /// The limit for a guest's run time, in place of the suite's own limits.
     pub limit: Option<Duration>,
-    /// More words for the guest, after those of suite and boot.
+    /// More words for the guest's command line, after those of the suite and of the boot.
     pub words: &'a str,
 }
 
-/// A suite, or some cases of one, to be run in a guest.
+/// A suite, or some cases of one, to run in a guest.
 #[derive(Clone, Debug)]
 pub struct Boot<'s> {
-    /// What it is called, and the folder of its logs.
+    /// The name of the boot, and of the folder with its logs.
     pub name: String,
-    /// Which suite.
+    /// The suite that the guest runs.
     pub suite: &'s Suite,
-    /// More words for the guest.
+    /// More words for the guest's command line.
     pub words: String,
-    /// The cases that these words ask for, where they are known.
+    /// The names of the cases that `words` asks for. `None`: not known here.
     pub cases: Option<Vec<String>>,
-    /// Whether it starts from a saved guest.
+    /// Whether the guest starts from a snapshot.
     pub warm: bool,
-    /// Whether the guest's output goes to standard output as it comes.
+    /// Whether the guest's output goes to standard output at once.
     pub live: bool,
 }
 
 impl Booter<'_> {
-    /// Runs a guest to its end, and judges.
+    /// Runs a guest to its end, and judges the boot.
     pub fn run(&self, boot: &Boot, activity: &Activity) -> Result<Booted> {
         let folder = self.logs.join(&boot.name);
         std::fs::create_dir_all(&folder)
@@ -118,13 +117,13 @@ impl Booter<'_> {
         })
     }
 
-    /// Whether there is a saved guest that this suite's cases can start from.
+    /// Whether a snapshot exists, or can be made, for this suite's cases.
     pub fn can_start(&self, suite: &Suite) -> Result<bool> {
         let pool = self.pool.as_ref();
         pool.map_or(Ok(false), |pool| pool.can_start(suite))
     }
 
-    /// How long it took the last time, in seconds.
+    /// How many seconds the last boot of this name took.
     pub fn took(&self, boot: &Boot) -> Option<u64> {
         runs::took(self.cache, &boot.name)
     }
@@ -204,8 +203,8 @@ impl Booter<'_> {
     }
 }
 
-/// Whether a restored guest may be tried again that said nothing of its tests:
-/// what crashed is told, though the next attempt might pass.
+/// Whether modproof may retry a restored guest that reported no case. It never retries after a
+/// crash: the report must show the crash, even if the next attempt would pass.
 fn is_mere_silence(verdict: &Verdict) -> bool {
     let silent = |kind| matches!(kind, Kind::Hang | Kind::VerdictMissing);
     verdict.reasons.iter().all(|reason| silent(reason.kind))
@@ -236,7 +235,7 @@ mod tests {
                 exited(0),
                 false,
             ),
-            // A triple fault says nothing.
+            // A triple fault prints nothing.
             ("", "", exited(0), false),
             ("", "qemu: terminated\n", exited(9), false),
         ] {
@@ -253,7 +252,7 @@ mod tests {
         }
     }
 
-    /// That is no kernel, so QEMU ends at once.
+    /// The image here is not a kernel, so QEMU exits at once.
     #[test]
     fn who_reads_a_log_reads_on_whatever_comes_after_it() {
         let root = tempfile::tempdir().expect("a folder");

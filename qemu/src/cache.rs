@@ -2,9 +2,9 @@
 
 //! The cache folder, and the stages in it.
 //!
-//! A stage is a folder that is made aside and renamed into place when it is
-//! complete, with a stamp that names what it was made from. So whatever
-//! interrupts a run, the next one finds each stage whole or not at all.
+//! A stage is a folder with the result of one step. modproof fills it under a temporary name, adds
+//! a stamp that names its inputs, and renames it into place. So an interrupted run leaves a stage
+//! either complete or absent.
 
 mod stage;
 
@@ -18,9 +18,9 @@ use rustix::fs::{flock, FlockOperation};
 use crate::ui::Ui;
 pub use stage::{made, now_as_id, write_atomically, Built, Stage, Work};
 
-/// Where in the cache that which belongs to kernels lies.
+/// The folder in the cache for files of kernels.
 pub const KERNELS: &str = "kernels";
-/// The same of build roots.
+/// The folder in the cache for files of build roots.
 pub const ROOTS: &str = "roots";
 
 /// The cache folder.
@@ -30,7 +30,7 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// The folder that is named; else `modproof` in the user's cache folder.
+    /// Opens the named folder, or else `modproof` in the user's cache folder.
     pub fn open(named: Option<&Path>) -> Result<Self> {
         let set = |name| std::env::var_os(name).filter(|v| !v.is_empty());
         let root = if let Some(path) = named {
@@ -44,7 +44,7 @@ impl Cache {
         };
         std::fs::create_dir_all(&root)
             .with_context(|| format!("cannot make the cache folder {}", root.display()))?;
-        // Commands run elsewhere and in other roots, so the path must be absolute.
+        // Commands run in other folders and other roots, so the path must be absolute.
         let root = root.canonicalize()?;
         if root.to_str().is_none() {
             bail!("the cache folder's name is not UTF-8: {}", root.display());
@@ -52,41 +52,41 @@ impl Cache {
         Ok(Self { root })
     }
 
-    /// The one in this folder.
+    /// A cache in this folder.
     #[cfg(test)]
     pub fn at(root: &Path) -> Self {
         let root = root.to_owned();
         Self { root }
     }
 
-    /// Where it is.
+    /// The path of the cache folder.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// All that belongs to a kernel.
+    /// The folder of a kernel.
     pub fn kernel(&self, name: &str) -> PathBuf {
         self.home(Owner::Kernel(name))
     }
 
-    /// What belongs to a kernel or to a build root.
+    /// The folder of a kernel or of a build root.
     pub fn home(&self, owner: Owner) -> PathBuf {
         self.root.join(owner.folder()).join(owner.name())
     }
 
-    /// The kernels, or the roots, that the cache holds.
+    /// The names of the kernels, or of the build roots, that the cache holds.
     pub fn held(&self, folder: &str) -> Vec<String> {
         let entries = entries(&self.root.join(folder)).into_iter();
         let names = entries.filter_map(|path| path.file_name()?.to_str().map(str::to_owned));
         names.collect()
     }
 
-    /// A lock file for something named.
+    /// The path of a named lock.
     pub fn lock_file(&self, name: &str) -> PathBuf {
         self.root.join("locks").join(name)
     }
 
-    /// A lock held by nobody else, waited for if need be.
+    /// Takes an exclusive lock, and waits for it if necessary.
     pub fn exclusive(&self, ui: &Ui, name: &str) -> Result<LockGuard> {
         lock(
             ui,
@@ -96,7 +96,7 @@ impl Cache {
         )
     }
 
-    /// A lock held by nobody else, or none if it is not free.
+    /// Takes an exclusive lock. Returns `None` if another process holds it.
     pub fn try_exclusive(&self, name: &str) -> Result<Option<LockGuard>> {
         let file = open_lock(&self.lock_file(name))?;
         let free = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
@@ -104,7 +104,7 @@ impl Cache {
     }
 }
 
-/// What a folder holds, by name; nothing if it cannot be read.
+/// The entries of a folder, sorted by name. Empty if the folder cannot be read.
 pub fn entries(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut found: Vec<_> = entries.map(|entry| entry.path()).collect();
@@ -112,17 +112,17 @@ pub fn entries(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Whose a stage is.
+/// The owner of a stage.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Owner<'a> {
-    /// Of a kernel's alone.
+    /// A single kernel.
     Kernel(&'a str),
-    /// Of a build root's, which several kernels can share.
+    /// A build root, which several kernels can share.
     Root(&'a str),
 }
 
 impl Owner<'_> {
-    /// Where it lies in the cache.
+    /// The owner's folder in the cache.
     fn folder(&self) -> &'static str {
         match self {
             Self::Kernel(_) => KERNELS,
@@ -136,7 +136,7 @@ impl Owner<'_> {
         }
     }
 
-    /// What its locks begin with.
+    /// The prefix of the owner's locks.
     pub fn lock_prefix(&self) -> String {
         match self {
             Self::Kernel(name) => (*name).to_owned(),
@@ -154,7 +154,7 @@ impl fmt::Display for Owner<'_> {
     }
 }
 
-/// A lock, free again when this is dropped.
+/// A lock. Dropping it releases the lock.
 #[derive(Debug)]
 pub struct LockGuard {
     _file: File,

@@ -1,37 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How cargo is run: with a target folder that belongs to one workspace alone.
+//! Runs cargo with a target folder that only one checkout uses.
 //!
-//! cargo tells the packages of two checkouts of one workspace apart by nothing
-//! but the times of their files. Sharing a target folder, one would be given
-//! what was built from the other.
+//! Two checkouts of a workspace have the same packages, and cargo tells these apart only by the
+//! times of their files. With a shared target folder, one checkout would get the other's builds.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// cargo for one checkout.
+/// cargo in one checkout.
 pub struct Cargo {
     workspace: PathBuf,
     target: PathBuf,
 }
 
 impl Cargo {
-    /// Takes the target folder that the environment names; else cargo's own, in the workspace.
+    /// Uses the target folder that `CARGO_TARGET_DIR` names, or else `target` in the workspace.
     pub fn new(workspace: &Path) -> Self {
         let named = std::env::var_os("CARGO_TARGET_DIR").filter(|v| !v.is_empty());
         Self {
             workspace: workspace.to_owned(),
-            // A relative one counts from where cargo runs.
+            // A relative path counts from the folder in which cargo runs.
             target: workspace.join(named.map_or_else(|| "target".into(), PathBuf::from)),
         }
     }
 
-    /// Where it puts what it builds.
+    /// The target folder.
     pub fn target(&self) -> &Path {
         &self.target
     }
 
-    /// A script of the workspace, to run there.
+    /// A command that runs a script of the workspace, in the workspace.
     pub fn script(&self, path: &str) -> Command {
         let mut command = Command::new(self.workspace.join(path));
         command
@@ -40,7 +39,8 @@ impl Cargo {
         command
     }
 
-    /// The cargo that runs us, or the one in `PATH`, to run in the checkout.
+    /// A command that runs cargo in the workspace: the cargo that started this program, or else the
+    /// one in `PATH`.
     pub fn command(&self) -> Command {
         let program = std::env::var_os("CARGO").filter(|v| !v.is_empty());
         let mut command = Command::new(program.unwrap_or_else(|| "cargo".into()));
@@ -62,7 +62,7 @@ mod tests {
         }
     }
 
-    /// What runs is of the checkout asked for, not of the one we come from.
+    /// The command runs in the given checkout, not in the checkout of this test.
     #[test]
     fn each_checkout_has_its_own_target_folder() {
         let command = cargo("/elsewhere").command();

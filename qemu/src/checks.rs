@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The checks of a kernel that need no guest.
+//! The checks of a kernel that boot no guest.
 
 use std::path::Path;
 
@@ -9,15 +9,15 @@ use crate::parts::Parts;
 use crate::provision::symbols;
 use crate::tally::Outcome;
 
-/// Holds the kernel's Rust metadata against the stock kernel. For stock kernels alone.
+/// Compares the kernel's Rust metadata with the stock kernel's. Runs for stock kernels only.
 pub const SYMBOLS: &str = "symbols";
-/// Looks at the file of the linted module. For stock kernels alone: a kernel with Rust's debug
-/// assertions has modules panic on purpose.
+/// Checks the `.ko` file of the linted module. Runs for stock kernels only: with Rust's debug
+/// assertions enabled, a kernel makes modules panic on purpose.
 pub const MODULE: &str = "module";
-/// Clippy and rustfmt.
+/// Runs clippy and rustfmt.
 pub const LINT: &str = "lint";
 
-/// The names of a project's checks on a kernel, and what each shows.
+/// The names of a project's checks on a kernel, each with a description.
 pub fn checks(parts: &Parts, is_stock: bool) -> Vec<(String, String)> {
     let of_rust = [
         (
@@ -49,7 +49,7 @@ pub fn checks(parts: &Parts, is_stock: bool) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Are the regenerated symbols those of the stock kernel?
+/// Compares the regenerated Rust symbols with the stock kernel's.
 pub fn check_symbols(headers: &Path, object: &Path) -> Outcome {
     let mut outcome = Outcome::of(symbols::check(headers, object).map(|equal| equal.to_string()))
         .named("the same as the stock kernel's");
@@ -58,7 +58,7 @@ pub fn check_symbols(headers: &Path, object: &Path) -> Outcome {
     outcome
 }
 
-/// Can the module panic, and would the kernel load it?
+/// Checks that the module cannot panic, and that the kernel would load it.
 pub fn check_module(module: &Path) -> Outcome {
     let sound = elf::expect_no_panicking(module).and_then(|()| elf::expect_one_modinfo(module));
     Outcome::of(sound.and_then(|()| {

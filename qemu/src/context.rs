@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The means that every command shares.
+//! The resources that all commands share: the project, the cache, cargo, progress, and options.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -23,17 +23,17 @@ use crate::setup;
 use crate::ui::Ui;
 use crate::warm::{Pool, Snapshots};
 
-/// The means that every command shares.
+/// The resources that all commands share.
 pub struct Context {
     /// The project.
     pub project: Project,
-    /// Keeps downloads and builds.
+    /// The cache of downloads and builds.
     pub cache: Cache,
     /// Runs cargo.
     pub cargo: Cargo,
     /// Shows progress.
     pub ui: Ui,
-    /// Gives root's rights.
+    /// How to get root's rights.
     pub privilege: Privilege,
     /// The options of all commands.
     pub options: Options,
@@ -42,7 +42,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// For what was asked for.
+    /// Loads the project that the options name. Fails if the host lacks a program.
     pub fn new(options: Options) -> Result<Self> {
         let project = Project::load(options.project.as_deref())?;
         setup::expect_programs()?;
@@ -63,24 +63,24 @@ impl Context {
     /// The folder for the logs and the report of this run.
     pub fn run_folder(&self) -> Result<&Path> {
         if self.run_folder.get().is_none() {
-            // Another thread may have been quicker: then its value stays.
+            // Another thread may have set it already. Then that value stays.
             let _ = self.run_folder.set(RunFolder::begin(&self.cache)?);
         }
         let folder = self.run_folder.get().context("a run without a folder")?;
         Ok(folder.path())
     }
 
-    /// The kernels there are.
+    /// All kernels of the project.
     pub fn kernels(&self) -> &Kernels {
         &self.project.kernels
     }
 
-    /// The kernel named, or the first one.
+    /// The kernel that `--kernel` names, or the first one.
     pub fn kernel(&self) -> Result<&Kernel> {
         self.project.kernels.find(self.options.kernel.as_deref())
     }
 
-    /// The kernel named, or all of them, or those that `unasked` says.
+    /// The kernels that `--kernel` names. Without `--kernel`, those that `unasked` picks.
     pub fn picked(&self, unasked: impl Fn(&Kernel) -> bool) -> Result<Vec<&Kernel>> {
         match self.options.kernel.as_deref() {
             Some(kernels::ALL) => Ok(self.project.kernels.iter().collect()),
@@ -89,18 +89,18 @@ impl Context {
         }
     }
 
-    /// Whether the user asks for a kernel, or for all.
+    /// Whether `--kernel` is given.
     pub fn names_kernel(&self) -> bool {
         self.options.kernel.is_some()
     }
 
-    /// Whether the user asks for one kernel alone.
+    /// Whether `--kernel` names one kernel, not `all`.
     pub fn names_one_kernel(&self) -> bool {
         let name = self.options.kernel.as_deref();
         name.is_some_and(|name| name != kernels::ALL)
     }
 
-    /// The means to provision a kernel.
+    /// The settings to provision a kernel.
     pub fn provisioning<'a>(&'a self, kernel: &'a Kernel) -> Provision<'a> {
         Provision {
             cache: &self.cache,
@@ -113,13 +113,13 @@ impl Context {
         }
     }
 
-    /// All that building for a kernel and booting it needs.
+    /// Prepares everything that builds for a kernel and its boots need.
     pub fn provision(&self, kernel: &Kernel) -> Result<Ready> {
         provision::provision(&self.provisioning(kernel))
     }
 
-    /// The saved guests of a kernel; none of one without stock modules, which
-    /// has nothing that takes long to load, nor a driver for the handover.
+    /// The pool of a kernel's snapshots. `None` for a kernel without stock modules: nothing there
+    /// takes long to load, and it has no driver for the handover to a restored guest.
     pub fn pool<'a>(
         &'a self,
         ready: &'a Ready,
@@ -139,7 +139,7 @@ impl Context {
         }))
     }
 
-    /// The means to run guests on a kernel, by the options of the user.
+    /// A booter for guests on a kernel, with the user's options.
     pub fn booter<'a>(
         &'a self,
         guests: &'a Guests,
@@ -160,8 +160,7 @@ impl Context {
         })
     }
 
-    /// Provides a kernel tree's own headers as `uapi` in the cache: programs for guests may be built with
-    /// them.
+    /// Provides a kernel tree's own headers as `uapi` in the cache. Guest programs may need them.
     pub fn headers(&self) -> Result<()> {
         if !self.project.has_programs() {
             return Ok(());
@@ -169,14 +168,14 @@ impl Context {
         provision::headers(&self.provisioning(self.project.kernels.find(None)?))
     }
 
-    /// The guest's programs, and what they can be asked for.
+    /// The guest's programs, and the listing of their suites and cases.
     fn guest(&self) -> Result<&(Programs, Listing)> {
         if self.guest.get().is_none() {
             self.headers()?;
             let programs =
                 build::build_programs(&self.cargo, &self.ui, self.project.guest.as_deref())?;
             let listing = programs.list()?;
-            // Another thread may have been quicker: then its value stays.
+            // Another thread may have set it already. Then that value stays.
             let _ = self.guest.set((programs, listing));
         }
         self.guest.get().context("a guest without programs")
@@ -187,7 +186,7 @@ impl Context {
         Ok(&self.guest()?.1)
     }
 
-    /// The means to build for a kernel.
+    /// A builder for a kernel.
     pub fn builder<'a>(&'a self, ready: &'a Ready) -> Result<Builder<'a>> {
         let kernel = &ready.kernel;
         Ok(Builder {

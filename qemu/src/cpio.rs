@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Initramfs archives ("newc" cpio), as the kernel unpacks them. Archives may
-//! follow one another in a file.
+//! Writes initramfs archives ("newc" cpio). The kernel unpacks several archives in one file.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -15,7 +14,7 @@ const FOLDER: u32 = 0o040_755;
 const FILE: u32 = 0o100_644;
 const PROGRAM: u32 = 0o100_755;
 
-/// An archive being written.
+/// An archive that is being written.
 pub struct Archive<W: Write> {
     out: W,
     inode: u32,
@@ -23,8 +22,8 @@ pub struct Archive<W: Write> {
 }
 
 impl Archive<BufWriter<File>> {
-    /// Begins an initramfs: the stock modules, if there are any, and the
-    /// folders that every guest mounts over.
+    /// Begins an initramfs with the stock modules, if any, and the folders on which every guest
+    /// mounts file systems.
     pub fn begin_initramfs(path: &Path, stock: Option<&Path>) -> Result<Self> {
         let mut out = BufWriter::new(File::create(path)?);
         if let Some(stock) = stock {
@@ -48,7 +47,7 @@ impl<W: Write> Archive<W> {
         }
     }
 
-    /// Adds an empty folder, and those it lies in.
+    /// Adds an empty folder, and its parent folders.
     pub fn folder(&mut self, path: &str) -> Result<()> {
         let mut at = 0;
         while let Some(next) = path[at..].find('/') {
@@ -58,19 +57,19 @@ impl<W: Write> Archive<W> {
         self.one_folder(path)
     }
 
-    /// Adds a file, and the folders it lies in.
+    /// Adds a file, and its parent folders.
     pub fn file(&mut self, path: &str, data: &[u8]) -> Result<()> {
         self.with_parents(path)?;
         self.entry(path, FILE, data)
     }
 
-    /// Adds a file that can be run.
+    /// Adds an executable file, and its parent folders.
     pub fn program(&mut self, path: &str, data: &[u8]) -> Result<()> {
         self.with_parents(path)?;
         self.entry(path, PROGRAM, data)
     }
 
-    /// Writes the end.
+    /// Writes the trailer.
     pub fn finish(mut self) -> Result<W> {
         trailer(&mut self.out)?;
         self.out.flush()?;

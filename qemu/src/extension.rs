@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Checks that a program with this library adds to `test`.
+//! The interface for a program that uses this library and adds its own checks to `test`.
 
 use anyhow::Result;
 
@@ -10,31 +10,37 @@ use crate::provision::Ready;
 use crate::suites::Suite;
 use crate::tally::Outcome;
 
-/// The function of a group.
+/// The function that runs a group.
 pub type RunGroup<'a> = dyn Fn(&Context) -> Result<Outcome> + Send + Sync + 'a;
 
-/// A group of checks that needs no kernel's build.
+/// The function that prepares a group.
+pub type Prepare<'a> = dyn Fn(&Context) -> Result<()> + Send + Sync + 'a;
+
+/// A group of checks that runs on the host and needs no build for a kernel.
 pub struct HostGroup<'a> {
-    /// Its name.
+    /// The name of the group.
     pub name: &'static str,
     /// A description for people.
     pub about: &'static str,
-    /// Whether it runs beside all others. The others run one after the other, before the guests.
+    /// Whether it runs in parallel to all groups. Other groups run in turn, before the guests.
     pub beside: bool,
-    /// Whether it is so long that only `test --full` runs it.
+    /// Whether only `test --full` runs it, because it takes long.
     pub slow: bool,
-    /// Runs it.
+    /// The function that keeps both cores busy before a group with `beside` begins. If it fails,
+    /// `run` fails, too, and says why.
+    pub prepare: Option<Box<Prepare<'a>>>,
+    /// The function that runs the group.
     pub run: Box<RunGroup<'a>>,
 }
 
 /// The checks that a program adds.
 pub trait Extension: Sync {
-    /// Its groups that are of no kernel, in the order of running.
+    /// The groups that belong to no kernel, in the order in which they run.
     fn host_groups(&self) -> Vec<HostGroup<'_>> {
         Vec::new()
     }
 
-    /// More to be said of a guest that passed.
+    /// Further checks of a guest that passed.
     fn judge(
         &self,
         _context: &Context,
@@ -46,7 +52,7 @@ pub trait Extension: Sync {
     }
 }
 
-/// Adds nothing.
+/// An extension that adds nothing.
 pub struct Plain;
 
 impl Extension for Plain {}

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The choice of `test --filter`.
+//! The filter of `test --filter`: which kernels, groups and cases to run.
 
 use anyhow::{bail, Result};
 use wildmatch::WildMatch;
 
-/// Which groups, and which cases of a suite.
+/// Picks kernels, groups, and cases of a suite.
 #[derive(Clone, Debug)]
 pub struct Filter {
     kernel: Option<WildMatch>,
     group: Option<WildMatch>,
     group_text: Option<String>,
-    /// Which cases of the suites.
+    /// The text of the pattern for cases, as the guest gets it.
     pub cases: Option<String>,
     case_globs: Vec<WildMatch>,
     torture: bool,
@@ -19,8 +19,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// `GROUP` or `SUITE/CASE`, with `KERNEL:` before it or not; each with `*`
-    /// and `?`.
+    /// Parses `[KERNEL:]GROUP` or `[KERNEL:]SUITE/CASE`; each part may have `*` and `?`.
     pub fn parse(text: Option<&str>) -> Result<Self> {
         let Some(text) = text else {
             return Ok(Self {
@@ -61,75 +60,74 @@ impl Filter {
         })
     }
 
-    /// The same choice, but only of torture suites, and on all kernels.
+    /// The same filter. If `torture`, limited to torture suites, but on all kernels.
     pub fn of_torture(self, torture: bool) -> Self {
         Self { torture, ..self }
     }
 
-    /// The same choice, with all that a plain `test` leaves out for its length.
+    /// The same filter. If `full`, includes the long groups that a plain `test` leaves out.
     pub fn of_full(self, full: bool) -> Self {
         Self { full, ..self }
     }
 
-    /// Whether nothing is left out for its length.
+    /// Whether the filter includes the long suites and checks.
     pub fn is_full(&self) -> bool {
         self.full
     }
 
-    /// Whether only torture suites are wanted.
+    /// Whether the filter picks torture suites only.
     pub fn is_torture(&self) -> bool {
         self.torture
     }
 
-    /// Whether it says which groups, or all are wanted.
+    /// Whether the filter names groups. Otherwise it picks all groups.
     pub fn names_groups(&self) -> bool {
         self.group.is_some()
     }
 
-    /// Whether anything is asked for; otherwise it is what a plain `test` runs.
+    /// Whether the user asks for anything. Otherwise the filter picks what a plain `test` runs.
     pub fn is_asked(&self) -> bool {
         self.names_groups() || self.names_kernels()
     }
 
-    /// Whether it says which kernels, or all are wanted.
+    /// Whether the filter names kernels. Otherwise it picks all kernels.
     pub fn names_kernels(&self) -> bool {
         self.torture || self.kernel.is_some()
     }
 
-    /// Whether it names that group by more than a pattern for all.
+    /// Whether the filter names that group, and does not begin with a wildcard.
     pub fn asks_for(&self, group: &str) -> bool {
         let text = self.group_text.as_deref().unwrap_or_default();
         !text.starts_with(['*', '?']) && self.group.is_some() && self.names(group)
     }
 
-    /// Whether the suite of that name is wanted on a kernel.
+    /// Whether the filter picks a suite on a kernel.
     pub fn wants_suite(&self, kernel: &str, suite: &str) -> bool {
         self.kernel.as_ref().is_none_or(|k| k.matches(kernel)) && self.names(suite)
     }
 
-    /// Whether a group that is no suite is wanted on a kernel: such have no
-    /// cases.
+    /// Whether the filter picks a group without cases on a kernel.
     pub fn wants_check(&self, kernel: &str, group: &str) -> bool {
         !self.torture && self.cases.is_none() && self.wants_suite(kernel, group)
     }
 
-    /// Whether a group that is of no kernel is wanted.
+    /// Whether the filter picks a group that belongs to no kernel.
     pub fn wants_on_host(&self, group: &str) -> bool {
         !self.names_kernels() && self.cases.is_none() && self.names(group)
     }
 
-    /// Whether this is the name of what is wanted, wherever it is run.
+    /// Whether the filter picks a group of that name, on any kernel.
     pub fn names(&self, group: &str) -> bool {
         self.group.as_ref().is_none_or(|g| g.matches(group))
     }
 
-    /// A pattern for cases that fits none of these.
+    /// A pattern of the filter that matches none of these cases.
     pub fn idle_pattern<'c>(&self, cases: impl Iterator<Item = &'c str> + Clone) -> Option<String> {
         let idle = |glob: &&WildMatch| !cases.clone().any(|case| glob.matches(case));
         self.case_globs.iter().find(idle).map(ToString::to_string)
     }
 
-    /// Whether a case is wanted; read as the guest reads it.
+    /// Whether the filter picks a case. The guest reads the same patterns in the same way.
     pub fn wants_case(&self, case: &str) -> bool {
         self.case_globs.is_empty() || self.case_globs.iter().any(|g| g.matches(case))
     }

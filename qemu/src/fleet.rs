@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The guests of a run: several at once, the report in order.
+//! Runs several guests of one kernel at once, and reports their results in order.
 
 use std::cmp::Reverse;
 
@@ -25,18 +25,18 @@ use crate::tally::Outcome;
 pub struct Fleet<'a> {
     /// The project and the cache.
     pub context: &'a Context,
-    /// The options of the user.
+    /// The user's options.
     pub guests: &'a Guests,
     /// The kernel.
     pub ready: &'a Ready,
-    /// KVM or emulation.
+    /// The accelerator: KVM or emulation.
     pub accelerator: &'a Accelerator,
     /// More checks of guests that passed.
     pub extension: &'a dyn Extension,
 }
 
 impl Fleet<'_> {
-    /// Runs the suites in guests that are given this, and reports each when all of it is there.
+    /// Runs the suites in guests with these files. Reports each suite when all its guests ended.
     pub fn boot_all(
         &self,
         suites: &[Suite],
@@ -54,7 +54,7 @@ impl Fleet<'_> {
             let planned = plan::boots(suite, cases, wanted, warm);
             boots.extend(planned.into_iter().map(|boot| (number, boot)));
         }
-        // Long boots go first, so that none of them is the only one left at the end.
+        // Start long boots first, so that no long boot runs by itself at the end.
         boots.sort_by_cached_key(|(_, boot)| Reverse((!boot.warm, booter.took(boot))));
 
         let jobs = self.guests.jobs();
@@ -69,7 +69,7 @@ impl Fleet<'_> {
         jobs::run(jobs, &boots, work, |number, result| {
             activity.advance();
             came[boots[number].0].push((number, result));
-            // In the order of the suites, as soon as all of one is there.
+            // Report in the order of the suites, each as soon as its last guest ended.
             while let Some(results) = came.get_mut(reported) {
                 let expected = boots.iter().filter(|(suite, _)| *suite == reported);
                 if results.len() < expected.count() {
@@ -88,7 +88,7 @@ impl Fleet<'_> {
         Ok(())
     }
 
-    /// The outcome of a suite, from those of its guests.
+    /// Combines the outcomes of a suite's guests.
     fn together<'b>(
         &self,
         booted: impl Iterator<Item = (&'b Boot<'b>, Result<Booted>)>,
@@ -101,7 +101,7 @@ impl Fleet<'_> {
                 Ok(booted) => {
                     took.push(booted.took.as_secs_f64());
                     all.add(outcome(booted, boot.suite));
-                    // A guest that failed may have ended early: there is no more to be judged.
+                    // A failed guest may have ended early, so further checks would mean nothing.
                     if booted.verdict.passed() {
                         let (context, ready) = (self.context, self.ready);
                         let more = self.extension.judge(context, ready, boot.suite, booted);
@@ -118,7 +118,7 @@ impl Fleet<'_> {
             0 | 1 => format!("{longest:.1} s"),
             count => format!("{count} guests, the longest {longest:.1} s"),
         };
-        // Of all guests, also where several ran at once.
+        // The sum over all guests, even if several ran at once.
         all.seconds = Some(took.iter().sum());
         all
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Digests as people and file names have them.
+//! Hexadecimal text of digests.
 
 /// Two digits for each byte.
 pub fn hex(bytes: &[u8]) -> String {

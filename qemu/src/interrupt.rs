@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What happens on Ctrl-C and its like: what is half done is removed, and we
-//! end as if there were no handler. QEMU and all else that we started ends
-//! with us (see [`crate::run::dying_with_us`]); what could go on filling a
-//! folder that is removed ends before that.
+//! Handles Ctrl-C and other signals that end the program: removes incomplete files, then takes the
+//! signal's default action. QEMU and all other child processes end with this program (see
+//! [`crate::run::dying_with_us`]). The handler first kills any process that may refill a folder.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -20,8 +19,7 @@ use signal_hook::low_level::emulate_default_handler;
 static HALF_DONE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 static AT_WORK: Mutex<Vec<Arc<OwnedFd>>> = Mutex::new(Vec::new());
 
-/// How often a folder is removed, and how long after each other, where what is
-/// killed may make it anew with its last breath.
+/// How often to remove a folder, and the time between attempts. A killed process may still write.
 const REMOVALS: usize = 100;
 const BREATH: Duration = Duration::from_millis(50);
 
@@ -33,13 +31,13 @@ fn at_work() -> MutexGuard<'static, Vec<Arc<OwnedFd>>> {
     AT_WORK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A program that may be filling what is half done.
+/// A process that may write to incomplete files.
 #[must_use]
 pub struct AtWork(Option<Arc<OwnedFd>>);
 
 impl AtWork {
-    /// It is killed on an interrupt, until this is dropped. Where the kernel
-    /// gives no handle of it, it still dies with us.
+    /// Kills the process on an interrupt, until this is dropped. Without a pidfd from the kernel,
+    /// the process still dies together with this program.
     pub fn new(child: &Child) -> Self {
         let handle = pidfd_open(Pid::from_child(child), PidfdFlags::empty());
         let handle = handle.ok().map(Arc::new);
@@ -56,12 +54,12 @@ impl Drop for AtWork {
     }
 }
 
-/// A file or folder that is of no use if we are interrupted now.
+/// An incomplete file or folder, useless after an interrupt.
 #[must_use]
 pub struct HalfDone(PathBuf);
 
 impl HalfDone {
-    /// It is removed on an interrupt, until this is dropped.
+    /// Removes the path on an interrupt, until this is dropped.
     pub fn new(path: &Path) -> Self {
         half_done().push(path.to_owned());
         Self(path.to_owned())
@@ -74,17 +72,17 @@ impl Drop for HalfDone {
     }
 }
 
-/// Handles the signals from now on.
+/// Starts to handle the signals.
 pub fn install() -> Result<()> {
     let mut signals =
         Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot handle interrupts")?;
     std::thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {
-            // Held to the end: nothing new is begun.
+            // Hold both locks to the end, so that no new work begins.
             let (working, paths) = (at_work(), half_done());
             end_and_remove(&working, &paths);
             crate::terminal::restore();
-            // It ends us. If it cannot, so be it.
+            // This ends the program. If it fails, `exit` does.
             let _ = emulate_default_handler(signal);
             std::process::exit(128 + signal);
         }
@@ -94,14 +92,14 @@ pub fn install() -> Result<()> {
 
 fn end_and_remove(working: &[Arc<OwnedFd>], paths: &[PathBuf]) {
     for handle in working {
-        // It may have ended, or be root's, and then ends with its parent.
+        // An error means that the process has ended, or is root's. It then ends with its parent.
         let _ = pidfd_send_signal(handle, Signal::KILL);
     }
     paths.iter().for_each(|path| remove(path));
     if working.is_empty() {
         return;
     }
-    // What they had started is killed by the kernel, but nobody says when.
+    // The kernel kills the children of these processes, but at an unknown time.
     let mut gone = 0;
     for _ in 0..REMOVALS {
         std::thread::sleep(BREATH);
@@ -116,7 +114,7 @@ fn end_and_remove(working: &[Arc<OwnedFd>], paths: &[PathBuf]) {
     }
 }
 
-/// There is nobody left to tell if it fails; the next run removes it then.
+/// Ignores errors, as the program ends now. The next run then removes the path.
 fn remove(path: &Path) {
     let _ = match path.is_dir() {
         true => std::fs::remove_dir_all(path),
@@ -129,7 +127,7 @@ mod tests {
     use super::*;
     use crate::run;
 
-    /// What fills a folder, and does so through a program of its own.
+    /// A process that fills a folder through a child process.
     const BUSY: &str = r#"
         setpriv --pdeathsig KILL -- sh -c '
             while :; do mkdir -p "$0/deep"; : > "$0/deep/$((i = i + 1))"; done' "$0"

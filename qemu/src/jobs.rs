@@ -1,25 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Doing several things at once.
+//! Runs several tasks at once.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 
 use crate::qemu::Machine;
 
-/// What QEMU needs for itself beside the memory of its machine.
+/// The memory that QEMU itself needs, beside its guest's memory.
 const QEMU_MIB: u32 = 256;
 
-/// How many guests run at once if nobody says: each keeps one core busy, and
-/// all of them must fit into the memory that is free now.
+/// The default number of parallel guests. Each keeps one core busy, and all must fit into the
+/// memory that is free now.
 pub fn default() -> usize {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
     let free = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     fitting(cores, &free)
 }
 
-/// One for each core, as far as the memory goes that `/proc/meminfo` names; if
-/// it names none, the memory is not asked.
+/// One guest for each core, limited by `MemAvailable` of `/proc/meminfo` if it is there.
 fn fitting(cores: usize, meminfo: &str) -> usize {
     let line = meminfo
         .lines()
@@ -32,13 +31,13 @@ fn fitting(cores: usize, meminfo: &str) -> usize {
     fit.clamp(1, cores.max(1))
 }
 
-/// What a guest may use of the host's memory.
+/// The host memory that one guest may use.
 fn guest_kib() -> u64 {
     u64::from(Machine::default().memory_mib + QEMU_MIB) * 1024
 }
 
-/// Does `work` on each task, `jobs` of them at once, and hands on each result
-/// with the task's number as it comes.
+/// Runs `work` on each task, with `jobs` tasks at once. Calls `done` with each task's number and
+/// result, in the order in which they end.
 pub fn run<T: Sync, R: Send>(
     jobs: usize,
     tasks: &[T],
@@ -90,7 +89,7 @@ mod tests {
 
     #[test]
     fn each_is_done_once_and_as_many_at_once_as_asked_for() {
-        // Nobody gets past it alone.
+        // No task passes the barrier unless another task runs at the same time.
         let both = Barrier::new(2);
         let mut seen = Vec::new();
         run(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kernels: the built-in ones with the additions of a project.
+//! The kernels of a project: the built-in ones, and the project's additions.
 
 mod check;
 mod kernel;
@@ -17,7 +17,7 @@ use crate::suites::Suites;
 pub use kernel::{Kernel, Origin, Pick, Source, Stock, Trouble};
 pub use more::{KernelMore, RootMore};
 
-/// The kernels that every project has.
+/// The kernels that every project has, as text.
 const BUILT_IN: &str = include_str!("../kernels.toml");
 
 /// The kernels of a project.
@@ -43,20 +43,20 @@ struct Packages {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Root {
-    /// Its name in the cache.
+    /// The name of the root, which is also its folder in the cache.
     pub name: String,
     /// The Debian release.
     pub release: String,
-    /// Its packages, beside those that every root has.
+    /// More packages, beside those that every root has.
     #[serde(default)]
     pub packages: Vec<String>,
 }
 
-/// The name by which all kernels are meant.
+/// The value of `--kernel` for all kernels.
 pub const ALL: &str = "all";
 
 impl Kernels {
-    /// The built-in kernels with what a project in that folder says of them.
+    /// The built-in kernels, with the additions of a project in that folder.
     pub fn of(
         folder: &Path,
         more: BTreeMap<String, KernelMore>,
@@ -82,7 +82,7 @@ impl Kernels {
         Ok(kernels)
     }
 
-    /// Adds what a project says of a kernel, or a kernel of its own.
+    /// Adds to a kernel, or adds a new kernel.
     fn add(&mut self, folder: &Path, name: &str, more: KernelMore) -> Result<()> {
         let known = self.kernels.iter_mut().find(|kernel| kernel.name == name);
         match (known, more.root.clone(), more.from.clone()) {
@@ -101,7 +101,7 @@ impl Kernels {
         .with_context(|| format!("in {}", folder.display()))
     }
 
-    /// Tells each kernel which cases it may skip.
+    /// Gives each kernel the list of cases that it may skip.
     fn tell_skips(&mut self) -> Result<()> {
         for entry in &self.skips {
             for name in &entry.kernels {
@@ -115,7 +115,7 @@ impl Kernels {
         Ok(())
     }
 
-    /// The kernel of that name; the first one, if there is none or it means all.
+    /// The kernel of that name. Without a name, or for `all`, the first kernel.
     pub fn find(&self, name: Option<&str>) -> Result<&Kernel> {
         let Some(name) = name.filter(|name| *name != ALL) else {
             return Ok(&self.kernels[0]);
@@ -127,7 +127,7 @@ impl Kernels {
         Ok(kernel)
     }
 
-    /// The first kernel that a Debian release is for.
+    /// The first kernel whose build root is of that Debian release.
     pub fn of_release(&self, release: &str) -> Option<&Kernel> {
         let is_of = |kernel: &&Kernel| self.root_of(kernel).is_ok_and(|r| r.release == release);
         self.kernels.iter().find(is_of)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! modproof: provisions stock Debian kernels, builds kernel modules for them, boots them under QEMU
-//! with a guest of its own, and judges what came of it.
+//! modproof tests Linux kernel modules. It provisions stock Debian kernels, builds modules for
+//! them, boots them in a QEMU guest, and judges the result.
 //!
-//! The program `modproof` does what a project's `modproof.toml` says. Another program can do more with
-//! this library: see [`Extension`].
+//! The program `modproof` runs the tests of a project's `modproof.toml`. Another program can use
+//! this library to add its own checks: see [`Extension`].
 
 pub mod accel;
 mod again;
@@ -16,7 +16,7 @@ mod checks;
 pub mod cli;
 pub mod context;
 mod cpio;
-mod extension;
+pub mod extension;
 pub mod filter;
 pub mod fleet;
 mod hex;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The program `modproof`.
+//! The program `modproof`: the command line of this library.
 
 use std::process::ExitCode;
 
@@ -8,7 +8,7 @@ use clap::Parser;
 use modproof::cli::{self, Command};
 use modproof::{Options, Plain};
 
-/// Boots stock kernels, and proves that a module loads, works and unloads without a trace
+/// Boots stock kernels, and proves that a module loads, works, and unloads without a trace
 #[derive(Parser)]
 #[command(version)]
 struct Cli {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What `test` does for each kernel.
+//! Runs the groups of `test` on each kernel.
 
 mod check;
 mod failed;
@@ -29,7 +29,7 @@ pub use failed::could_not;
 use failed::{give_up, not_run};
 pub use kernel_run::{kernel_runs, KernelRun};
 
-/// Does it all.
+/// Runs the groups of each kernel, and reports them.
 pub fn run(
     context: &Context,
     guests: &Guests,
@@ -38,17 +38,17 @@ pub fn run(
     extension: &dyn Extension,
     report: &mut impl FnMut(&str, &Outcome),
 ) -> Result<()> {
-    // Which kernel was met under which name.
+    // Maps each kernel's `uname -r` to the name of its first entry.
     let mut met: BTreeMap<String, String> = BTreeMap::new();
     for run in runs {
-        // Two entries can come to the same kernel: that is known before anything is prepared.
+        // Two entries can resolve to the same kernel. Find out before preparing anything.
         let mut provision = context.provisioning(run.kernel);
         let ready = provision::stock_abi(&provision).and_then(|abi| {
             let other = abi.as_ref().and_then(|abi| met.get(abi));
             if let (Some(abi), Some(other)) = (&abi, other) {
                 return Ok(Err(format!("the same kernel as {other}: {abi}")));
             }
-            // The mirror was asked for the newest just now.
+            // `stock_abi` has just updated the entry, so do not ask the mirror again.
             provision.update &= abi.is_none();
             provision::provision(&provision).map(Ok)
         });
@@ -119,7 +119,7 @@ fn run_on(
         );
     }
     kernel_checks::run(&builder, &products, run, report)?;
-    // From here on others may build.
+    // This releases the build lock.
     let (guest, failed) = products.into_guest();
     let mut suites = Vec::new();
     for suite in &run.suites {
@@ -155,7 +155,7 @@ fn boot_all(
         context.ui.say(format!("booting {abi} with {accelerator}"));
     }
     if !usual.is_empty() {
-        // By their full names, which their logs and their guests have, too.
+        // Logs and guests have the full names, too.
         let usual: Vec<_> = usual.into_iter().map(|suite| kernel.suite(suite)).collect();
         fleet.boot_all(&usual, guest, wanted, report)?;
     }

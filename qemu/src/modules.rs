@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Modules that are only described: each is a group, tried by the same guest and judged by the same
-//! judge.
+//! The `[[module]]` sections of a project. Each describes a module, which becomes a group with
+//! modproof's own cases.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,45 +13,45 @@ use serde::Deserialize;
 
 use crate::suites::Suite;
 
-/// The suite of the guest that tries them.
+/// The suite of the guest that tests these modules.
 pub const SUITE: &str = "any-module";
 
-/// `[[module]]`, as it stands in the project's file.
+/// A `[[module]]` section, as in the project's file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// The module's name, and that of its `.ko`; none: that of the folder.
+    /// The name of the module and of its `.ko`. Default: the name of the folder.
     name: Option<String>,
-    /// The folder with its Kbuild or Makefile, from that of the file.
+    /// The folder with the Kbuild or Makefile, relative to the project's file.
     #[serde(default)]
     source: PathBuf,
     /// The parameters for `insmod`.
     #[serde(default)]
     parameters: String,
-    /// Files that are read while it is loaded, and a regular expression that each must match.
+    /// Files to read while the module is loaded. Each must match its regular expression.
     #[serde(default)]
     reads: BTreeMap<String, String>,
-    /// Regular expressions. Each must match a line of the kernel log.
+    /// Regular expressions, each of which must match a line of the kernel log.
     #[serde(default)]
     log: Vec<String>,
-    /// The kernels that it is tried on; none: where the user says, or the first one.
+    /// The kernels that test the module. Default: those that the user names, or the first one.
     #[serde(default)]
     kernels: Vec<String>,
 }
 
-/// A module that can be tried.
+/// A module that is ready to test.
 #[derive(Clone, Debug)]
 pub struct Module {
-    /// Its boots, by its name.
+    /// The suite of the module, which has the module's name.
     pub suite: Suite,
     source: PathBuf,
     wanted: Trial,
-    /// Which kernels it names.
+    /// The kernels that the section names.
     pub kernels: Vec<String>,
 }
 
 impl Module {
-    /// The modules that a project in that folder describes; `common` is the suite that tries each.
+    /// Checks the sections of a project in that folder. The suite `common` tests each module.
     pub fn load(folder: &Path, entries: Vec<Entry>, common: &Suite) -> Result<Vec<Self>> {
         let mut modules: Vec<Self> = Vec::new();
         for entry in entries {
@@ -65,7 +65,7 @@ impl Module {
         Ok(modules)
     }
 
-    /// Whether it is tried on a kernel; `here` if those are that name none.
+    /// Whether a kernel tests the module. `here` is the answer for a module that names no kernel.
     pub fn is_tried_on(&self, kernel: &str, here: bool) -> bool {
         match self.kernels.as_slice() {
             [] => here,
@@ -73,24 +73,24 @@ impl Module {
         }
     }
 
-    /// The module's name, and that of its `.ko`.
+    /// The name of the module and of its `.ko`.
     pub fn name(&self) -> &str {
         &self.suite.name
     }
 
-    /// The folder with its `Kbuild` or `Makefile`.
+    /// The folder with the `Kbuild` or `Makefile`.
     pub fn source(&self) -> &Path {
         &self.source
     }
 
-    /// Its description for the guest.
+    /// The description that the guest reads.
     pub fn for_guest(&self) -> &Trial {
         &self.wanted
     }
 }
 
 impl Entry {
-    /// Looks at all that can be wrong before anything is built.
+    /// Checks the section for all errors that can be found before a build.
     fn resolve(self, folder: &Path, common: &Suite) -> Result<Module> {
         let source = folder.join(&self.source);
         let source = source
@@ -144,7 +144,7 @@ impl Entry {
     }
 }
 
-/// The guest reads it with the same library.
+/// Checks a regular expression with the library that the guest uses, too.
 fn check(pattern: &str) -> Result<()> {
     Regex::new(pattern)
         .map(drop)

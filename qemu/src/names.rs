@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Names that users give to kernels, suites and parts.
+//! Checks the names that users give to kernels, suites and parts.
 
 use std::collections::BTreeSet;
 
 use anyhow::{bail, Result};
 
-/// Fails unless names can be part of files, of filters and of command lines, and
-/// each is there once.
+/// Fails unless each name is valid in file names, filters and command lines, and is unique.
 pub fn check_names<'n>(what: &str, names: impl Iterator<Item = &'n str>) -> Result<()> {
     let mut seen = BTreeSet::new();
     for name in names {
@@ -19,10 +18,10 @@ pub fn check_names<'n>(what: &str, names: impl Iterator<Item = &'n str>) -> Resu
     Ok(())
 }
 
-/// Fails unless a name can be part of files, of filters and of command lines.
+/// Fails unless a name is valid in file names, filters and command lines.
 pub fn check_name(what: &str, name: &str) -> Result<()> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    // `.` and `..` are folders, and what begins with `-` is an option.
+    // Refuses `.` and `..`, which are folders, and a first `-`, which begins an option.
     let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     if !begins || !name.chars().all(plain) {
         bail!(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The options that commands share.
+//! The options that several commands share.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,21 +13,21 @@ use crate::jobs;
 /// The options of all commands.
 #[derive(Args)]
 pub struct Options {
-    /// The project's modproof.toml, or the folder with it (default: that of the current folder, or
-    /// the nearest one above)
+    /// The project's modproof.toml, or its folder (default: the current folder, or the nearest
+    /// folder above it that has the file)
     #[arg(long, global = true, value_name = "FILE")]
     pub project: Option<PathBuf>,
-    /// A kernel by its name, or `all` (default: those that `test` boots unasked, or the first where
-    /// one is enough)
+    /// A kernel's name, or `all` (default: the kernels that a plain `test` boots, or the first
+    /// kernel if one is enough)
     #[arg(long, global = true, value_name = "NAME")]
     pub kernel: Option<String>,
-    /// Take a mirror whose Release file is expired
+    /// Accept a mirror whose Release file is expired
     #[arg(long, global = true)]
     pub allow_expired_release: bool,
-    /// Keep downloads and builds there (default: modproof in the user's cache folder)
+    /// The folder for downloads and builds (default: modproof in the user's cache folder)
     #[arg(long, global = true, env = "MODPROOF_CACHE", value_name = "FOLDER")]
     pub cache: Option<PathBuf>,
-    /// Ask the suite again which kernel it has now
+    /// Ask the Debian suite again for its current kernel
     #[arg(long, global = true)]
     pub update: bool,
 }
@@ -35,33 +35,32 @@ pub struct Options {
 /// The options for guests.
 #[derive(Args)]
 pub struct Guests {
-    /// So many guests at once (default: the number of cores, or as many as fit
-    /// into the free memory)
+    /// How many guests run at once (default: the number of cores, or fewer if memory is short)
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub jobs: Option<usize>,
-    /// Boot every guest, even where it could start from a saved one
+    /// Boot every guest cold, never from a snapshot
     #[arg(long)]
     pub cold: bool,
-    /// Keep all that a guest was booted with, and a script that boots it again;
-    /// of those that fail it is always kept
+    /// Keep the files of every boot, and a script to boot it again; without this option, only a
+    /// failed boot keeps them
     #[arg(long)]
     pub keep: bool,
-    /// The longest that a guest may run, in place of the suites' own limits
+    /// The limit for a guest's run time, in place of the suites' own limits
     #[arg(long, value_name = "SECONDS", value_parser = at_least_one)]
     pub timeout: Option<usize>,
-    /// More words for every guest, as modproof.rounds=10000
+    /// More words for every guest's command line, for example modproof.rounds=10000
     #[arg(long, value_name = "WORDS", value_parser = guest_words, default_value = "")]
     pub words: String,
 }
 
 impl Guests {
-    /// The limit that the user names.
+    /// The limit that the user sets.
     pub fn limit(&self) -> Option<Duration> {
         self.timeout
             .map(|seconds| Duration::from_secs(seconds as u64))
     }
 
-    /// The number of guests that run at once.
+    /// How many guests run at once.
     pub fn jobs(&self) -> usize {
         self.jobs.unwrap_or_else(jobs::default)
     }
@@ -75,11 +74,11 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
-/// The words that the host itself says to a guest: another word for it would have other cases run than those
-/// that are reported.
+/// The words that modproof itself passes to a guest. With other values, the guest would run
+/// other cases than the report shows.
 const RESERVED: [&str; 4] = [words::SUITE, words::CASES, words::LOAD, words::SHELL];
 
-/// The kernel is not to be told anything: saved guests were booted without.
+/// Refuses words for the kernel, as snapshots were booted without them.
 fn guest_words(text: &str) -> Result<String, String> {
     for word in text.split_whitespace() {
         let Some(rest) = word.strip_prefix(words::PREFIX) else {

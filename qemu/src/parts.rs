@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The parts that guests can have: kernel modules, programs, the output of scripts, and Debian's programs.
+//! The parts of guests: kernel modules, programs, output of scripts, and programs from Debian.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,13 +19,13 @@ pub struct Parts {
     pub programs: BTreeMap<String, ProgramPart>,
     /// Files that scripts make in the build root.
     pub scripts: BTreeMap<String, ScriptPart>,
-    /// Programs of Debian's.
+    /// Programs from Debian packages.
     pub tools: BTreeMap<String, ToolsPart>,
-    /// Checks by scripts in the build root.
+    /// Scripts in the build root that check something.
     pub checks: BTreeMap<String, CheckPart>,
 }
 
-/// As they stand in the file: `[part.build.NAME]` and so on.
+/// The sections of the project's file: `[part.build.NAME]` and so on.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sections {
@@ -36,19 +36,20 @@ pub struct Sections {
     check: BTreeMap<String, CheckPart>,
 }
 
-/// Which files something is made from.
+/// The source files of a part.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sources {
-    /// The folder, from that of the project's file.
+    /// The folder, relative to the project's file.
     pub folder: PathBuf,
-    /// Files and folders in it; none: the whole folder.
+    /// Files and folders in `folder`. Default: the whole folder.
     #[serde(default)]
     pub paths: Vec<PathBuf>,
-    /// The endings of files that are taken from folders; none: all but what a kernel's build makes.
+    /// The endings of files to take from folders. Default: all files, except those that a kernel's
+    /// build makes.
     #[serde(default)]
     pub endings: Vec<String>,
-    /// Files among these that a build makes.
+    /// Files that match the above, but that a build makes.
     #[serde(default)]
     pub made: Vec<PathBuf>,
 }
@@ -57,14 +58,14 @@ pub struct Sources {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModulePart {
-    /// Their sources.
+    /// The sources of the modules.
     pub sources: Sources,
-    /// The `.ko` files.
+    /// The names of the `.ko` files.
     pub products: Vec<String>,
-    /// Words for make.
+    /// Arguments for make.
     #[serde(default)]
     pub make: String,
-    /// The root file of a module in Rust that is linted, and checked for panics.
+    /// The root file of a Rust module to lint and to check for panics.
     pub crate_root: Option<PathBuf>,
 }
 
@@ -72,54 +73,54 @@ pub struct ModulePart {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProgramPart {
-    /// Its package. Its name is that of the part.
+    /// The cargo package. The program has the name of the part.
     pub package: String,
 }
 
-/// A shell script for the build root. The guest gets the files that it puts into `/mnt/made/guest`.
+/// A shell script for the build root. The guest gets the files that it writes to `/mnt/made/guest`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScriptPart {
-    /// The script, below the folder of its sources. `{}` stands for the variant.
+    /// The path of the script, below the folder of its sources. `{}` stands for the variant.
     pub script: String,
-    /// More parts of the same kind, NAME-VARIANT each in place of NAME.
+    /// The variants. With any, the part NAME becomes one part NAME-VARIANT for each.
     #[serde(default)]
     variants: Vec<String>,
-    /// Its sources: when they change, it runs again.
+    /// The sources of the script. It runs again after a change to them.
     pub sources: Sources,
     /// The modules that it finds in `/mnt/built`.
     #[serde(default)]
     pub builds: Vec<String>,
 }
 
-/// Programs of Debian's, with their libraries and their loader, in the places that they have there. The
-/// version of each package is in the file `packages/NAME`.
+/// Programs from Debian packages, with their libraries and their loader, at their usual paths.
+/// The file `packages/NAME` has the version of each package.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ToolsPart {
-    /// The release; none: that of the kernel's build root.
+    /// The Debian release. Default: the release of the kernel's build root.
     pub release: Option<String>,
-    /// Whether a list of packages will do that Debian no longer vouches for, as mirrors that are late
-    /// have. Its signature is checked all the same.
+    /// Whether to accept an expired package list, which a mirror has if it lags behind. apt still
+    /// checks its signature.
     #[serde(default)]
     pub expired_release: bool,
-    /// The packages, whose dependencies come along.
+    /// The names of the packages. modproof adds their dependencies.
     pub packages: Vec<String>,
     /// The paths of the programs.
     #[serde(default)]
     pub programs: Vec<String>,
 }
 
-/// A shell script that is run in the build root of stock kernels, and passes or fails. Its last line
-/// goes into the report.
+/// A shell script that checks something in the build root of stock kernels. The report shows the
+/// last line that it prints.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CheckPart {
     /// A description for people.
     pub about: String,
-    /// The script, below `folder`.
+    /// The path of the script, below `folder`.
     pub script: PathBuf,
-    /// The folder that it finds as `/mnt/from`.
+    /// The folder that the script finds as `/mnt/from`.
     pub folder: PathBuf,
     /// The modules that it finds in `/mnt/built`.
     #[serde(default)]
@@ -127,7 +128,7 @@ pub struct CheckPart {
 }
 
 impl Sources {
-    /// All files of a folder, but those that a kernel's build makes.
+    /// All files of a folder, except those that a kernel's build makes.
     pub fn all_of(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
@@ -139,7 +140,7 @@ impl Sources {
 }
 
 impl ScriptPart {
-    /// Itself, or each of its variants, by name.
+    /// The script, or each of its variants, by name.
     fn all(self, name: &str) -> Vec<(String, Self)> {
         if self.variants.is_empty() {
             return vec![(name.to_owned(), self)];
@@ -157,7 +158,7 @@ impl ScriptPart {
 }
 
 impl Sections {
-    /// Finds the folders, and looks at all that can be wrong before anything is built.
+    /// Resolves the folders, and finds all errors that can be found before a build.
     pub fn resolve(mut self, folder: &Path) -> Result<Parts> {
         for (name, build) in &mut self.build {
             let found = in_folder(folder, &build.sources.folder);
@@ -202,7 +203,7 @@ impl Sections {
     }
 }
 
-/// A folder that is named in a project's file, which is in `base`.
+/// Resolves a folder that a project's file in `base` names.
 pub fn in_folder(base: &Path, path: &Path) -> Result<PathBuf> {
     let path = base.join(path);
     path.canonicalize()
@@ -210,7 +211,7 @@ pub fn in_folder(base: &Path, path: &Path) -> Result<PathBuf> {
 }
 
 impl Parts {
-    /// The names of all that is built.
+    /// The names of all parts, without checks.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let names = self
             .builds
@@ -221,7 +222,7 @@ impl Parts {
         names.map(|name| &**name)
     }
 
-    /// Fails if there is no such part for a guest.
+    /// Fails if there is no part of that name.
     pub fn expect(&self, name: &str) -> Result<()> {
         if !self.names().any(|known| known == name) {
             bail!("there is no part.build, part.program, part.script or part.tools named {name}");
@@ -229,7 +230,7 @@ impl Parts {
         Ok(())
     }
 
-    /// The module in Rust that is linted, with its name.
+    /// The Rust module to lint: its name, its part, and its root file.
     pub fn linted(&self) -> Option<(&str, &ModulePart, &Path)> {
         self.builds.iter().find_map(|(name, build)| {
             let root = build.crate_root.as_deref()?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! In which guests a suite's cases are run.
+//! Divides a suite's cases among guests.
 
 use modproof_formats::{words, CaseListing};
 
@@ -8,16 +8,17 @@ use crate::boot::Boot;
 use crate::filter::Filter;
 use crate::suites::Suite;
 
-/// The guests for what is wanted of a suite. With `warm`, cases start from a
-/// saved guest, each in its own; those that need a boot share one. Otherwise,
-/// or if the cases are not known here, all are in one that is booted.
+/// The guests for the chosen cases of a suite. With `warm`, each case starts from a snapshot in its
+/// own guest, and the cases that need a cold boot share one guest. Without `warm`, or if the cases
+/// are not known here, all share one guest that boots cold.
 pub fn boots<'s>(
     suite: &'s Suite,
     known: Option<&[CaseListing]>,
     wanted: &Filter,
     warm: bool,
 ) -> Vec<Boot<'s>> {
-    let wanted = suite.wanted(wanted);
+    let asked = wanted;
+    let wanted = suite.wanted(asked);
     let boot = |name: String, words: String, cases, warm| Boot {
         name,
         suite,
@@ -43,7 +44,9 @@ pub fn boots<'s>(
     let mut booted = Vec::new();
     let mut groups: Vec<Vec<&str>> = Vec::new();
     let mut goes_on = false;
-    for case in known.iter().filter(|case| wanted.wants_case(&case.name)) {
+    let is_wanted =
+        |case: &&CaseListing| wanted.wants_case(&case.name) && !suite.leaves_out(&case.name, asked);
+    for case in known.iter().filter(is_wanted) {
         if case.cold {
             booted.push(case.name.as_str());
             continue;
@@ -65,7 +68,7 @@ pub fn boots<'s>(
     boots
 }
 
-/// The names of the cases that are wanted.
+/// The names of the chosen cases.
 pub fn wanted_of(known: &[CaseListing], wanted: &Filter) -> Vec<String> {
     let wanted = known.iter().filter(|case| wanted.wants_case(&case.name));
     wanted.map(|case| case.name.clone()).collect()
@@ -103,6 +106,18 @@ mod tests {
 
     fn row(name: &str, words: &str, warm: bool) -> (String, String, bool) {
         (name.to_owned(), words.to_owned(), warm)
+    }
+
+    #[test]
+    fn slow_cases_are_left_out_of_a_plain_test() {
+        let suite = suite("warm=[]\nslow_cases=['b']");
+        assert_eq!(plan(&suite, None, true).len(), 3);
+        for filter in ["s", "s/*", "s/b"] {
+            let planned = plan(&suite, Some(filter), true);
+            assert!(planned.iter().any(|(name, ..)| name == "s/b"), "{filter}");
+        }
+        let full = Filter::parse(None).expect("a filter").of_full(true);
+        assert_eq!(boots(&suite, Some(&known()), &full, true).len(), 4);
     }
 
     #[test]

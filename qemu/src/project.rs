@@ -16,33 +16,33 @@ use crate::parts::{in_folder, Parts};
 use crate::suites::Suites;
 use file::File;
 
-/// The groups and steps that every project has: nothing else can have these names.
+/// The names of groups and steps that every project has. They are reserved.
 const STEPS: [&str; 5] = [SYMBOLS, MODULE, LINT, "build", "provision"];
 
-/// The name of the file.
+/// The name of the project's file.
 pub const FILE: &str = "modproof.toml";
 
-/// A project: what its file says, beside the kernels and suites that every project has.
+/// A project: the contents of its file, and the built-in kernels and suites.
 pub struct Project {
-    /// The file.
+    /// The path of the project's file.
     pub file: PathBuf,
-    /// The folder where cargo builds programs for guests, if not that of the file.
+    /// The folder in which cargo builds guest programs. `None`: the folder of the project's file.
     pub workspace: Option<PathBuf>,
-    /// The cargo package of the project's own guest program; none: the installed one serves.
+    /// The cargo package of the project's own guest program. `None`: the installed one.
     pub guest: Option<String>,
     /// The parts that guests can have.
     pub parts: Parts,
     /// The suites.
     pub suites: Suites,
-    /// The modules that are described, not tested by cases of the project's own.
+    /// The modules of `[[module]]` sections, which modproof's own cases test.
     pub modules: Vec<Module>,
     /// The kernels.
     pub kernels: Kernels,
 }
 
 impl Project {
-    /// The project that is named, by its file or its folder; else that of the current folder or the
-    /// nearest one above.
+    /// Loads the project with that file or folder, or else that of the current folder or of the
+    /// nearest folder above it.
     pub fn load(named: Option<&Path>) -> Result<Self> {
         let file = find(named)?;
         let read = Self::read(&file);
@@ -83,12 +83,12 @@ impl Project {
         })
     }
 
-    /// Whether cargo builds programs for its guests.
+    /// Whether cargo builds programs for the project's guests.
     pub fn has_programs(&self) -> bool {
         self.guest.is_some() || !self.parts.programs.is_empty()
     }
 
-    /// The folder with the file.
+    /// The folder of the project's file.
     pub fn folder(&self) -> &Path {
         self.file.parent().unwrap_or(Path::new("/"))
     }

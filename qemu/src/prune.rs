@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `prune`: what the cache holds, and what of it is of no use any more.
+//! `prune`: shows the contents of the cache, and removes what the project no longer needs.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -12,20 +12,20 @@ use crate::context::Context;
 use crate::run;
 use crate::warm;
 
-/// In a target folder that the Makefile made: whose it is.
+/// The file that names the checkout of a target folder. The Makefile writes it.
 const CHECKOUT: &str = "checkout";
 
-/// How the folders begin in which checks of this program work, in the cache.
+/// The prefix of the cache folders in which modproof's own checks work.
 pub const WORK: &str = "check-harness.";
-/// The lock that such a check holds meanwhile.
+/// The lock that such a check holds while it runs.
 pub const WORK_LOCK: &str = "harness";
 
-/// Says what there is; removes what is of no use only when told so.
+/// Shows the contents of the cache. With `yes`, removes everything that nobody needs.
 pub fn run(context: &Context, yes: bool) -> Result<()> {
     let cache = &context.cache;
     println!("cache: {}", cache.root().display());
     let mut useless = Vec::new();
-    // What is of no use is shown with the reason.
+    // A folder that nobody needs has a reason, which appears beside it.
     let mut show = |folder: PathBuf, why: Option<&str>| {
         let remark = why.map(|why| format!("  {why}")).unwrap_or_default();
         let shown = folder.strip_prefix(cache.root()).unwrap_or(&folder);
@@ -42,7 +42,7 @@ pub fn run(context: &Context, yes: bool) -> Result<()> {
     for name in cache.held(KERNELS) {
         let named = context.kernels().names().any(|n| n == name);
         show(cache.home(Owner::Kernel(&name)), unnamed(named));
-        // Those of a kernel that is not named go with it.
+        // The snapshots of a kernel that the project does not name go with its folder.
         let saved = warm::newest_of_kind(cache, &name);
         let whole = saved.into_iter().filter(|(f, _)| stage_of(f).is_none());
         for (snapshot, is_newest) in whole.filter(|_| named) {
@@ -87,8 +87,7 @@ pub fn run(context: &Context, yes: bool) -> Result<()> {
     Ok(())
 }
 
-/// What runs that were killed have left: folders that nobody works on. Nobody
-/// can begin to while this is held.
+/// The folders that killed runs left. The locks here keep other runs from working on them.
 #[derive(Default)]
 struct LeftBehind {
     folders: Vec<PathBuf>,
@@ -106,18 +105,18 @@ impl LeftBehind {
                     continue;
                 };
                 let lock = format!("{}.{stage}", owner.lock_prefix());
-                // What was started for it may outlive its run for a moment.
+                // A child process may survive its killed run for a moment.
                 left.add(cache, &[&lock, &format!("{lock}.busy")], [folder])?;
             }
         }
-        // One run at a time has one of these.
+        // Only one run at a time works on these.
         let checks = entries(cache.root()).into_iter();
         let checks = checks.filter(|folder| name(folder).starts_with(WORK));
         left.add(cache, &[WORK_LOCK], checks)?;
         Ok(left)
     }
 
-    /// Adds folders, if none of the locks is held by others.
+    /// Adds folders, unless another process holds one of the locks.
     fn add(
         &mut self,
         cache: &Cache,
@@ -140,7 +139,7 @@ impl LeftBehind {
     }
 }
 
-/// The stage that a folder was to become, or was.
+/// The stage whose incomplete or old copy the folder is.
 fn stage_of(folder: &Path) -> Option<String> {
     let name = name(folder);
     let stage = name.strip_suffix(".partial").or(name.strip_suffix(".old"));
@@ -151,7 +150,7 @@ fn name(folder: &Path) -> Cow<'_, str> {
     folder.file_name().unwrap_or_default().to_string_lossy()
 }
 
-/// What lies in `cargo-target`, and the checkout that it says it is of.
+/// The folders in `cargo-target`, each with the checkout that it names.
 fn targets(cache: &Cache) -> Vec<(PathBuf, Option<PathBuf>)> {
     let folders = entries(&cache.root().join("cargo-target"));
     let found = folders.into_iter().map(|folder| {

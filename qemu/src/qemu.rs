@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! QEMU and its words: the serial ports are read as they speak, and a watchdog
-//! outside the guest ends what hangs.
+//! Starts QEMU, reads the serial ports of the guest, and kills a guest that hangs.
 //!
-//! QEMU is given open sockets, so that no run leaves one behind, however it
-//! ends, and no two are in each other's way.
+//! QEMU gets open sockets in place of paths. So no run leaves a socket file behind, and parallel
+//! runs do not collide.
 
 mod machine;
 mod running;
@@ -23,40 +22,40 @@ pub use running::{Extra, Running};
 
 const PROGRAM: &str = "qemu-system-x86_64";
 
-/// Words for every kernel: whatever goes wrong ends the boot at once, as a failure.
+/// Words for every kernel's command line: any oops or warning ends the boot at once as a failure.
 pub const COMMAND_LINE: &str = "oops=panic panic_on_warn=1 panic=-1";
 
-/// Where something was said.
+/// The source of some output.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Port {
-    /// ttyS0.
+    /// The kernel's console, on ttyS0.
     Console,
-    /// ttyS1.
+    /// The guest's KTAP stream, on ttyS1.
     Ktap,
-    /// ttyS2.
+    /// Other output of the guest, on ttyS2.
     Output,
     /// QEMU's own messages.
     Qemu,
 }
 
-/// What ends a guest that hangs.
+/// The limits that end a guest that hangs.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The longest it may run.
+    /// The longest time that the guest may run.
     pub whole: Duration,
-    /// The longest it may say nothing.
+    /// The longest time without output.
     pub silence: Duration,
-    /// The longest until its first word.
+    /// The longest time until the first output.
     pub first_word: Duration,
-    /// The most that it may say on a port, in bytes.
+    /// The most output on one port, in bytes.
     pub most: usize,
 }
 
-/// A whole boot with all its debugging is a hundredth of it.
+/// A complete boot with all debug output is a hundredth of this.
 const MOST: usize = 64 << 20;
 
 impl Limits {
-    /// Those for a guest that is booted.
+    /// The limits for a guest that boots cold.
     pub fn new(whole: Duration, silence: Duration) -> Self {
         Self {
             whole,
@@ -67,20 +66,20 @@ impl Limits {
     }
 }
 
-/// A guest to be run.
+/// A guest to run.
 #[derive(Debug)]
 pub struct Guest<'a> {
     /// The kernel image.
     pub image: &'a Path,
-    /// Its initramfs, if any.
+    /// The initramfs, if any.
     pub initramfs: Option<&'a Path>,
-    /// What it runs on.
+    /// The virtual machine.
     pub machine: Machine,
-    /// Its command line, but for the console.
+    /// The kernel's command line, except for the console.
     pub command_line: String,
-    /// Words for `-accel` and `-cpu`.
+    /// QEMU's arguments `-accel` and `-cpu`.
     pub accelerator: &'a [&'a str],
-    /// What ends it if it hangs.
+    /// The limits that end a guest that hangs.
     pub limits: Limits,
 }
 
@@ -89,11 +88,11 @@ pub struct Guest<'a> {
 pub enum Ending {
     /// QEMU ended by itself.
     Exited(ExitStatus),
-    /// Nothing was said for so long.
+    /// The guest printed nothing for that time.
     Silent(Duration),
-    /// It did not end within its limit.
+    /// The guest did not end within that time.
     OverTime(Duration),
-    /// More than so many bytes came from one port.
+    /// A port printed more than that many bytes.
     Flood(usize),
 }
 
@@ -110,7 +109,7 @@ impl fmt::Display for Ending {
     }
 }
 
-/// The version of QEMU, which also shows that it is there.
+/// The version of QEMU. Fails if QEMU is not installed.
 pub fn version() -> Result<String> {
     let text = run::output(Command::new(PROGRAM).arg("--version"))
         .with_context(|| format!("{PROGRAM} is needed (Debian: qemu-system-x86)"))?;
@@ -118,8 +117,8 @@ pub fn version() -> Result<String> {
 }
 
 impl Guest<'_> {
-    /// Runs the guest to its end. Call it from a thread that lives as long:
-    /// QEMU is killed when that thread ends.
+    /// Runs the guest to its end. The calling thread must live as long as the guest: QEMU is
+    /// killed when the thread ends.
     pub fn run(&self, mut said: impl FnMut(Port, &[u8])) -> Result<Ending> {
         self.start()?.listen(self.limits, |port, bytes| {
             said(port, bytes);
@@ -127,14 +126,14 @@ impl Guest<'_> {
         })
     }
 
-    /// Boots it.
+    /// Starts the guest.
     pub fn start(&self) -> Result<Running> {
         let mut words = self.machine.words();
         words.extend(self.boot_words());
         Running::start(self.accelerator, words, Vec::new())
     }
 
-    /// QEMU's words for what is booted.
+    /// QEMU's arguments for the kernel, the initramfs and the command line.
     pub fn boot_words(&self) -> Vec<OsString> {
         let mut words = vec!["-kernel".into(), self.image.into()];
         if let Some(initramfs) = self.initramfs {
@@ -145,7 +144,7 @@ impl Guest<'_> {
         words
     }
 
-    /// A command by which a human can boot the same guest again.
+    /// A command with which a person can boot the same guest again.
     pub fn by_hand(&self) -> Vec<OsString> {
         let mut words: Vec<OsString> = vec![PROGRAM.into()];
         words.extend(self.machine.words());

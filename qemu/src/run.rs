@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Running other programs: their output goes to a log, and they die with us.
+//! Runs other programs, logs their output, and makes them end together with modproof.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
@@ -30,7 +30,7 @@ struct Sink {
 }
 
 impl Log {
-    /// Begins the log anew.
+    /// Creates the log, and replaces an earlier one.
     pub fn create(path: PathBuf) -> Result<Self> {
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)
@@ -48,15 +48,15 @@ impl Log {
         })
     }
 
-    /// Adds a line that is of no use in an error message.
+    /// Adds a line to the file, but not to the tail for error messages.
     pub fn note(&self, text: &str) {
         if let Ok(mut sink) = self.sink.lock() {
-            // A full disk shows itself in the logged program, too.
+            // Ignores the error: a full disk also fails the logged program.
             let _ = writeln!(sink.file, "{text}");
         }
     }
 
-    /// Adds a line.
+    /// Adds a line to the file and to the tail.
     pub fn line(&self, text: &str) {
         self.note(text);
         let Ok(mut sink) = self.sink.lock() else {
@@ -68,18 +68,18 @@ impl Log {
         sink.tail.push_back(text.to_owned());
     }
 
-    /// Where it is.
+    /// The path of the log.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The whole text so far.
+    /// The complete text so far.
     pub fn text(&self) -> String {
         let bytes = std::fs::read(&self.path).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// The last lines, and where the rest is.
+    /// The last lines, and the path of the log.
     pub fn tail(&self) -> String {
         let mut text = String::new();
         if let Ok(sink) = self.sink.lock() {
@@ -93,17 +93,17 @@ impl Log {
     }
 }
 
-/// A command that is killed when this program ends, however it ends.
+/// A command that the kernel kills when this program ends, however it ends.
 ///
-/// The signal follows the thread that starts the command: start it from one
-/// that lives as long as the command may.
+/// The kernel sends the signal when the thread that started the command ends. So that thread must
+/// live as long as the command.
 pub fn dying_with_us(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--"]).arg(program);
     command
 }
 
-/// Runs `command` to its end, its output going to `log`.
+/// Runs `command` to its end, and writes its output to `log`.
 pub fn logged(command: &mut Command, log: &Log, activity: Option<&Activity>) -> Result<()> {
     log.note(&format!("$ {}", show(command)));
     let mut child = command
@@ -145,7 +145,7 @@ fn copy_lines(from: impl Read, log: &Log, activity: Option<&Activity>) {
     }
 }
 
-/// Runs `command` and gives its standard output.
+/// Runs `command`, and returns its standard output.
 pub fn output(command: &mut Command) -> Result<String> {
     let out = command
         .stdin(Stdio::null())
@@ -172,22 +172,22 @@ fn show(command: &Command) -> String {
     words.join(" ")
 }
 
-/// Root's rights: held already, or by sudo.
+/// Root's rights: from the current user, or through sudo.
 #[derive(Clone, Copy, Debug)]
 pub struct Privilege {
     sudo: bool,
 }
 
 impl Privilege {
-    /// Finds out which.
+    /// Finds out whether sudo is necessary.
     pub fn detect() -> Self {
         Self {
             sudo: !rustix::process::geteuid().is_root(),
         }
     }
 
-    /// To be called before work that needs root's rights begins: it asks for
-    /// the password at a moment of our choosing, not in mid-work. Asks once.
+    /// Asks for sudo's password, once. Call this before the work that needs root's rights, so that
+    /// the prompt does not appear in the middle of it.
     pub fn obtain(&self) -> Result<()> {
         static OBTAINED: AtomicBool = AtomicBool::new(false);
         if !self.sudo || OBTAINED.load(Ordering::Relaxed) {
@@ -204,9 +204,8 @@ impl Privilege {
         }
     }
 
-    /// A privileged command in mount and process namespaces of its own: its
-    /// mounts vanish with it, and killing it kills all that it started. It
-    /// holds `lock` until the last of them is gone.
+    /// A command as root, in its own mount and process namespaces. Its mounts vanish with it, and
+    /// killing it kills all its children. It holds `lock` until the last of them has ended.
     pub fn contained(&self, lock: &Path) -> Result<Command> {
         self.obtain()?;
         if let Some(parent) = lock.parent() {
@@ -238,14 +237,14 @@ impl Privilege {
         Ok(command)
     }
 
-    /// Removes a folder that may hold root's files. Stays on its file system.
+    /// Removes a folder that may hold root's files. Stays on one file system.
     pub fn remove_tree(&self, path: &Path) -> Result<()> {
         if !path.exists() && !path.is_symlink() {
             return Ok(());
         }
         let mut command = Command::new("rm");
         let words = ["-rf", "--one-file-system", "--"];
-        // Most of it is ours.
+        // Try without sudo first: most folders hold only the user's files.
         if self.sudo && output(Command::new("rm").args(words).arg(path)).is_err() {
             self.obtain()?;
             command = Command::new("sudo");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where the logs and the report of a run go: a folder of its own in the
-//! cache's `runs`, so that no other run writes over them. `latest` leads to the
-//! newest; old ones go by themselves.
+//! The folders with the logs and the report of each run, in the cache's `runs`. Each run has its
+//! own folder, so runs never overwrite each other. The link `latest` leads to the newest folder.
+//! modproof removes old folders itself.
 
 use std::fs::File;
 use std::os::unix::fs::symlink;
@@ -13,14 +13,14 @@ use rustix::fs::{flock, FlockOperation};
 
 use crate::cache::{entries, now_as_id, write_atomically, Cache};
 
-/// How many are kept, this one included. A guest that failed leaves all that it
-/// was booted with.
+/// How many folders to keep, with the current one. More would fill the disk: a guest that failed
+/// leaves its kernel and initramfs.
 const KEPT: usize = 5;
 
-/// What leads to the newest.
+/// The name of the link to the newest folder.
 const LATEST: &str = "latest";
 
-/// The folder of a run that goes on: nobody removes it.
+/// The folder of a current run. While this exists, no process removes the folder.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
@@ -31,7 +31,7 @@ impl RunFolder {
     /// Begins a run.
     pub fn begin(cache: &Cache) -> Result<Self> {
         let runs = runs(cache);
-        // The time first: by names, they are in the order of their beginnings.
+        // The name begins with the time, so that names sort by age.
         let name = format!("{}.{}", now_as_id(), std::process::id());
         let path = runs.join(&name);
         std::fs::create_dir_all(&path)
@@ -47,13 +47,13 @@ impl RunFolder {
         Ok(Self { path, _held: held })
     }
 
-    /// Where it is.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// How many seconds a boot took the last time.
+/// How many seconds the last boot of that name took.
 pub fn took(cache: &Cache, boot: &str) -> Option<u64> {
     std::fs::read_to_string(took_path(cache, boot))
         .ok()?
@@ -61,7 +61,7 @@ pub fn took(cache: &Cache, boot: &str) -> Option<u64> {
         .ok()
 }
 
-/// Notes how many seconds a boot took.
+/// Records how many seconds a boot took.
 pub fn note_took(cache: &Cache, boot: &str, seconds: u64) -> Result<()> {
     write_atomically(&took_path(cache, boot), &seconds.to_string())
 }
@@ -74,8 +74,7 @@ fn runs(cache: &Cache) -> PathBuf {
     cache.root().join("runs")
 }
 
-/// Removes the oldest that nobody holds. What cannot be removed stays: it is no
-/// reason to run nothing.
+/// Removes the oldest folders that no run uses. Ignores errors, as a new run can start without it.
 fn remove_old(runs: &Path) {
     let is_run = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str());

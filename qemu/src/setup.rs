@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The programs of the host that this one needs.
+//! Installs and checks the host programs that modproof needs.
 
 use std::process::{Command, ExitCode};
 
 use anyhow::{ensure, Context, Result};
 
-/// Installs what is missing on Debian and its like.
+/// Installs missing programs on Debian and its derivatives.
 const SCRIPT: &str = include_str!("../host-setup.sh");
 
-/// Some of those that the script installs: without one of these nothing can be booted or built.
+/// Some programs that the script installs. Without any of these, nothing can boot or build.
 const PROGRAMS: [&str; 7] = [
     "qemu-system-x86_64",
     "mmdebstrap",
@@ -20,7 +20,7 @@ const PROGRAMS: [&str; 7] = [
     "xz",
 ];
 
-/// Installs the programs that are missing.
+/// Installs missing programs.
 pub fn run() -> Result<ExitCode> {
     let status = Command::new("sh").args(["-c", SCRIPT]).status();
     let status = status.context("cannot start sh")?;
@@ -31,10 +31,10 @@ pub fn run() -> Result<ExitCode> {
     })
 }
 
-/// Fails if one is missing.
+/// Fails if a program is missing.
 pub fn expect_programs() -> Result<()> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    // Not every user has root's folders of programs in PATH.
+    // PATH of a normal user may lack the folders of root's programs.
     let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
     let folders: Vec<_> = folders.collect();
     let is_missing = |name: &&&str| !folders.iter().any(|folder| folder.join(name).is_file());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A prompt in a guest.
+//! `shell`: a prompt in a guest.
 
 use std::fs::File;
 use std::io::{stdin, stdout, Read, Write};
@@ -18,14 +18,14 @@ use crate::qemu::{Ending, Guest, Limits, Port, COMMAND_LINE};
 use crate::terminal;
 use crate::warm::handover;
 
-/// The suite, which has no cases.
+/// The suite of the guest, which has no cases.
 pub const SUITE: &str = "shell";
 
-/// What ends the guest at the end of the input. Ctrl-D alone is lost where it comes while the
-/// shell changes the terminal from whole lines to single keys; a line is not.
+/// The bytes that end the guest at the end of the input. The line `exit` is necessary: the guest
+/// loses a Ctrl-D that arrives while its shell changes the terminal's mode.
 const END_OF_INPUT: &[u8] = b"\x04\nexit\n";
 
-/// Starts a guest and hands the terminal through to it.
+/// Starts a guest, and connects it with the terminal.
 pub fn run(context: &Context, guests: &Guests) -> Result<ExitCode> {
     let kernel = context.kernel()?;
     let provision = context.provisioning(kernel);
@@ -66,7 +66,7 @@ pub fn run(context: &Context, guests: &Guests) -> Result<ExitCode> {
     let _half_done = crate::interrupt::HalfDone::new(scratch.path());
     let mut console = File::create(folder.join("console.log"))?;
     let limit = guests.limit().unwrap_or(suite.limit());
-    // Held as long as the guest runs.
+    // Holds the snapshot while the guest runs.
     let mut _snapshot = None;
     let pool = match pool {
         Some(pool) if pool.can_start(suite)? => Some(pool),
@@ -97,14 +97,14 @@ pub fn run(context: &Context, guests: &Guests) -> Result<ExitCode> {
     let raw = terminal::Raw::enter()?;
     let mut last_words = String::new();
     let limits = Limits {
-        // Nothing of it is kept but the console.
+        // No limit: modproof keeps only the console of this guest.
         most: usize::MAX,
         ..Limits::new(limit, limit)
     };
     let ending = running.listen(limits, |port, bytes| {
         match port {
             Port::Output => {
-                // What is typed before somebody listens would be lost.
+                // Connect the input at the first output. Earlier input would be lost.
                 if let Some(to_guest) = to_guest.take() {
                     std::thread::spawn(move || hand_in(to_guest));
                 }
@@ -128,7 +128,7 @@ pub fn run(context: &Context, guests: &Guests) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Hands in what is typed, and the end of it.
+/// Passes standard input to the guest, and ends the guest at the end of the input.
 fn hand_in(mut to_guest: UnixStream) {
     let mut buffer = [0; 256];
     while let Ok(length @ 1..) = stdin().read(&mut buffer) {

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which cases a kernel may skip. Any other that is skipped has failed.
+//! The cases that a kernel may skip. Any other skipped case fails.
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use wildmatch::WildMatch;
 
-/// `[[skip]]`, as it stands in a file.
+/// A `[[skip]]` section, as in a file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// The kernels' names.
+    /// The names of the kernels.
     pub kernels: Vec<String>,
-    /// `SUITE/CASE`, with `*` for anything.
+    /// `SUITE/CASE`, with wildcards.
     pub cases: String,
-    /// Words that the guest's reason for the skip must contain.
+    /// A text that the guest's reason for the skip must contain.
     why: String,
 }
 
 impl Entry {
-    /// What it means for each of its kernels.
+    /// The rule of this section, for each of its kernels.
     pub fn expected(&self) -> Result<Expected> {
         let parts = self.cases.split_once('/');
         let (suite, case) =
@@ -32,7 +32,7 @@ impl Entry {
     }
 }
 
-/// Cases that may be skipped for a reason.
+/// A rule that allows cases to be skipped for a reason.
 #[derive(Clone, Debug)]
 pub struct Expected {
     suite: WildMatch,
@@ -41,12 +41,12 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// Whether it is about any case of that suite.
+    /// Whether the rule concerns any case of that suite.
     pub fn is_of(&self, suite: &str) -> bool {
         self.suite.matches(suite)
     }
 
-    /// Whether that case of its suite may be skipped for that reason.
+    /// Whether the rule allows that case of its suite to be skipped for that reason.
     pub fn is(&self, case: &str, why: &str) -> bool {
         self.case.matches(case) && why.contains(&self.why)
     }

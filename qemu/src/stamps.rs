@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! When the host got each line of a stream.
+//! Records the times at which the host received the lines of a stream.
 
 use std::time::{Duration, Instant};
 
-/// The moments at which lines ended, by the host's clock: a guest's own may
-/// stand still, or run as fast as it is emulated.
+/// The times of the lines' ends, by the host's clock. A guest's own clock may stand still, or run
+/// at the speed of the emulation.
 #[derive(Clone, Debug)]
 pub struct Stamps {
     began: Instant,
@@ -13,7 +13,7 @@ pub struct Stamps {
 }
 
 impl Stamps {
-    /// Begins now.
+    /// Starts the clock.
     pub fn begin() -> Self {
         Self {
             began: Instant::now(),
@@ -21,14 +21,14 @@ impl Stamps {
         }
     }
 
-    /// Takes what has just come.
+    /// Records the line ends in newly received bytes.
     pub fn take(&mut self, bytes: &[u8]) {
         let now = self.began.elapsed();
         let ended = bytes.iter().filter(|byte| **byte == b'\n');
         self.ends.extend(ended.map(|_| now));
     }
 
-    /// When each line ended, from the beginning on.
+    /// The times of all line ends, since the clock started.
     pub fn ends(&self) -> &[Duration] {
         &self.ends
     }

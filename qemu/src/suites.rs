@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The suites: what is booted.
+//! The suites: descriptions of guests to boot.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use crate::parts::Parts;
 use crate::qemu::Machine;
 use crate::skips::Expected;
 
-/// The suites that every project has.
+/// The suites that every project has, as text.
 const BUILT_IN: &str = include_str!("../suites.toml");
 
 /// The suites of a project.
@@ -29,48 +29,51 @@ struct File {
     suite: Vec<Suite>,
 }
 
-/// One boot of the guest.
+/// The description of one boot of a guest.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Suite {
-    /// Its name.
+    /// The name of the suite.
     pub name: String,
-    /// The name the guest knows it by, if another.
+    /// The suite's name inside the guest. Default: `name`.
     pub guest: Option<String>,
     /// A description for people.
     pub about: String,
     /// Words added to the kernel's command line.
     #[serde(default)]
     pub command_line: String,
-    /// The parts that its guest has.
+    /// The parts of the project that the guest gets.
     #[serde(default)]
     pub with: BTreeSet<String>,
-    /// The file of the defects that its cases plant: each is booted alone, and has to fail as that
-    /// file says.
+    /// The file of the defects that the suite's cases plant. Each defect has its own boot, which
+    /// must fail as that file says.
     pub planted: Option<PathBuf>,
-    /// The virtual machine of its guest.
+    /// The virtual machine of the guest.
     #[serde(default)]
     pub machine: Machine,
-    /// The longest the whole boot may take.
+    /// The longest time for the boot, in seconds.
     pub limit_seconds: u64,
-    /// The longest that no serial port may say anything.
+    /// The longest time without output on any serial port, in seconds.
     pub silence_seconds: u64,
-    /// The stock modules of the snapshot that its cases can start from; none:
-    /// it is always booted. Single cases may be, too: see `Case::cold`.
+    /// The stock modules in the snapshot from which cases can start. `None`: the suite always boots
+    /// cold. A single case may always boot cold, too: see `Case::cold`.
     pub warm: Option<Vec<String>>,
-    /// Whether `test` runs it though nobody asks for it by name.
+    /// Whether a plain `test` runs the suite. Otherwise the user must name it.
     #[serde(default = "yes")]
     pub in_test: bool,
-    /// Whether it is so long that a plain `test` leaves it out, and only `test --full` runs it.
+    /// Whether only `test --full` runs the suite, because it takes long.
     #[serde(default)]
     pub slow: bool,
+    /// The cases that only `test --full` runs, because they take long.
+    #[serde(default)]
+    pub slow_cases: Vec<String>,
     /// Whether `test --torture` runs it.
     #[serde(default)]
     pub torture: bool,
-    /// Which of its cases may be skipped on a kernel.
+    /// The cases of the suite that may be skipped on a kernel.
     #[serde(skip)]
     pub skips: Vec<Expected>,
-    /// Which of its cases are run where nothing is asked for, if not all.
+    /// The cases to run if the user asks for nothing. `None`: all cases.
     #[serde(skip)]
     pub short: Option<Filter>,
 }
@@ -80,7 +83,8 @@ pub(crate) fn yes() -> bool {
 }
 
 impl Suite {
-    /// A guest that is restored was booted with another command line, on a machine as they all have.
+    /// Fails if the suite wants warm starts but cannot have them: a restored guest keeps the kernel
+    /// words and the machine of its snapshot.
     fn check(&self) -> Result<()> {
         check_name("suite", self.guest())?;
         self.machine.check()?;
@@ -97,17 +101,17 @@ impl Suite {
         Ok(())
     }
 
-    /// The longest its guest may run.
+    /// The longest time that the guest may run.
     pub fn limit(&self) -> Duration {
         Duration::from_secs(self.limit_seconds)
     }
 
-    /// The name the guest knows it by.
+    /// The suite's name inside the guest.
     pub fn guest(&self) -> &str {
         self.guest.as_ref().unwrap_or(&self.name)
     }
 
-    /// Whether a filter picks it.
+    /// Whether a filter picks the suite.
     pub fn is_taken_by(&self, filter: &Filter) -> bool {
         match filter.is_torture() {
             true => self.torture,
@@ -118,19 +122,25 @@ impl Suite {
         }
     }
 
-    /// Which of its cases are wanted.
+    /// Whether a plain test leaves out a case that takes long.
+    pub fn leaves_out(&self, case: &str, asked: &Filter) -> bool {
+        let is_asked = asked.is_full() || asked.cases.is_some() || asked.asks_for(&self.name);
+        !is_asked && self.slow_cases.iter().any(|slow| slow == case)
+    }
+
+    /// The filter for the suite's cases: its short form if it has one, or else `asked`.
     pub fn wanted<'f>(&'f self, asked: &'f Filter) -> &'f Filter {
         self.short.as_ref().unwrap_or(asked)
     }
 
-    /// Whether one of its cases may be skipped for that reason.
+    /// Whether a case of the suite may be skipped for that reason.
     pub fn may_skip(&self, case: &str, why: &str) -> bool {
         self.skips.iter().any(|skip| skip.is(case, why))
     }
 }
 
 impl Suites {
-    /// The built-in ones and a project's own, which replace those of their names.
+    /// The built-in suites and a project's own. An own suite replaces a built-in one of that name.
     pub fn of(own: Vec<Suite>, parts: &Parts) -> Result<Self> {
         check_names("suite", own.iter().map(|suite| suite.name.as_str()))?;
         let built_in: File = toml::from_str(BUILT_IN).context("the built-in suites")?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Counting, and what is printed of it.
+//! Counts results, and prints the groups of checks.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,20 +8,20 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-/// How many passed, failed and were skipped.
+/// How many checks passed, failed and were skipped.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tally {
-    /// Held.
+    /// Checks that passed.
     pub passed: usize,
-    /// Did not hold.
+    /// Checks that failed.
     pub failed: usize,
-    /// Could not be tried.
+    /// Checks that were skipped.
     pub skipped: usize,
 }
 
 impl Tally {
-    /// One check.
+    /// The count of a single check.
     pub fn one(state: RowState) -> Self {
         let mut tally = Self::default();
         *match state {
@@ -39,7 +39,7 @@ impl Tally {
         self.skipped += other.skipped;
     }
 
-    /// What all of it together came to.
+    /// The combined result: a failure if any check failed, a skip if none passed.
     pub fn state(&self) -> RowState {
         match self {
             Self { failed: 1.., .. } => RowState::Failed,
@@ -59,15 +59,15 @@ impl fmt::Display for Tally {
     }
 }
 
-/// How a check ended.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RowState {
-    /// It held.
+    /// The check passed.
     Passed,
-    /// It did not hold.
+    /// The check failed.
     Failed,
-    /// It could not be tried.
+    /// The check could not run.
     Skipped,
 }
 
@@ -85,20 +85,20 @@ impl fmt::Display for RowState {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Row {
-    /// Its name; empty where the group has no other check.
+    /// The name of the check. Empty if the group has no other check.
     pub name: String,
-    /// How it ended.
+    /// The result of the check.
     pub state: RowState,
-    /// How long it took, where that is known.
+    /// How many seconds the check took, if known.
     pub seconds: Option<f64>,
-    /// What is to be said of it.
+    /// Notes on the check.
     pub text: String,
-    /// Where more is told.
+    /// The log with more details.
     pub log: Option<PathBuf>,
 }
 
 impl Row {
-    /// A check, without more.
+    /// A check without a duration and a log.
     pub fn new(name: impl Into<String>, state: RowState, text: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -110,25 +110,25 @@ impl Row {
     }
 }
 
-/// What a group of checks came to.
+/// The outcome of a group of checks.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// The counts.
     pub tally: Tally,
-    /// Figures worth a word.
+    /// Figures for the group's line.
     pub note: String,
-    /// What failed or was skipped, and why.
+    /// The failed and skipped checks, with the reasons.
     pub details: String,
     /// The checks themselves.
     pub rows: Vec<Row>,
-    /// How long all of it took, where that is known.
+    /// How many seconds the group took, if known.
     pub seconds: Option<f64>,
-    /// Where more is told.
+    /// The log with more details.
     pub log: Option<PathBuf>,
 }
 
 impl Outcome {
-    /// What that work comes to, with the time it takes.
+    /// Runs the work, and records how long it took.
     pub fn timed(work: impl FnOnce() -> anyhow::Result<Self>) -> anyhow::Result<Self> {
         let started = Instant::now();
         let mut outcome = work()?;
@@ -136,7 +136,7 @@ impl Outcome {
         Ok(outcome)
     }
 
-    /// A single check.
+    /// The outcome of a single check.
     pub fn of(result: anyhow::Result<String>) -> Self {
         match result {
             Ok(note) => Self {
@@ -157,7 +157,7 @@ impl Outcome {
         }
     }
 
-    /// A single check that cannot be tried.
+    /// The outcome of a single check that could not run.
     pub fn skipped(why: impl Into<String>) -> Self {
         let note = why.into();
         Self {
@@ -168,7 +168,7 @@ impl Outcome {
         }
     }
 
-    /// The same, with a name for its only check.
+    /// Sets the name of the only check.
     pub fn named(mut self, name: &str) -> Self {
         if let [row] = &mut self.rows[..] {
             name.clone_into(&mut row.name);
@@ -182,7 +182,7 @@ impl Outcome {
         self.rows.push(row);
     }
 
-    /// Adds all of another: its note and its time are its own.
+    /// Adds all checks of another outcome, but not its note and its duration.
     pub fn add(&mut self, other: Self) {
         self.tally.add(other.tally);
         self.details.push_str(&other.details);
@@ -190,7 +190,7 @@ impl Outcome {
         self.log = self.log.take().or(other.log);
     }
 
-    /// Prints the group's line, and what is to be said of failures.
+    /// Prints the group's line, and the details of failures.
     pub fn print(&self, group: &str) {
         let word = match self.tally.state() {
             RowState::Failed => "FAIL",

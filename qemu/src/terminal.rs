@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The user's terminal, handed through to a guest key by key.
+//! Puts the user's terminal into raw mode, so that a guest gets every key.
 
 use std::io::{stdin, IsTerminal};
 use std::sync::{Mutex, PoisonError};
@@ -8,14 +8,14 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result};
 use rustix::termios::{tcgetattr, tcgetwinsize, tcsetattr, OptionalActions, Termios};
 
-/// How the terminal was.
+/// The settings of the terminal before raw mode.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
-/// A terminal in raw mode; as it was when this is dropped, or on an interrupt.
+/// A terminal in raw mode. Dropping this, or an interrupt, restores the terminal.
 pub struct Raw(());
 
 impl Raw {
-    /// Where standard input is no terminal, nothing is changed.
+    /// Enters raw mode. Does nothing if standard input is not a terminal.
     pub fn enter() -> Result<Self> {
         if stdin().is_terminal() {
             let before = tcgetattr(stdin()).context("cannot ask the terminal")?;
@@ -34,16 +34,16 @@ impl Drop for Raw {
     }
 }
 
-/// Sets the terminal as it was, if it was changed.
+/// Restores the terminal, if it is in raw mode.
 pub fn restore() {
     let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(before) = before {
-        // If it cannot be set, it is gone.
+        // Ignores the error: a terminal that refuses this is gone.
         let _ = tcsetattr(stdin(), OptionalActions::Now, &before);
     }
 }
 
-/// Rows and columns, where there is a terminal.
+/// The rows and columns of the terminal, if there is one.
 pub fn size() -> Option<(u16, u16)> {
     let size = tcgetwinsize(stdin()).ok()?;
     Some((size.ws_row, size.ws_col)).filter(|(rows, columns)| *rows > 0 && *columns > 0)

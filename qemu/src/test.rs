@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `test`: every check there is, each counted.
+//! `test`: runs all checks, and counts their results.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -16,17 +16,17 @@ use crate::options::Guests;
 use crate::report::{Recorder, Report};
 use crate::tally::Outcome;
 
-/// What the user wants tested.
+/// The tests that the user picked.
 #[derive(Args)]
 pub struct Choice {
-    /// Only groups of this name, or SUITE/CASE; with * and ?
+    /// Only run groups of this name, or SUITE/CASE; with * and ?
     #[arg(long, value_name = "GLOB")]
     filter: Option<String>,
-    /// Only the suites that are marked for torture, on all kernels
+    /// Only run the suites that are marked for torture, on all kernels
     #[arg(long)]
     torture: bool,
-    /// Also what a plain test leaves out for its length: some suites and checks, and the short forms
-    /// of more kernels
+    /// Also run what a plain test leaves out because it takes long: some suites and checks, and the
+    /// short forms of more kernels
     #[arg(long, conflicts_with_all = ["filter", "torture"])]
     full: bool,
     /// Print the report as KTAP, in place of a line for each group as it ends
@@ -37,12 +37,12 @@ pub struct Choice {
 impl Choice {
     fn filter(&self, context: &Context) -> Result<Filter> {
         let filter = Filter::parse(self.filter.as_deref())?.of_torture(self.torture);
-        // A user who names a kernel wants all that there is for it.
+        // A user who names a kernel wants its long suites and checks, too.
         let full = self.full || context.names_kernel() || filter.names_kernels();
         Ok(filter.of_full(full))
     }
 
-    /// All that such a filter can pick from, on all kernels if it names any.
+    /// A filter that picks everything, on all kernels if the user's filter names kernels.
     fn everything(&self, context: &Context) -> Result<Filter> {
         let all = if self.filter(context)?.names_kernels() {
             "*:*"
@@ -53,7 +53,7 @@ impl Choice {
         Ok(all.of_torture(self.torture).of_full(true))
     }
 
-    /// The groups there are that are of no kernel.
+    /// The groups that belong to no kernel.
     fn on_host<'e>(&self, extension: &'e dyn Extension) -> Vec<HostGroup<'e>> {
         match self.torture {
             false => extension.host_groups(),
@@ -62,7 +62,7 @@ impl Choice {
     }
 }
 
-/// Prints what could be run: the groups, and the cases of the suites.
+/// Prints the groups and the cases that could run.
 pub fn list(context: &Context, choice: &Choice, extension: &dyn Extension) -> Result<()> {
     let wanted = choice.filter(context)?;
     let on_host = choice.on_host(extension).into_iter();
@@ -81,7 +81,7 @@ pub fn list(context: &Context, choice: &Choice, extension: &dyn Extension) -> Re
     Ok(())
 }
 
-/// Runs what the filter wants, and reports; a copy of the report goes to `copy`.
+/// Runs the checks that the filter picks, and reports them. Also copies the report to `copy`.
 pub fn run(
     context: &Context,
     guests: &Guests,
@@ -127,8 +127,8 @@ fn run_all(
     }
     let runs = std::thread::scope(|scope| {
         if everything {
-            // What is prepared in the root comes while the guest's program is built on the host. Whoever
-            // needs it asks again, and is told what went wrong.
+            // Prepare the kernel while cargo builds the guest program on the host. Ignores errors:
+            // code that needs the kernel tries again, and then reports the error.
             scope.spawn(|| {
                 drop(
                     context
@@ -161,15 +161,22 @@ fn run_all(
         recorder.add(group, outcome);
     };
     if !on_host.is_empty() {
-        // They may need it, and none is to wait for another.
+        // The groups may need the kernel. Prepare it once, so that none waits for another.
         let _ready = context.provision(context.kernel()?)?;
     }
-    let (beside, in_turn): (Vec<_>, Vec<_>) = on_host.into_iter().partition(|group| group.beside);
+    let (mut beside, in_turn): (Vec<_>, Vec<_>) =
+        on_host.into_iter().partition(|group| group.beside);
+    beside.sort_by_key(|group| group.prepare.is_some());
     std::thread::scope(|scope| {
         let run = |group: &HostGroup| Outcome::timed(|| (group.run)(context));
         let beside: Vec<_> = beside
             .iter()
-            .map(|group| (group.name, scope.spawn(move || run(group))))
+            .map(|group| {
+                if let Some(prepare) = &group.prepare {
+                    drop(prepare(context));
+                }
+                (group.name, scope.spawn(move || run(group)))
+            })
             .collect();
         let mut in_turn = in_turn.iter();
         let ran = in_turn
@@ -192,7 +199,7 @@ fn wants_on_host(wanted: &Filter, group: &HostGroup) -> bool {
     is_in && wanted.wants_on_host(group.name)
 }
 
-/// Which kernels are tested, and which are left out. Words after a name say how much of it is.
+/// Names the tested kernels and the others. A text after a name tells how much of it runs.
 fn covers<'a>(tested: &[String], all: impl Iterator<Item = &'a str>) -> String {
     let tests = format!("testing on {}", tested.join(", "));
     let is_tested = |name: &str| tested.iter().any(|t| t.split(' ').next() == Some(name));
@@ -206,7 +213,7 @@ fn covers<'a>(tested: &[String], all: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-/// What a plain `test` leaves out for its length.
+/// Describes the groups that a plain `test` leaves out because they take long.
 fn left_out(
     context: &Context,
     choice: &Choice,
@@ -216,15 +223,19 @@ fn left_out(
     let groups = choice.on_host(extension);
     let groups = groups.iter().filter(|group| group.slow);
     let suites = context.project.suites.iter().filter(|suite| suite.slow);
-    let names = groups
-        .map(|group| group.name)
-        .chain(suites.map(|suite| &*suite.name));
-    let names: Vec<_> = names.filter(|_| !wanted.is_full()).collect();
+    let cases = context.project.suites.iter().flat_map(|suite| {
+        let cases = suite.slow_cases.iter();
+        cases.map(move |case| format!("{}/{case}", suite.name))
+    });
+    let names = groups.map(|group| group.name.to_owned());
+    let names = names.chain(suites.map(|suite| suite.name.clone()));
+    let names: Vec<_> = names.chain(cases).collect();
     let names = names.join(", ");
-    (!names.is_empty()).then(|| format!("left out for their length: {names} (--full)"))
+    (!names.is_empty() && !wanted.is_full())
+        .then(|| format!("left out for their length: {names} (--full)"))
 }
 
-/// Why a filter picks nothing.
+/// Explains why a filter picks nothing.
 fn picks_nothing(context: &Context, choice: &Choice, extension: &dyn Extension) -> Result<String> {
     let filter = choice.filter.as_deref().unwrap_or_default();
     let wanted = &choice.filter(context)?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Progress: a moving line on a terminal, plain short lines elsewhere.
+//! Shows progress: moving lines on a terminal, and short plain lines elsewhere.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -10,15 +10,15 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 const SPINNER: &str = "{spinner} {prefix} ({elapsed}) {msg}";
 const BAR: &str = "{spinner} {prefix} {pos}/{len} {wide_bar} ({elapsed}) {msg}";
 
-/// How progress is shown.
+/// Shows progress.
 #[derive(Clone, Debug)]
 pub struct Ui {
-    /// The moving lines, of which there may be several; none where nothing moves.
+    /// The moving lines. `None`: plain lines only.
     lines: Option<MultiProgress>,
 }
 
 impl Ui {
-    /// Chooses by what standard error is, and by `CI`.
+    /// Uses moving lines if standard error is a terminal and `CI` is not set.
     pub fn detect() -> Self {
         let in_ci = std::env::var_os("CI").is_some_and(|v| !v.is_empty() && v != "false");
         let moving = std::io::stderr().is_terminal() && !in_ci;
@@ -27,7 +27,7 @@ impl Ui {
         }
     }
 
-    /// A line that stays.
+    /// Prints a line that stays.
     pub fn say(&self, text: impl AsRef<str>) {
         self.suspend(|| eprintln!("{}", text.as_ref()));
     }
@@ -39,12 +39,12 @@ impl Ui {
         }
     }
 
-    /// Begins something that takes time.
+    /// Begins an activity.
     pub fn begin(&self, what: impl Into<String>) -> Activity {
         self.start(what.into(), ProgressBar::new_spinner(), SPINNER)
     }
 
-    /// Begins something of which there are `count`.
+    /// Begins an activity of `count` steps.
     pub fn begin_many(&self, what: impl Into<String>, count: usize) -> Activity {
         let what = what.into();
         self.start(what, ProgressBar::new(count as u64), BAR)
@@ -72,7 +72,7 @@ impl Ui {
     }
 }
 
-/// Something going on; its line vanishes when dropped unfinished.
+/// An activity. Its moving line vanishes if this is dropped before `done`.
 pub struct Activity {
     what: String,
     bar: Option<ProgressBar>,
@@ -89,19 +89,19 @@ impl Activity {
         }
     }
 
-    /// One more of them is done.
+    /// Counts one more finished step.
     pub fn advance(&self) {
         if let Some(bar) = &self.bar {
             bar.inc(1);
         }
     }
 
-    /// Prints what is not ours, with the moving lines out of its way.
+    /// Hides the moving lines while `print` writes other output.
     pub fn suspend(&self, print: impl FnOnce()) {
         self.ui.suspend(print);
     }
 
-    /// Ends it well, with the time taken.
+    /// Ends the activity, and prints its result and duration.
     pub fn done(self, result: &str) {
         let seconds = self.started.elapsed().as_secs_f64();
         self.clear();
@@ -110,7 +110,7 @@ impl Activity {
             .say(format!("{}: {result} ({seconds:.1} s)", self.what));
     }
 
-    /// Takes the moving line away, so that other text can be printed.
+    /// Removes the moving line, so that other text can be printed.
     pub fn clear(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

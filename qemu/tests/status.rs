@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The exit status of modproof, as others see it: pass (0), fail (1) and
-//! could-not-run (2) are told apart.
+//! Tests the exit status of the program modproof: 0 for pass, 1 for fail, 2 for could not run.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -13,7 +12,7 @@ fn modproof(words: &[&str]) -> Output {
         .expect("modproof runs")
 }
 
-/// The folder of a boot, as it is left below `runs`.
+/// Makes a folder as a boot leaves it below `runs`, from the golden logs of these names.
 fn boot(console: &str, ktap: &str) -> tempfile::TempDir {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/judge/golden");
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How long one case takes, warm and cold: the whole command, from its start to
-//! its verdict, as a user waits for it. It measures and demands nothing.
+//! `make bench-start`: times `make test` for one case, warm (from a snapshot) and cold (a full
+//! boot), from the command's start to its end. There is no limit that can fail.
 
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -12,12 +12,12 @@ use modproof::Context;
 
 use crate::repo;
 
-/// Runs the case both ways in turn, and prints the times side by side.
+/// Runs the case warm and cold in turn, and prints the times side by side.
 pub fn run(context: &Context, case: &str, runs: usize) -> Result<()> {
     if !case.contains('/') || case.contains(':') {
         bail!("name one case, as SUITE/CASE; `make list` shows them, and KERNEL= names the kernel");
     }
-    // The first one builds, and saves the guest: that is not what is measured.
+    // Not measured: the first run builds and saves the snapshot.
     once(context, case, false)?;
     println!("make test FILTER={case}, seconds from start to end");
     println!("{:>6}{:>8}{:>8}", "run", "warm", "cold");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `make demo`: what the module says of a card, on a stock kernel.
+//! `make demo`: boots a stock kernel with a virtual card and shows the module's output.
 
 use std::process::ExitCode;
 
@@ -18,17 +18,17 @@ use modproof_formats::words;
 
 const TAIL: usize = 20;
 
-/// The suite of an honest card's demo. A lie can have one of its own, `demo-LIE`.
+/// The demo's suite. A lie can have its own suite, `demo-LIE`.
 pub const SUITE: &str = "demo";
 
-/// The guest of a demo: nothing is built that it does not have.
+/// Builds only the parts that the demo's guest contains.
 pub fn guest(context: &Context, ready: &Ready, suite: &Suite) -> Result<Guest> {
     let builder = context.builder(ready)?;
     let products = builder.build(suite.with.iter().map(|part| &**part))?;
     Ok(products.expect_all()?.guest)
 }
 
-/// Boots the demo, its output going to standard output.
+/// Boots the demo; the guest's output goes to standard output.
 pub fn run(context: &Context, guests: &Guests, lie: Option<&str>) -> Result<ExitCode> {
     let lie = lie.filter(|l| *l != "none");
     if let Some(lie) = lie {
@@ -41,7 +41,7 @@ pub fn run(context: &Context, guests: &Guests, lie: Option<&str>) -> Result<Exit
     let kernel = context.kernel()?;
     context.headers()?;
     let ready = std::thread::scope(|scope| {
-        // What is prepared in the root, and what is built on the host meanwhile.
+        // Build guest-init on the host while the root is prepared.
         let programs = scope.spawn(|| context.listing());
         let ready = context.provision(kernel);
         let built = programs.join();

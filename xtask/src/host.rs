@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The checks that run on the host: cargo's tests, rustfmt, clippy.
+//! The checks of `make test` that run on the host: cargo's tests, rustfmt, clippy, the fuzzer.
 
 use std::path::Path;
 
@@ -12,15 +12,15 @@ use modproof::run::{self, Log};
 use modproof::tally::{Outcome, Row, RowState, Tally};
 use modproof::Context;
 
-/// The group that has a row for each of cargo's tests.
+/// The group of cargo's tests; its report has a row for each test.
 pub const TESTS: &str = "host-tests";
 /// The group whose fuzzer takes minutes to compile.
 pub const FUZZ: &str = "fuzz";
-/// The part with the programs that the host's tests run.
+/// The `[part.tools]` entry with the programs that the host's tests run.
 const TOOLS: &str = "host-tests";
 const PROMTOOL: &str = "/usr/bin/promtool";
 
-/// The groups, and what each shows.
+/// The groups and their descriptions.
 pub const GROUPS: [(&str, &str); 4] = [
     (TESTS, "cargo test, the whole workspace"),
     ("rustfmt", "cargo fmt --check"),
@@ -42,20 +42,30 @@ pub fn run(context: &Context, group: &str) -> Result<Outcome> {
     }
 }
 
-/// Runs the checks.
+/// Compiles the tests. `TESTS` runs them later.
+pub fn compile_tests(context: &Context) -> Result<()> {
+    let logs = context.run_folder()?.join("host");
+    let log = Log::create(logs.join("host-tests-build.log"))?;
+    let activity = context.ui.begin("build: host tests");
+    let mut command = context.cargo.command();
+    command.args(["test", "--locked", "--workspace", "--no-run"]);
+    let result = run::logged(&mut command, &log, Some(&activity));
+    activity.done("");
+    result
+}
+
 struct Host<'a> {
     context: &'a Context,
     logs: &'a Path,
 }
 
 impl Host<'_> {
-    /// `cargo test` for the whole workspace.
     fn tests(&self) -> Result<Outcome> {
         let log = Log::create(self.logs.join("host-tests.log"))?;
         let activity = self.context.ui.begin("host tests");
         let mut command = self.context.cargo.command();
         command.args(["test", "--locked", "--workspace", "--no-fail-fast"]);
-        // A test that needs it is ignored otherwise, and counted as that.
+        // Without promtool cargo ignores the tests that need it, and `count` takes those as failed.
         let tools = self.tools()?;
         if let Some(tools) = &tools {
             command.env("PROMTOOL", tools::on_host(tools, PROMTOOL));
@@ -68,7 +78,7 @@ impl Host<'_> {
         Ok(outcome)
     }
 
-    /// Programs that the tests run. They are kept as long as this is held.
+    /// The programs that the tests run. The cache keeps them while the caller holds the result.
     fn tools(&self) -> Result<Option<Built>> {
         let kernel = self.context.kernel()?;
         let Some(wanted) = self.context.project.parts.tools.get(TOOLS) else {
@@ -79,7 +89,6 @@ impl Host<'_> {
         tools::ensure(&provision, &ready, TOOLS, wanted).map(Some)
     }
 
-    /// `cargo fmt --check`.
     fn format(&self) -> Result<Outcome> {
         self.check(
             "rustfmt",
@@ -88,7 +97,6 @@ impl Host<'_> {
         )
     }
 
-    /// `cargo clippy`, warnings denied.
     fn clippy(&self) -> Result<Outcome> {
         let words = [
             "clippy",
@@ -103,7 +111,7 @@ impl Host<'_> {
         self.check("clippy", "clippy", &words)
     }
 
-    /// A short run of the fuzzer, over what it knows from before, too.
+    /// A short run of the fuzzer, which also replays the corpus in the cache.
     fn fuzz(&self) -> Result<Outcome> {
         const RUNS: &str = "50000";
         let log = Log::create(self.logs.join("fuzz.log"))?;
@@ -142,7 +150,7 @@ impl Host<'_> {
     }
 }
 
-/// The fuzzer's closing line, `Done 50000 runs in 3 second(s)`: without it nothing was tried.
+/// Parses the fuzzer's last line, `Done 50000 runs in 3 second(s)`; fails if it ran nothing.
 fn runs_done(text: &str) -> Result<String> {
     let mut done = text.lines().filter_map(|line| line.strip_prefix("Done "));
     let words = done
@@ -155,7 +163,7 @@ fn runs_done(text: &str) -> Result<String> {
     }
 }
 
-/// Counts come from the `test result:` lines, never from the exit status alone.
+/// Counts the `test result:` lines. cargo's exit status alone cannot make a run pass.
 fn judge_tests(text: &str, result: Result<()>) -> Outcome {
     let mut tally = Tally::default();
     let mut rows: Vec<_> = text.lines().filter_map(row).collect();
@@ -172,7 +180,7 @@ fn judge_tests(text: &str, result: Result<()>) -> Outcome {
     }
     if let Err(error) = result {
         if tally.failed == 0 {
-            // No test failed, but something did: most often the compiler.
+            // No test failed, but cargo did: usually a compile error.
             let failed = Row::new("cargo test", RowState::Failed, format!("{error:#}"));
             tally.add(Tally::one(failed.state));
             rows.push(failed);
@@ -192,12 +200,12 @@ fn judge_tests(text: &str, result: Result<()>) -> Outcome {
     }
 }
 
-/// `test judge::golden::every_log ... ok`
+/// Parses a test's line, as `test judge::golden::every_log ... ok`.
 fn row(line: &str) -> Option<Row> {
     let (name, result) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
     let state = match result.split([',', ' ']).next()? {
         "ok" => RowState::Passed,
-        // Nobody says why a test may be left out.
+        // Host tests have no list of expected skips, so an ignored test fails.
         "FAILED" | "ignored" => RowState::Failed,
         _ => return None,
     };
@@ -209,7 +217,8 @@ fn row(line: &str) -> Option<Row> {
     Some(Row::new(name, state, said))
 }
 
-/// `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; ...`
+/// Parses `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; ...`; ignored tests
+/// count as failed.
 fn count(line: &str) -> Result<Option<Tally>> {
     let Some(rest) = line.trim().strip_prefix("test result: ") else {
         return Ok(None);

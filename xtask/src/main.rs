@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The harness as this project runs it: all that `modproof` does with selftests/modproof.toml, and
-//! what is this project's alone.
+//! The program behind the Makefile's targets: all of modproof's commands, run with
+//! selftests/modproof.toml, and this project's own (demo, bench, packages).
 
 mod bench;
 mod cost;
 mod demo;
 mod host;
 mod packaging;
+mod prose;
 mod selfcheck;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 use modproof::boot::Booted;
+use modproof::extension::Prepare;
 use modproof::provision::Ready;
 use modproof::suites::Suite;
 use modproof::tally::Outcome;
@@ -37,7 +39,7 @@ enum Command {
     Modproof(cli::Command),
     /// Boot the demo, show what the module says, and judge it
     Demo {
-        /// Let the card's KFD node lie in the way of this rule
+        /// Make the card's KFD node break this rule
         #[arg(long, value_name = "RULE")]
         lie: Option<String>,
         #[command(flatten)]
@@ -45,10 +47,10 @@ enum Command {
     },
     /// Count what the module costs, in instructions
     Bench {
-        /// Write the record that `make test` expects, and the document
+        /// Write the record that `make test` expects, and docs/performance.md
         #[arg(long)]
         accept: bool,
-        /// Only these cases, as bench/CASE; with * and ?
+        /// Run only these cases, as bench/CASE; * and ? are wildcards
         #[arg(long, value_name = "GLOB", conflicts_with = "accept")]
         filter: Option<String>,
         #[command(flatten)]
@@ -56,20 +58,20 @@ enum Command {
     },
     /// Time one case, warm and cold
     BenchStart {
-        /// SUITE/CASE
+        /// The case, as SUITE/CASE
         case: String,
-        /// How often
+        /// Number of runs, each warm and cold
         #[arg(long, value_name = "N", default_value_t = 5)]
         runs: usize,
     },
     /// Make the Debian packages
     Packages {
-        /// Put them there
+        /// Write the packages into this folder
         #[arg(value_name = "FOLDER")]
         to: PathBuf,
     },
-    /// Make the Debian packages, install them in a new root, upgrade and remove
-    /// them, and boot the module that DKMS built
+    /// Make the Debian packages, install, upgrade and remove them in a new root, and boot
+    /// the module that DKMS built
     TestPackages {
         #[command(flatten)]
         guests: Guests,
@@ -79,7 +81,7 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Some(cache) = &cli.options.cache {
-        // rust-bindings/build.rs looks for the kernel's headers there.
+        // rust-bindings/build.rs looks for kernel headers in the cache.
         std::env::set_var("RDNA1_CACHE", cache);
     }
     cli::exit(run(cli))
@@ -108,7 +110,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
     }
 }
 
-/// The checks of `make test` beside those of selftests/modproof.toml.
+/// The checks that this project adds to those of selftests/modproof.toml.
 struct Ours;
 
 impl Extension for Ours {
@@ -116,17 +118,28 @@ impl Extension for Ours {
         let on_host = host::GROUPS.iter().map(|(name, about)| HostGroup {
             name,
             about,
-            beside: false,
+            // Some tests wait more than they compute.
+            beside: *name == host::TESTS,
             slow: *name == host::FUZZ,
+            prepare: (*name == host::TESTS).then(|| Box::new(host::compile_tests) as Box<Prepare>),
             run: Box::new(|context| host::run(context, name)),
         });
         let mut groups: Vec<_> = on_host.collect();
         groups.push(HostGroup {
+            name: prose::GROUP.0,
+            about: prose::GROUP.1,
+            beside: false,
+            slow: false,
+            prepare: None,
+            run: Box::new(prose::check),
+        });
+        groups.push(HostGroup {
             name: selfcheck::GROUP.0,
             about: selfcheck::GROUP.1,
-            // Its guests come one after the other, and leave cores idle that all else can use.
+            // It boots one guest at a time and leaves cores idle for other groups.
             beside: true,
             slow: true,
+            prepare: None,
             run: Box::new(selfcheck::check),
         });
         groups
@@ -144,7 +157,7 @@ impl Extension for Ours {
     }
 }
 
-/// The repository.
+/// The repository's root folder.
 fn repo(context: &Context) -> Result<&Path> {
     let workspace = context.project.workspace.as_deref();
     workspace.context("the project names no workspace")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Checks of modproof itself, with guests: as it is installed, outside of this checkout.
+//! The group `harness` of `make test`: tests modproof itself with guests, after installing it
+//! outside of this checkout as a user does.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -18,17 +19,17 @@ use modproof::Context;
 
 use crate::repo;
 
-/// The group's name, and what it shows.
+/// The group's name and description.
 pub const GROUP: (&str, &str) = (
     "harness",
     "bad saved guests, interrupts, two runs at once, bad modules, and the prompt",
 );
 
-/// The input for the prompt, and two lines that its output must have.
+/// The input for the prompt; its output must have the two lines of [`EXPECTED`].
 const TYPED: &str = "head -n 1 /sys/kernel/debug/rdna1/heaps; echo $((20 + 22)) cards\n";
 const EXPECTED: [&str; 2] = ["# rdna1 heaps v1", "42 cards"];
 
-/// Checks it on the first kernel, or on the one that the user names.
+/// Tests modproof on the first kernel, or on the one that the user names.
 pub fn check(context: &Context) -> Result<Outcome> {
     let kernel = context.kernel()?;
     if !kernel.is_stock() {
@@ -38,7 +39,7 @@ pub fn check(context: &Context) -> Result<Outcome> {
         );
         return Ok(Outcome::skipped(why));
     }
-    // `make prune` takes what nobody holds for left behind.
+    // Hold the lock: `make prune` removes work folders that no run has locked.
     let _lock = context.cache.exclusive(&context.ui, WORK_LOCK)?;
     let log = context.run_folder()?.join("host/harness.log");
     let promises = check_promises(context, kernel, &Log::create(log.clone())?);
@@ -49,7 +50,7 @@ pub fn check(context: &Context) -> Result<Outcome> {
 }
 
 fn check_promises(context: &Context, kernel: &Kernel, log: &Log) -> Result<String> {
-    // The script borrows this for a cache of its own: it must be there, and nobody may hold it.
+    // The script links to the provisioned kernel from its own cache: it must exist, unlocked.
     drop(context.provision(kernel)?);
     let activity = context.ui.begin("harness: what it promises");
     let cache = context.cache.root();
@@ -74,13 +75,13 @@ fn install(context: &Context, log: &Log) -> Result<PathBuf> {
     command
         .args(["install", "--locked", "--quiet", "--path", "qemu", "--root"])
         .arg(&root)
-        // The settings of qemu/.cargo hold, as they do for a user.
+        // RUSTFLAGS would override qemu/.cargo/config.toml, which a user's build reads.
         .env_remove("RUSTFLAGS");
     run::logged(&mut command, log, None).context("cargo install --path qemu")?;
     Ok(root.join("bin/modproof"))
 }
 
-/// Without a terminal; the end of the input ends the guest.
+/// Runs `make shell`'s command without a terminal; the end of the input ends the guest.
 fn check_prompt(context: &Context, kernel: &Kernel) -> Result<String> {
     let activity = context.ui.begin("harness: the prompt in a guest");
     let program = std::env::current_exe().context("our own program is gone")?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! selftests/modproof.toml fits together, and says what the documents promise of it.
+//! Checks that selftests/modproof.toml is consistent and matches the documents.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,7 +14,7 @@ fn project() -> Project {
     Project::load(Some(&folder)).expect("selftests/modproof.toml")
 }
 
-/// By the names of kernels, the suites that a filter picks.
+/// For each kernel, its name and the suites that a filter picks.
 fn picked(filter: Option<&str>, torture: bool) -> Vec<(String, Vec<String>)> {
     let project = project();
     let filter = Filter::parse(filter).expect("a filter");
@@ -86,7 +86,7 @@ fn long_suites_run_where_somebody_asks_for_them() {
     assert!(!has(&picked(Some("*"), false), "torture-smp"));
 }
 
-/// Nobody promises that there is a kernel in experimental, or that it builds.
+/// Debian's experimental may have no kernel, or one that does not build.
 #[test]
 fn the_newest_kernel_of_all_may_fail_in_any_way() {
     let project = project();

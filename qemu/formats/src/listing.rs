@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// On a kernel with kmemleak the guest adds this case to each suite, as the last.
+/// The name of the case that the guest adds at the end of each suite on a kernel with kmemleak.
 pub const ADDED: &str = "no-memory-lost";
 
 /// Everything that a guest program can run.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The description of somebody's module: an entry of `modproof.toml`, as the guest reads it.
+//! The description of a user's module: an entry of `modproof.toml`, as the guest reads it.
 
 use std::path::PathBuf;
 
@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 /// A module, and the effects that the guest checks.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Trial {
-    /// Its name, and that of its `.ko`.
+    /// The name of the module and of its `.ko`.
     pub name: String,
     /// The parameters for `insmod`.
     pub parameters: String,
     /// The files that the guest reads while the module is loaded.
     pub reads: Vec<ReadTrial>,
-    /// Regular expressions. From the load to the unload, some line of the kernel log must match each.
+    /// Regular expressions. Each must match a line that the kernel logs from load to unload.
     pub log: Vec<String>,
 }
 
@@ -24,7 +24,7 @@ pub struct Trial {
 pub struct ReadTrial {
     /// The file.
     pub path: PathBuf,
-    /// A regular expression; `^` and `$` are the ends of lines.
+    /// A regular expression; `^` and `$` match at the ends of lines.
     pub shows: String,
 }
 

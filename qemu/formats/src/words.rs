@@ -5,7 +5,7 @@
 //! [`word`] makes a word for the kernel command line, as `modproof.suite=NAME`. The kernel hands
 //! no word with a dot to init, so a guest reads them from `/proc/cmdline`.
 
-/// Each word on the kernel command line that is meant for the guest begins with this.
+/// The prefix of every word on the kernel command line that is meant for the guest.
 pub const PREFIX: &str = "modproof.";
 
 /// The suite to run.
@@ -18,7 +18,7 @@ pub const ROUNDS: &str = "rounds";
 pub const SEED: &str = "seed";
 /// For slow kernels: the share, in percent, of the rounds of a test that has very many.
 pub const SHARE: &str = "share";
-/// `1`: a prompt in place of a suite.
+/// `1`: the guest starts a prompt in place of a suite.
 pub const SHELL: &str = "shell";
 /// The size of the prompt's terminal, as `ROWSxCOLUMNS`.
 pub const TERMINAL: &str = "terminal";
@@ -33,16 +33,16 @@ pub fn word(name: &str, value: &str) -> String {
     format!("{PREFIX}{name}={value}")
 }
 
-/// After `# `, the last line of the KTAP stream begins with this. `: pass` or `: fail` and the
-/// counts follow.
+/// The start of the KTAP stream's last line, after `# `. `: pass` or `: fail` and the counts
+/// follow.
 pub const VERDICT: &str = "modproof verdict";
 /// The waiter writes this line to the port of the KTAP stream when the host can save the guest.
 pub const WAITING: &str = "# modproof waiting";
 /// The virtio-serial port through which the host hands the fresh files to the waiter.
 pub const HANDOVER_PORT: &str = "modproof.handover";
-/// The file in that archive that has the words for the guest program.
+/// The file in the handed-over archive that has the words for the guest program.
 pub const WORDS_FILE: &str = "modproof.words";
-/// In the kernel log, the name of a case stands after this where the case begins.
+/// The start of a kernel log line that the guest writes before each case; the case's name follows.
 pub const CASE_MARK: &str = "modproof: case ";
 
 #[cfg(test)]

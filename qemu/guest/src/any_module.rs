@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The generic suite: tests that every module must pass, by the description that the host
-//! gives.
+//! The generic suite `any-module`: tests that every module must pass. The host describes the
+//! module (its name, parameters, files and log lines).
 
 use std::collections::BTreeSet;
 use std::ffi::CString;
@@ -28,7 +28,7 @@ pub const CASES: &[Case] = &[
     Case::new("every-allocation-of-the-load-fails", every_allocation_fails),
 ];
 
-/// Rounds after which caches are warm.
+/// The rounds that warm up caches.
 const WARM: u64 = 20;
 /// Enough to tell a loss of one object a round from the kernel's own ups and downs.
 const ROUNDS: usize = 200;
@@ -65,7 +65,7 @@ impl<'a> Loaded<'a> {
         Ok(loaded)
     }
 
-    /// Its files: those of the description, and those of every module.
+    /// The files in its description, and its refcount and readable parameters in sysfs.
     fn files(&self) -> Result<Vec<PathBuf>> {
         let folder = Path::new("/sys/module").join(&self.name);
         let mut files: Vec<_> = self.wanted.reads.iter().map(|f| f.path.clone()).collect();
@@ -81,7 +81,7 @@ impl<'a> Loaded<'a> {
         Ok(files)
     }
 
-    /// Demands that nobody holds it: the kernel would refuse the unload.
+    /// Fails if the module has references: the kernel would refuse the unload.
     fn expect_free(&self) -> Result<()> {
         let held = modules::refcount(&self.name)?;
         ensure!(held == 0, "refcount: expected 0, seen {held}");
@@ -93,7 +93,7 @@ impl<'a> Loaded<'a> {
         self.expect_gone()
     }
 
-    /// Demands that it and its files are gone.
+    /// Fails unless the module and its files are gone.
     fn expect_gone(&self) -> Result<()> {
         modules::expect_gone(&self.name)?;
         for (file, before) in self.wanted.reads.iter().zip(&self.before) {
@@ -110,13 +110,13 @@ impl<'a> Loaded<'a> {
 impl Drop for Loaded<'_> {
     fn drop(&mut self) {
         if is_loaded(&self.name) {
-            // The case has failed already, and reports the reason.
+            // The case has failed already and reports that reason: ignore this error.
             let _ = modules::remove(&self.name);
         }
     }
 }
 
-/// It loads, its files show their texts, it unloads, and the log has its lines.
+/// Loads the module, checks the text of its files, unloads it, and checks its log lines.
 fn load_read_unload(ctx: &mut Ctx) -> Result<()> {
     let wanted = Wanted::read()?;
     let mut log = ctx.log_from_now()?;
@@ -131,7 +131,8 @@ fn load_read_unload(ctx: &mut Ctx) -> Result<()> {
     wanted.expect_log(&log.new_lines()?)
 }
 
-/// A process holds its files open: the unload is refused, or it is clean.
+/// While a process has the module's files open, the kernel must refuse the unload, or the
+/// unload must be clean.
 fn unload_while_open(ctx: &mut Ctx) -> Result<()> {
     let wanted = Wanted::read()?;
     let loaded = Loaded::load(&ctx.modules, &wanted)?;
@@ -149,7 +150,7 @@ fn unload_while_open(ctx: &mut Ctx) -> Result<()> {
     if modules::remove_unless_held(&loaded.name)? {
         ctx.note(format!("unloaded with {} files open", files.len()));
         for file in &mut files {
-            // It may return text or an error. The kernel has to survive it, and the close.
+            // The read may give text or an error. The kernel must survive it and the close.
             let _ = file.read(&mut byte);
         }
         drop(files);
@@ -166,7 +167,7 @@ fn unload_while_open(ctx: &mut Ctx) -> Result<()> {
     loaded.unload()
 }
 
-/// Loads, reads and unloads leave no memory behind.
+/// Many rounds of load, read and unload must not leak memory.
 fn over_and_over(ctx: &mut Ctx) -> Result<()> {
     let wanted = Wanted::read()?;
     let rounds = ctx.share_of(ROUNDS);
@@ -182,15 +183,15 @@ fn over_and_over(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-/// Each allocation of the load fails once, on a kernel with fault injection. The kernel refuses the load
-/// and nothing of it is left, or the module can do without that memory.
+/// Fails each allocation of the load once, by fault injection. Either the kernel refuses the
+/// load and nothing is left of the module, or the module works without that memory.
 fn every_allocation_fails(ctx: &mut Ctx) -> Result<()> {
     fail_nth::prepare()?;
     let wanted = Wanted::read()?;
     let parameters = CString::new(&*wanted.parameters).context("the module's parameters")?;
-    // Once without a failure, so that the sweep loads nothing for the first time.
+    // The first load must not be part of the sweep. It also loads the dependencies.
     Loaded::load(&ctx.modules, &wanted)?.unload()?;
-    // From memory: where the kernel cannot read a file into its own, it logs its stack.
+    // Load from memory: if the kernel fails to read a file, it logs a stack trace.
     let module = Image::own(&wanted.name)?;
     let loaded = Loaded::before(&wanted);
     let mut errors = BTreeSet::new();
@@ -211,7 +212,7 @@ fn every_allocation_fails(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-/// Loads the module for a prompt, if the host has put a description into the guest.
+/// Loads the described module for the prompt, if there is a description.
 pub fn load_for_shell(ctx: &Ctx) -> Result<()> {
     if !Wanted::path().exists() {
         return Ok(());

@@ -15,12 +15,12 @@ pub struct Case {
     pub run: fn(&mut Ctx) -> Result<()>,
     /// Whether the modules that it loads stay for the next case, if it passes.
     pub keeps_modules: bool,
-    /// Whether it needs a cold boot, because it tests something that a saved guest has behind it.
+    /// Whether it needs a cold boot: a snapshot is taken too late for what it tests.
     pub cold: bool,
 }
 
 impl Case {
-    /// A case that a saved guest can run.
+    /// A case that can start from a snapshot.
     pub const fn new(name: &'static str, run: fn(&mut Ctx) -> Result<()>) -> Self {
         Self {
             name,

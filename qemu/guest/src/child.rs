@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Helper processes: this same program, in a place with less in view than PID 1 has.
+//! Helper processes: this program starts itself again, in a place that sees less than PID 1 does
+//! (another root, namespace, cgroup or AppArmor profile).
 
 mod helper;
 mod place;
@@ -14,7 +15,7 @@ pub use helper::Helper;
 pub use place::{read_from, Place};
 pub use verbs::{FORK, THREAD, VERB};
 
-/// Does what the arguments after [`VERB`] say.
+/// Runs the helper that the arguments after [`VERB`] name.
 pub fn run(args: &[String]) -> ExitCode {
     match args.split_first() {
         Some((first, rest)) if first == FORK => return run_in_child(rest),
@@ -44,7 +45,7 @@ fn run_in_child(args: &[String]) -> ExitCode {
 fn run_in_place(args: &[String]) -> ExitCode {
     let mut command = Command::new("/proc/self/exe");
     command.args(args);
-    // It returns only if it fails.
+    // exec returns only if it fails.
     let thread = std::thread::spawn(move || command.exec());
     eprintln!("exec: {:?}", thread.join());
     ExitCode::FAILURE

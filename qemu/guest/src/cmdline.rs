@@ -24,16 +24,16 @@ pub struct Options {
     pub terminal: Option<String>,
     /// The share, in percent, of the rounds of a test that has very many.
     pub share: Option<usize>,
-    /// Words with the prefix that nobody knows.
+    /// Unknown words with the prefix.
     pub unknown: Vec<String>,
     others: BTreeMap<String, String>,
 }
 
 impl Options {
-    /// Takes the arguments if they are words for the guest, as in a restored guest, else the words
-    /// of the kernel command line. In a restored guest those were for the waiter.
+    /// Parses the arguments if they contain words for the guest, as in a restored guest, else the
+    /// kernel command line. A restored guest's command line was for the waiter.
     ///
-    /// `others` are the names that the guest program knows beside the library's own.
+    /// `others` are the names that the guest program adds to the library's own.
     pub fn choose(args: &[String], cmdline: &str, others: &[&str]) -> Self {
         // The kernel hands words that it does not know to init, but none with a dot.
         if args.iter().any(|arg| arg.starts_with(PREFIX)) {
@@ -43,7 +43,7 @@ impl Options {
         }
     }
 
-    /// Reads the text of /proc/cmdline.
+    /// Parses the text of /proc/cmdline.
     pub fn parse(cmdline: &str, others: &[&str]) -> Self {
         let mut options = Self::default();
         for word in cmdline.split_whitespace() {
@@ -60,7 +60,7 @@ impl Options {
         options
     }
 
-    /// Takes one word; none if its name is unknown, or its value no number where it has to be.
+    /// Parses one word; `None` if its name is unknown, or its value is not the number required.
     fn take(&mut self, name: &str, value: &str, others: &[&str]) -> Option<()> {
         match name {
             words::SUITE => self.suite = non_empty(value),
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(options.suite.as_deref(), Some("stock"));
         assert_eq!(options.cases, ["no-card"]);
         assert!(options.unknown.is_empty());
-        // Here the kernel hands on a word that is none of ours.
+        // A cold boot: the kernel passes its own unknown words as arguments.
         let booted = format!("{} nokaslr", word("suite", "tree"));
         let options = Options::choose(&["nokaslr".to_owned()], &booted, &[]);
         assert_eq!(options.suite.as_deref(), Some("tree"));

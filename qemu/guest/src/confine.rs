@@ -12,7 +12,7 @@ use nix::mount::{umount2, MntFlags};
 use crate::bpf;
 use crate::skip::Skip;
 
-/// Where the version 1 devices controller is mounted for a while.
+/// The mount point of the cgroup version 1 devices controller, until [`Denied`] is dropped.
 const V1: &str = "/tmp/devices";
 const GROUP: &str = "modproof-denied";
 
@@ -23,8 +23,8 @@ pub struct Denied {
 }
 
 impl Denied {
-    /// By the devices controller of cgroup version 1: denies the devices of this rule, as
-    /// `c 1:* rwm`. Skips on a kernel without that controller.
+    /// Denies the devices of a rule, as `c 1:* rwm`, by the devices controller of version 1
+    /// cgroups. Skips on a kernel without that controller.
     pub fn by_v1(devices: &str) -> Result<Self> {
         mount_at("cgroup", V1, "devices").map_err(Skip)?;
         let denied = Self {
@@ -38,8 +38,8 @@ impl Denied {
         Ok(denied)
     }
 
-    /// By a BPF device filter on a cgroup of version 2: denies all devices. Skips on a kernel without
-    /// such filters.
+    /// Denies all devices, by a BPF device filter on a cgroup of version 2. Skips on a kernel
+    /// without such filters.
     pub fn by_bpf() -> Result<Self> {
         if !Path::new(CGROUP2).join("cgroup.procs").exists() {
             return Err(Skip(format!("no cgroup2 on {CGROUP2}")).into());
@@ -59,7 +59,7 @@ impl Denied {
         }
     }
 
-    /// A process enters by this file.
+    /// A process that writes `0` to this file enters the cgroup.
     pub fn procs(&self) -> PathBuf {
         self.group.join("cgroup.procs")
     }
@@ -72,7 +72,7 @@ impl Denied {
 
 impl Drop for Denied {
     fn drop(&mut self) {
-        // A group that stays behind denies nothing to anybody outside of it.
+        // Ignore errors: a leftover group affects no process outside of it.
         let _ = fs::remove_dir(&self.group);
         if let Some(mounted) = self.mounted {
             let _ = umount2(mounted, MntFlags::MNT_DETACH);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Counts instructions. The host runs the guest with QEMU's `-icount shift=0,sleep=off`: each
-//! instruction takes a nanosecond of the guest's time, and the time stamp counter counts these. So
-//! a count depends only on the executed instructions, not on the load of the host, and repeats.
+//! instruction takes a nanosecond of guest time, and the time stamp counter counts nanoseconds. So
+//! a count depends only on the executed instructions, not on the host's load, and is reproducible.
 //!
-//! The time of a CPU that waits goes on. So the CPU time of the task counts for work that sleeps.
+//! Guest time also passes while a CPU waits. So work that sleeps is counted by its CPU time.
 
 use std::arch::asm;
 use std::arch::x86_64::_rdtsc;
@@ -17,15 +17,15 @@ use nix::sys::resource::{getrusage, UsageWho};
 use nix::sys::time::TimeSpec;
 use nix::time::{clock_gettime, ClockId};
 
-/// The rounds of a loop of known length, which has two instructions.
+/// The rounds of a calibration loop of two instructions.
 const ROUNDS: u64 = 100_000;
-/// The number of counts of that loop.
+/// The number of times that the calibration loop is counted.
 const TRIALS: usize = 9;
-/// The rounds of the same loop, long enough that other work on the CPU would interrupt it.
+/// The rounds of a calibration loop that is so long that other work on the CPU interrupts it.
 const LONG: u64 = 5_000_000;
-/// So many loops in a row must run without interruption.
+/// The CPU counts as idle after this many long loops in a row without interruption.
 const QUIET: usize = 5;
-/// The number of tries.
+/// The number of long loops after which waiting for an idle CPU fails.
 const WAITS: usize = 1000;
 
 /// The counts of the same work, done several times.
@@ -40,7 +40,7 @@ impl Counts {
         Ok(Self(counts))
     }
 
-    /// The middle one.
+    /// The median.
     pub fn median(&self) -> u64 {
         self.0[self.0.len() / 2]
     }
@@ -50,7 +50,7 @@ impl Counts {
         self.line_in(name, "instructions")
     }
 
-    /// The same in another unit.
+    /// Like [`Self::line`], in another unit.
     pub fn line_in(&self, name: &str, unit: &str) -> String {
         let (least, most) = (self.0[0], self.0[self.0.len() - 1]);
         let (median, times) = (self.median(), self.0.len());
@@ -62,7 +62,7 @@ impl Counts {
 }
 
 impl fmt::Display for Counts {
-    /// All of them.
+    /// All counts, in ascending order.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut blank = "";
         self.0.iter().try_for_each(|count| {
@@ -85,7 +85,7 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// Makes sure that the guest counts instructions, and measures the instructions of the counting.
+    /// Fails unless the guest counts instructions. Measures the overhead of counting.
     pub fn new() -> Result<Self> {
         let raw = Self {
             overhead: 0,
@@ -121,19 +121,19 @@ impl Counter {
                 two_instructions(LONG);
                 Ok(())
             })?;
-            // The timer's interrupts take a thousandth.
+            // The limit is 1 %: the timer's interrupts take 0.1 %.
             let alone = looped.median() < 2 * LONG + 2 * LONG / 100;
             quiet = if alone { quiet + 1 } else { 0 };
             if quiet == QUIET {
                 return Ok(());
             }
-            // Leaves the CPU to the other work. The guest's sleep takes no time of the host.
+            // Leave the CPU to the other work. With sleep=off this costs no host time.
             thread::sleep(Duration::from_millis(20));
         }
         bail!("something keeps the CPU busy: nothing can be counted beside it");
     }
 
-    /// The instructions of the counting itself. Each count is without them.
+    /// The instructions of counting itself. Each count excludes them.
     pub fn overhead(&self) -> u64 {
         self.overhead
     }

@@ -24,13 +24,13 @@ pub struct Ctx {
     pub case: &'static str,
     /// The kernel's taint before the first case.
     pub boot_taint: Taint,
-    /// The port for a user who looks on.
+    /// The port whose output the user sees live.
     pub user: Port,
     notes: Vec<String>,
 }
 
 impl Ctx {
-    /// Prepares the first case.
+    /// Makes the context for the first case.
     pub fn new(options: Options, modules: Modules, boot_taint: Taint, user: Port) -> Self {
         Self {
             options,
@@ -42,7 +42,7 @@ impl Ctx {
         }
     }
 
-    /// The number of rounds of a test that does `times` rounds on a fast kernel.
+    /// The host's share of `times` rounds, at least 1; all of them on a fast kernel.
     pub fn share_of(&self, times: usize) -> usize {
         match self.options.share {
             Some(percent) => (times * percent / 100).max(1),
@@ -50,7 +50,7 @@ impl Ctx {
         }
     }
 
-    /// Skips a case that means nothing with fewer rounds, if the host wants only a share of them.
+    /// For a case that needs all its rounds: skips it if the host wants only a share.
     pub fn needs_all(&self) -> Result<()> {
         match self.options.share {
             None | Some(100..) => Ok(()),
@@ -61,7 +61,7 @@ impl Ctx {
         }
     }
 
-    /// Notes something worth knowing that is no failure. It stands before the result line.
+    /// Adds a note, which the KTAP stream shows before the result line.
     pub fn note(&mut self, text: impl Into<String>) {
         self.notes.push(text.into());
     }
@@ -71,7 +71,7 @@ impl Ctx {
         std::mem::take(&mut self.notes)
     }
 
-    /// The kernel log from here on.
+    /// A reader of the kernel log from now on.
     pub fn log_from_now(&self) -> Result<Kmsg> {
         Kmsg::from_now()
     }

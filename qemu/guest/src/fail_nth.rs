@@ -16,9 +16,8 @@ const FAIL_NTH: &str = "/proc/thread-self/fail-nth";
 /// The limit of a sweep: no operation under test allocates more often.
 pub const MOST: u32 = 20_000;
 
-/// The knobs, with their values: fail allocations that may sleep, of any order and of any memory
-/// (a module's own comes from high memory, as far as there is any), and log nothing: the runner
-/// watches the log for complaints.
+/// The settings below debugfs: fail allocations that may sleep, of any order and of any memory (a
+/// module's own may be high memory). Log nothing: the runner fails a case for a stack trace.
 const KNOBS: &[(&str, &str)] = &[
     ("failslab/ignore-gfp-wait", "N"),
     ("failslab/verbose", "0"),
@@ -28,7 +27,7 @@ const KNOBS: &[(&str, &str)] = &[
     ("fail_page_alloc/verbose", "0"),
 ];
 
-/// Prepares the kernel. Skips on one without fault injection.
+/// Configures the kernel's fault injection. Skips on a kernel without it.
 pub fn prepare() -> Result<()> {
     if !Path::new(FAIL_NTH).exists() {
         return Err(Skip("the kernel has no fault injection (FAULT_INJECTION)".to_owned()).into());
@@ -40,20 +39,20 @@ pub fn prepare() -> Result<()> {
     Ok(())
 }
 
-/// The switch of this thread. It stays open: opening it allocates, too.
+/// The fail-nth file of this thread. It stays open, since opening it allocates, too.
 pub struct FailNth(File);
 
 impl FailNth {
-    /// Opens it.
+    /// Opens the file.
     pub fn open() -> Result<Self> {
         let file = File::options().read(true).write(true).open(FAIL_NTH);
         Ok(Self(file.with_context(|| format!("open {FAIL_NTH}"))?))
     }
 
-    /// Does `action` with its Nth allocation failing. Also returns whether one failed.
+    /// Runs `action` and fails its Nth allocation. Also returns whether it had that many.
     pub fn during<T>(&self, nth: u32, action: impl FnOnce() -> T) -> Result<(T, bool)> {
         let (result, left) = self.counting(nth, action)?;
-        // A rest means that there were fewer allocations.
+        // The kernel counts N down to 0: a rest means fewer allocations.
         Ok((result, left == 0))
     }
 
@@ -63,7 +62,7 @@ impl FailNth {
         Ok((result, MOST - left))
     }
 
-    /// Does `action` with its Nth allocation failing. Also returns the unused rest of N.
+    /// Runs `action` and fails its Nth allocation. Also returns the unused rest of N.
     fn counting<T>(&self, nth: u32, action: impl FnOnce() -> T) -> Result<(T, u32)> {
         let mut left = [0; 16];
         self.0
@@ -78,8 +77,8 @@ impl FailNth {
     }
 }
 
-/// Does `action` with its Nth allocation failing, for N from 1 until none fails any more. `each`
-/// says whether the result is a failure. Returns the number of failures and of tries.
+/// Runs `action` and fails its Nth allocation, for N from 1 until `action` has fewer. `each`
+/// returns whether the result is a failure. Returns the number of failures and of tries.
 pub fn sweep<T>(
     action: impl FnMut() -> T,
     each: impl FnMut(T) -> Result<bool>,
@@ -87,7 +86,7 @@ pub fn sweep<T>(
     sweep_from(1, action, each)
 }
 
-/// The same for N from `first` on.
+/// Like [`sweep`], for N from `first` on.
 pub fn sweep_from<T>(
     first: u32,
     mut action: impl FnMut() -> T,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reads files as a C program does: with few system calls, and with none in between.
+//! Reads files as a C program does: with open, read and close, and no other system call.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -17,14 +17,14 @@ use nix::unistd::read;
 /// The size of one read: no file under test is longer.
 const ROOM: usize = 64 * 1024;
 
-/// Files that it opens, reads and closes in turn.
+/// Files to open, read and close in turn.
 pub struct Files {
     paths: Vec<CString>,
     buffer: Vec<u8>,
 }
 
 impl Files {
-    /// Takes the files of these paths.
+    /// Prepares the files of these paths, and opens none.
     pub fn new(paths: &[PathBuf]) -> Result<Self> {
         let paths = paths.iter().map(|path| c_path(path));
         Ok(Self {
@@ -33,7 +33,7 @@ impl Files {
         })
     }
 
-    /// Opens, reads and closes each, and returns the sum of the lengths.
+    /// Opens, reads and closes each file, and returns the sum of the lengths.
     pub fn read(&mut self) -> Result<usize> {
         let mut length = 0;
         for path in &self.paths {
@@ -44,14 +44,14 @@ impl Files {
     }
 }
 
-/// Files that stay open. Each read begins at the start.
+/// Files that stay open. Each read starts at offset 0.
 pub struct KeptOpen {
     files: Vec<File>,
     buffer: Vec<u8>,
 }
 
 impl KeptOpen {
-    /// Takes the files of these paths.
+    /// Opens the files of these paths.
     pub fn new(paths: &[PathBuf]) -> Result<Self> {
         let files = paths
             .iter()
@@ -62,7 +62,7 @@ impl KeptOpen {
         })
     }
 
-    /// Reads each, and returns the sum of the lengths.
+    /// Reads each file, and returns the sum of the lengths.
     pub fn read(&mut self) -> Result<usize> {
         let mut length = 0;
         for file in &self.files {

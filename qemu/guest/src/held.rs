@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! References on modules, before and after a case.
+//! Compares the reference counts of modules before and after a case.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context, Result};
 
-/// The kernel drops the references of a program a little after its end.
+/// The kernel drops a program's references up to this long after its end.
 const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(10);
 
 /// The number of references on each module, by its name; -1 while the kernel unloads it.
@@ -24,8 +24,8 @@ pub fn refcounts() -> Result<BTreeMap<String, i64>> {
     counts.context("/proc/modules: not as expected")
 }
 
-/// Fails if a module still has more references than before. Checks nothing if a module was loaded
-/// since: modules hold those that they depend on.
+/// Fails if a module still has more references than before. Passes if a module was loaded since,
+/// as a module holds references on its dependencies.
 pub fn expect_refcounts(before: &BTreeMap<String, i64>) -> Result<()> {
     let deadline = Instant::now() + GIVEN_BACK_WITHIN;
     loop {

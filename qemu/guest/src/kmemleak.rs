@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Asks kmemleak, the kernel's own search for lost memory
-//! (`Documentation/dev-tools/kmemleak.rst`).
+//! Finds memory leaks with the kernel's kmemleak (`Documentation/dev-tools/kmemleak.rst`).
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -16,10 +15,10 @@ use crate::places::{self, Places};
 use crate::skip::Skip;
 
 const PATH: &str = places::KMEMLEAK;
-/// The number of objects in a sheaf of the slab allocator: 0 with its debugging on. Kernels before
-/// 6.18 have no such file.
+/// The number of objects in a sheaf of the slab allocator: 0 with slab debugging. Kernels before
+/// 6.18 lack this file.
 const SHEAVES: &str = "/sys/kernel/slab/kmalloc-64/sheaf_capacity";
-/// kmemleak reports no younger object (`MSECS_MIN_AGE`, 5 s, and a margin for the clocks).
+/// kmemleak reports only objects of this age (`MSECS_MIN_AGE`, 5 s, and a margin for the clocks).
 const AGE: Duration = Duration::from_millis(5500);
 /// A failure shows this many backtraces.
 const SHOWN: usize = 12;
@@ -29,16 +28,16 @@ pub fn exists() -> bool {
     places::is_wanted()
 }
 
-/// Whether lockdown denies it: of debugfs, only read-only files stay open (`debugfs_locked_down()`,
-/// fs/debugfs/file.c).
+/// Whether lockdown denies kmemleak: it allows only read-only files in debugfs
+/// (`debugfs_locked_down()`, fs/debugfs/file.c).
 fn is_closed() -> bool {
     let opened = File::options().write(true).open(PATH);
     opened.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
 }
 
-/// Demands that the slab allocator keeps no pointers to objects in use: kmemleak would take them for
-/// the owner's. Sheaves (`struct slab_sheaf`, `mm/slub.c`) keep some. They are arrays of free
-/// objects, and an entry stays when its object goes into use.
+/// Fails if the slab allocator has sheaves (`struct slab_sheaf`, `mm/slub.c`), arrays of free
+/// objects. An entry stays when its object goes into use, and kmemleak takes that pointer for the
+/// owner's.
 fn sees_all() -> Result<()> {
     let capacity = fs::read_to_string(SHEAVES).unwrap_or_default();
     ensure!(
@@ -49,7 +48,7 @@ fn sees_all() -> Result<()> {
     Ok(())
 }
 
-/// Makes kmemleak forget the losses of the boot.
+/// Makes kmemleak forget the leaks of the boot.
 pub fn forget() -> Result<()> {
     if is_closed() {
         return Ok(());
@@ -58,22 +57,22 @@ pub fn forget() -> Result<()> {
     command("clear")
 }
 
-/// Memory that the kernel is known to lose by itself.
+/// A known leak of the kernel itself.
 pub struct KnownLoss {
-    /// A note says this after the number of lost objects.
+    /// The text of the note, after the number of leaked objects.
     pub what: &'static str,
-    /// Whether an object with this backtrace is one of them. The innermost function is the first.
+    /// Whether an object with this backtrace, innermost function first, belongs to this leak.
     pub matches: fn(&[&str]) -> bool,
 }
 
-/// The last check of a suite, after the unload of its modules: they have lost nothing.
+/// The last check of a suite, after the unload of its modules: fails if they leaked memory.
 pub fn nothing_lost(ctx: &mut Ctx, known: &[KnownLoss]) -> Result<()> {
     if is_closed() {
         return Err(Skip(format!("{PATH} is closed: the kernel is locked down")).into());
     }
     sees_all()?;
     thread::sleep(AGE);
-    // Twice: kmemleak holds back objects that have changed since the last scan.
+    // Scan twice: kmemleak does not report objects that changed since the last scan.
     scan()?;
     scan()?;
     let text = fs::read_to_string(PATH).with_context(|| format!("read {PATH}"))?;
@@ -102,8 +101,8 @@ pub fn nothing_lost(ctx: &mut Ctx, known: &[KnownLoss]) -> Result<()> {
     Ok(())
 }
 
-/// The kernel logs the number of found objects, before anybody knows whose they are. The host's judge
-/// takes that line for a leak unless the suite's last case passes.
+/// The kernel logs the number of found objects, known leaks included. The host's judge ignores
+/// that line only if the suite's last case passes.
 fn scan() -> Result<()> {
     command("scan")
 }
@@ -112,16 +111,16 @@ fn command(word: &str) -> Result<()> {
     fs::write(PATH, word).with_context(|| format!("write {word} to {PATH}"))
 }
 
-/// An object that nobody points to.
+/// A leaked object: no pointer to it was found.
 #[derive(Debug, PartialEq, Eq)]
 struct Object {
-    /// The kernel's report of it.
+    /// kmemleak's report of the object.
     text: String,
     /// Its backtrace, the innermost function first.
     frames: Vec<String>,
 }
 
-/// Takes the kernel's report apart.
+/// Parses kmemleak's report.
 fn parse(text: &str) -> Result<Vec<Object>> {
     let mut objects: Vec<Object> = Vec::new();
     let mut in_backtrace = false;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reads the kernel log from a moment on.
+//! Reads the kernel log from a given moment on, and finds the kernel's error reports in it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
@@ -12,8 +12,8 @@ use nix::fcntl::OFlag;
 
 const PATH: &str = "/dev/kmsg";
 
-/// A log line with one of these means that the kernel found a fault in itself. The host's judge,
-/// which sees the whole console, knows each (`qemu/src/judge`).
+/// A log line with one of these texts reports a fault of the kernel. The host's judge, which reads
+/// the complete console log, knows each of them (`qemu/src/judge`).
 const SPLATS: &[&str] = &[
     "WARNING:",
     "BUG:",
@@ -24,7 +24,7 @@ const SPLATS: &[&str] = &[
     "general protection fault",
     "unable to handle",
     "Call Trace:",
-    // SLUB's: `BUG kmalloc-64 (Tainted: …): Object corrupt`.
+    // SLUB's reports: `BUG kmalloc-64 (Tainted: …): Object corrupt`.
     "(Not tainted): ",
     "(Tainted: ",
     "pagealloc: ",
@@ -52,7 +52,7 @@ const SPLATS: &[&str] = &[
     "leak detector disabled",
 ];
 
-/// Reads the lines that the kernel logs after it was opened.
+/// A reader of the lines that the kernel logs after its creation.
 pub struct Kmsg {
     file: File,
 }
@@ -68,7 +68,7 @@ impl Kmsg {
         Ok(Self { file })
     }
 
-    /// The lines that have come since the last call.
+    /// The lines that the kernel logged since the last call.
     pub fn new_lines(&mut self) -> Result<Vec<String>> {
         let mut lines = Vec::new();
         // A record is at most CONSOLE_EXT_LOG_MAX long; one read gives one record.
@@ -99,13 +99,13 @@ fn message(record: &str) -> Option<String> {
     Some(text.lines().next().unwrap_or_default().to_owned())
 }
 
-/// The lines that mean a fault of the kernel.
+/// The lines that report a fault of the kernel.
 pub fn splats(lines: &[String]) -> Vec<&String> {
     let is_splat = |line: &&String| SPLATS.iter().any(|splat| line.contains(splat));
     lines.iter().filter(is_splat).collect()
 }
 
-/// Demands a line that has all of `words`, in upper or lower case.
+/// Fails unless a line has all of `words`, in upper or lower case.
 pub fn expect_line(lines: &[String], words: &[&str]) -> Result<()> {
     let holds = |line: &String| {
         let line = line.to_lowercase();
@@ -134,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    /// Complaints for the judge that are none here, and the reason.
+    /// The judge's complaints that the guest need not find, each with the reason.
     const FOR_THE_JUDGE: &[(&str, &str)] = &[
         (
             "new suspected memory leaks",
@@ -148,7 +148,7 @@ mod tests {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../src/judge")
     }
 
-    /// The judge's patterns, which no line of the console may match.
+    /// The judge's patterns of console lines that fail a boot.
     fn patterns() -> Vec<Regex> {
         let text = fs::read_to_string(judge().join("patterns.toml")).unwrap();
         let blocks = text.split("[[").filter_map(|b| b.strip_prefix("pattern]]"));
@@ -173,7 +173,7 @@ mod tests {
             let text = fs::read_to_string(&path).unwrap();
             match path.extension().and_then(|e| e.to_str()) {
                 Some("console") => lines.extend(text.lines().map(str::to_owned)),
-                // The index itself has short ones.
+                // The index itself contains short logs.
                 Some("toml") => lines.extend(text.lines().filter_map(|line| {
                     let line = line.strip_prefix("said = ").unwrap_or(line);
                     let other = ["name = ", "tells = ", "#"];

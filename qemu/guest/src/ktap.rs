@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The KTAP stream, closed by exactly one verdict line.
+//! Writes the KTAP stream (the kernel's test protocol), which ends with exactly one verdict line.
 
 use std::fmt;
 use std::io::{self, Write};
 
 use modproof_formats::words::VERDICT;
 
-/// How one case ended.
+/// The outcome of a case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// All that the case asserts held.
+    /// All assertions of the case held.
     Passed,
-    /// Something did not hold. The text has what the case expected and what it saw.
+    /// An assertion failed. The text has the expected and the seen value.
     Failed(String),
     /// The case could not be tried here, for this reason.
     Skipped(String),
 }
 
-/// How many cases ended in which way.
+/// The number of cases by outcome.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Tally {
     passed: usize,
@@ -107,7 +107,7 @@ impl<W: Write> Ktap<W> {
             skipped,
         } = self.tally;
         let complete = passed + failed + skipped == self.planned;
-        // The host may boot a guest for one case, and that case may be skipped.
+        // A skip suffices: the host may boot a guest for one case, which may be skipped.
         let tried = passed + skipped > 0;
         let pass = complete && tried && failed == 0 && !self.troubled;
         let word = if pass { "pass" } else { "fail" };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The memory that the kernel itself holds.
+//! Measures the kernel's own memory (slab caches and vmalloc), to find leaks.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -16,12 +16,12 @@ use crate::places;
 /// The kernel's memory, in bytes.
 #[derive(Debug)]
 pub struct Memory {
-    /// By slab cache.
+    /// The objects of each slab cache.
     slab: BTreeMap<String, Cache>,
     /// Virtually mapped areas: module text and data, large allocations.
     vmalloc: u64,
-    /// Whether kmemleak judges leaks at the end of the suite, and `slab` does not count: its kernel has
-    /// KASAN, which keeps freed objects for a time, and `slab` counts those as in use.
+    /// Whether to ignore `slab`, as kmemleak finds leaks at the end of the suite. Kernels with
+    /// kmemleak have KASAN, too, which delays frees: `slab` counts those objects as in use.
     by_kmemleak: bool,
 }
 
@@ -32,20 +32,21 @@ struct Cache {
     object_bytes: u64,
 }
 
-/// Where the kernel has a folder for each slab cache.
+/// This folder has a subfolder for each slab cache.
 const SLABS: &str = "/sys/kernel/slab";
-/// The number of looks for the least.
+/// [`Memory::least`] measures this often after the first time.
 const TIMES: usize = 6;
-/// The kernel's own ups and downs: objects of one slab cache, bytes of all slab caches, bytes of vmalloc.
+/// Smaller growth is the kernel's own noise: objects of one slab cache, bytes of all slab caches,
+/// bytes of vmalloc.
 const OBJECTS_NOISE: u64 = 100;
 const SLAB_NOISE: u64 = 512 << 10;
 const VMALLOC_NOISE: u64 = 256 << 10;
-/// Freed memory comes back late: after a grace period of RCU, or through a worker.
+/// The kernel frees memory late: after an RCU grace period, or in a worker.
 const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(60);
 
 impl Memory {
-    /// Reads it after the kernel has freed all that it can. Slab caches keep freed objects until
-    /// somebody shrinks them, and count those as in use.
+    /// Makes the kernel free all that it can, and measures. Slab caches count freed objects as in
+    /// use until they are shrunk.
     pub fn now() -> Result<Self> {
         drop_caches()?;
         for entry in fs::read_dir(SLABS).with_context(|| format!("list {SLABS}"))? {
@@ -60,12 +61,12 @@ impl Memory {
         })
     }
 
-    /// The least of several looks. The kernel's caches of folders and files shrink only when they are
-    /// asked a second time.
+    /// The smallest of several measurements. The kernel's caches of folders and files shrink only
+    /// at the second request.
     pub fn least() -> Result<Self> {
         let mut least = Self::now()?;
         for _ in 0..TIMES {
-            // Time for a grace period of RCU, and for a worker.
+            // Time for an RCU grace period and for a worker.
             thread::sleep(Duration::from_millis(50));
             let now = Self::now()?;
             if now.objects() < least.objects() {
@@ -75,8 +76,8 @@ impl Memory {
         Ok(least)
     }
 
-    /// Waits until the growth since is no more than the kernel's own ups and downs; `rounds` were done
-    /// since. Returns both figures, for people. The host's judge knows a leak by `leak: `.
+    /// Waits until the growth since `self`, over `rounds` rounds, is within the noise. Returns
+    /// both figures as text. The host's judge finds a leak by the word `leak: ` in the error.
     pub fn expect_level(&self, rounds: u64) -> Result<String> {
         let deadline = Instant::now() + GIVEN_BACK_WITHIN;
         loop {
@@ -95,9 +96,9 @@ impl Memory {
         }
     }
 
-    /// Whether growth stays below the kernel's own ups and downs: in all slab caches together, in each of
-    /// them, and in vmalloc. From 200 rounds on, this shows an object that each round loses, however small.
-    /// The limit is half the rounds, since some objects were still to be freed at the first look.
+    /// Whether the growth is below the noise: in all slab caches together, in each of them, and in
+    /// vmalloc. From 200 rounds on, this finds a leak of one object a round, however small. The
+    /// limit is half the rounds, as the first measurement includes objects that are freed later.
     fn is_level(&self, later: &Self, rounds: u64) -> bool {
         let most = OBJECTS_NOISE.max(rounds / 2);
         let slab = later.objects().saturating_sub(self.objects()) < SLAB_NOISE
@@ -137,7 +138,7 @@ impl Memory {
         )
     }
 
-    /// The caches that grew most.
+    /// The five caches that grew most, as text.
     pub fn grown(&self, later: &Self) -> String {
         let mut grown: Vec<_> = self.growth(later).collect();
         grown.sort_unstable_by_key(|(name, cache)| (Reverse(cache.objects), *name));
@@ -152,7 +153,7 @@ impl Memory {
     }
 }
 
-/// Demands that memory is level over `rounds` rounds, after `warm` others that fill caches.
+/// Fails if memory grows over `rounds` rounds, after `warm` rounds that fill caches.
 pub fn level_over(warm: u64, rounds: u64, mut round: impl FnMut() -> Result<()>) -> Result<String> {
     let all = warm + rounds;
     let mut run = |range: Range<u64>| -> Result<()> {
@@ -172,7 +173,7 @@ pub fn drop_caches() -> Result<()> {
     fs::write("/proc/sys/vm/drop_caches", "3").context("drop caches")
 }
 
-/// A number of /proc/meminfo, in KiB.
+/// A value of /proc/meminfo, in KiB.
 pub fn meminfo(name: &str) -> Result<u64> {
     let text = read("/proc/meminfo")?;
     meminfo_of(&text, name).with_context(|| format!("/proc/meminfo: no {name} in kB"))
@@ -182,7 +183,7 @@ fn read(path: &str) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("read {path}"))
 }
 
-/// Lines `name active_objs num_objs objsize …` after two of heading.
+/// Parses /proc/slabinfo: two heading lines, then lines `name active_objs num_objs objsize …`.
 fn slab(text: &str) -> Option<BTreeMap<String, Cache>> {
     let cache = |line: &str| -> Option<(String, Cache)> {
         let mut words = line.split_whitespace();
@@ -255,7 +256,7 @@ mod tests {
     fn a_leak_is_told_from_noise() {
         let before = at(0, 1 << 20, false);
         assert!(before.is_level(&at(99, 1 << 20, false), 10));
-        // The smallest object there is, in all rounds but some.
+        // A leak of the smallest object in 180 of 200 rounds.
         let leaked = at(180, 1 << 20, false);
         assert!(!before.is_level(&leaked, 200));
         let grown = before.grown(&leaked);
@@ -263,7 +264,7 @@ mod tests {
             grown.contains("most: b by 180 objects of 8 bytes"),
             "{grown}"
         );
-        // Now and then, of many rounds: 640,000 bytes.
+        // A leak in 80,000 of a million rounds: 640,000 bytes.
         assert!(!before.is_level(&at(80_000, 1 << 20, false), 1_000_000));
         assert!(!before.is_level(&at(0, 2 << 20, false), 10_000));
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! PID 1: from the start by the kernel or the waiter to the power-off.
+//! PID 1 of a guest: mounts file systems, runs a suite or a prompt, and powers off.
 
 use std::fs;
 use std::io::Write;
@@ -24,7 +24,7 @@ use crate::runner::{self, Step};
 use crate::shell;
 use crate::taint::Taint;
 
-/// Runs the suite that the kernel command line names, or in a restored guest the arguments, and
+/// Runs the suite that the kernel command line (in a restored guest: the arguments) names, and
 /// powers off.
 pub fn run(program: &Program, args: &[String]) -> ExitCode {
     runner::install_panic_hook();
@@ -33,7 +33,7 @@ pub fn run(program: &Program, args: &[String]) -> ExitCode {
     troubles.extend(missing);
 
     let mut port = Some(port);
-    // The stream reports a panic. If the stream itself breaks, the missing verdict does.
+    // The KTAP stream reports a panic. If the stream breaks, the host sees a missing verdict.
     let end = catch_unwind(AssertUnwindSafe(|| {
         run_suite(program, &mut port, &troubles, args)
     }));
@@ -57,7 +57,7 @@ fn run_suite(
     let cmdline = fs::read_to_string("/proc/cmdline").unwrap_or_default();
     let options = Options::choose(args, &cmdline, program.words);
     if options.shell {
-        // No suite, no stream: the port gets only an error.
+        // A prompt has no KTAP stream: the port gets only an error.
         let (ctx, _) = prepare(options.clone())?;
         if let Err(error) = shell::run(program, &ctx) {
             let port = port.as_mut().context("the KTAP port is gone")?;
@@ -145,7 +145,7 @@ fn prepare(options: Options) -> Result<(Ctx, Vec<String>)> {
     Ok((Ctx::new(options, modules, boot_taint, user), notes))
 }
 
-/// Powers off; PID 1 may not return.
+/// Powers off. PID 1 must not return: the kernel would panic.
 fn power_off() -> ! {
     nix::unistd::sync();
     let Err(errno) = reboot(RebootMode::RB_POWER_OFF);

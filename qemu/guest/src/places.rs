@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Looks up functions of modules that are unloaded: the kernel itself names only the functions of
-//! loaded ones.
+//! Names the functions of unloaded modules in kmemleak's backtraces: the kernel names only those
+//! of loaded modules.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,13 +12,13 @@ use anyhow::{Context, Result};
 use elf::{abi::STT_FUNC, endian::AnyEndian, ElfBytes};
 use modproof_wait::modules;
 
-/// For each noted load: the module, and the address of its code.
+/// For each noted load, the module and the address of its code.
 static LOADS: Mutex<BTreeSet<(&str, u64)>> = Mutex::new(BTreeSet::new());
 
-/// kmemleak names lost memory by the addresses of the code that allocated it.
+/// kmemleak's report, with the addresses of the code that allocated each leaked object.
 pub const KMEMLEAK: &str = "/sys/kernel/debug/kmemleak";
 
-/// Whether the kernel has kmemleak, which needs the places.
+/// Whether the kernel has kmemleak: only then addresses are needed.
 pub fn is_wanted() -> bool {
     Path::new(KMEMLEAK).exists()
 }
@@ -43,7 +43,7 @@ pub struct Places {
 }
 
 impl Places {
-    /// Reads the modules' files.
+    /// Reads the functions of all noted modules from their files.
     pub fn noted() -> Result<Self> {
         let loads = LOADS.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut modules = BTreeMap::new();
@@ -55,9 +55,9 @@ impl Places {
         Ok(Self { loads, modules })
     }
 
-    /// All readings of a backtrace, innermost function first: one as the kernel names the functions,
-    /// and one for each load, which looks up the remaining addresses in that load. An address outside
-    /// of its functions stays.
+    /// All readings of a backtrace, innermost function first. The first has only the kernel's
+    /// names. For each load follows one that looks up the other addresses in that load; an address
+    /// outside of its functions stays a number.
     pub fn readings<'a>(&'a self, frames: &'a [String]) -> impl Iterator<Item = Vec<&'a str>> {
         let alone = std::iter::once(None);
         let loads = alone.chain(self.loads.iter().map(Some));
@@ -107,8 +107,8 @@ impl Functions {
 
     fn at(&self, offset: u64) -> Option<&str> {
         let (begin, (size, name)) = self.0.range(..=offset).next_back()?;
-        // A call that never returns may be a function's last instruction. Its return address is the
-        // start of the next function: this names the wrong one then, which is rare.
+        // Rarely this names the wrong function: if a function ends with a call that never
+        // returns, the return address is the start of the next function.
         (offset - begin < *size).then_some(name)
     }
 }

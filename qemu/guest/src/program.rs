@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The description of a guest program: its suites, and how they differ from the generic one.
+//! The description of a guest program: its suites, and its hooks into the library.
 
 use std::process::ExitCode;
 
@@ -22,24 +22,24 @@ pub type List = (&'static str, fn() -> Vec<String>);
 /// remaining arguments.
 pub type Verb = (&'static str, fn(&[String]) -> ExitCode);
 
-/// A guest program. Set what differs from [`Program::BARE`].
+/// A guest program. Set the fields that differ from [`Program::BARE`].
 pub struct Program {
     /// The suites. The library adds `any-module`.
     pub suites: &'static [Suite],
     /// The names of the words on the kernel command line that the library does not know. A case
     /// reads them by [`Options::word`](crate::cmdline::Options::word).
     pub words: &'static [&'static str],
-    /// Unloads the modules that a case has left.
+    /// Unloads the modules that a case left loaded.
     pub clean_up: fn() -> Result<()>,
     /// Prepares the guest for a prompt, as by loading modules.
     pub prepare_shell: fn(&Ctx) -> Result<()>,
-    /// The prompt shows this text first.
+    /// The text that the prompt shows first.
     pub shell_hint: &'static str,
-    /// Memory that the kernel loses by itself.
+    /// Known leaks of the kernel itself.
     pub known_losses: &'static [KnownLoss],
     /// Lists that the host may offer as choices, by name.
     pub lists: &'static [List],
-    /// Its helpers.
+    /// The program's own helper processes.
     pub verbs: &'static [Verb],
 }
 
@@ -56,7 +56,7 @@ impl Program {
         verbs: &[],
     };
 
-    /// All suites, with the one that the library adds.
+    /// All suites, with the library's `any-module`.
     pub fn all_suites(&self) -> impl Iterator<Item = Suite> + '_ {
         let own = self.suites.iter().copied();
         own.chain([("any-module", any_module::CASES)])

@@ -33,7 +33,7 @@ pub fn take_panic() -> Option<String> {
     PANIC.lock().ok().and_then(|mut last| last.take())
 }
 
-/// A case as it runs.
+/// A step of a suite: a case, or the library's search for leaks.
 pub struct Step<'a> {
     /// Its name.
     pub name: &'static str,
@@ -54,7 +54,7 @@ impl<'a> Step<'a> {
     }
 }
 
-/// Runs one step to its outcome. `clean_up` unloads the modules that it has left.
+/// Runs a step and judges it. `clean_up` unloads the modules that the step left loaded.
 pub fn run(step: &Step<'_>, ctx: &mut Ctx, clean_up: fn() -> Result<()>) -> Outcome {
     match run_watched(step, ctx, clean_up) {
         Ok(outcome) => outcome,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A prompt for a person, on the third serial port.
+//! An interactive shell for the user, on the third serial port.
 
 use std::fs::{self, OpenOptions};
 use std::process::Command;
@@ -19,14 +19,14 @@ pub fn run(program: &Program, ctx: &Ctx) -> Result<()> {
         let port = OpenOptions::new().read(true).write(true).open(PORT);
         port.with_context(|| format!("open {PORT}"))
     };
-    // First, so that errors show there, and no typed text is lost.
+    // Open the port first, so that errors show there and no typed text is lost.
     let (input, output, errors) = (port()?, port()?, port()?);
     if let Err(error) = (program.prepare_shell)(ctx) {
         fs::write(PORT, format!("{error:#}\n")).context("write to the user")?;
     }
     busybox(&["--install", "-s", "/bin"])?;
     fs::write("/profile", profile(program.shell_hint)).context("write /profile")?;
-    // It was in raw mode, for programs.
+    // `Port::open` set raw mode, for programs.
     busybox(&["stty", "-F", PORT, "sane"])?;
     let size = ctx
         .options
@@ -36,8 +36,8 @@ pub fn run(program: &Program, ctx: &Ctx) -> Result<()> {
     if let Some((rows, columns)) = size {
         busybox(&["stty", "-F", PORT, "rows", rows, "cols", columns])?;
     }
-    // In a session of its own, so that Ctrl-C reaches its programs. The status of its last command
-    // does not matter.
+    // The shell needs its own session, so that Ctrl-C reaches its programs. Ignore its exit
+    // status, which is that of its last command.
     Command::new(BUSYBOX)
         .args(["setsid", "-c", BUSYBOX, "sh"])
         .env("PATH", "/bin")
@@ -52,7 +52,7 @@ pub fn run(program: &Program, ctx: &Ctx) -> Result<()> {
     Ok(())
 }
 
-/// Each shell reads this first.
+/// The script that each shell reads first (`ENV`).
 fn profile(hint: &str) -> String {
     let hint = hint.trim_end();
     format!("PS1='guest# '\ncat <<'END'\n{hint}\nEND\n")

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How a case says that it cannot be tried here.
+//! The error by which a case skips itself.
 
 use std::error::Error;
 use std::fmt;
 
-/// The reason why a case cannot be tried here. A case returns it as its error.
+/// The reason for a skip. A case returns it as its error.
 #[derive(Debug)]
 pub struct Skip(pub String);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kernel's taint mask, by letters.
+//! The kernel's taint mask, printed with the kernel's letters.
 
 use std::fmt;
 use std::fs;
@@ -15,7 +15,7 @@ const LETTERS: &[u8] = b"PFSRMBUDAWCIOELKXTNJ";
 pub struct Taint(u64);
 
 impl Taint {
-    /// Out-of-tree module, unsigned module: loading a module under test sets both.
+    /// The bits that every module under test sets: out-of-tree (O) and unsigned (E).
     pub const EXPECTED: Self = Self(1 << 12 | 1 << 13);
 
     /// Reads the mask of the running kernel.
@@ -40,7 +40,7 @@ impl Taint {
 }
 
 impl fmt::Display for Taint {
-    /// `4096 (O)`, `0 (none)`, `1048576 (bit20)`.
+    /// As `4096 (O)`, `0 (none)`, `1048576 (bit20)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<String> = (0..u64::BITS as usize)
             .filter(|bit| self.0 & 1 << bit != 0)

@@ -12,9 +12,9 @@ use nix::sys::socket::{
     SockProtocol, SockType,
 };
 
-/// The group to which the kernel itself sends.
+/// The netlink group of the kernel's own uevents; udev sends to another.
 const KERNEL: u32 = 1;
-/// Room for the uevents between two looks: the kernel drops those that do not fit.
+/// The receive buffer, in bytes: the kernel drops uevents that do not fit.
 const BUFFER: usize = 4 << 20;
 
 /// A listener.
@@ -38,8 +38,8 @@ impl Uevents {
         Ok(Self(socket))
     }
 
-    /// The uevents of that device path since the last look. A uevent has arrived when the call that
-    /// sent it returns.
+    /// The uevents of a device path since the last call; drops those of other paths. A uevent has
+    /// arrived by the time that the system call which caused it returns.
     pub fn new_of(&self, path: &str) -> Result<Vec<Uevent>> {
         let mut events = Vec::new();
         let mut buffer = [0; 8192];
@@ -55,7 +55,7 @@ impl Uevents {
     }
 }
 
-/// `action@path`, then `KEY=value`, each ended by a zero byte.
+/// Parses `action@path` and `KEY=value` strings, each ended by a NUL.
 fn parse(message: &[u8]) -> Option<Uevent> {
     let text = std::str::from_utf8(message).ok()?;
     let mut parts = text.split('\0');

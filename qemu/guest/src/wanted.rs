@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The description of the module to try: its entry in the host's `modproof.toml`.
+//! The description of the module under test: its entry in the host's `modproof.toml`.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -10,19 +10,19 @@ use anyhow::{ensure, Context, Result};
 use modproof_formats::Trial;
 use regex_lite::{Regex, RegexBuilder};
 
-/// The most bytes that it reads of a file, which may have no end.
+/// Reads stop at this many bytes, as a file may be endless.
 const MOST: u64 = 1 << 20;
 
-/// A module, and the effects to check.
+/// The module, and the effects to check.
 #[derive(Debug, Default)]
 pub struct Wanted {
-    /// Its name, and that of its `.ko`.
+    /// The name of the module and of its `.ko`.
     pub name: String,
     /// The parameters for its load.
     pub parameters: String,
     /// The files to read while it is loaded.
     pub reads: Vec<Expected>,
-    /// From the load to the unload, some line of the kernel log must match each.
+    /// Each must match a line that the kernel logs from load to unload.
     log: Vec<Regex>,
 }
 
@@ -35,7 +35,7 @@ pub struct Expected {
 }
 
 impl Wanted {
-    /// The file with the description.
+    /// The path of the description.
     pub fn path() -> PathBuf {
         Path::new("/").join(Trial::FILE)
     }
@@ -72,7 +72,7 @@ impl Wanted {
         })
     }
 
-    /// Demands that some line matches each of the wanted patterns.
+    /// Fails unless each pattern matches a line.
     pub fn expect_log(&self, lines: &[String]) -> Result<()> {
         for pattern in &self.log {
             ensure!(
@@ -87,7 +87,7 @@ impl Wanted {
 }
 
 impl Expected {
-    /// Reads the file, demands that it shows its text, and returns its size.
+    /// Reads the file, fails unless the text matches, and returns the size.
     pub fn expect(&self) -> Result<usize> {
         let mut bytes = Vec::new();
         File::open(&self.path)
@@ -115,7 +115,7 @@ impl Expected {
     }
 }
 
-/// `^` and `$` are the ends of lines.
+/// Compiles a pattern in which `^` and `$` match at the ends of lines.
 fn pattern(text: &str) -> Result<Regex> {
     let built = RegexBuilder::new(text).multi_line(true).build();
     built.with_context(|| format!("the regular expression {text:?}"))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! PID 1 of a guest that tries a module which is only described.
+//! PID 1 of a guest that tests a module described by a `[[module]]` section.
 
 use std::process::ExitCode;
 

@@ -11,25 +11,25 @@ use crate::stamps::Stamps;
 
 /// A boot that was judged.
 pub struct Booted {
-    /// The judgement.
+    /// The judge's verdict.
     pub verdict: Verdict,
-    /// The logs.
+    /// The folder with the logs.
     pub folder: PathBuf,
     /// The text of the kernel console.
     pub console: String,
-    /// How long it took.
+    /// How long the boot took.
     pub took: Duration,
-    /// When the lines of the guest's stream came.
+    /// The times at which the host received the lines of the guest's KTAP stream.
     pub stamps: Stamps,
 }
 
 impl Booted {
-    /// The file with the console's log.
+    /// The path of the console's log.
     pub fn console_path(&self) -> PathBuf {
         self.folder.join(saved::CONSOLE)
     }
 
-    /// The script that boots it again, if it was kept.
+    /// The path of the script that boots the guest again, if this boot kept it.
     pub fn again(&self) -> PathBuf {
         self.folder.join(again::SCRIPT)
     }

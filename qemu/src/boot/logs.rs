@@ -28,7 +28,7 @@ impl Logs {
         ];
         let logs = names.into_iter().map(|(port, name)| {
             let path = folder.join(name);
-            // A reader that has the log of an earlier run open keeps that file.
+            // Unlinks the old log, so a reader that has it open keeps its text.
             remove_file(&path)?;
             let file =
                 File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
@@ -48,14 +48,14 @@ impl Logs {
         }
         for (port, file, text) in &mut self.0 {
             if *port == from {
-                // The judge reads the memory: a full disk loses only the log.
+                // The judge reads the copy in memory, so a full disk loses only the log.
                 let _ = file.write_all(bytes);
                 text.extend_from_slice(bytes);
             }
         }
     }
 
-    /// Stores output, and shows it: a live guest's own, and the last line of the others.
+    /// Stores output. Shows a live guest's own output, or the last line of any other guest.
     pub fn hear(&mut self, port: Port, bytes: &[u8], live: bool, activity: &Activity) {
         self.take(port, bytes);
         match port {
@@ -65,7 +65,7 @@ impl Logs {
         }
     }
 
-    /// The judgement on a boot that was asked for these cases, if they are known.
+    /// Judges the boot. `asked` names the requested cases, if they are known.
     pub fn judged(&self, asked: Option<&[String]>, ending: Ending) -> Verdict {
         judge(&Evidence {
             console: &self.text(Port::Console),
@@ -83,7 +83,7 @@ impl Logs {
     }
 }
 
-/// Ignores errors: the judge still judges the boot when the terminal has gone.
+/// Ignores errors, so the judge still judges the boot after the terminal has gone.
 fn show(bytes: &[u8]) {
     let plain: Vec<u8> = bytes.iter().copied().filter(|b| *b != b'\r').collect();
     let mut out = std::io::stdout();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The means that every build shares.
+//! The settings and locks that all builds for a kernel share.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ use crate::provision::{Chroot, Provision, Ready};
 pub struct Builder<'a> {
     /// The project's parts.
     pub parts: &'a Parts,
-    /// The cache, root's rights and the like.
+    /// The cache, root's rights, and the kernel's entry.
     pub provision: Provision<'a>,
     /// Runs cargo.
     pub cargo: &'a Cargo,
@@ -24,11 +24,11 @@ pub struct Builder<'a> {
     pub programs: &'a Programs,
     /// The kernel to build for.
     pub ready: &'a Ready,
-    /// Held locked by whatever runs in the root.
+    /// A lock file. Commands in the build root hold its lock while they run.
     pub busy: PathBuf,
 }
 
-/// The folder in which a project's modules of that name are built, below the kernel's build folder.
+/// The folder of a part's modules, below the kernel's build folder.
 pub fn parts_folder(name: &str) -> String {
     format!("parts/{name}")
 }
@@ -49,13 +49,13 @@ impl Builder<'_> {
             .join(format!("build-{name}.log"))
     }
 
-    /// Keeps others from building meanwhile.
+    /// Takes the lock that keeps other builds for this kernel waiting.
     pub(super) fn begin(&self) -> Result<LockGuard> {
         let lock = self
             .provision
             .cache
             .exclusive(self.provision.ui, &format!("{}.build", self.ready.kernel))?;
-        // A program that a killed run left behind may still be writing.
+        // A killed run may have left a program that still writes. Wait for it.
         drop(
             self.provision
                 .cache
@@ -70,7 +70,7 @@ impl Builder<'_> {
         name.to_string_lossy().into_owned()
     }
 
-    /// The build root with the kernel, and a folder of modules as `/mnt/module`.
+    /// The build root with the kernel, and with a folder of modules as `/mnt/module`.
     pub(super) fn chroot(&self, folder: &Path) -> Chroot<'_> {
         Chroot::new(self.provision.privilege, self.ready.root(), &self.busy)
             .read_only(self.ready.source(), "source")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The record of what a build was made from, kept beside it, so that one with nothing to do
-//! is not even begun: entering the build root takes a second.
+//! Records the inputs of a build, beside its products, to skip a build with nothing to do.
+//! Entering the build root takes a second.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -21,13 +21,13 @@ impl Done {
         Self { path }
     }
 
-    /// Whether these products were made from just that, and are untouched since.
+    /// Whether the products come from exactly these inputs, and nobody touched them since.
     pub fn is(&self, made_from: &[String], products: &[PathBuf]) -> bool {
         let now = text(made_from, products);
         now.is_ok_and(|now| std::fs::read_to_string(&self.path).is_ok_and(|old| old == now))
     }
 
-    /// Forgets it, as something is about to change.
+    /// Removes the record. Call it before a product changes.
     pub fn forget(&self) -> Result<()> {
         match std::fs::remove_file(&self.path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -37,7 +37,7 @@ impl Done {
         }
     }
 
-    /// Notes that the products are complete.
+    /// Records that the products are complete.
     pub fn write(&self, made_from: &[String], products: &[PathBuf]) -> Result<()> {
         write_atomically(&self.path, &text(made_from, products)?)
     }
@@ -51,7 +51,7 @@ fn text(made_from: &[String], products: &[PathBuf]) -> Result<String> {
     Ok(lines.join("\n"))
 }
 
-/// Changes with anything that is done to a file.
+/// A text that changes with any change to the file.
 fn identity(path: &Path) -> Result<String> {
     let known = std::fs::metadata(path).with_context(|| format!("no {}", path.display()))?;
     Ok(format!(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Facts read from ELF files: sizes, whether a module can panic, whether a program is static.
+//! Reads ELF files: sizes, whether a module can panic, whether a program is static.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use object::elf::PT_INTERP;
 use object::read::elf::{ElfFile64, ProgramHeader};
 use object::{Endianness, Object, ObjectSection, ObjectSymbol};
 
-/// The `core::panicking` path, as mangled names have it.
+/// The path `core::panicking`, as mangled symbol names spell it.
 const PANICKING: &str = "9panicking";
 
 /// Sizes of a module, in bytes.
@@ -17,7 +17,7 @@ const PANICKING: &str = "9panicking";
 pub struct Sizes {
     /// The code that stays loaded (`.text` and its parts).
     pub text: u64,
-    /// The file.
+    /// The `.ko` file.
     pub file: u64,
 }
 
@@ -39,7 +39,7 @@ pub fn sizes(path: &Path) -> Result<Sizes> {
     })
 }
 
-/// Fails if a program needs a loader and libraries, which a guest does not have.
+/// Fails if a program needs a dynamic loader or libraries: a guest has neither.
 pub fn expect_static(path: &Path) -> Result<()> {
     let data = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let file = ElfFile64::<Endianness>::parse(&*data)
@@ -54,8 +54,8 @@ pub fn expect_static(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Fails if the module has any symbol of `core::panicking`, defined or not: a
-/// panic in a module is a crash of the kernel.
+/// Fails if the module has any symbol of `core::panicking`, defined or not. A panic in a module
+/// crashes the kernel.
 pub fn expect_no_panicking(path: &Path) -> Result<()> {
     let data = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let file = parse(path, &data)?;
@@ -81,8 +81,7 @@ pub fn expect_no_panicking(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Fails unless there is one section with what `modinfo` shows: the kernel
-/// loads no module with two.
+/// Fails unless the module has one `.modinfo` section. The kernel refuses a module with two.
 pub fn expect_one_modinfo(path: &Path) -> Result<()> {
     let data = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let file = parse(path, &data)?;
@@ -101,7 +100,7 @@ fn parse<'data>(path: &Path, data: &'data [u8]) -> Result<object::File<'data>> {
 mod tests {
     use super::*;
 
-    /// This very test program can panic, and has symbols.
+    /// This test program itself can panic, and has symbols.
     #[test]
     fn a_program_that_can_panic_is_told() {
         let me = std::env::current_exe().expect("a path");

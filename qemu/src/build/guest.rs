@@ -16,24 +16,23 @@ use crate::suites::Suite;
 
 /// The folder of the project's modules in the guest.
 pub const MODULES: &str = "modules";
-/// The same modules, signed with the kernel's own key, for kernels that leave
-/// one behind.
+/// The folder of the signed copies, for kernels whose build leaves a signing key.
 const SIGNED: &str = "modules/signed";
 
-/// The files that a guest gets. They are in memory, so that another build may replace them on disk.
+/// The files of a guest, held in memory so another build may replace them on disk.
 #[derive(Clone)]
 pub struct Guest {
-    /// The program that waits to become a guest's first process.
+    /// The first process of a guest that is saved as a snapshot. It waits for the test program.
     pub waiter: PathBuf,
     pub(super) stock_archive: Option<PathBuf>,
     pub(super) init: Option<Arc<GuestFile>>,
-    /// The files of each part. A guest has those of the parts that its suite names.
+    /// The files of each part. A guest gets the files of the parts that its suite names.
     pub(super) parts: BTreeMap<String, Vec<Arc<GuestFile>>>,
-    /// Files that every guest has, in the place of others with the same path.
+    /// Files that every guest gets. They replace files with the same path.
     pub(super) more: Vec<Arc<GuestFile>>,
 }
 
-/// A file as a guest has it.
+/// A file at its path in a guest.
 pub struct GuestFile {
     pub(super) path: String,
     pub(super) data: Vec<u8>,
@@ -41,7 +40,7 @@ pub struct GuestFile {
 }
 
 impl Guest {
-    /// One that is given nothing.
+    /// A guest without files.
     #[cfg(test)]
     pub fn empty() -> Self {
         Self {
@@ -53,7 +52,7 @@ impl Guest {
         }
     }
 
-    /// The same without any file: the kernel finds no program to start.
+    /// A copy without files, so the kernel finds no program to start.
     pub fn without_files(&self) -> Self {
         Self {
             stock_archive: None,
@@ -64,7 +63,7 @@ impl Guest {
         }
     }
 
-    /// Gives the guest another module in the place of ours of that name.
+    /// Adds a module, which replaces the project's module of that name.
     pub fn replace_module(&mut self, name: &str, data: Vec<u8>) {
         self.more.push(Arc::new(GuestFile {
             path: format!("{MODULES}/{name}"),
@@ -73,13 +72,13 @@ impl Guest {
         }));
     }
 
-    /// Gives the guest another program, too.
+    /// Adds a program.
     pub fn add_program(&mut self, in_guest: &str, path: &Path) -> Result<()> {
         self.more.push(program(in_guest, path)?);
         Ok(())
     }
 
-    /// Adds all that is fresh to an archive, for the guest of a suite.
+    /// Adds the files for a suite to an archive.
     pub fn add_to(&self, archive: &mut Archive<impl Write>, suite: &Suite) -> Result<()> {
         let of_suite = suite.with.iter().filter_map(|part| self.parts.get(part));
         let usual = self.init.iter().chain(of_suite.flatten());
@@ -94,8 +93,7 @@ impl Guest {
         Ok(())
     }
 
-    /// Writes the initramfs of a cold boot. The stock modules, if it has any,
-    /// are an archive already; what is fresh follows it.
+    /// Writes the initramfs of a cold boot: the archive of stock modules, then the other files.
     pub fn write_initramfs(&self, path: &Path, suite: &Suite) -> Result<()> {
         let write = || {
             let stock = self.stock_archive.as_deref();
@@ -107,7 +105,7 @@ impl Guest {
     }
 }
 
-/// All files below a folder, as programs.
+/// Reads all files below a folder, each as a program.
 pub(super) fn tree(folder: &Path) -> Result<Vec<Arc<GuestFile>>> {
     let mut files = Vec::new();
     ensure!(folder.is_dir(), "there is no folder {}", folder.display());
@@ -128,7 +126,7 @@ fn add_tree(folder: &Path, in_guest: &str, files: &mut Vec<Arc<GuestFile>>) -> R
     Ok(())
 }
 
-/// A program of the host, as it is in the guest.
+/// Reads a program of the host for the guest.
 pub(super) fn program(in_guest: &str, path: &Path) -> Result<Arc<GuestFile>> {
     Ok(Arc::new(GuestFile {
         path: in_guest.to_owned(),
@@ -137,14 +135,14 @@ pub(super) fn program(in_guest: &str, path: &Path) -> Result<Arc<GuestFile>> {
     }))
 }
 
-/// Modules as the guest has them: unsigned, and signed where the kernel has left a key.
+/// Reads the stripped modules, and the signed copies if the kernel left a key.
 pub(super) fn both_kinds(built: &BuiltModules) -> Result<Vec<Arc<GuestFile>>> {
     let mut files = module_files(MODULES, &built.stripped)?;
     files.extend(module_files(SIGNED, &built.signed)?);
     Ok(files)
 }
 
-/// Modules as they are in that folder of the guest.
+/// Reads modules for that folder of the guest.
 pub(super) fn module_files(folder: &str, modules: &[PathBuf]) -> Result<Vec<Arc<GuestFile>>> {
     let files = modules.iter().map(|module| {
         let name = module.file_name().unwrap_or_default().to_string_lossy();

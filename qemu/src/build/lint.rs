@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Do clippy, with the kernel's own settings, and rustfmt find the module as
-//! it should be? The host's `cargo clippy` sees only the part that it shares.
+//! Runs clippy, with the kernel's own settings, and rustfmt over the Rust module.
+//! The host's `cargo clippy` checks only the code that the module shares with host programs.
 
 use std::path::Path;
 
@@ -12,11 +12,11 @@ use crate::parts::ModulePart;
 use crate::provision::quote;
 use crate::run::Log;
 
-/// A warning of the kernel's build that is not about the module.
+/// A warning of the kernel's build that does not concern the module.
 const ORDINARY: &str = "Skipping BTF generation";
 
 impl Builder<'_> {
-    /// Checks the whole module; gives nothing to say when all is well.
+    /// Checks the module. Returns an empty text if it finds no fault.
     pub fn lint(&self, build: &ModulePart, crate_root: &Path) -> Result<String> {
         let folder = self.folder().join("lint");
         std::fs::create_dir_all(&folder)?;
@@ -26,7 +26,7 @@ impl Builder<'_> {
             .provision
             .ui
             .begin("clippy and rustfmt over the module");
-        // Objects that are up to date would not be looked at again.
+        // make skips objects that are up to date, so clippy would not check them again.
         let script = format!(
             "rustfmt --check --edition 2021 {}\n\
              find /mnt/module -name '*.o' -delete\n\

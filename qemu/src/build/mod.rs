@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Building: the modules in the build root, the guest's first process with the
-//! host's toolchain, and the initramfs that holds them.
+//! Builds kernel modules in the build root, guest programs with the host's toolchain, and the
+//! initramfs that holds them.
 
 mod builder;
 mod done;
@@ -33,13 +33,13 @@ use module::ModuleBuild;
 use programs::build_program;
 pub use programs::{build as build_programs, Programs};
 
-/// The products of a build. Nobody else builds while this is held.
+/// The products of a build. It holds the build lock, so no other build runs meanwhile.
 pub struct Products {
-    /// The modules of each part, as the kernel's build made them.
+    /// The modules of each part, not stripped.
     modules: BTreeMap<String, Vec<PathBuf>>,
     /// The files for guests.
     pub guest: Guest,
-    /// The parts that could not be built.
+    /// The parts that failed to build.
     pub failed: BTreeMap<String, Error>,
     _lock: LockGuard,
 }
@@ -53,12 +53,12 @@ impl Products {
         Ok(path)
     }
 
-    /// The files for guests, and the parts that could not be built. From then on others may build.
+    /// Returns the files for guests and the failed parts. Releases the build lock.
     pub fn into_guest(self) -> (Guest, BTreeMap<String, Error>) {
         (self.guest, self.failed)
     }
 
-    /// The first of these parts that could not be built.
+    /// The first of these parts that failed to build.
     pub fn failed_among(&self, parts: &[String]) -> Option<(&String, &Error)> {
         parts
             .iter()
@@ -71,7 +71,7 @@ impl Products {
         parts.flat_map(|(part, paths)| paths.iter().map(|path| (&**part, &**path)))
     }
 
-    /// Fails if one of the parts could not be built.
+    /// Fails if a part failed to build.
     pub fn expect_all(mut self) -> Result<Self> {
         match self.failed.pop_first() {
             Some((_, error)) => Err(error),
@@ -81,11 +81,11 @@ impl Products {
 }
 
 impl Builder<'_> {
-    /// A guest that has its first process, and no part.
+    /// A guest with its first process and no parts.
     fn empty_guest(&self) -> Result<Guest> {
         Ok(Guest {
             waiter: self.programs.waiter.clone(),
-            // A project's module may need some of the kernel's own.
+            // A project's module may need some of the kernel's own modules.
             stock_archive: self.ready.stock_archive.clone(),
             init: Some(program("init", &self.programs.init)?),
             parts: BTreeMap::new(),
@@ -93,7 +93,7 @@ impl Builder<'_> {
         })
     }
 
-    /// Brings parts up to date. One that cannot be built does not keep others from it.
+    /// Brings parts up to date. A part that fails does not stop the others.
     pub fn build<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Result<Products> {
         let mut products = Products {
             modules: BTreeMap::new(),
@@ -103,11 +103,11 @@ impl Builder<'_> {
         };
         let names: Vec<&str> = names.into_iter().collect();
         std::thread::scope(|scope| {
-            // cargo builds these on the host, while make builds the modules in the root.
+            // cargo builds programs on the host while make builds the modules in the build root.
             let programs = scope.spawn(|| self.build_programs(&names));
             let of = |name: &str| (name.to_owned(), self.parts.builds.get(name));
             let mut builds: Vec<_> = names.iter().map(|name| of(name)).collect();
-            // Scripts find the modules that they name.
+            // Also build the modules that scripts use.
             let scripts = names
                 .iter()
                 .filter_map(|name| self.parts.scripts.get(*name));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Building kernel modules inside the build root.
+//! Builds kernel modules inside the build root.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,27 +13,27 @@ use crate::kernels::Trouble;
 use crate::parts::ModulePart;
 use crate::run::{self, Log};
 
-/// A folder of kernel modules.
+/// A folder of kernel modules to build.
 pub struct ModuleBuild<'a> {
     /// The folder of the build, below the kernel's build folder; also the name of its log.
     pub folder: &'a str,
-    /// The part.
+    /// The part of the project that describes the modules.
     pub build: &'a ModulePart,
 }
 
-/// The folder of signed copies, in that of the build. Hidden, as no source is.
+/// The folder of signed copies, inside the build folder. No source has a hidden name.
 const SIGNED: &str = ".signed";
 
-/// A kernel's own build makes a key, and the program that signs with it.
+/// The signing key. Only a kernel that modproof built has one, beside the program that signs.
 const KEY: &str = "certs/signing_key.pem";
 
-/// ModuleBuild that were built.
+/// The modules of a finished build.
 pub struct BuiltModules {
-    /// As the kernel's build made them.
+    /// The modules as the kernel's build made them.
     pub whole: Vec<PathBuf>,
-    /// Without what only debuggers read, which is nearly all of their size.
+    /// Copies without debug information, which is nearly all of their size.
     pub stripped: Vec<PathBuf>,
-    /// Whole copies that are signed, where the kernel has a key.
+    /// Signed copies with debug information, if the kernel's build left a key.
     pub signed: Vec<PathBuf>,
 }
 
@@ -44,7 +44,7 @@ impl BuiltModules {
 }
 
 impl ModuleBuild<'_> {
-    /// Signs copies of the products, if the kernel has left a key for that.
+    /// The commands that sign copies of the products, if the kernel's build left a key.
     fn sign_script(&self) -> String {
         let mut script = format!(
             "rm -rf /mnt/module/{SIGNED}\n\
@@ -62,7 +62,7 @@ impl ModuleBuild<'_> {
         script + "fi\n"
     }
 
-    /// The signed products that there are.
+    /// The signed copies that exist.
     fn signed(&self, builder: &Builder) -> Vec<PathBuf> {
         let folder = builder.folder().join(self.folder).join(SIGNED);
         let products = self
@@ -78,8 +78,8 @@ impl ModuleBuild<'_> {
         let folder = builder.folder().join(self.folder);
         let unfinished = builder.folder().join(format!("{}.unfinished", self.folder));
         let made_with = builder.folder().join(format!("{}.made-with", self.folder));
-        // make trusts what it finds. What a killed run wrote in part, or what
-        // was built with other metadata at the same path, it must not find.
+        // make trusts existing files. Remove files that a killed run may have left incomplete, and
+        // files that were built with other metadata at the same path.
         let same =
             std::fs::read_to_string(&made_with).is_ok_and(|id| id == builder.ready.object_id());
         if unfinished.exists() || !same {
@@ -128,7 +128,7 @@ impl ModuleBuild<'_> {
         std::fs::write(&unfinished, "")?;
         std::fs::write(&made_with, builder.ready.object_id())?;
         let result = builder.chroot(&folder).sh(&compile, &log, Some(&activity));
-        // A build that failed by itself has tidied up after itself.
+        // make itself removes incomplete files when a build fails.
         std::fs::remove_file(&unfinished)?;
         result
             .with_context(|| format!("building {}", self.folder))
@@ -149,7 +149,7 @@ impl ModuleBuild<'_> {
     }
 }
 
-/// Copies a module without what only debuggers read.
+/// Copies a module without debug information.
 pub fn strip(whole: &Path, stripped: &Path) -> Result<()> {
     let mut strip = Command::new("objcopy");
     run::output(strip.arg("--strip-debug").arg(whole).arg(stripped))
@@ -157,7 +157,7 @@ pub fn strip(whole: &Path, stripped: &Path) -> Result<()> {
         .map(drop)
 }
 
-/// The error where the build went well and a product is missing.
+/// The error for a build that succeeded without making a product.
 fn made_instead(missing: &Path, folder: &Path) -> String {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut made: Vec<_> = entries

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A module that is only described, and a guest that holds little else.
+//! Builds a module that a `[[module]]` section describes, and the guest that tests it.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::modules::Module;
 use crate::parts::{ModulePart, Sources};
 
 impl Builder<'_> {
-    /// Builds the module, and gives the guest that has it and its description.
+    /// Builds the module. Returns a guest that has the module and its description.
     pub fn build_described(&self, module: &Module) -> Result<Guest> {
         let _lock = self.begin()?;
         let build = ModulePart {

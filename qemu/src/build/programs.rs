@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The programs of guests: those that cargo builds in the project's workspace with the host's
-//! toolchain, or those that were installed with this program.
+//! The programs of guests. cargo builds them in the project's workspace with the host's toolchain;
+//! a project without a guest package uses the installed ones.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,22 +14,22 @@ use crate::cargo::Cargo;
 use crate::run::{self, Log};
 use crate::ui::Ui;
 
-/// The guest has no C library, so it is linked in.
+/// The target. Programs are linked statically, as the guest has no C library.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// The names of the programs that are installed beside this one.
+/// The names of the guest programs that are installed beside modproof.
 const INSTALLED: [&str; 2] = ["modproof-guest", "modproof-wait"];
 
-/// The first programs of a guest.
+/// The programs that can be a guest's first process.
 pub struct Programs {
-    /// The program that runs the cases.
+    /// The program that runs the cases. It is the guest's first process in a cold boot.
     pub init: PathBuf,
-    /// The program that waits for it in a saved guest.
+    /// The first process of a guest that is saved as a snapshot. It waits for `init`.
     pub waiter: PathBuf,
 }
 
-/// The programs of the project's own guest package, brought up to date: NAME runs cases and NAME-wait
-/// waits. Without a package, the installed ones.
+/// Builds the programs of the project's own guest package: NAME runs cases and NAME-wait waits.
+/// Without a package, returns the installed programs.
 pub fn build(cargo: &Cargo, ui: &Ui, package: Option<&str>) -> Result<Programs> {
     let Some(package) = package else {
         let ours = std::env::current_exe().context("this program is gone")?;
@@ -53,7 +53,7 @@ pub fn build(cargo: &Cargo, ui: &Ui, package: Option<&str>) -> Result<Programs> 
     })
 }
 
-/// Brings a program for guests up to date: the one of that name in a package.
+/// Builds the program `name` of a package for guests.
 pub fn build_program(cargo: &Cargo, ui: &Ui, package: &str, name: &str) -> Result<PathBuf> {
     built(&build_package(cargo, ui, package)?, name)
 }
@@ -84,7 +84,7 @@ fn build_package(cargo: &Cargo, ui: &Ui, package: &str) -> Result<PathBuf> {
 }
 
 impl Programs {
-    /// Runs the guest program with `--list`: its suites, cases and lists.
+    /// Runs the guest program with `--list`, which prints its suites, cases and lists.
     pub fn list(&self) -> Result<Listing> {
         let shown = self.init.display();
         let output = Command::new(&self.init)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Scripts of a project, run in the build root: what they make for guests, and what they check.
+//! Runs a project's scripts in the build root. Some make files for guests, and some are checks.
 //!
-//! A script finds below `/mnt` the kernel's `source`, its build folder (`object`), Debian's headers of a
-//! stock kernel (`stock`), its own folder (`from`), and each part that it names in `built/NAME`. A check
-//! also finds the unpacked packages of the kernel (`packages`). Its variables are `cc`, the kernel's C
-//! compiler, and `abi`, the kernel's `uname -r`. Only the files in `/mnt/made` outlive it.
+//! A script finds these folders below `/mnt`: the kernel's `source`; its build folder, `object`;
+//! Debian's headers of a stock kernel, `stock`; the script's own folder, `from`; and each part that
+//! it names, `built/NAME`. A check also finds the kernel's unpacked packages, `packages`. The
+//! variable `cc` is the kernel's C compiler, and `abi` is the kernel's `uname -r`. Only the files
+//! in `/mnt/made` are kept.
 
 use std::fs;
 use std::path::Path;
@@ -23,7 +24,7 @@ use crate::provision::{quote, Chroot};
 use crate::run::Log;
 
 impl Builder<'_> {
-    /// Runs a script; gives the files that it makes for guests.
+    /// Runs a script. Returns the files that it makes for guests.
     pub(super) fn run_script(
         &self,
         name: &str,
@@ -67,7 +68,7 @@ impl Builder<'_> {
         tree(&of_guest)
     }
 
-    /// Runs a check; gives its last line.
+    /// Runs a check. Returns the last line that it prints.
     pub fn check(&self, name: &str, check: &CheckPart) -> Result<String> {
         let run = self.in_root(&check.folder, &check.builds);
         let run = run.read_only(self.ready.packages(), "packages");

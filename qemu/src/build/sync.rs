@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Copies sources to where they are built. Only what changed is copied, so
-//! that make rebuilds no more than it must.
+//! Copies sources to the build folder. Copies only changed files, so that make rebuilds only what
+//! depends on them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,18 +14,18 @@ use sha2::{Digest, Sha256};
 use crate::hex::hex;
 use crate::parts::Sources;
 
-/// The list of what was copied, kept beside it.
+/// The list of copied files, kept beside them.
 const MANIFEST: &str = ".synced";
 
-/// A folder with this file holds what a program can make again (https://bford.info/cachedir/).
+/// The file that marks a folder as a cache (https://bford.info/cachedir/), so it has no sources.
 const CACHE_TAG: &str = "CACHEDIR.TAG";
 
-/// The endings of files that a kernel's build leaves beside the sources.
+/// The endings of files that a kernel's build makes beside the sources.
 const MADE_BY_KBUILD: &[&str] = &[
     "a", "ko", "mod", "o", "order", "rmeta", "symvers", "mod.c", "cmd",
 ];
 
-/// Whether a file with that name in a folder is a source.
+/// Whether a file of that name is a source.
 fn fits(sources: &Sources, name: &str) -> bool {
     let ends = |ending: &str| {
         let rest = name.strip_suffix(ending);
@@ -38,7 +38,7 @@ fn fits(sources: &Sources, name: &str) -> bool {
 }
 
 impl Sources {
-    /// Makes what is in `to` equal to the sources. Says whether anything had to be done.
+    /// Makes the folder `to` equal to the sources. Returns whether anything changed.
     pub fn sync(&self, to: &Path) -> Result<bool> {
         let found = self.all()?;
         let mut changed = false;
@@ -64,7 +64,7 @@ impl Sources {
         Ok(changed)
     }
 
-    /// Changes with any name or content of the sources.
+    /// A digest of the names and contents of all sources.
     pub fn digest(&self) -> Result<String> {
         let found = self.all()?;
         let mut all = Sha256::new();
@@ -102,18 +102,18 @@ impl Sources {
             let entry = entry?;
             let name = entry.file_name();
             let (path, name) = (path.join(&name), name.to_string_lossy());
-            // Of a folder of anybody, hidden files and folders are no sources: `.git` is one.
+            // If a project names no endings, hidden files and folders (as `.git`) are no sources.
             let is_hidden = self.endings.is_empty() && name.starts_with('.');
             if is_hidden || self.made.contains(&path) {
                 continue;
             }
             if entry.file_type()?.is_dir() {
-                // cargo's `target`, for one, which changes while this reads.
+                // For example cargo's `target`, which may change during this walk.
                 if !entry.path().join(CACHE_TAG).exists() {
                     self.find(&path, found)?;
                 }
             } else if fits(self, &name) && entry.path().is_file() {
-                // No links to folders: they may lead round in a circle.
+                // `is_dir` above does not follow links: a link to a folder may form a loop.
                 found.insert(path);
             }
         }
@@ -174,8 +174,7 @@ mod tests {
         assert!(to.path().join("src/one.o").exists());
     }
 
-    /// Two checkouts share a build: what counts is what a file holds, not how
-    /// old it is, nor its size.
+    /// Two checkouts share a build. Content decides, not the age of a file or its size.
     #[test]
     fn an_older_file_that_differs_comes_too_and_is_new_to_make() {
         let to = tempfile::tempdir().expect("a folder");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The stages: folders that are whole, or not there.
+//! Stages: folders with the result of one step, either complete or absent.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,15 +14,15 @@ use super::{lock, Cache, LockGuard, Owner};
 use crate::run::{Log, Privilege};
 use crate::ui::{Activity, Ui};
 
-/// What a stage was made from, kept inside it.
+/// The inputs of a stage, in a file inside its folder.
 #[derive(Debug, Deserialize, Serialize)]
 struct Stamp {
-    /// Tells two makings with the same inputs apart.
+    /// The time at which this stage was made. It differs between two runs with equal inputs.
     made: String,
     inputs: BTreeMap<String, String>,
 }
 
-/// A stage that is complete; nobody replaces it while this is held.
+/// A complete stage. While this exists, no process replaces the stage.
 #[derive(Debug)]
 pub struct Built {
     dir: PathBuf,
@@ -31,45 +31,45 @@ pub struct Built {
 }
 
 impl Built {
-    /// What the stage made.
+    /// The folder with the files that the stage made.
     pub fn tree(&self) -> PathBuf {
         self.dir.join("tree")
     }
 
-    /// Names this very making of it, as an input to later stages.
+    /// The ID of this build of the stage, an input to later stages.
     pub fn id(&self) -> &str {
         &self.made
     }
 }
 
-/// The means a stage has for its work.
+/// The environment for the work of a stage.
 pub struct Work<'a> {
     /// The empty folder to fill.
     pub tree: PathBuf,
-    /// Where output goes.
+    /// The log of the work's output.
     pub log: Log,
     /// The progress line.
     pub activity: &'a Activity,
-    /// A lock for privileged commands, see [`Privilege::contained`].
+    /// The lock file for privileged commands; see [`Privilege::contained`].
     pub busy: PathBuf,
 }
 
-/// A step of provisioning.
+/// A step of provisioning, whose result is a folder in the cache.
 pub struct Stage<'a> {
-    /// The cache it lies in.
+    /// The cache that holds the folder.
     pub cache: &'a Cache,
-    /// Whose it is.
+    /// The kernel or the build root that owns the stage.
     pub owner: Owner<'a>,
-    /// Its folder's name.
+    /// The name of the folder.
     pub name: &'a str,
-    /// What a user reads while it is made.
+    /// The description that the user sees during the work.
     pub about: &'a str,
-    /// What it is made from.
+    /// The inputs. The stage is made again if one of them changes.
     pub inputs: Vec<(&'a str, String)>,
 }
 
 impl Stage<'_> {
-    /// Makes the stage unless it is there, made from the same inputs.
+    /// Makes the stage, unless it exists and has equal inputs.
     pub fn ensure(
         &self,
         ui: &Ui,
@@ -89,7 +89,7 @@ impl Stage<'_> {
                 .lock_file(&format!("{}.{}", self.owner.lock_prefix(), self.name));
         let mut work = Some(work);
         loop {
-            // Users share the lock, so that nobody replaces what they use.
+            // Users hold a shared lock, so no process replaces a stage in use.
             let shared = lock(ui, &lock_path, FlockOperation::LockShared, &what)?;
             if let Some(made) = fresh(&dir, &inputs) {
                 return Ok(Built {
@@ -125,7 +125,7 @@ impl Stage<'_> {
         let busy = self
             .cache
             .lock_file(&format!("{prefix}.{}.busy", self.name));
-        // What an interrupted run started may still be dying.
+        // A program that an interrupted run started may still be ending.
         drop(lock(
             ui,
             &busy,
@@ -169,7 +169,7 @@ fn fresh(dir: &Path, inputs: &BTreeMap<String, String>) -> Option<String> {
     (stamp.inputs == *inputs).then_some(stamp.made)
 }
 
-/// Which making the stage in this folder is.
+/// The ID of the stage in this folder.
 pub fn made(dir: &Path) -> Option<String> {
     Some(stamp(dir)?.made)
 }
@@ -179,7 +179,7 @@ fn stamp(dir: &Path) -> Option<Stamp> {
     toml::from_str(&text).ok()
 }
 
-/// A name that no two moments share.
+/// The current time as a name that no other moment has.
 pub fn now_as_id() -> String {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -187,7 +187,7 @@ pub fn now_as_id() -> String {
     format!("{}.{:09}", now.as_secs(), now.subsec_nanos())
 }
 
-/// Writes a file so that readers see the old text or the new, never a part.
+/// Replaces a file atomically: readers see the old text or the new text.
 pub fn write_atomically(path: &Path, text: &str) -> Result<()> {
     let parent = path.parent().context("a file needs a folder")?;
     std::fs::create_dir_all(parent)?;

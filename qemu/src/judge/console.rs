@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the kernel's console tells.
+//! Searches the kernel's console for signs of trouble.
 
 use super::patterns::{Counts, Patterns};
 use super::{taint, Kind, Reason};
 
-/// What the kernel says last when it powers off.
+/// The kernel's last line before it powers off.
 const POWER_DOWN: &str = "reboot: Power down";
 
-/// All that is wrong, each kind once, with the first line that shows it, in a
-/// boot in which cases passed.
+/// All kinds of trouble on the console, each once, with its first line. `passed` tells whether a
+/// case passed.
 pub fn troubles(patterns: &Patterns, console: &str, passed: impl Fn(&str) -> bool) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let mut alone = Vec::new();
@@ -44,7 +44,7 @@ pub fn troubles(patterns: &Patterns, console: &str, passed: impl Fn(&str) -> boo
     reasons
 }
 
-/// Whether the guest powered off in good order.
+/// Whether the guest powered off normally.
 pub fn powered_off(console: &str) -> bool {
     console.lines().any(|line| line.contains(POWER_DOWN))
 }
@@ -59,7 +59,7 @@ fn add_once(reasons: &mut Vec<Reason>, kind: Kind, why: &str, line: &str) {
     }
 }
 
-/// The line without the kernel's time.
+/// The line without the kernel's timestamp.
 fn without_stamp(line: &str) -> &str {
     let line = line.trim();
     match line.strip_prefix('[').and_then(|l| l.split_once("] ")) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What can be wrong with a boot.
+//! The kinds of trouble that a boot can show.
 
 use std::fmt;
 
@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 macro_rules! kinds {
     ($($(#[doc = $about:literal])+ $name:ident = $title:literal,)+) => {
-        /// What can be wrong with a boot. Causes stand before consequences,
-        /// the particular before the general: the first is the headline.
+        /// A kind of trouble in a boot. Causes come before consequences, and specific kinds before
+        /// general ones. The first kind found is the headline.
         #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
         #[serde(rename_all = "kebab-case")]
         pub enum Kind {
@@ -35,89 +35,89 @@ macro_rules! kinds {
 kinds! {
     /// The judge itself could not do its work.
     Judge = "the judge could not run",
-    /// KASAN: memory used that must not be.
+    /// KASAN: an invalid memory access.
     Kasan = "KASAN report",
-    /// KMSAN: memory used that was never written.
+    /// KMSAN: a use of uninitialized memory.
     Kmsan = "KMSAN report",
-    /// KFENCE: KASAN's sampling sister.
+    /// KFENCE: an invalid memory access, found by sampling.
     Kfence = "KFENCE report",
     /// KCSAN: a data race.
     Kcsan = "KCSAN report",
     /// UBSAN: undefined behaviour.
     Ubsan = "UBSAN report",
-    /// SLUB's poison and red zones were written over.
+    /// SLUB: a write over poison or red zones.
     Slab = "slab corruption",
-    /// A page in a state that it cannot be in.
+    /// A page in an invalid state.
     BadPage = "bad page",
-    /// A linked list whose links do not meet.
+    /// A linked list with broken links.
     ListCorruption = "list corruption",
-    /// An object counted wrongly.
+    /// A wrong reference count.
     Refcount = "refcount error",
-    /// An object used out of turn.
+    /// An object in the wrong state for its use.
     DebugObjects = "object debugging report",
-    /// A kernel stack used up or written over.
+    /// A kernel stack that overflowed or was corrupted.
     StackOverflow = "kernel stack overflow",
-    /// Sleeping where that is forbidden.
+    /// A sleep in atomic context.
     AtomicSleep = "sleep in atomic context",
-    /// Locks used in a dangerous way.
+    /// A dangerous use of locks.
     Lockdep = "lockdep report",
-    /// A CPU that takes no interrupts.
+    /// A CPU that handles no interrupts.
     HardLockup = "hard lockup",
-    /// A CPU kept from other work.
+    /// A CPU on which one task keeps all others from running.
     SoftLockup = "soft lockup",
-    /// A grace period of RCU that does not end.
+    /// An RCU grace period that does not end.
     RcuStall = "RCU stall",
-    /// A work queue that does not move.
+    /// A work queue that makes no progress.
     WorkqueueLockup = "work queue lockup",
-    /// A task that waits for ever.
+    /// A task that waits forever.
     HungTask = "hung task",
-    /// Something is never given back.
+    /// A resource that nobody frees.
     Leak = "leak",
     /// No memory was left.
     OutOfMemory = "out of memory",
-    /// Two things of one name.
+    /// Two objects with the same name.
     Duplicate = "name taken twice",
     /// The kernel found no first process.
     NoInit = "no first process",
-    /// An assertion of the kernel failed.
+    /// A failed assertion in the kernel.
     Bug = "kernel BUG",
-    /// The kernel touched what it may not.
+    /// An invalid access by the kernel.
     Oops = "oops",
     /// A failed check of the kernel.
     Warning = "kernel warning",
-    /// A detector that has switched itself off: its silence says nothing.
+    /// A detector that switched itself off. Its silence proves nothing.
     Blind = "detector off",
     /// The guest's first process ended.
     InitDied = "first process died",
-    /// The kernel gave up.
+    /// A kernel panic.
     Panic = "panic",
     /// The guest did not end.
     Hang = "hang",
-    /// The guest said more than anybody keeps.
+    /// More output from the guest than the limit.
     Flood = "endless talk",
-    /// The machine began anew by itself, as it does after a triple fault.
+    /// The machine reset itself, as it does after a triple fault.
     Reset = "guest reset",
-    /// A stack was printed, and nothing says why.
+    /// A stack trace without an explanation.
     Trace = "unexplained stack trace",
-    /// A taint bit that is not expected.
+    /// An unexpected taint bit.
     Taint = "unexpected taint",
     /// Cases that failed.
     TestFailures = "test failures",
-    /// Something other than KTAP where KTAP belongs.
+    /// Lines that are not KTAP in the KTAP stream.
     Garbage = "garbage in the stream",
-    /// The guest itself says `fail`.
+    /// The guest's own verdict is `fail`.
     GuestSaysFail = "the guest says fail",
-    /// More than one verdict, or something after it.
+    /// More than one verdict, or output after the verdict.
     VerdictTwice = "verdict not last and once",
-    /// A case that was asked for did not come, another did, or one came twice.
+    /// A requested case is missing, a case is extra, or a case ran twice.
     WrongCases = "not the cases asked for",
-    /// Counts that contradict one another.
+    /// Counts that contradict each other.
     Miscount = "wrong count",
     /// The guest powered off before its last case ended.
     PoweredOffEarly = "powered off early",
-    /// No verdict, and the stream ends in the middle.
+    /// The stream has no verdict, and ends in the middle.
     CutOff = "cut off",
-    /// No verdict, though all cases ended.
+    /// The stream has no verdict, though all cases ended.
     VerdictMissing = "verdict missing",
     /// QEMU failed.
     Qemu = "QEMU failed",

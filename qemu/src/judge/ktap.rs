@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reading the guest's KTAP stream.
+//! Parses the guest's KTAP stream.
 
 use std::time::Duration;
 
 use modproof_formats::words;
 
-/// The first line.
+/// The first line of a stream.
 const VERSION: &str = "KTAP version 1";
 
-/// The rest of a line, if it begins as the last one does.
+/// The text after the prefix of the closing line, if the line has that prefix.
 pub fn closing(line: &str) -> Option<&str> {
     let rest = line.strip_prefix("# ")?.strip_prefix(words::VERDICT)?;
     rest.strip_prefix(": ")
 }
 
-/// One case.
+/// A case of the guest.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Case {
-    /// Its name.
+    /// The name of the case.
     pub name: String,
-    /// How it ended.
+    /// The result of the case.
     pub outcome: Outcome,
-    /// What was said of it.
+    /// The comment lines before the result.
     pub notes: Vec<String>,
-    /// The line of the stream that its result is.
+    /// The number of the result's line in the stream.
     pub line: usize,
 }
 
-/// How a case ended.
+/// The result of a case.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Outcome {
     /// `ok`.
@@ -39,42 +39,42 @@ pub enum Outcome {
     Skipped(String),
 }
 
-/// The guest's closing line.
+/// The guest's closing line, with its verdict.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Closing {
-    /// Whether it says `pass`.
+    /// Whether the verdict is `pass`.
     pub pass: bool,
-    /// The counts it states: passed, failed, skipped.
+    /// The counts in the line: passed, failed, skipped.
     pub counts: Option<[usize; 3]>,
 }
 
-/// A stream as far as it came.
+/// A parsed stream, which may be incomplete.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub struct Stream {
-    /// `1..N`.
+    /// The number of cases in the plan, `1..N`.
     pub plan: Option<usize>,
     /// The cases in their order.
     pub cases: Vec<Case>,
-    /// Notes that belong to no case.
+    /// Comment lines after the last result.
     pub notes: Vec<String>,
     /// Every closing line.
     pub closings: Vec<Closing>,
-    /// Something came after the first closing line.
+    /// Whether anything follows the first closing line.
     pub after_closing: bool,
-    /// The last line has no end.
+    /// Whether the last line lacks its newline.
     pub cut_off: bool,
     /// Result lines whose number is not the next one.
     pub misnumbered: Vec<String>,
-    /// How often a stream was begun and planned.
+    /// How many version lines and how many plans the stream has.
     pub headers: [usize; 2],
-    /// Lines that are no KTAP.
+    /// Lines that are not KTAP.
     pub strays: Vec<String>,
-    /// The line of the stream that the plan is.
+    /// The number of the plan's line in the stream.
     plan_line: Option<usize>,
 }
 
 impl Stream {
-    /// Whether a case passed, and all that came of it was that.
+    /// Whether a case has a result, and all its results are passes.
     pub fn passed(&self, name: &str) -> bool {
         let mut results = self
             .cases
@@ -84,7 +84,7 @@ impl Stream {
         results.peek().is_some() && results.all(|case| case.outcome == Outcome::Passed)
     }
 
-    /// Reads a stream.
+    /// Parses a stream.
     pub fn parse(text: &str) -> Self {
         let mut stream = Self {
             cut_off: !text.is_empty() && !text.ends_with('\n'),
@@ -124,8 +124,8 @@ impl Stream {
         stream
     }
 
-    /// How long each case took, by when the host got the ends of the stream's
-    /// lines: from the result before, or from the plan.
+    /// The duration of each case, from the previous result (or the plan) to its own result.
+    /// `stamps` are the times at which the host received the end of each line.
     pub fn durations(&self, stamps: &[Duration]) -> Vec<Option<Duration>> {
         let at = |line: usize| stamps.get(line).copied();
         let mut before = self.plan_line.and_then(at);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Judging a boot by what it left: a pure function, so that it can itself be
-//! tested against logs of boots that went wrong in known ways.
+//! Judges a boot from its output. This is a pure function, so tests can run it on logs of boots
+//! that went wrong in known ways.
 
 mod console;
 #[cfg(test)]
@@ -24,14 +24,14 @@ pub use kind::Kind;
 use ktap::Stream;
 use patterns::Patterns;
 
-/// One thing that is wrong.
+/// A reason why a boot failed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Reason {
-    /// What it is.
+    /// The kind of trouble.
     pub kind: Kind,
-    /// What shows it.
+    /// The evidence.
     pub text: String,
-    /// Whether a case told it, by failing.
+    /// Whether a failed case reported it.
     pub of_case: bool,
 }
 
@@ -41,7 +41,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What a boot left.
+/// The evidence that a boot leaves.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
     /// The kernel's console.
@@ -50,29 +50,29 @@ pub struct Evidence<'a> {
     pub ktap: &'a str,
     /// QEMU's own messages.
     pub qemu: &'a str,
-    /// The cases that were asked for, where they are known.
+    /// The requested cases. `None`: not known.
     pub asked: Option<&'a [String]>,
     /// How the run ended.
     pub ending: Ending,
 }
 
-/// The judgement.
+/// The verdict on a boot.
 #[derive(Debug)]
 pub struct Verdict {
-    /// The guest's cases.
+    /// The parsed stream with the guest's cases.
     pub stream: Stream,
-    /// All that is wrong, the most telling first. Empty: the boot passed.
+    /// All reasons to fail the boot, the most important first. Empty: the boot passed.
     pub reasons: Vec<Reason>,
 }
 
 impl Verdict {
-    /// Whether nothing is wrong.
+    /// Whether the boot passed.
     pub fn passed(&self) -> bool {
         self.reasons.is_empty()
     }
 }
 
-/// Judges a boot. Where the judge itself cannot work, the boot has failed.
+/// Judges a boot. A judge that cannot work fails the boot.
 pub fn judge(evidence: &Evidence) -> Verdict {
     judge_by(Patterns::built_in(), evidence)
 }
@@ -95,7 +95,7 @@ fn judge_by(patterns: Result<&Patterns, &str>, evidence: &Evidence) -> Verdict {
             add(&mut reasons, Kind::Qemu, format!("{status} {said}"));
         }
         Ending::Exited(_) => {
-            // With panic=-1 a panic ends QEMU, too.
+            // With `panic=-1`, QEMU also exits after a panic.
             if !powered_off && !reasons.iter().any(|r| r.kind == Kind::Panic) {
                 let text = "QEMU ended, but the guest did not power off";
                 add(&mut reasons, Kind::Reset, text.to_owned());
@@ -109,7 +109,7 @@ fn judge_by(patterns: Result<&Patterns, &str>, evidence: &Evidence) -> Verdict {
     Verdict { stream, reasons }
 }
 
-/// All that a console alone tells: for a guest that runs no cases.
+/// The reasons that the console shows, for a guest that runs no cases.
 pub fn console_troubles(console: &str) -> Vec<Reason> {
     match Patterns::built_in() {
         Ok(patterns) => console::troubles(patterns, console, |_| false),
@@ -117,15 +117,15 @@ pub fn console_troubles(console: &str) -> Vec<Reason> {
     }
 }
 
-/// What is wrong where the judge cannot work.
+/// The reason for a judge that cannot work.
 fn broken(why: &str) -> Vec<Reason> {
     let mut reasons = Vec::new();
     add(&mut reasons, Kind::Judge, why.to_owned());
     reasons
 }
 
-/// What a port said, as the judge reads it: whatever the bytes, and without the
-/// carriage returns of a serial line.
+/// Converts a port's output for the judge: replaces invalid UTF-8, and removes the carriage
+/// returns of a serial line.
 pub fn text_of(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).replace('\r', "")
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Is every pattern needed? Each is taken out in turn: a golden log must then
-//! be judged wrongly, or the pattern is one that no test would miss.
+//! Tests that every pattern is necessary. Without any one pattern, the judge must misjudge a golden
+//! log. Otherwise no test would notice the loss of that pattern.
 
 use super::golden::index;
 use super::patterns::{Patterns, TEXT};
 
-/// All that can be taken out: what it is, and the patterns without it.
+/// Each pattern by name, with the patterns that remain without it.
 fn mutants() -> Vec<(String, Patterns)> {
     let whole = Patterns::parse(TEXT).expect("sound patterns");
     let mut mutants = Vec::new();
@@ -19,7 +19,7 @@ fn mutants() -> Vec<(String, Patterns)> {
             }
         )+};
     }
-    // All fields: a new one is an error here.
+    // This names all fields, so that a new field is a compile error here.
     let Patterns {
         console: _,
         expected_taint: _,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The judge's patterns: data, each with its reason.
+//! The judge's patterns, from `patterns.toml`. Each states the reason for it.
 
 use std::sync::OnceLock;
 
@@ -10,47 +10,47 @@ use serde::Deserialize;
 
 use super::Kind;
 
-/// The file that is compiled in.
+/// The text of `patterns.toml`.
 pub const TEXT: &str = include_str!("patterns.toml");
 
-/// What the judge goes by.
+/// The patterns of the judge.
 #[derive(Clone, Debug)]
 pub struct Patterns {
-    /// What no console may hold.
+    /// Patterns for lines that mean trouble on the console.
     pub console: Vec<Pattern>,
-    /// Lines about tainting that are expected.
+    /// Patterns for expected lines about tainting.
     pub expected_taint: Vec<Regex>,
     /// The taint bits.
     pub taint: Vec<TaintBit>,
-    /// What notes of failed cases tell.
+    /// Patterns for notes of failed cases.
     pub notes: Vec<NotePattern>,
 }
 
-/// What shows on the console that something is wrong.
+/// A pattern for lines that mean trouble on the console.
 #[derive(Clone, Debug)]
 pub struct Pattern {
-    /// What is wrong then.
+    /// The kind of trouble.
     pub kind: Kind,
-    /// What fits.
+    /// The expression that a line matches.
     pub regex: Regex,
-    /// What it means.
+    /// The meaning of such a line.
     pub why: String,
-    /// Beside which others.
+    /// When a matching line counts.
     pub counts: Counts,
-    /// The case that looks into what the line says: if it passed, nothing is wrong.
+    /// A case that examines the same trouble. If it passed, the line does not count.
     pub unless_passed: Option<String>,
 }
 
-/// When a pattern that fits a line counts.
+/// When a matching line counts.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Counts {
-    /// If no earlier one fits the line.
+    /// If no earlier pattern of this mode matches the line.
     #[default]
     First,
-    /// Whatever else fits the line.
+    /// Always.
     Beside,
-    /// If nothing else fits any line.
+    /// If the console shows no other trouble.
     Alone,
 }
 
@@ -58,21 +58,21 @@ pub enum Counts {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaintBit {
-    /// Its letter.
+    /// The letter of the bit.
     pub letter: char,
-    /// What it means.
+    /// The meaning of the bit.
     pub why: String,
-    /// Whether every boot of ours has it.
+    /// Whether every boot of modproof sets it.
     #[serde(default)]
     pub expected: bool,
 }
 
-/// What the note of a failed case tells.
+/// A pattern for a note of a failed case.
 #[derive(Clone, Debug)]
 pub struct NotePattern {
-    /// What is wrong then.
+    /// The kind of trouble.
     pub kind: Kind,
-    /// What fits.
+    /// The expression that a note matches.
     pub regex: Regex,
 }
 
@@ -110,7 +110,7 @@ struct NoteText {
 }
 
 impl Patterns {
-    /// Reads patterns from the text of a file.
+    /// Parses patterns.
     pub fn parse(text: &str) -> Result<Self> {
         let file: File = toml::from_str(text).context("cannot use the patterns")?;
         let regex =
@@ -148,7 +148,7 @@ impl Patterns {
         })
     }
 
-    /// The patterns that are compiled in, or why they are of no use.
+    /// The compiled-in patterns, or the reason why they are invalid.
     pub fn built_in() -> Result<&'static Self, &'static str> {
         static BUILT_IN: OnceLock<Result<Patterns, String>> = OnceLock::new();
         BUILT_IN

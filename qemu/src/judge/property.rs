@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What holds of the judge whatever a guest says.
+//! Properties that the judge must have for any output of a guest.
 
 use proptest::prelude::*;
 
@@ -18,7 +18,7 @@ fn judged(console: &str, ktap: &str) -> Verdict {
     })
 }
 
-/// A pass has one verdict, as its last line, and as many results as planned.
+/// Checks that a pass has one verdict, in its last line, and as many results as planned.
 fn expect_sound(verdict: &Verdict, ktap: &str) -> Result<(), TestCaseError> {
     if !verdict.passed() {
         return Ok(());
@@ -35,7 +35,7 @@ fn expect_sound(verdict: &Verdict, ktap: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// A change of a stream: which line, and what is done to it.
+/// A change to a stream: the line, the kind of change, and the new text.
 type Edit = (prop::sample::Index, u8, String);
 
 fn edited(ktap: &str, edits: &[Edit]) -> String {

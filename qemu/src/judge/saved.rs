@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Judging a boot by the files that it left, at any later time.
+//! Judges a boot from its saved files, at any later time.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -12,21 +12,20 @@ use anyhow::{bail, Context, Result};
 use super::{judge, text_of, Evidence, Verdict};
 use crate::qemu::Ending;
 
-/// The kernel's console.
+/// The file with the kernel's console.
 pub const CONSOLE: &str = "console.log";
-/// The guest's KTAP stream.
+/// The file with the guest's KTAP stream.
 pub const KTAP: &str = "ktap.log";
-/// QEMU's own messages.
+/// The file with QEMU's own messages.
 pub const QEMU: &str = "qemu.log";
-/// How the run ended.
+/// The file that tells how the run ended.
 pub const ENDING: &str = "ending";
-/// The cases that were asked for, a line each.
+/// The file with the requested cases, one per line.
 pub const CASES: &str = "cases";
-/// What stands there where they are not known.
+/// The text of that file if modproof did not know the cases.
 const ANY: &str = "*";
 
-/// Judges the boot that left these files. What cannot be read is no pass, but
-/// an error.
+/// Judges a boot from the files in its folder. A file that cannot be read is an error.
 pub fn judge_folder(folder: &Path) -> Result<Verdict> {
     let read = |name: &str| {
         let path = folder.join(name);
@@ -44,7 +43,7 @@ pub fn judge_folder(folder: &Path) -> Result<Verdict> {
     }))
 }
 
-/// The cases that were asked for, as their file has them.
+/// The text of the file with the requested cases.
 pub fn cases(asked: Option<&[String]>) -> String {
     match asked {
         Some(asked) => asked.iter().map(|name| format!("{name}\n")).collect(),
@@ -56,7 +55,7 @@ fn asked(text: &str) -> Option<Vec<String>> {
     (text.trim() != ANY).then(|| text.lines().map(str::to_owned).collect())
 }
 
-/// An ending in the words of its file: `status 0`, `silent 60`, `over-time 600`, `flood 1000`.
+/// The text for an ending: `status 0`, `silent 60`, `over-time 600`, `flood 1000`.
 pub fn words(ending: Ending) -> String {
     match ending {
         Ending::Exited(status) => format!("status {}", status.into_raw()),

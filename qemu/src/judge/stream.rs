@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the guest's stream tells.
+//! Searches the guest's KTAP stream for trouble.
 
 use modproof_formats::ADDED;
 
@@ -8,8 +8,7 @@ use super::ktap::{Case, Outcome, Stream};
 use super::patterns::Patterns;
 use super::{add, taint, Kind, Reason};
 
-/// What notes of failed cases say of the kernel, where the console has not
-/// told the same already.
+/// Adds the kinds of kernel trouble that notes of failed cases report and the console does not.
 pub fn notes(patterns: &Patterns, stream: &Stream, reasons: &mut Vec<Reason>) {
     let console: Vec<_> = reasons.iter().map(|r| r.kind).collect();
     for case in failed(stream) {
@@ -34,7 +33,7 @@ pub fn notes(patterns: &Patterns, stream: &Stream, reasons: &mut Vec<Reason>) {
     }
 }
 
-/// What is wrong with the stream.
+/// Adds the faults of the stream.
 pub fn troubles(
     stream: &Stream,
     asked: Option<&[String]>,
@@ -82,7 +81,7 @@ fn no_verdict(stream: &Stream, powered_off: bool, reasons: &mut Vec<Reason>) {
     let ran = stream.cases.len();
     let began = stream.cut_off || stream.headers != [0, 0] || ran > 0;
     if !began {
-        // After a crash or a hang there can be none.
+        // These explain a stream without any output.
         let explains = [
             Kind::Panic,
             Kind::Hang,
@@ -120,7 +119,7 @@ fn verdict(stream: &Stream, reasons: &mut Vec<Reason>) {
     }
     let says_fail = stream.closings.iter().any(|closing| !closing.pass);
     if says_fail && failed(stream).next().is_none() {
-        // The cause stands before the cases or after them: tell all of it.
+        // The guest may print the cause before the cases or after them, so the reason has both.
         let before = stream.cases.first().map_or(&[][..], |case| &case.notes);
         let notes: Vec<_> = before.iter().chain(&stream.notes).collect();
         let mut text = "though no case failed".to_owned();
@@ -134,7 +133,7 @@ fn verdict(stream: &Stream, reasons: &mut Vec<Reason>) {
     }
 }
 
-/// Counts alone would not show that one case ran in place of another.
+/// Compares the names: counts would not show that one case ran in place of another.
 fn cases(stream: &Stream, asked: &[String], reasons: &mut Vec<Reason>) {
     let mut came: Vec<_> = stream.cases.iter().map(|case| case.name.as_str()).collect();
     if came.last() == Some(&ADDED) {

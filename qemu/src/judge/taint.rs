@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Taint: what taints the kernel beyond what our own modules do.
+//! Finds taint of the kernel that modproof's own modules do not explain.
 
 use super::patterns::Patterns;
 
-/// Every report has `Tainted: G        W  OE      7.2` and, on a line of its
-/// own, `Tainted: [W]=WARN, [O]=OOT_MODULE`.
+/// Every report has `Tainted: G        W  OE   7.2`, and on another line
+/// `Tainted: [W]=WARN, [O]=OOT_MODULE`.
 const TAINTED: &str = "Tainted: ";
-/// Whatever the kernel says of becoming tainted.
+/// The kernel's messages about becoming tainted each contain one of these.
 const TAINTING: [&str; 3] = ["taints kernel", "tainting kernel", "kernel taint"];
 
-/// What is unexpected about the taint that a line of the console tells of.
+/// Describes unexpected taint in a line of the console, if any.
 pub fn on_console(patterns: &Patterns, line: &str) -> Option<String> {
     if TAINTING.iter().any(|words| line.contains(words)) {
         let expected = patterns.expected_taint.iter().any(|e| e.is_match(line));
@@ -25,7 +25,7 @@ pub fn on_console(patterns: &Patterns, line: &str) -> Option<String> {
     unexpected(patterns, letters)
 }
 
-/// What is unexpected about taint bits with these letters, if anything.
+/// Describes the unexpected taint bits among these letters, if any.
 pub fn unexpected(patterns: &Patterns, letters: impl Iterator<Item = char>) -> Option<String> {
     let mut said: Vec<String> = Vec::new();
     for letter in letters.filter(|c| c.is_ascii_uppercase()) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Checks of the entries for kernels, before anything is fetched or built.
+//! Checks the entries for kernels before modproof fetches or builds anything.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::names::check_names;
 use crate::suites::Suites;
 
 impl Kernels {
-    /// Whether it can be used with these suites.
+    /// Fails if an entry is wrong, or if it names a suite that is not in `suites`.
     pub(super) fn check(&self, suites: &Suites) -> Result<()> {
         if self.kernels.is_empty() {
             bail!("it names no kernel");
@@ -72,8 +72,8 @@ impl Kernels {
     }
 }
 
-/// Guests of stock kernels start from saved ones, as that of `shell` does on each.
-/// They were saved without these words, which are not in a saved guest's key.
+/// Refuses words for the kernel on a stock kernel. Guests there start from snapshots, at least
+/// for `shell`. A snapshot was booted without these words, and they are not part of its key.
 fn check_words(kernel: &Kernel) -> Result<()> {
     let mut line = kernel.command_line.split_whitespace();
     if let Some(word) = line.find(|word| !word.starts_with(words::PREFIX)) {

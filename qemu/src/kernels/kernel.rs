@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A kernel.
+//! The entry of a kernel.
 
 use std::fmt;
 
@@ -11,35 +11,35 @@ use crate::filter::Filter;
 use crate::skips::Expected;
 use crate::suites::{yes, Suite};
 
-/// A kernel to be provisioned.
+/// The entry of a kernel that modproof can provision.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Kernel {
-    /// Its name on the command line, in filters and in the cache.
+    /// The name on the command line, in filters and in the cache.
     pub name: String,
-    /// The name of its build root.
+    /// The name of the kernel's build root.
     pub(super) root: String,
-    /// Its origin.
+    /// The origin of the kernel.
     pub from: Origin,
-    /// The suites that are booted on it.
+    /// The suites that boot on the kernel.
     #[serde(default)]
     pub suites: Vec<String>,
-    /// Whether `test` boots it though nobody asks for it by name.
+    /// Whether a plain `test` boots the kernel. Otherwise the user must ask for it.
     #[serde(default = "yes")]
     pub in_test: bool,
-    /// The short form, for a `test` where nobody asks for it: each SUITE or SUITE/CASE,CASE.
+    /// The short form, for a `test` that does not name the kernel: SUITE or SUITE/CASE,CASE each.
     #[serde(default)]
     pub short: Vec<String>,
-    /// Its boots may take that many times longer than those of stock kernels.
+    /// The factor by which the kernel's boots may take longer than those of stock kernels.
     #[serde(default = "as_long")]
     pub patience: u32,
-    /// Words for its command line, beside those of the suite.
+    /// Words for the kernel's command line, beside those of the suite.
     #[serde(default)]
     pub command_line: String,
-    /// The troubles that do not fail a test: its groups are skipped.
+    /// The troubles that skip the kernel's groups in place of failing the test.
     #[serde(default)]
     pub tolerated: Vec<Trouble>,
-    /// Which cases it may skip.
+    /// The cases that may be skipped on the kernel.
     #[serde(skip)]
     pub skips: Vec<Expected>,
 }
@@ -52,19 +52,19 @@ fn as_long() -> u32 {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Origin {
-    /// Debian has built it.
+    /// A kernel that Debian built.
     Stock(Stock),
-    /// This program builds it.
+    /// A kernel that modproof builds.
     Source(Source),
 }
 
-/// A kernel that Debian has built.
+/// A kernel that Debian built.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stock {
-    /// The suite it is taken from.
+    /// The Debian suite that has the kernel.
     pub suite: String,
-    /// Which of its kernels.
+    /// The choice among the suite's kernels.
     #[serde(default)]
     pub pick: Pick,
     /// The Debian kernel flavour.
@@ -74,41 +74,41 @@ pub struct Stock {
     pub modules: Vec<String>,
 }
 
-/// A kernel that is built here, from the source of one of Debian's.
+/// A kernel that modproof builds from the source of one of Debian's kernels.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
-    /// The kernel whose source it is.
+    /// The name of the stock kernel whose source it uses.
     pub of: String,
-    /// Files with options, in the project's folder or of this program; all other options are off.
+    /// Files with options, from the project's folder or built in. All other options are off.
     pub config: Vec<String>,
     /// The text of these files.
     #[serde(skip)]
     pub options: String,
-    /// Words for make that name the compilers.
+    /// Arguments for make that name the compilers.
     pub make: String,
 }
 
-/// Which of a suite's kernels.
+/// The choice among a suite's kernels.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pick {
-    /// The one that the metapackage names.
+    /// The kernel that the metapackage names.
     #[default]
     Released,
-    /// The newest, whether the metapackage names it yet or not.
+    /// The newest kernel, even if the metapackage does not name it yet.
     Newest,
 }
 
-/// A trouble with a kernel that no test finds.
+/// A trouble that prevents tests on a kernel.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trouble {
-    /// Of its suite or of its root's release.
+    /// The package list of the suite, or of the root's release, is expired.
     Expired,
-    /// The packages of its kernels are not all there.
+    /// Packages of the suite's kernels are missing.
     NoKernel,
-    /// Of what is built for it.
+    /// A build for the kernel failed.
     Build,
 }
 
@@ -123,7 +123,7 @@ impl fmt::Display for Trouble {
 }
 
 impl Kernel {
-    /// One that nothing is booted on yet.
+    /// A kernel without suites.
     pub(super) fn new(name: &str, root: String, from: Origin) -> Self {
         Self {
             name: name.to_owned(),
@@ -139,13 +139,12 @@ impl Kernel {
         }
     }
 
-    /// Whether `test` boots any of it though nobody asks for it by name; `test --full` also boots
-    /// short forms.
+    /// Whether `test` boots anything on the kernel unasked. `test --full` also boots short forms.
     pub fn is_in_test(&self, full: bool) -> bool {
         self.in_test || (full && !self.short.is_empty())
     }
 
-    /// A suite on it: by its full name, with the kernel's words and all the time it has.
+    /// The suite on this kernel: with its full name, the kernel's words, and longer limits.
     pub fn suite(&self, suite: &Suite) -> Suite {
         let patience = u64::from(self.patience);
         Suite {
@@ -162,18 +161,18 @@ impl Kernel {
         }
     }
 
-    /// The parts of its short form.
+    /// The filters of the kernel's short form.
     pub fn short_form(&self) -> Result<Vec<Filter>> {
         let parts = self.short.iter();
         parts.map(|part| Filter::parse(Some(part))).collect()
     }
 
-    /// Whether Debian has built it.
+    /// Whether Debian built the kernel.
     pub fn is_stock(&self) -> bool {
         matches!(self.from, Origin::Stock(_))
     }
 
-    /// The trouble of an error, if this kernel tolerates it.
+    /// The trouble behind an error, if the kernel tolerates it.
     pub fn tolerates(&self, error: &anyhow::Error) -> Option<Trouble> {
         let trouble = error.downcast_ref::<Trouble>().copied()?;
         self.tolerated.contains(&trouble).then_some(trouble)

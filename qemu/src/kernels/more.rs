@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `[kernel.NAME]` and `[root.NAME]`: additions of a project to kernels and build roots.
+//! `[kernel.NAME]` and `[root.NAME]`: a project's additions to kernels and build roots.
 
 use std::path::Path;
 
@@ -9,13 +9,13 @@ use serde::Deserialize;
 
 use super::{Kernel, Origin, Trouble};
 
-/// `[kernel.NAME]`: more for a built-in kernel, or with `root` and `from` one of the project's own.
+/// `[kernel.NAME]`: additions to a built-in kernel. With `root` and `from`, a new kernel.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct KernelMore {
-    /// The name of its build root.
+    /// The name of a new kernel's build root.
     pub root: Option<String>,
-    /// Its origin.
+    /// The origin of a new kernel.
     pub from: Option<Origin>,
     suites: Vec<String>,
     modules: Vec<String>,
@@ -27,7 +27,7 @@ pub struct KernelMore {
     patience: Option<u32>,
 }
 
-/// `[root.NAME]`: more for a built-in root.
+/// `[root.NAME]`: additions to a built-in root.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RootMore {
@@ -35,7 +35,7 @@ pub struct RootMore {
     pub packages: Vec<String>,
 }
 
-/// The configurations that come with this program.
+/// The built-in files with kernel options.
 const CONFIGS: [(&str, &str); 3] = [
     ("kernel.config", include_str!("../../kernel.config")),
     ("debug.config", include_str!("../../debug.config")),
@@ -43,7 +43,7 @@ const CONFIGS: [(&str, &str); 3] = [
 ];
 
 impl Kernel {
-    /// Adds what a project says of it.
+    /// Adds a project's additions to the entry.
     pub(super) fn add(&mut self, more: KernelMore) -> Result<()> {
         self.suites.extend(more.suites);
         self.short.extend(more.short);
@@ -63,8 +63,7 @@ impl Kernel {
         Ok(())
     }
 
-    /// Reads the options that a kernel is built with: of the project's files, or of those that come
-    /// with this program.
+    /// Reads the kernel's options from the project's files, or from the built-in ones.
     pub(super) fn read_config(&mut self, folder: &Path) -> Result<()> {
         let Origin::Source(source) = &mut self.from else {
             return Ok(());

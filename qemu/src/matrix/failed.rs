@@ -8,8 +8,8 @@ use super::kernel_run::KernelRun;
 use crate::kernels::Kernel;
 use crate::tally::Outcome;
 
-/// The outcome where something for a kernel could not be provisioned or built: skipped if the kernel's
-/// entry tolerates that, else failed.
+/// The outcome if modproof could not provision or build something for a kernel. It is a skip if
+/// the kernel's entry tolerates the trouble, else a failure.
 pub fn could_not(kernel: &Kernel, error: &Error) -> Outcome {
     let text = format!("{error:#}");
     let Some(trouble) = kernel.tolerates(error) else {
@@ -28,7 +28,7 @@ pub fn not_run(kernel: &Kernel, step: &str, error: &Error) -> Outcome {
     }
 }
 
-/// Reports groups of a kernel that could not be had, or be built for.
+/// Reports all groups of a kernel for which provisioning or a build failed.
 pub fn give_up(
     run: &KernelRun,
     step: &str,

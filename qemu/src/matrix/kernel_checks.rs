@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The checks of a kernel that look at what was built.
+//! Runs the checks that examine the products of a build.
 
 use anyhow::Result;
 
@@ -10,7 +10,7 @@ use crate::build::{Builder, Products};
 use crate::checks::{check_module, LINT, MODULE};
 use crate::tally::Outcome;
 
-/// Runs the wanted ones. A check of a part that could not be built is reported as not run.
+/// Runs the chosen checks. If a part failed to build, reports its check as not run.
 pub fn run(
     builder: &Builder,
     products: &Products,

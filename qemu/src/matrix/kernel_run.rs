@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The choice of groups on each kernel.
+//! Chooses the groups to run on each kernel.
 
 use std::collections::BTreeSet;
 
@@ -25,27 +25,27 @@ pub struct KernelRun<'a> {
 }
 
 impl KernelRun<'_> {
-    /// The full names of its groups, with what each shows.
+    /// The full names of the groups, each with a description.
     pub fn groups(&self) -> Vec<(String, &str)> {
         self.named(self.all_suites())
     }
 
-    /// The groups that need the project's parts: all but the modules that are only described.
+    /// The groups that need the project's parts: all except those of `[[module]]` sections.
     pub(super) fn own_groups(&self) -> Vec<(String, &str)> {
         self.named(self.suites.iter())
     }
 
-    /// Whether it boots anything.
+    /// Whether any group boots a guest.
     pub(super) fn boots(&self) -> bool {
         !self.suites.is_empty() || !self.modules.is_empty()
     }
 
-    /// Whether none of its groups looks at what is built or boots it, but for the described modules.
+    /// Whether the groups need no build, apart from modules of `[[module]]` sections.
     pub(super) fn needs_no_build(&self) -> bool {
         self.suites.is_empty() && self.checks.iter().all(|(name, _)| name == SYMBOLS)
     }
 
-    /// The parts that its groups need.
+    /// The parts that the groups need.
     pub(super) fn parts(&self, all: &Parts) -> BTreeSet<String> {
         let of_suites = self
             .suites
@@ -61,12 +61,12 @@ impl KernelRun<'_> {
         needed
     }
 
-    /// Its kernel, as filters name it.
+    /// The kernel's name, as filters spell it.
     pub fn kernel(&self) -> &str {
         &self.kernel.name
     }
 
-    /// A remark for people where only a kernel's short form runs.
+    /// A remark for the user if only the kernel's short form runs.
     pub fn remark(&self) -> &'static str {
         match self.suites.iter().any(|suite| suite.short.is_some()) {
             true => " (in part)",
@@ -82,13 +82,13 @@ impl KernelRun<'_> {
             .collect()
     }
 
-    /// Its suites, and those of modules that are only described.
+    /// The suites, including those of `[[module]]` sections.
     fn all_suites(&self) -> impl Iterator<Item = &Suite> {
         let others = self.modules.iter().map(|module| &module.suite);
         self.suites.iter().chain(others)
     }
 
-    /// The full names of its suites that a filter names, whatever their cases.
+    /// The full names of the suites that a filter names, regardless of their cases.
     pub fn suites_named(&self, filter: &Filter) -> Vec<String> {
         let kernel = &self.kernel.name;
         let suites = self.all_suites().map(|s| &*s.name);
@@ -98,7 +98,7 @@ impl KernelRun<'_> {
             .collect()
     }
 
-    /// The wanted cases of a group by its full name, as far as they are known.
+    /// The chosen cases of a group, by its full name. Empty if they are not known.
     pub fn cases(&self, known: &Listing, group: &str, wanted: &Filter) -> Vec<String> {
         let Some(suite) = self
             .all_suites()
@@ -126,12 +126,12 @@ impl KernelRun<'_> {
     }
 }
 
-/// The groups that a filter picks, for each kernel on which it picks any.
+/// The groups that a filter picks, for each kernel with at least one group.
 pub fn kernel_runs<'a>(context: &'a Context, wanted: &Filter) -> Result<Vec<KernelRun<'a>>> {
     let project = &context.project;
     let (suites, modules) = (&project.suites, &project.modules);
-    // Only suites need the guest's program. If it cannot be built, its cases stay unknown here; the next
-    // attempt, as the group `build`, reports why.
+    // Only suites need the guest program. If it fails to build, its cases stay unknown here. The
+    // next attempt, as the group `build`, reports the error.
     let names_suite = |kernel: &Kernel| {
         let mut suites = kernel.suites.iter();
         suites.any(|suite| wanted.wants_suite(&kernel.name, suite))
@@ -146,7 +146,7 @@ pub fn kernel_runs<'a>(context: &'a Context, wanted: &Filter) -> Result<Vec<Kern
     }
     let mut runs = Vec::new();
     let asked = wanted.is_asked() || context.names_kernel();
-    // A module that names a kernel is tried on it, whether or not suites are booted there.
+    // A kernel that a module names tests that module, even if no suite boots there.
     let is_named = |kernel: &Kernel| {
         let mut named = modules.iter().flat_map(|module| &module.kernels);
         named.any(|name| *name == kernel.name)
@@ -171,7 +171,7 @@ pub fn kernel_runs<'a>(context: &'a Context, wanted: &Filter) -> Result<Vec<Kern
             modules: tried.cloned().collect(),
         };
         if !has_suites(kernel) {
-            // Only for the modules that name it.
+            // Run only the modules that name this kernel.
         } else if asked || kernel.in_test {
             run.checks = checks(&project.parts, kernel.is_stock());
             run.checks
@@ -202,7 +202,7 @@ fn short_form(kernel: &Kernel, suites: &Suites) -> Result<Vec<Suite>> {
     Ok(found)
 }
 
-/// The suites that are wanted on a kernel.
+/// The suites that the filter picks on a kernel.
 fn suites_on(
     context: &Context,
     kernel: &Kernel,
@@ -226,9 +226,9 @@ fn suites_on(
     Ok(found)
 }
 
-/// Whether a suite has any of the wanted cases.
+/// Whether a suite has any case that the filter picks.
 fn has_wanted(guest: Option<&Listing>, suite: &Suite, wanted: &Filter) -> bool {
     let cases = guest.and_then(|guest| guest.cases_of(suite.guest()));
-    // Not known here: the guest will tell.
+    // The cases are not known here, so leave the choice to the guest.
     cases.is_none_or(|cases| cases.iter().any(|case| wanted.wants_case(&case.name)))
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tries modules that are only described on a kernel.
+//! Tests the modules of `[[module]]` sections on a kernel.
 
 use anyhow::Result;
 
@@ -11,8 +11,8 @@ use crate::kernels::Kernel;
 use crate::modules::Module;
 use crate::tally::Outcome;
 
-/// Builds each and boots it. One that cannot be built has failed, unless the kernel's entry says that
-/// this may be.
+/// Builds and boots each module. A failed build fails the module, unless the kernel's entry
+/// tolerates it.
 pub fn run(
     fleet: &Fleet,
     kernel: &Kernel,
@@ -27,7 +27,7 @@ pub fn run(
         match builder.and_then(|builder| builder.build_described(module)) {
             Ok(guest) => fleet.boot_all(&[suite], &guest, wanted, report)?,
             Err(error) => {
-                // Somebody who names the kernel wants it on that one.
+                // A user who names this kernel wants an error, not a skip.
                 let outcome = match context.names_one_kernel() {
                     true => Outcome::of(Err(error)),
                     false => could_not(kernel, &error),

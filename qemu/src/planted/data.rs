@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A file of defects: what is planted, and what the judge must make of it.
+//! The file of a suite's defects. It describes each planted defect and the expected verdict.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -18,24 +18,24 @@ struct File {
     defect: Vec<Defect>,
 }
 
-/// A defect.
+/// A defect to plant.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Defect {
-    /// Its name.
+    /// The name of the defect.
     pub name: String,
     /// The headline that the judge must find.
     kind: Kind,
-    /// The headline on a kernel with that option.
+    /// Other headlines, each for kernels with that option.
     #[serde(default)]
     instead: BTreeMap<String, Kind>,
-    /// Other kinds that may come with it.
+    /// Other kinds that the judge may also find.
     #[serde(default)]
     also: Vec<Kind>,
-    /// Words that the reasons must contain.
+    /// Texts that the reasons must contain.
     #[serde(default)]
     tells: Vec<String>,
-    /// The guest's cases, if not the one of this name.
+    /// The guest's cases that plant the defect. Default: the case with the defect's name.
     case: Option<String>,
     #[serde(default)]
     command_line: String,
@@ -48,16 +48,16 @@ pub struct Defect {
     /// Whether the guest has an initramfs.
     #[serde(default = "yes")]
     pub initramfs: bool,
-    /// Whether a plain `test` plants it.
+    /// Whether a plain `test` plants the defect.
     #[serde(default)]
     pub in_test: bool,
 }
 
-/// The options of a kernel that are `y`.
+/// The options that are `y` in a kernel's configuration.
 pub struct Configuration(BTreeSet<String>);
 
 impl Configuration {
-    /// Reads a `.config`.
+    /// Reads a `.config` file.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read {}", path.display()))?;
@@ -73,13 +73,13 @@ impl Configuration {
     }
 }
 
-/// The defects of a file.
+/// Reads the defects of a file.
 pub fn load(path: &Path) -> Result<Vec<Defect>> {
     Ok(read_toml::<File>(path)?.defect)
 }
 
 impl Defect {
-    /// The boot for it: the common one, with what this defect asks for.
+    /// The suite that boots the defect: the common suite with the defect's own settings.
     pub fn suite(&self, common: &Suite) -> Suite {
         Suite {
             name: format!("{}/{}", common.name, self.name),
@@ -91,12 +91,12 @@ impl Defect {
         }
     }
 
-    /// Which of the guest's cases plant it.
+    /// The guest's cases that plant the defect.
     pub fn cases(&self) -> &str {
         self.case.as_deref().unwrap_or(&self.name)
     }
 
-    /// Why this kernel cannot show it, if so.
+    /// Returns the reason why this kernel cannot show the defect, if there is one.
     pub fn skipped_by(&self, kernel: &Configuration) -> Option<String> {
         if let Some(missing) = self.needs.iter().find(|name| !kernel.0.contains(*name)) {
             return Some(format!("the kernel has no CONFIG_{missing}"));
@@ -111,7 +111,7 @@ impl Defect {
         other.map_or(self.kind, |(_, kind)| *kind)
     }
 
-    /// Whether a boot was judged as it must be; gives the headline.
+    /// Checks the verdict on a boot with the defect. Returns the headline.
     pub fn check(&self, kernel: &Configuration, verdict: &Verdict) -> Result<String> {
         let expected = self.kind_on(kernel);
         let mut said = String::new();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Suites whose cases plant defects: each is booted alone, and must be caught, and named as what it is.
+//! Suites whose cases plant defects. Each defect has its own boot, and the judge must name it.
 
 mod data;
 
@@ -22,7 +22,7 @@ use crate::ui::Activity;
 use data::Configuration;
 pub use data::Defect;
 
-/// The defects of a suite's file that a filter picks: without one, only the short choice.
+/// The defects of a suite's file that a filter picks. Without a filter, those of a plain `test`.
 pub fn pick(file: &Path, suite: &Suite, wanted: &Filter) -> Result<Vec<Defect>> {
     if !wanted.names(&suite.name) {
         return Ok(Vec::new());
@@ -35,8 +35,8 @@ pub fn pick(file: &Path, suite: &Suite, wanted: &Filter) -> Result<Vec<Defect>> 
     Ok(defects)
 }
 
-/// The row of a planting, and words for a failure. One that could not be done
-/// has failed, and keeps no other from being told.
+/// The row of a planted defect, and details of a failure. An error fails only this row, so the
+/// report still shows the others.
 fn told(name: &str, planted: Result<(Row, String)>) -> (Row, String) {
     planted.unwrap_or_else(|error| {
         let text = format!("{error:#}");
@@ -45,12 +45,12 @@ fn told(name: &str, planted: Result<(Row, String)>) -> (Row, String) {
     })
 }
 
-/// The cases of a guest that plant a defect.
+/// The filter for the cases that plant a defect.
 fn cases_of(suite: &Suite, defect: &Defect) -> Result<Filter> {
     Filter::parse(Some(&format!("{}/{}", suite.guest(), defect.cases())))
 }
 
-/// Fails if the guest has a case that no defect plants, or a defect plants none.
+/// Fails if no defect uses one of the guest's cases, or if a defect uses no case.
 pub fn check(file: &Path, suite: &Suite, guest: &Listing) -> Result<()> {
     let mut cases = guest.cases_of(suite.guest()).unwrap_or_default().to_vec();
     for defect in data::load(file)?.iter().filter(|defect| defect.initramfs) {
@@ -72,11 +72,11 @@ pub fn check(file: &Path, suite: &Suite, guest: &Listing) -> Result<()> {
     Ok(())
 }
 
-/// Plants the defects of a suite.
+/// The settings to plant the defects of a suite.
 pub struct Planting<'a> {
-    /// Runs the guests. All of them are booted: a defect may be in the boot.
+    /// Runs the guests. All of them boot cold, as a defect may be in the boot.
     pub fleet: &'a Fleet<'a>,
-    /// The guest that has what plants the defects.
+    /// The guest with the modules that plant the defects.
     pub guest: &'a build::Guest,
     /// The kernel's entry.
     pub kernel: &'a Kernel,
@@ -85,7 +85,7 @@ pub struct Planting<'a> {
 }
 
 impl Planting<'_> {
-    /// Plants each that the filter picks, in a boot of its own.
+    /// Plants each defect that the filter picks, in its own boot.
     pub fn run(&self, wanted: &Filter) -> Result<Outcome> {
         let Fleet {
             context,
@@ -137,7 +137,7 @@ impl Planting<'_> {
         Ok(outcome)
     }
 
-    /// Plants one. Gives its row, and words for a failure.
+    /// Plants a defect. Returns its row, and details of a failure.
     fn plant(
         &self,
         defect: &Defect,
@@ -156,7 +156,7 @@ impl Planting<'_> {
         let usual = context.booter(guests, ready, guest, accelerator)?;
         let booter = Booter {
             pool: None,
-            // The judge looks at how a hang ended: the usual limits hold.
+            // The judge examines how a hang ended, so a user's limit must not apply.
             limit: None,
             words: "",
             ..usual

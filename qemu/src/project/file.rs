@@ -13,7 +13,7 @@ use crate::parts::Sections;
 use crate::skips;
 use crate::suites::Suite;
 
-/// `modproof.toml`; qemu/README.md describes it.
+/// The contents of `modproof.toml`. qemu/README.md describes it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct File {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! busybox, for a person at a prompt in the guest. No test needs it.
+//! Fetches busybox for the prompt of `modproof shell`. No test needs it.
 
 use std::path::PathBuf;
 
@@ -9,8 +9,8 @@ use anyhow::Result;
 use super::{root, Chroot, Provision, Ready};
 use crate::cache::{Owner, Stage};
 
-/// The lists of the stage that asks for the kernel are of the kernel's suite;
-/// busybox is the release's own, as all else in the root.
+/// Downloads busybox from the root's own release. The shared package lists are those of the
+/// kernel's suite, so this uses separate ones.
 const FETCH: &str = "\
 apt='apt-get -o Dir::State::Lists=/tmp/lists -o APT::Sandbox::User=root -o Dpkg::Use-Pty=0'
 mkdir -p /tmp/lists/partial
@@ -21,7 +21,7 @@ dpkg-deb -x busybox-static_*.deb unpacked
 install -m 755 $(find unpacked -type f -path '*bin/busybox') /mnt/busybox/
 ";
 
-/// Fetches the release's static busybox and gives its path.
+/// Fetches the release's static busybox. Returns its path.
 pub fn ensure(provision: &Provision, ready: &Ready) -> Result<PathBuf> {
     let stage = Stage {
         cache: provision.cache,

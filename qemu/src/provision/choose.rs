@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Choosing a kernel from a suite's list of packages.
+//! Chooses a kernel from a suite's list of packages.
 
 use std::collections::BTreeMap;
 
@@ -10,30 +10,30 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernels::{Pick, Trouble};
 
-/// A kernel as the suite has it.
+/// A kernel that the suite has.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Choice {
-    /// What `uname -r` says in it.
+    /// The kernel's `uname -r`.
     pub abi: String,
-    /// The version that all its packages have.
+    /// The version of all packages of the kernel.
     pub version: String,
-    /// Its packages.
+    /// The packages of the kernel.
     pub packages: Vec<Package>,
 }
 
-/// A package to be downloaded.
+/// A package to download.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Package {
-    /// Its name.
+    /// The name of the package.
     pub name: String,
     /// Its checksum, from the signed package list.
     pub sha256: String,
 }
 
-/// One package of a `Packages` list.
+/// The fields of one package in a `Packages` list.
 pub type Stanza<'a> = BTreeMap<&'a str, &'a str>;
 
-/// Reads a `Packages` list.
+/// Parses a `Packages` list.
 pub fn parse_packages(text: &str) -> Vec<Stanza<'_>> {
     text.split("\n\n")
         .map(|stanza| {
@@ -48,20 +48,20 @@ pub fn parse_packages(text: &str) -> Vec<Stanza<'_>> {
         .collect()
 }
 
-/// A kernel that a suite says it has, by name and version.
+/// A kernel whose packages may all be there.
 struct Candidate<'a> {
     abi: &'a str,
     version: &'a str,
 }
 
-/// Picks a kernel; all its packages must be of the same version.
+/// Chooses a kernel. All its packages must have the same version.
 pub fn choose(list: &[Stanza], pick: Pick, flavour: &str) -> Result<Choice> {
     let mut missing = Vec::new();
     let mut candidates = match pick {
         Pick::Released => released(list, flavour, &mut missing),
         Pick::Newest => with_headers(list, flavour),
     };
-    // A suite keeps superseded versions for a while; the newest whole set wins.
+    // A suite keeps superseded versions for a while. Take the newest complete set.
     candidates.sort_by(|a, b| compare_versions(a.version, b.version));
     for Candidate { abi, version } in candidates.into_iter().rev() {
         match whole_set(list, abi, version) {
@@ -85,7 +85,7 @@ pub fn choose(list: &[Stanza], pick: Pick, flavour: &str) -> Result<Choice> {
     Err(more.context(Trouble::NoKernel))
 }
 
-/// What the metapackage names.
+/// The kernels that the metapackage names.
 fn released<'a>(
     list: &[Stanza<'a>],
     flavour: &str,
@@ -106,12 +106,12 @@ fn released<'a>(
     candidates
 }
 
-/// Whatever there are headers of.
+/// All kernels that have a headers package.
 fn with_headers<'a>(list: &[Stanza<'a>], flavour: &str) -> Vec<Candidate<'a>> {
     let end = format!("-{flavour}");
     let candidates = list.iter().filter_map(|stanza| {
         let abi = stanza["Package"].strip_prefix("linux-headers-")?;
-        // Of `rt-amd64`, `amd64` is the end, too.
+        // The flavour `rt-amd64` also ends in `-amd64`: the check for `-` below excludes it.
         let release = abi.strip_suffix(&end)?;
         let sound = release.starts_with(|c: char| c.is_ascii_digit()) && !release.contains('-');
         let version = stanza.get("Version").copied()?;
@@ -120,7 +120,7 @@ fn with_headers<'a>(list: &[Stanza<'a>], flavour: &str) -> Vec<Candidate<'a>> {
     candidates.collect()
 }
 
-/// The kernel that the metapackage depends on.
+/// The kernel on which the metapackage depends.
 fn named_abi<'a>(depends: &'a str, flavour: &str) -> Option<&'a str> {
     depends
         .split(',')
@@ -138,12 +138,12 @@ fn whole_set(list: &[Stanza], abi: &str, version: &str) -> Result<Vec<Package>, 
         numbers.next().unwrap_or_default(),
         numbers.next().unwrap_or_default()
     );
-    // Each kind by its possible names, the preferred one first.
+    // Each entry lists possible package names, the preferred one first.
     let wanted = [
         vec![format!("linux-headers-{abi}")],
         vec![
             format!("linux-binary-{abi}"),
-            // The same image, while Debian has not signed it yet.
+            // The image has this name until Debian signs it.
             format!("linux-binary-unsigned-{abi}"),
         ],
         vec![format!("linux-modules-{abi}")],
@@ -259,7 +259,7 @@ mod tests {
             (&format!("linux-binary-{ABI}"), "7.2.12-1", ""),
             (&format!("linux-modules-{ABI}"), "7.2.12-1", ""),
             ("linux-source-7.2", "7.2.12-1", ""),
-            // Of another flavour, and newer.
+            // This one is newer, but of another flavour.
             ("linux-headers-7.4.1+deb13-rt-amd64", "7.4.1-1", ""),
             (&format!("linux-headers-{newest}"), "7.3.4-1", ""),
             (&format!("linux-binary-unsigned-{newest}"), "7.3.4-1", ""),

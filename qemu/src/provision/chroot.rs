@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Running commands inside a build root.
+//! Runs commands inside a build root.
 
 use std::path::{Path, PathBuf};
 
@@ -9,9 +9,8 @@ use anyhow::{Context, Result};
 use crate::run::{self, Log, Privilege};
 use crate::ui::Activity;
 
-/// Lays the mounts and enters the root. Everything is mounted in the private
-/// namespace of [`Privilege::contained`], and the root sees no device of the
-/// host but these five: whatever happens, nothing is left behind.
+/// Mounts everything and enters the root. The mounts are in the private namespace of
+/// [`Privilege::contained`], so they vanish with it. The root has only these five devices.
 const ENTER: &str = r#"
 root=$1 script=$2 network=$3
 shift 3
@@ -39,7 +38,7 @@ exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LC_ALL=C \
     chroot "$root" /bin/sh -euc "$script"
 "#;
 
-/// A build root with folders of the host mounted below its `/mnt`.
+/// A build root, with folders of the host mounted below its `/mnt`.
 pub struct Chroot<'a> {
     privilege: &'a Privilege,
     root: PathBuf,
@@ -49,7 +48,7 @@ pub struct Chroot<'a> {
 }
 
 impl<'a> Chroot<'a> {
-    /// `busy` is held locked by whatever runs in the root.
+    /// `busy` is a lock file. Commands in the root hold its lock while they run.
     pub fn new(privilege: &'a Privilege, root: PathBuf, busy: &'a Path) -> Self {
         Self {
             privilege,
@@ -60,19 +59,19 @@ impl<'a> Chroot<'a> {
         }
     }
 
-    /// Shows `host` as `/mnt/NAME`, read-only.
+    /// Mounts `host` read-only as `/mnt/NAME`.
     pub fn read_only(mut self, host: impl Into<PathBuf>, name: impl Into<String>) -> Self {
         self.mounts.push((host.into(), name.into(), "ro"));
         self
     }
 
-    /// Shows `host` as `/mnt/NAME`, writable.
+    /// Mounts `host` writable as `/mnt/NAME`.
     pub fn writable(mut self, host: impl Into<PathBuf>, name: impl Into<String>) -> Self {
         self.mounts.push((host.into(), name.into(), "rw"));
         self
     }
 
-    /// Lets commands in the root find hosts by name, as the host does.
+    /// Lets commands in the root resolve host names, as the host does.
     pub fn with_network(mut self) -> Self {
         self.network = true;
         self

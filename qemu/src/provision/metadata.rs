@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The Rust metadata that Debian's headers package lacks, made anew.
+//! Makes the Rust metadata that Debian's headers package lacks.
 
 use std::path::Path;
 
@@ -13,10 +13,10 @@ use crate::cache::{Built, Owner, Stage};
 use crate::kernels::Trouble;
 use crate::run::Log;
 
-/// What the stock kernel was built with.
+/// The compilers that built a kernel.
 #[derive(Clone, Debug)]
 pub struct Compilers {
-    /// The C compiler's command.
+    /// The command of the C compiler.
     pub cc: String,
     /// `CONFIG_CC_VERSION_TEXT`.
     pub cc_text: String,
@@ -27,12 +27,12 @@ pub struct Compilers {
 }
 
 impl Compilers {
-    /// Those that the stock configuration names.
+    /// The compilers in the stock kernel's configuration.
     pub fn of_stock(packages: &Path, choice: &Choice) -> Result<Self> {
         Self::of_config(&headers(packages, choice).join(".config"))
     }
 
-    /// Those that a kernel's configuration names.
+    /// The compilers in a kernel's configuration.
     pub fn of_config(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the configuration {}", path.display()))?;
@@ -43,7 +43,7 @@ impl Compilers {
                 .with_context(|| format!("{} has no {key}; is it one with Rust?", path.display()))
         };
         let cc_text = value("CONFIG_CC_VERSION_TEXT")?;
-        // gcc's text begins with the command, clang's may with the distribution.
+        // gcc's text begins with the command. clang's text may begin with the distribution.
         let mut words = cc_text.split_whitespace();
         let cc = words.clone().find(|w| *w == "clang").or(words.next());
         Ok(Self {
@@ -55,12 +55,12 @@ impl Compilers {
     }
 }
 
-/// The folder of the headers package.
+/// The folder of the unpacked headers package.
 pub fn headers(packages: &Path, choice: &Choice) -> std::path::PathBuf {
     packages.join(format!("usr/src/linux-headers-{}", choice.abi))
 }
 
-/// Makes the object folder that modules are built with.
+/// Makes the object folder, which builds of modules need.
 pub fn ensure(provision: &Provision, fetched: &Fetched) -> Result<Built> {
     let Fetched {
         choice,
@@ -99,7 +99,7 @@ pub fn ensure(provision: &Provision, fetched: &Fetched) -> Result<Built> {
     made.context(Trouble::Build)
 }
 
-/// The compilers are compared first: a wrong one fails late and obscurely.
+/// Compares the compilers first, as a wrong one fails late and with an obscure error.
 fn prepare_script(abi: &str, compilers: &Compilers, jobs: usize) -> String {
     let (abi, cc) = (quote(abi), quote(&compilers.cc));
     let rustc = quote(&compilers.rustc_text);
@@ -125,7 +125,7 @@ fn prepare_script(abi: &str, compilers: &Compilers, jobs: usize) -> String {
     )
 }
 
-/// Another C compiler of the same name may well do: it is said, not refused.
+/// Notes a different version of the C compiler, but does not refuse it: it may well work.
 fn compare_compilers(log: &Log, compilers: &Compilers) -> Result<()> {
     let text = log.text();
     let found = text

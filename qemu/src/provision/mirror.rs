@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The Debian mirror: the one that the host already uses.
+//! Finds the Debian mirror that the host already uses.
 
 use std::path::Path;
 use std::process::Command;
@@ -21,24 +21,23 @@ const RELEASES: [&str; 10] = [
     "unstable",
 ];
 
-/// The first Debian archive that the apt configuration in `etc_apt` names, as apt itself reads it.
-///
-/// `None` where there is no apt, or where it knows no Debian archive.
+/// The first Debian archive in the apt configuration in `etc_apt`, as apt itself reads it.
+/// `None` without apt, or if apt knows no Debian archive.
 pub fn of_apt(etc_apt: &Path) -> Option<String> {
     let mut apt = Command::new("apt-get");
     let folder = format!("Dir::Etc={}", etc_apt.display());
-    // It prints what an update would fetch, and fetches nothing.
+    // This prints the files that an update would fetch, and fetches nothing.
     apt.args(["-o", &folder, "--print-uris", "update"]);
     main_archive(&run::output(&mut apt).ok()?)
 }
 
-/// From lines as `'http://MIRROR/debian/dists/trixie/main/binary-amd64/Packages.xz' …`.
+/// Parses lines such as `'http://MIRROR/debian/dists/trixie/main/binary-amd64/Packages.xz' …`.
 fn main_archive(uris: &str) -> Option<String> {
     uris.lines().find_map(|line| {
         let (archive, rest) = line.strip_prefix('\'')?.split_once("/dists/")?;
         let (release, rest) = rest.split_once('/')?;
         let fetched = archive.starts_with("http://") || archive.starts_with("https://");
-        // Ubuntu's archives end in `ubuntu`.
+        // The archives of Ubuntu end in `ubuntu`.
         let is_debian = fetched
             && archive.ends_with("/debian")
             && RELEASES.contains(&release)
@@ -79,7 +78,7 @@ mod tests {
         }
     }
 
-    /// apt reads both kinds of its files.
+    /// apt reads both formats of its source files.
     #[test]
     fn apt_is_asked() {
         if !Path::new("/usr/bin/apt-get").exists() {

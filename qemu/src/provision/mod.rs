@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Provisioning: from nothing to all that building and booting needs.
+//! Provisioning: fetches and prepares everything that builds and boots need.
 
 pub mod busybox;
 mod choose;
@@ -30,48 +30,48 @@ use crate::kernels::{Kernel, Kernels, Origin, Source, Stock};
 use crate::run::Privilege;
 use crate::ui::Ui;
 
-/// What provisioning goes by.
+/// The settings for provisioning a kernel.
 #[derive(Clone, Copy)]
 pub struct Provision<'a> {
-    /// Where all is kept.
+    /// The cache that keeps all results.
     pub cache: &'a Cache,
-    /// How progress is shown.
+    /// Shows progress.
     pub ui: &'a Ui,
-    /// Root's rights.
+    /// How to get root's rights.
     pub privilege: &'a Privilege,
-    /// All there are.
+    /// All kernels of the project.
     pub kernels: &'a Kernels,
-    /// The kernel wanted.
+    /// The kernel to provision.
     pub kernel: &'a Kernel,
-    /// Take a mirror whose Release file is expired.
+    /// Whether to accept a mirror whose Release file is expired.
     pub allow_expired: bool,
-    /// Ask the suite again which kernel it has.
+    /// Whether to ask the Debian suite again for its current kernel.
     pub update: bool,
 }
 
-/// A kernel with all that building and booting needs.
+/// A kernel that is ready for builds and boots.
 pub struct Ready {
-    /// Its name in the project.
+    /// The name of the kernel in the project.
     pub kernel: String,
-    /// Which kernel.
+    /// The kernel's version and packages.
     pub choice: Choice,
-    /// Its compilers.
+    /// The compilers of the kernel.
     pub compilers: Compilers,
-    /// The words that make its build use them.
+    /// Arguments for make that name these compilers.
     pub make: String,
     /// The kernel image.
     pub image: PathBuf,
-    /// Names this making of the image, and of the stock modules.
+    /// The ID of this build of the image and of the stock modules.
     pub image_id: String,
-    /// The stock modules as an initramfs archive, if there are any.
+    /// The initramfs archive of stock modules, if there are any.
     pub stock_archive: Option<PathBuf>,
-    /// The folder of the headers package, if Debian has built the kernel.
+    /// The folder of the headers package, if Debian built the kernel.
     pub stock_headers: Option<PathBuf>,
     root: Built,
     packages: Built,
     source: Built,
     object: Built,
-    // Nobody replaces these meanwhile.
+    // Held so that no other process replaces them.
     _others: Vec<Built>,
 }
 
@@ -91,18 +91,18 @@ impl Ready {
         self.source.tree()
     }
 
-    /// The folder that modules are built with.
+    /// The object folder, which builds of modules need.
     pub fn object(&self) -> PathBuf {
         self.object.tree()
     }
 
-    /// Names this making of the object folder.
+    /// The ID of this build of the object folder.
     pub fn object_id(&self) -> &str {
         self.object.id()
     }
 }
 
-/// Does what is not done yet.
+/// Provisions a kernel, except for steps that are already done.
 pub fn provision(provision: &Provision) -> Result<Ready> {
     let ready = match &provision.kernel.from {
         Origin::Stock(stock) => take_stock(provision, stock)?,
@@ -113,7 +113,7 @@ pub fn provision(provision: &Provision) -> Result<Ready> {
     Ok(ready)
 }
 
-/// Fetches what host builds need of the first kernel, if that is not there: its source's headers.
+/// Fetches the first kernel's headers for host builds, if they are missing.
 pub fn headers(provision: &Provision) -> Result<()> {
     match &provision.kernel.from {
         Origin::Stock(stock) if !provision.cache.root().join(HEADERS).exists() => {
@@ -124,7 +124,7 @@ pub fn headers(provision: &Provision) -> Result<()> {
     }
 }
 
-/// What `uname -r` says in a kernel of Debian's; none in one that is built here.
+/// The `uname -r` of a stock kernel. `None` for a kernel that modproof builds.
 pub fn stock_abi(provision: &Provision) -> Result<Option<String>> {
     let Origin::Stock(stock) = &provision.kernel.from else {
         return Ok(None);
@@ -194,7 +194,7 @@ fn build_own(provision: &Provision, source: &Source) -> Result<Ready> {
     let fetched = fetch(
         &Provision {
             kernel: base,
-            // Asked for when its own turn comes.
+            // The base kernel updates when modproof provisions that kernel itself.
             update: false,
             ..*provision
         },
@@ -223,10 +223,10 @@ fn build_own(provision: &Provision, source: &Source) -> Result<Ready> {
     })
 }
 
-/// In the cache: where host builds find the kernel tree's own headers.
+/// The link in the cache to the kernel tree's own headers, for host builds.
 const HEADERS: &str = "uapi";
 
-/// Shows those of the first kernel, so that the host's crates are not built anew for each.
+/// Links to the first kernel's headers, so that host programs are not rebuilt for each kernel.
 fn show_headers(provision: &Provision, source: &Built) -> Result<()> {
     let cache = provision.cache;
     let wanted = source.tree().join("include/uapi");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A kernel that is built here, with a configuration of ours.
+//! Builds a kernel with a configuration of the project or of modproof.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,11 +13,11 @@ use super::Provision;
 use crate::cache::{Built, Owner, Stage};
 use crate::kernels::{Source, Trouble};
 
-/// The image, in the folder that it is built in.
+/// The path of the image in the object folder.
 pub const IMAGE: &str = "arch/x86/boot/bzImage";
 const WANTED: &str = "wanted.config";
 
-/// Builds the kernel, and keeps what modules are built with.
+/// Builds the kernel. Keeps the files that builds of modules need.
 pub fn ensure(provision: &Provision, source: &Source, root: &Built, tree: &Built) -> Result<Built> {
     let name = &provision.kernel.name;
     let wanted = &source.options;
@@ -59,7 +59,7 @@ pub fn ensure(provision: &Provision, source: &Source, root: &Built, tree: &Built
     built.context(Trouble::Build)
 }
 
-/// What is left behind is what a headers package has, and the key to sign with.
+/// Deletes all files except those that a headers package has, and the signing key.
 fn build_script(make: &str, jobs: usize) -> String {
     format!(
         "{make} -j{jobs} bzImage modules_prepare\n\
@@ -73,11 +73,11 @@ fn build_script(make: &str, jobs: usize) -> String {
     )
 }
 
-/// Before an option that not all kernels have.
+/// The beginning of the line before an option that some kernels lack.
 const MAY_BE_MISSING: &str = "#?";
 
-/// Fails if an option did not come out as wanted: kconfig says nothing of what
-/// it leaves out, and a sanitizer that is not there finds nothing.
+/// Fails if an option differs from the wanted one. kconfig drops options silently, and a missing
+/// sanitizer finds nothing.
 fn compare(wanted: &str, config: &str) -> Result<()> {
     let got = options(config);
     let demanded = wanted
@@ -113,7 +113,7 @@ fn options(text: &str) -> BTreeMap<&str, &str> {
         .collect()
 }
 
-/// What `uname -r` says in the kernel, and what it was built with.
+/// The kernel's `uname -r`, and its compilers.
 pub fn what_was_built(object: &Path) -> Result<(String, Compilers)> {
     let path = object.join("include/config/kernel.release");
     let release = std::fs::read_to_string(&path)

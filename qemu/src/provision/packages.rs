@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kernel's packages, and its source.
+//! Fetches a kernel's packages and unpacks its source.
 
 use anyhow::{Context, Result};
 
@@ -10,7 +10,7 @@ use super::resolve::APT_OPTIONS;
 use super::{root, Provision};
 use crate::cache::{Built, Owner, Stage};
 
-/// Downloads the packages and unpacks them; none is installed.
+/// Downloads the packages and unpacks them, without installing any.
 pub fn ensure(
     provision: &Provision,
     root: &Built,
@@ -22,8 +22,7 @@ pub fn ensure(
         .iter()
         .map(|p| format!("{}={}", p.name, choice.version))
         .collect();
-    // By content, so that asking the suite again costs nothing where it has
-    // nothing new.
+    // Compare checksums, so that `--update` repeats nothing if the suite has no new kernel.
     let checksums: Vec<_> = choice.packages.iter().map(|p| p.sha256.as_str()).collect();
     let stage = Stage {
         cache: provision.cache,
@@ -38,8 +37,8 @@ pub fn ensure(
     };
     stage.ensure(provision.ui, provision.privilege, |work| {
         let quoted: Vec<_> = wanted.iter().map(|w| quote(w)).collect();
-        // depmod looks below lib/modules, the packages have usr/lib/modules; and
-        // an image that is not signed has a name of its own.
+        // depmod reads lib/modules, but the packages have usr/lib/modules. An unsigned image has
+        // another name.
         let script = format!(
             "mkdir /mnt/packages/debs\n\
              cd /mnt/packages/debs\n\

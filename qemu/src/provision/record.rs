@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `resolved.toml`: what was resolved, for people to read.
+//! `resolved.toml`: a record of the chosen kernel and packages, for people to read.
 
 use std::fmt::Write as _;
 
@@ -13,10 +13,10 @@ use crate::accel::Accelerator;
 use crate::cache::{write_atomically, Cache};
 use crate::kernels::Origin;
 
-/// What was resolved for a kernel.
+/// The record of a kernel.
 #[derive(Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Record {
-    /// Names this making of the root and of the folder that modules are built with.
+    /// The IDs of the build root and of the object folder.
     #[serde(default)]
     made: String,
     kernel: String,
@@ -36,7 +36,7 @@ pub struct Record {
     packages: Vec<Package>,
 }
 
-/// Writes the record, unless it is about this very root and kernel build.
+/// Writes the record, unless it describes this build already.
 pub fn write(provision: &Provision, ready: &Ready) -> Result<()> {
     let made = format!("{} {}", ready.root.id(), ready.object.id());
     let old = read(provision.cache, &provision.kernel.name);
@@ -84,7 +84,7 @@ fn read(cache: &Cache, kernel: &str) -> Result<Record> {
     toml::from_str(&text).with_context(|| format!("cannot use {}", path.display()))
 }
 
-/// The record as a person reads it.
+/// The record as text for the user.
 pub fn describe(cache: &Cache, kernel: &str) -> Result<String> {
     let record = read(cache, kernel)?;
     let accelerator = Accelerator::remembered(cache).map_or_else(

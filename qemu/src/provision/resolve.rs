@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which kernel the suite has now.
+//! Asks the Debian suite for its current kernel.
 
 use anyhow::{Context, Result};
 
@@ -10,12 +10,12 @@ use super::{mirror, root, Provision};
 use crate::cache::{self, Built, Owner, Stage, Work};
 use crate::kernels::Stock;
 
-/// Options for an apt that uses the lists of this stage and no others.
+/// Options that make apt use the package lists of this stage, and no others.
 pub const APT_OPTIONS: &str = "-o Dir::Etc::SourceList=/mnt/lists/sources.list \
      -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists=/mnt/lists/lists \
      -o APT::Sandbox::User=root -o Acquire::Languages=none -o Dpkg::Use-Pty=0";
 
-/// Asks the suite. The answer is kept until an update is asked for.
+/// Asks the suite, and keeps the answer until the user asks for an update.
 pub fn ensure(provision: &Provision, stock: &Stock, root: &Built) -> Result<(Built, Choice)> {
     let kernel = provision.kernel;
     let mut inputs = vec![
@@ -48,7 +48,7 @@ pub fn ensure(provision: &Provision, stock: &Stock, root: &Built) -> Result<(Bui
         Ok(said)
     });
     if built.is_err() {
-        // What is there stays good until an answer has come.
+        // Restore the previous value, so that the old answer stays valid.
         cache::write_atomically(&asked, &before)?;
     }
     let built = built?;

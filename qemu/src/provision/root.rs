@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The build root: a Debian release with the kernel's compilers. And the roots
-//! that packages are made and tried in.
+//! Makes build roots: Debian releases with the kernel's compilers. Also makes the roots in which
+//! packages are built and tested.
 
 use anyhow::{Context, Result};
 
@@ -11,7 +11,7 @@ use crate::cache::{Built, Owner, Stage, Work};
 use crate::kernels::Trouble;
 use crate::run;
 
-/// Makes the root.
+/// Makes the kernel's build root.
 pub fn ensure(provision: &Provision) -> Result<Built> {
     let packages = provision
         .kernels
@@ -26,8 +26,8 @@ pub fn ensure(provision: &Provision) -> Result<Built> {
     )
 }
 
-/// Makes a root for packages: with these of the release, or with nothing but
-/// apt; and with all files of its packages, as users have them.
+/// Makes a root for tests of packages: with these packages, or with only apt. Keeps all files of
+/// the packages, as a user's system has them.
 pub fn ensure_other(
     provision: &Provision,
     name: &str,
@@ -39,7 +39,7 @@ pub fn ensure_other(
     make(provision, of, (name, about), &packages.join(","), &[])
 }
 
-/// Makes a root of another release, with nothing but apt.
+/// Makes a root of another release, with only apt.
 pub fn ensure_release(provision: &Provision, release: &str) -> Result<Built> {
     let about = "root with nothing but apt";
     make(provision, (release, release), ("clean", about), "", &[])
@@ -78,7 +78,7 @@ fn make(
     })
 }
 
-/// Nobody reads in a build root.
+/// Leaves out documentation, which nobody reads in a build root.
 const LEAN: [&str; 3] = [
     "--dpkgopt=path-exclude=/usr/share/doc/*",
     "--dpkgopt=path-exclude=/usr/share/man/*",
@@ -124,7 +124,7 @@ fn bootstrap(
         .or_else(|error| explain(&work.log.text(), error))
 }
 
-/// Says in plain words what apt says in its own.
+/// Replaces known errors of apt by plain text with a remedy.
 pub fn explain(log: &str, error: anyhow::Error) -> Result<()> {
     if log.contains("is expired (invalid since") || log.contains("Release file is expired") {
         let more = anyhow::anyhow!(
@@ -140,7 +140,7 @@ pub fn explain(log: &str, error: anyhow::Error) -> Result<()> {
     Err(error)
 }
 
-/// The proxies that the host's apt uses.
+/// The proxies in the host's apt configuration.
 fn host_proxies() -> Vec<String> {
     let dump = run::output(std::process::Command::new("apt-config").arg("dump"));
     dump.unwrap_or_default()

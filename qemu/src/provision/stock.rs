@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the guest takes from the stock kernel: its image and some modules.
+//! Takes the image and some modules of a stock kernel for the guest.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -16,7 +16,7 @@ use super::Provision;
 use crate::cache::{Built, Owner, Stage, Work};
 use crate::cpio::Archive;
 
-/// Where the guest finds stock modules.
+/// The folder of stock modules in the guest.
 const IN_GUEST: &str = "modules/stock";
 
 /// Makes the folder with `vmlinuz` and the archive `stock.cpio`.

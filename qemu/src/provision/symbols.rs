@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Are the regenerated Rust symbols those of the stock kernel?
+//! Checks that the regenerated Rust symbols are those of the stock kernel.
 //!
-//! A mangled name holds a hash of its crate's identity, so equal names mean
-//! that a module built with our metadata links against the stock kernel. One
-//! side is what the stock kernel exports (`Module.symvers` of the headers
-//! package), the other is read from the objects that our own build made in one
-//! go with the metadata.
+//! A mangled name holds a hash of its crate's identity. So equal names mean that a module built
+//! with our metadata links against the stock kernel. One side comes from the stock kernel's exports
+//! (`Module.symvers` of the headers package). The other side comes from the objects of the build
+//! that made the metadata.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -17,10 +16,10 @@ use object::{Object, ObjectSymbol};
 
 const SHOWN: usize = 5;
 
-/// The outcome of a check that passed.
+/// The result of a check that passed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Equal {
-    /// How many the stock kernel exports, all of which we have.
+    /// How many symbols the stock kernel exports. The regenerated metadata has all of them.
     pub stock: usize,
 }
 
@@ -30,7 +29,7 @@ impl fmt::Display for Equal {
     }
 }
 
-/// Compares the stock headers folder with our object folder.
+/// Compares the stock headers folder with the object folder.
 pub fn check(stock_headers: &Path, object: &Path) -> Result<Equal> {
     let path = stock_headers.join("Module.symvers");
     let text = std::fs::read_to_string(&path)
@@ -38,7 +37,7 @@ pub fn check(stock_headers: &Path, object: &Path) -> Result<Equal> {
     compare(&exported(&text), &defined(&object.join("rust"))?)
 }
 
-/// The Rust symbols in a `Module.symvers` (second column).
+/// The Rust symbols in a `Module.symvers`, from its second column.
 fn exported(symvers: &str) -> BTreeSet<String> {
     symvers
         .lines()
@@ -48,7 +47,7 @@ fn exported(symvers: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The Rust symbols that the objects in `folder` define for others.
+/// The global Rust symbols that the objects in `folder` define.
 fn defined(folder: &Path) -> Result<BTreeSet<String>> {
     let mut symbols = BTreeSet::new();
     let entries = std::fs::read_dir(folder)
@@ -92,8 +91,8 @@ fn compare(stock: &BTreeSet<String>, ours: &BTreeSet<String>) -> Result<Equal> {
     Ok(Equal { stock: stock.len() })
 }
 
-/// Shows that the check can fail: with one symbol taken out of a copy of our
-/// objects it must name that symbol.
+/// Tests the check itself: without one symbol, taken out of a copy of the objects, it must fail
+/// and name that symbol.
 pub fn self_test(stock_headers: &Path, object: &Path) -> Result<()> {
     let path = stock_headers.join("Module.symvers");
     let stock = exported(&std::fs::read_to_string(&path)?);

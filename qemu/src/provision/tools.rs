@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Programs of Debian's that no build root has: for guests, and for the host.
+//! Fetches programs from Debian that build roots lack, for guests and for the host.
 
 use std::path::Path;
 
@@ -10,13 +10,13 @@ use super::{quote, root, Chroot, Provision, Ready};
 use crate::cache::{Built, Owner, Stage};
 use crate::parts::ToolsPart;
 
-/// Where the libraries are put.
+/// The folder for the libraries.
 const LIBRARIES: &str = "/usr/lib/x86_64-linux-gnu";
-/// What loads them, where each program names it.
+/// The path of the loader that each program names.
 const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 
-/// Fetches what the root lacks, and gathers the programs with their libraries,
-/// which go where the loader looks without a configuration.
+/// Fetches missing packages, and gathers the programs with their libraries. The libraries go to
+/// the folder that the loader searches by default.
 const GATHER: &str = "\
 apt='apt-get -o Dir::State::Lists=/tmp/lists -o Dir::Cache=/tmp/cache -o APT::Sandbox::User=root \
      -o Dpkg::Use-Pty=0'
@@ -53,7 +53,7 @@ rm -r $unpacked
 chmod -R a+rX /mnt/tools
 ";
 
-/// The words that run one of them, whatever libraries the host has.
+/// The command that runs a program on the host with its own loader and libraries.
 pub fn on_host(tools: &Built, program: &str) -> String {
     let root = tools.tree().join("guest");
     let below = |path: &str| root.join(path.trim_start_matches('/'));
@@ -67,7 +67,7 @@ pub fn on_host(tools: &Built, program: &str) -> String {
     )
 }
 
-/// Makes them ready: what is below `guest` in the tree belongs at the guest's root.
+/// Gathers the programs. The folder `guest` in the tree belongs at the guest's root.
 pub fn ensure(
     provision: &Provision,
     ready: &Ready,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The machine that a guest runs on, and QEMU's words for it.
+//! The virtual machine of a guest, and QEMU's arguments for it.
 
 use std::ffi::OsString;
 use std::fmt::Write;
@@ -8,30 +8,30 @@ use std::fmt::Write;
 use anyhow::{ensure, Result};
 use serde::Deserialize;
 
-/// Linux keeps memory in sections of that size: none may lie on two nodes.
+/// The size of Linux's memory sections. A section must not span two NUMA nodes.
 const SECTION_MIB: u32 = 128;
 
-/// The machine that a guest runs on.
+/// The virtual machine of a guest.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Machine {
-    /// How many CPUs it has, if it has no `numa`.
+    /// The number of CPUs, if `numa` is empty.
     pub cpus: u32,
-    /// How much memory it has, in MiB.
+    /// The size of the memory, in MiB.
     pub memory_mib: u32,
-    /// Whether its clocks count instructions, which only an emulated CPU can.
+    /// Whether clocks count instructions. Only an emulated CPU can do that.
     pub icount: bool,
-    /// Its NUMA nodes, by number; none: all is one node, and firmware names none.
+    /// The NUMA nodes, by number. Empty: all is one node, and the firmware describes none.
     pub numa: Vec<NumaNode>,
 }
 
-/// What a NUMA node holds.
+/// The contents of a NUMA node.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "kebab-case")]
 pub enum NumaNode {
     /// One CPU and memory.
     Cpu,
-    /// Memory only, as of CXL or HBM.
+    /// Memory only, as with CXL or HBM.
     Memory,
 }
 
@@ -47,7 +47,7 @@ impl Default for Machine {
 }
 
 impl Machine {
-    /// Refuses a machine that QEMU or Linux would.
+    /// Fails for a machine that QEMU or Linux would refuse.
     pub fn check(&self) -> Result<()> {
         let nodes = self.numa.len();
         if nodes == 0 {
@@ -69,10 +69,10 @@ impl Machine {
         Ok(())
     }
 
-    /// QEMU's words for it, but for its ports.
+    /// QEMU's arguments for the machine, except for its ports.
     pub fn words(&self) -> Vec<OsString> {
-        // A nanosecond is an instruction; where the guest sleeps, its time jumps. The date is
-        // part of what has to repeat.
+        // One instruction takes one nanosecond, and the time jumps while the guest sleeps. Runs
+        // repeat exactly, and for that the date must be fixed, too.
         let icount = match self.icount {
             true => " -icount shift=0,sleep=off -rtc base=2026-01-01,clock=vm",
             false => "",
@@ -87,7 +87,7 @@ impl Machine {
         words.split(' ').map(OsString::from).collect()
     }
 
-    /// A socket for each node that has a CPU: Linux warns of one socket on two nodes.
+    /// One socket for each node with a CPU. Linux warns if a socket spans two nodes.
     fn smp(&self) -> String {
         if self.numa.is_empty() {
             return self.cpus.to_string();
@@ -116,7 +116,7 @@ impl Machine {
         words
     }
 
-    /// Equal shares in whole sections; the first node has what is left.
+    /// The memory of a node, in MiB: an equal share in full sections. The first node gets the rest.
     fn node_mib(&self, number: usize) -> u32 {
         let share = self.share_mib();
         let others = u32::try_from(self.numa.len().saturating_sub(1)).unwrap_or(u32::MAX);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A QEMU that runs: its ports are heard, and a watchdog ends it if it hangs.
+//! A running QEMU. Receives the output of its ports, and kills it if it hangs.
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -16,22 +16,22 @@ use command_fds::{CommandFdExt, FdMapping};
 use super::{Ending, Limits, Port, PROGRAM};
 use crate::run;
 
-/// The guest's serial ports, in their order.
+/// The guest's serial ports, in QEMU's order.
 const SERIAL_PORTS: [Port; 3] = [Port::Console, Port::Ktap, Port::Output];
 
-/// How many pieces wait to be heard: who talks faster has to wait, too.
+/// The length of the queue of output. If it is full, the port's reader waits.
 const UNHEARD: usize = 256;
 
-/// The first file descriptor that QEMU gets from us.
+/// The first file descriptor that QEMU inherits from modproof.
 const FIRST_FD: i32 = 3;
 
-/// A socket that QEMU gets beside the serial ports.
+/// A socket that QEMU gets in addition to the serial ports.
 pub struct Extra {
     /// The name of its chardev.
     pub name: &'static str,
-    /// QEMU's words for what speaks there.
+    /// QEMU's arguments for the device on that chardev.
     pub device: [String; 2],
-    /// QEMU's end of it.
+    /// QEMU's end of the socket pair.
     pub socket: UnixStream,
 }
 
@@ -40,7 +40,7 @@ enum Event {
     Closed,
 }
 
-/// A QEMU that runs. It is killed when this is dropped.
+/// A running QEMU. Dropping this kills it.
 pub struct Running {
     child: Child,
     heard: Receiver<Event>,
@@ -48,7 +48,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts QEMU with the guest's serial ports, and what else it is to have.
+    /// Starts QEMU with the guest's serial ports and the extra sockets.
     pub fn start(accelerator: &[&str], words: Vec<OsString>, extras: Vec<Extra>) -> Result<Self> {
         let mut command = run::dying_with_us(PROGRAM);
         command.args(words).args(accelerator);
@@ -78,8 +78,8 @@ impl Running {
         command
             .fd_mappings(ends)
             .context("file descriptors of QEMU")?;
-        // Not in our group: on Ctrl-C it is for us to end it, so that it does
-        // not look as if it had ended by itself.
+        // QEMU has its own process group, so Ctrl-C does not reach it. modproof kills it itself, so
+        // the death does not look as if QEMU had ended by itself.
         let mut child = command
             .process_group(0)
             .stdin(Stdio::null())
@@ -87,7 +87,7 @@ impl Running {
             .stderr(Stdio::piped())
             .spawn()
             .context("cannot start setpriv (Debian: util-linux)")?;
-        // With it go our copies of QEMU's ends: when QEMU ends, the ports close.
+        // This closes our copies of QEMU's ends, so that the ports close when QEMU ends.
         drop(command);
 
         let (_, output) = ours.last().context("no serial port")?;
@@ -106,12 +106,12 @@ impl Running {
         })
     }
 
-    /// The way into the port that is heard as [`Port::Output`].
+    /// The socket for input to the port [`Port::Output`].
     pub fn input(&self) -> Result<UnixStream> {
         Ok(self.input.try_clone()?)
     }
 
-    /// Ends it, and gives what QEMU itself complained of.
+    /// Kills QEMU, and returns QEMU's own error messages.
     pub fn complaint(mut self) -> String {
         let _ = self.child.kill();
         let mut said = Vec::new();
@@ -127,7 +127,7 @@ impl Running {
         String::from_utf8_lossy(&said).trim().to_owned()
     }
 
-    /// Hears what is said until the end. An error of `said` ends it, too.
+    /// Passes all output to `said` until QEMU ends. An error of `said` kills QEMU.
     pub fn listen(
         mut self,
         limits: Limits,
@@ -143,12 +143,12 @@ impl Running {
         while open > 0 {
             let until = over_at.min(last_word + silence);
             let event = match stopped {
-                // It was killed: what it said before is still to be read.
+                // QEMU is killed, but earlier output is still in the queue.
                 Some(_) => self
                     .heard
                     .recv()
                     .map_err(|_| RecvTimeoutError::Disconnected),
-                // Who talks without end gives no wait the time to end.
+                // A guest that prints without pause never lets the wait below time out.
                 None if Instant::now() >= over_at => Err(RecvTimeoutError::Timeout),
                 None => {
                     let wait = until.saturating_duration_since(Instant::now());
@@ -187,8 +187,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Either it has ended already, and there is nothing to do; or an error
-        // is on its way up, and this one would not add to it.
+        // Ignores errors: QEMU may have ended already, or the caller reports another error.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -213,7 +212,7 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(3600);
 
-    /// It talks on the console, and never ends. More can be said beside it.
+    /// A process that prints without end on the console, and a sender for more output.
     fn endless_talker() -> (Running, SyncSender<Event>) {
         let mut child = Command::new("yes")
             .stdout(Stdio::piped())
@@ -244,7 +243,7 @@ mod tests {
         };
         let (talker, more) = endless_talker();
         let ending = talker.listen(limits, |_, _| {
-            // As fast as it is heard, so that no wait is in vain.
+            // As fast as `listen` reads, so that no wait times out.
             let _ = more.try_send(Event::Said(Port::Console, b"y".to_vec()));
             Ok(())
         });

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A boot that was judged, as a group of checks: its cases, and each other
-//! thing that is wrong with it.
+//! Turns a judged boot into a group of checks: the guest's cases, and the other reasons that failed
+//! the boot.
 
 use crate::boot::Booted;
 use crate::judge::ktap;
 use crate::suites::Suite;
 use crate::tally::{Outcome, Row, RowState};
 
-/// How many of the console's lines are shown of a boot that failed.
+/// How many of the console's last lines a failed boot shows.
 const TAIL: usize = 20;
 
-/// What a boot came to.
+/// The outcome of a judged boot.
 pub fn outcome(booted: &Booted, suite: &Suite) -> Outcome {
     let verdict = &booted.verdict;
     let console = Some(booted.console_path());
@@ -21,7 +21,7 @@ pub fn outcome(booted: &Booted, suite: &Suite) -> Outcome {
         log: console.clone(),
         ..Outcome::default()
     };
-    // What cases told is told with them.
+    // The failed cases below show the reasons that come from cases.
     for reason in verdict.reasons.iter().filter(|reason| !reason.of_case) {
         outcome.details.push_str(&format!("{reason}\n"));
         let name = format!("boot: {}", reason.kind);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! JUnit XML, for the programs that show tests.
+//! Writes the report as JUnit XML, which CI systems display.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! KTAP version 1 (Documentation/dev-tools/ktap.rst of the kernel), as the
-//! kernel's own tests speak it: a subtest for each group.
+//! Writes the report as KTAP version 1 (Documentation/dev-tools/ktap.rst of the kernel), with a
+//! subtest for each group.
 
 use super::{full_name, Group, Report};
 use crate::tally::{Row, RowState};
@@ -21,7 +21,7 @@ pub fn render(report: &Report) -> String {
 
 fn of_group(number: u32, group: &Group) -> String {
     let name = full_name(group);
-    // A result with the name of its subtest would be taken for the subtest's own.
+    // A result named like its subtest would look like the subtest's own result.
     if let [only @ Row { name: no_name, .. }] = &group.rows[..] {
         if no_name.is_empty() {
             return result(number, &name, only);
@@ -48,7 +48,7 @@ fn of_group(number: u32, group: &Group) -> String {
     out
 }
 
-/// The result of a check, and what is to be said of it.
+/// The line with a check's result, and its notes.
 fn result(number: u32, name: &str, row: &Row) -> String {
     let name = one_line(name);
     let notes = row.text.lines().map(|text| format!("# {}\n", plain(text)));
@@ -59,7 +59,7 @@ fn result(number: u32, name: &str, row: &Row) -> String {
     }
 }
 
-/// A `#` would begin a directive, a line's end the next result.
+/// Keeps one line without `#`: a `#` would begin a directive, and a newline the next result.
 fn one_line(text: &str) -> String {
     plain(text.lines().next().unwrap_or_default()).replace('#', "_")
 }

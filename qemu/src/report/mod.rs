@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a run came to, for people and for other programs: one page of HTML,
-//! JUnit XML, JSON and KTAP, each with a link to the logs beside it.
+//! The report of a run, for people and for other programs: an HTML page, JUnit XML, JSON and KTAP,
+//! each with links to the logs beside it.
 
 pub mod boot;
 mod junit;
@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::tally::{Row, Tally};
 pub use record::Recorder;
 
-/// The form of `report.json`: it rises when a key is renamed or goes away.
+/// The version of the format of `report.json`. It rises when a key gets renamed or removed.
 const VERSION: u32 = 1;
 
 const JSON: &str = "report.json";
@@ -30,23 +30,23 @@ const JUNIT: &str = "junit.xml";
 const PAGE: &str = "report.html";
 const KTAP: &str = "report.ktap";
 
-/// A run of checks. This is `report.json`, too: paths are relative to it.
+/// The report of a run, as in `report.json`. Paths are relative to that file.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
-    /// The form of this record.
+    /// The version of the format.
     pub version: u32,
-    /// What it came to.
+    /// The outcome of the run.
     pub outcome: Outcome,
-    /// Why it could not run to its end, if it did not.
+    /// The error that stopped the run early, if any.
     pub error: Option<String>,
-    /// When it began, in seconds since 1970.
+    /// The time at which the run began, in seconds since 1970.
     pub started_unix: u64,
-    /// How long it took.
+    /// How many seconds the run took.
     pub seconds: f64,
-    /// What was picked, if not everything.
+    /// The filter, if the user gave one.
     pub filter: Option<String>,
-    /// The counts.
+    /// The counts of all groups.
     pub tally: Tally,
     /// The groups of checks, in the order in which they ended.
     pub groups: Vec<Group>,
@@ -56,23 +56,23 @@ pub struct Report {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Group {
-    /// The kernel, for what concerns one.
+    /// The kernel, if the group belongs to one.
     pub kernel: Option<String>,
-    /// Its name.
+    /// The name of the group.
     pub name: String,
-    /// The counts.
+    /// The counts of the group.
     pub tally: Tally,
-    /// How long it took, where that is known.
+    /// How many seconds the group took, if known.
     pub seconds: Option<f64>,
-    /// Figures worth a word.
+    /// Figures for the group's line.
     pub note: String,
-    /// Where more is told.
+    /// The log with more details.
     pub log: Option<PathBuf>,
     /// The checks.
     pub rows: Vec<Row>,
 }
 
-/// What a run came to.
+/// The outcome of a run.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
@@ -80,12 +80,12 @@ pub enum Outcome {
     Pass,
     /// Something failed.
     Fail,
-    /// The checks could not be run, or not to the end.
+    /// The checks could not run, or did not run to the end.
     CouldNotRun,
 }
 
 impl Outcome {
-    /// The exit status that tells it.
+    /// The exit status for the outcome.
     pub fn status(self) -> u8 {
         match self {
             Self::Pass => 0,
@@ -112,7 +112,7 @@ impl fmt::Display for Outcome {
 }
 
 impl Report {
-    /// Writes it, in all forms, beside the logs that it names.
+    /// Writes the report in all formats to the folder of its logs.
     pub fn write(&self, folder: &Path) -> Result<()> {
         let json = serde_json::to_string_pretty(self)? + "\n";
         std::fs::create_dir_all(folder)
@@ -124,7 +124,7 @@ impl Report {
             (PAGE, page::render(self)?),
         ] {
             let path = folder.join(name);
-            // Who looks at the folder finds the old one or the new one whole.
+            // Rename, so that a reader finds either the old file or the complete new one.
             let partial = folder.join(format!(".{name}.{}", std::process::id()));
             std::fs::write(&partial, text)
                 .and_then(|()| std::fs::rename(&partial, &path))
@@ -133,12 +133,12 @@ impl Report {
         Ok(())
     }
 
-    /// The same as the kernel's own tests print it.
+    /// The report as KTAP.
     pub fn ktap(&self) -> String {
         ktap::render(self)
     }
 
-    /// Copies it, and every log that it names, from where it was written.
+    /// Copies the report and all its logs from the folder `from`.
     pub fn copy(&self, from: &Path, to: &Path) -> Result<()> {
         Self::check_copy(from, to)?;
         self.write(to)?;
@@ -155,7 +155,7 @@ impl Report {
         Ok(())
     }
 
-    /// Whether it can be copied there: not onto itself, where every log would be empty.
+    /// Fails if `to` is no good place for a copy. A copy onto itself would empty every log.
     pub fn check_copy(from: &Path, to: &Path) -> Result<()> {
         for folder in [from, to] {
             std::fs::create_dir_all(folder)
@@ -178,7 +178,7 @@ impl Report {
     }
 }
 
-/// The name of a group, with its kernel's.
+/// The name of a group, with that of its kernel.
 fn full_name(group: &Group) -> String {
     match &group.kernel {
         Some(kernel) => format!("{kernel}:{}", group.name),
@@ -186,7 +186,7 @@ fn full_name(group: &Group) -> String {
     }
 }
 
-/// When a run began.
+/// The time at which a run began.
 fn started(report: &Report) -> DateTime<Utc> {
     let seconds = i64::try_from(report.started_unix).unwrap_or_default();
     DateTime::from_timestamp(seconds, 0).unwrap_or_default()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The page: a file without any other, readable without a network.
+//! Writes the report as a single HTML file, which needs no network.
 
 use anyhow::Result;
 use askama::Template;
@@ -14,13 +14,13 @@ struct ReportPage<'a> {
     report: &'a Report,
 }
 
-/// Writes the report as a page.
+/// Writes the report as HTML.
 pub fn render(report: &Report) -> Result<String> {
     Ok(ReportPage { report }.render()?)
 }
 
 impl ReportPage<'_> {
-    /// When the run began, by universal time.
+    /// The time at which the run began, in UTC.
     fn started(&self) -> String {
         let moment = started(self.report);
         moment.format("%Y-%m-%d %H:%M UTC").to_string()
@@ -56,9 +56,8 @@ impl ReportPage<'_> {
         &row.name
     }
 
-    /// The link to a check's log, or else its group's. Each part is a name of
-    /// ours or of the guest's, so what is no plain character is written as URLs
-    /// have it.
+    /// The link to a check's log, or else to its group's log. It percent-encodes special
+    /// characters, as the guest chose some of the names in the path.
     fn link(&self, group: &Group, row: &Row) -> Option<String> {
         let log = row.log.as_ref().or(group.log.as_ref())?;
         let mut link = String::new();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Gathering what a report is made from while the checks run.
+//! Collects the contents of a report while the checks run.
 
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -10,13 +10,13 @@ use anyhow::Result;
 use super::{Group, Outcome, Report, VERSION};
 use crate::tally::{self, Row, RowState, Tally};
 
-/// Where copies of logs go that lie elsewhere.
+/// The folder for copies of logs that are not below the report's folder.
 const OTHER_LOGS: &str = "logs";
 
-/// Gathers groups of checks as they end.
+/// Collects groups of checks as they end.
 #[derive(Debug)]
 pub struct Recorder {
-    /// Where the report will be, and most logs are.
+    /// The folder for the report, which also has most logs.
     folder: PathBuf,
     filter: Option<String>,
     began: (SystemTime, Instant),
@@ -25,7 +25,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Begins a run whose logs are in that folder.
+    /// Begins a run with its logs in that folder.
     pub fn begin(folder: PathBuf, filter: Option<&str>) -> Self {
         Self {
             folder,
@@ -36,7 +36,7 @@ impl Recorder {
         }
     }
 
-    /// Adds a group, by its name or by `KERNEL:NAME`.
+    /// Adds a group, named NAME or `KERNEL:NAME`.
     pub fn add(&mut self, name: &str, outcome: &tally::Outcome) {
         let (kernel, name) = match name.split_once(':') {
             Some((kernel, name)) => (Some(kernel.to_owned()), name),
@@ -70,7 +70,7 @@ impl Recorder {
         self.tally
     }
 
-    /// The report of a run that ended so.
+    /// The report of a run with this result.
     pub fn end(self, result: &Result<()>) -> Report {
         let outcome = match (result, self.tally.state()) {
             (Err(_), _) | (Ok(()), RowState::Skipped) => Outcome::CouldNotRun,
@@ -98,7 +98,7 @@ impl Recorder {
         }
     }
 
-    /// A log by its path from the report: a copy of one that lies elsewhere.
+    /// The path of a log, relative to the report. Copies a log from outside of the report's folder.
     fn beside(&self, log: &Path) -> Option<PathBuf> {
         if let Ok(path) = log.strip_prefix(&self.folder) {
             return log.is_file().then(|| path.to_owned());
@@ -106,13 +106,13 @@ impl Recorder {
         let copy = Path::new(OTHER_LOGS).join(log.file_name()?);
         let target = self.folder.join(&copy);
         std::fs::create_dir_all(target.parent()?).ok()?;
-        // A log that is not there is no reason to lose the report.
+        // A missing log must not prevent the report.
         std::fs::copy(log, target).ok()?;
         Some(copy)
     }
 }
 
-/// What was counted, but has no row.
+/// Rows for checks that the counts include but that have no row.
 fn unnamed(outcome: &tally::Outcome) -> Vec<Row> {
     let mut named = Tally::default();
     for row in &outcome.rows {
@@ -131,7 +131,7 @@ fn unnamed(outcome: &tally::Outcome) -> Vec<Row> {
     rows.collect()
 }
 
-/// Milliseconds are fine enough.
+/// Rounds to milliseconds.
 fn rounded(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
 }

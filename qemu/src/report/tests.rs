@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reports are read back, as other programs would.
+//! Tests that read reports back, as other programs do.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::tally::RowState;
 
 const NASTY: &str = "<script>alert(\"1\")</script> & 'more' \u{1b}[31m]]>";
 
-/// A folder with a log below it and one elsewhere, and a run that used both.
+/// A run with one log below its folder, and one log elsewhere.
 struct Run {
     runs: tempfile::TempDir,
     _elsewhere: tempfile::TempDir,
@@ -203,7 +203,7 @@ fn the_page_needs_no_network_and_no_script() {
     ] {
         assert!(page.contains(yes), "{yes}\n{page}");
     }
-    // A row for each check, and one for that which failed.
+    // One row for each check, and one more for the failed check.
     assert_eq!(page.matches("<tr><td>").count(), 4 + 1);
     for tag in ["table", "tbody", "tr", "td", "details", "summary", "pre"] {
         let opened =
@@ -220,7 +220,7 @@ fn the_page_tells_that_it_did_not_run_to_its_end() {
     assert!(page.contains("could not run"), "{page}");
 }
 
-/// What is written anywhere can be followed from there.
+/// Links work from every folder that holds a copy of the report.
 #[test]
 fn links_lead_to_logs() {
     let run = recorded();

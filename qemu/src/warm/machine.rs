@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Saving a guest, and restoring it.
+//! Saves a guest as a snapshot, and restores it.
 //!
-//! The guest's memory is a file that the saved guest shares with it. A restored
-//! guest maps it privately: nothing is read before it is touched, and nothing is
-//! written back. The state of all devices is a small file beside it.
+//! The memory of the saved guest is a shared file. A restored guest maps that file privately: it
+//! reads pages only when it touches them, and writes nothing back. A small file beside it has the
+//! state of all devices.
 
 use std::ffi::OsString;
 use std::fs::{File, Permissions};
@@ -28,27 +28,27 @@ use crate::interrupt::HalfDone;
 use crate::judge::{console_troubles, text_of};
 use crate::qemu::{Extra, Guest, Limits, Machine, Port, Running, COMMAND_LINE};
 
-/// These end what hangs. Loading a large driver takes long under emulation.
+/// The limits for a guest that hangs. Under emulation, a large driver takes long to load.
 const LIMIT: Duration = Duration::from_secs(900);
 const SILENCE: Duration = Duration::from_secs(300);
 
 const MEMORY_FILE: &str = "memory";
 const STATE_FILE: &str = "state";
-/// How these two were when they were written.
+/// This file marks a snapshot from which a boot failed outside of its cases. The next file, `SEAL`,
+/// records the inodes, sizes and times of the memory and state files.
 const IN_DOUBT: &str = "in-doubt";
 const SEAL: &str = "seal";
-/// What the kernel said until it was saved.
+/// The file with the kernel's console until the guest was saved.
 const CONSOLE_FILE: &str = "console.log";
 
-/// QEMU's words for a machine that can be saved and restored, its memory being
-/// a file in `folder`.
+/// QEMU's arguments for a machine that can be saved and restored. Its memory is a file in `folder`.
 pub fn words(folder: &Path, share: &str) -> Vec<OsString> {
     let machine = Machine::default();
     let mut memory = OsString::from(format!(
         "memory-backend-file,id=memory,size={}M,share={share},mem-path=",
         machine.memory_mib
     ));
-    // A comma begins a new option, two are one.
+    // QEMU reads a comma as the start of a new option, and two commas as one comma.
     let path = folder.join(MEMORY_FILE);
     memory.push(path.to_string_lossy().replace(',', ",,"));
     let mut words = machine.words();
@@ -60,7 +60,7 @@ pub fn words(folder: &Path, share: &str) -> Vec<OsString> {
 
 const MONITOR: [&str; 2] = ["-mon", "chardev=monitor,mode=control"];
 
-/// Two sockets for QEMU, and our ends of them.
+/// Two sockets for QEMU, with our end of each.
 fn extras() -> Result<(Vec<Extra>, UnixStream, UnixStream)> {
     let (handover, theirs) = UnixStream::pair().context("cannot make a socket")?;
     let mut extras = vec![Extra {
@@ -103,7 +103,7 @@ impl Snapshots<'_> {
         };
         let mut words = words(&work.tree, "on");
         words.extend(guest.boot_words());
-        // The guest must find the handover's other end open, or it will not wait.
+        // The guest waits only if the other end of the handover socket is open.
         let (extras, _handover, monitor) = extras()?;
         let running = Running::start(guest.accelerator, words, extras)?;
         let mut qmp = Qmp::greet(monitor)?;
@@ -140,7 +140,7 @@ impl Snapshots<'_> {
             );
         }
         std::fs::remove_file(initramfs)?;
-        // The stamp that follows must not get to the disk before these.
+        // These files must be on the disk before the stage's stamp.
         for name in [MEMORY_FILE, STATE_FILE] {
             let file = File::open(work.tree.join(name))?;
             file.sync_all()
@@ -159,8 +159,8 @@ impl Snapshots<'_> {
     }
 }
 
-/// A guest whose kernel complained before it was saved is none to start from:
-/// what is started from it would not be judged by that.
+/// Fails if the kernel complained before the guest was saved. The judge of a restored guest would
+/// never see that complaint.
 pub fn expect_sound(folder: &Path) -> Result<()> {
     let path = folder.join(CONSOLE_FILE);
     let console =
@@ -174,25 +174,25 @@ pub fn expect_sound(folder: &Path) -> Result<()> {
     Err(Unsound(format!("{reasons}\nconsole log: {}", path.display())).into())
 }
 
-/// Notes that a guest which was restored from here came to grief.
+/// Marks the snapshot, as a boot from it failed outside of its cases.
 pub fn doubt(folder: &Path) -> Result<()> {
     let path = folder.join(IN_DOUBT);
     File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(())
 }
 
-/// Whether one did.
+/// Whether the snapshot has that mark.
 pub fn is_doubted(folder: &Path) -> bool {
     folder.join(IN_DOUBT).exists()
 }
 
-/// Notes how the files are that a guest is restored from.
+/// Records the identity of the memory and state files.
 fn seal(folder: &Path) -> Result<()> {
     let files = [MEMORY_FILE, STATE_FILE].map(|name| folder.join(name));
     Done::new(folder.join(SEAL)).write(&[], &files)
 }
 
-/// Whether the files are as they were written.
+/// Whether the memory and state files are unchanged.
 pub fn is_sealed(folder: &Path) -> bool {
     let files = [MEMORY_FILE, STATE_FILE].map(|name| folder.join(name));
     Done::new(folder.join(SEAL)).is(&[], &files)
@@ -208,7 +208,7 @@ fn save(qmp: &mut Qmp, folder: &Path) -> Result<()> {
     qmp.order("quit", json!({}))
 }
 
-/// Restores a guest, which goes on at once, and hands it what it is to do.
+/// Restores a guest, which runs at once, and hands it an archive of files and words.
 pub fn resume(
     folder: &Path,
     image: &Path,
@@ -216,16 +216,16 @@ pub fn resume(
     handover: &[u8],
 ) -> Result<Running> {
     let mut words = words(folder, "off");
-    // Not booted, but part of the machine that was.
+    // QEMU does not boot this kernel, but the saved machine had it.
     words.extend(["-kernel".into(), image.into()]);
     words.extend(["-incoming", "defer"].map(OsString::from));
     let (extras, mut to_guest, monitor) = extras()?;
     let running = Running::start(accelerator.arguments(), words, extras)?;
     let archive = handover.to_owned();
-    // It ends when the guest has taken all, or is gone: then others say why.
+    // The thread ends when the guest has read everything or has ended. Other code reports errors.
     std::thread::spawn(move || {
         let _ = to_guest.write_all(&archive);
-        // Open until the guest is gone: it reads on to the end of its buffer.
+        // Keep the socket open until the guest has ended, as the guest reads ahead.
         let _ = std::io::copy(&mut to_guest, &mut std::io::sink());
     });
     match restore(monitor, &folder.join(STATE_FILE)) {

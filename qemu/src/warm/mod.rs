@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Warm starts. A guest is booted once, loads what takes long to load, and is
-//! saved where it waits. A run then begins there: the guest is restored, is
-//! handed fresh programs and modules, and goes on with them.
+//! Warm starts. modproof boots a guest once, loads the modules that take long to load, and saves
+//! the waiting guest as a snapshot. A test then restores the guest, which gets fresh programs and
+//! modules and continues with them.
 
 mod handover;
 mod machine;
@@ -25,35 +25,34 @@ use crate::ui::Ui;
 pub use handover::handover;
 pub use pool::Pool;
 
-/// How the stages of snapshots are called in the cache.
+/// The prefix of snapshots' folders in the cache.
 pub const PREFIX: &str = "warm-";
-/// To be counted up when the making of snapshots changes in a way that no other
-/// input shows.
+/// Increment this if snapshots are made differently and no other input changes.
 const LAYOUT: &str = "1";
-/// How many are kept of a kind: two checkouts may share a cache.
+/// How many snapshots of a kind to keep, as two checkouts may share a cache.
 const KEPT: usize = 2;
 
-/// What snapshots are made with.
+/// The settings for making snapshots.
 pub struct Snapshots<'a> {
-    /// Where they are kept.
+    /// The cache that keeps the snapshots.
     pub cache: &'a Cache,
-    /// How progress is shown.
+    /// Shows progress.
     pub ui: &'a Ui,
-    /// Root's rights; none are needed here.
+    /// How to get root's rights. Snapshots do not need them.
     pub privilege: &'a Privilege,
     /// The kernel's name.
     pub kernel: &'a str,
-    /// The kernel.
+    /// The kernel, provisioned.
     pub ready: &'a Ready,
-    /// Its stock modules.
+    /// The archive of the kernel's stock modules.
     pub stock_archive: &'a Path,
-    /// The program that waits.
+    /// The program that waits in a saved guest.
     pub waiter: &'a Path,
-    /// What runs the guest.
+    /// The accelerator that runs the guest.
     pub accelerator: &'a Accelerator,
 }
 
-/// A guest whose kernel complained before it could be saved.
+/// The error for a guest whose kernel complained before modproof could save it.
 #[derive(Debug)]
 pub struct Unsound(String);
 
@@ -69,15 +68,15 @@ impl fmt::Display for Unsound {
 
 impl std::error::Error for Unsound {}
 
-/// A guest that was saved. Nobody removes it while this is held.
+/// A snapshot of a guest. While this exists, no process removes the snapshot.
 pub struct Snapshot {
     name: String,
     built: Built,
 }
 
 impl Snapshots<'_> {
-    /// The snapshot of a guest that has loaded these stock modules; made if
-    /// there is none that was made from all the same.
+    /// Returns the snapshot of a guest with these stock modules. Makes it, unless one with equal
+    /// inputs exists and is sound.
     pub fn ensure(&self, load: &[String]) -> Result<Snapshot> {
         let snapshot = self.ensure_some(load)?;
         let tree = snapshot.built.tree();
@@ -86,7 +85,7 @@ impl Snapshots<'_> {
         } else if machine::is_doubted(&tree) {
             "a guest came to grief after it was started from the saved one".to_owned()
         } else if let Err(error) = machine::expect_sound(&tree) {
-            // Saved by one whose judge knew less.
+            // An older judge accepted this snapshot.
             format!("{error:#}")
         } else {
             return Ok(snapshot);
@@ -127,7 +126,7 @@ impl Snapshots<'_> {
         Ok(Snapshot { name, built })
     }
 
-    /// Restores a guest, which goes on at once.
+    /// Restores a guest, which runs at once.
     pub fn resume(&self, snapshot: &Snapshot, handover: &[u8]) -> Result<Running> {
         machine::resume(
             &snapshot.built.tree(),
@@ -137,8 +136,7 @@ impl Snapshots<'_> {
         )
     }
 
-    /// Removes a snapshot that turned out to be bad, unless that was done and
-    /// another was made since. Waits until nobody uses it.
+    /// Removes a bad snapshot after its last user. Does nothing if another run has replaced it.
     fn discard(&self, name: &str, id: &str) -> Result<()> {
         let _lock = self.cache.exclusive(self.ui, &self.lock_name(name))?;
         let folder = self.cache.kernel(self.kernel).join(name);
@@ -148,7 +146,7 @@ impl Snapshots<'_> {
         Ok(())
     }
 
-    /// All that could change what is in a snapshot, or whether it can be used.
+    /// All inputs that determine the contents of a snapshot, and whether it can be used.
     fn inputs(&self, load: &[String]) -> Result<Vec<(&'static str, String)>> {
         let waiter = std::fs::read(self.waiter)
             .with_context(|| format!("cannot read {}", self.waiter.display()))?;
@@ -156,7 +154,7 @@ impl Snapshots<'_> {
         let words: Vec<_> = words.iter().map(|w| w.to_string_lossy()).collect();
         Ok(vec![
             ("layout", LAYOUT.to_owned()),
-            // Image and modules.
+            // This covers the image and the stock modules.
             ("stock", self.ready.image_id.clone()),
             ("load", load.join(" ")),
             ("waiter", hex(&Sha256::digest(waiter))),
@@ -168,7 +166,7 @@ impl Snapshots<'_> {
         ])
     }
 
-    /// Snapshots are large, and easily made again.
+    /// Removes all but the newest snapshots of a kind. They are large, and easy to make again.
     fn remove_older(&self, kind: &str, newest: &str) -> Result<()> {
         let mut others: Vec<_> = all(self.cache, self.kernel)
             .into_iter()
@@ -181,7 +179,7 @@ impl Snapshots<'_> {
         others.sort();
         for (_, folder) in others.iter().rev().skip(KEPT - 1) {
             let name = folder.file_name().unwrap_or_default().to_string_lossy();
-            // Another run may use it. Then it is left to a later one.
+            // If another run uses this one, leave it to a later run.
             if let Some(_lock) = self.cache.try_exclusive(&self.lock_name(&name))? {
                 self.privilege.remove_tree(folder)?;
             }
@@ -195,19 +193,19 @@ impl Snapshots<'_> {
 }
 
 impl Snapshot {
-    /// Names this very making of it.
+    /// The ID of this snapshot.
     pub fn id(&self) -> &str {
         self.built.id()
     }
 
-    /// Notes that a guest crashed which was restored from it: it may have been saved broken, so the
-    /// next run makes it anew.
+    /// Marks the snapshot, because a boot from it failed outside of its cases. The snapshot may be
+    /// broken, so the next run replaces it.
     pub fn doubt(&self) -> Result<()> {
         machine::doubt(&self.built.tree())
     }
 }
 
-/// How snapshots with these modules are called, but for the key.
+/// The name of snapshots with these modules, without the key.
 fn kind(load: &[String]) -> String {
     let name = if load.is_empty() {
         "plain".to_owned()
@@ -227,8 +225,8 @@ pub fn all(cache: &Cache, kernel: &str) -> Vec<PathBuf> {
     found.filter(is_one).collect()
 }
 
-/// All snapshots of a kernel, and whether each is the newest of its kind. One
-/// whose making was interrupted never is.
+/// All snapshots of a kernel, and whether each is the newest of its kind. An incomplete snapshot
+/// never counts as the newest.
 pub fn newest_of_kind(cache: &Cache, kernel: &str) -> Vec<(PathBuf, bool)> {
     let kind_of = |folder: &Path| {
         let name = folder.file_name().unwrap_or_default().to_string_lossy();

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The snapshots of one run of this program, shared by the guests that it runs
-//! at once.
+//! The snapshots of one run of modproof, which its parallel guests share.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +11,7 @@ use super::{Snapshot, Snapshots, Unsound};
 use crate::qemu::Running;
 use crate::suites::Suite;
 
-/// The snapshots in use, by what they have loaded.
+/// The snapshots in use, by the stock modules that they have loaded.
 pub struct Pool<'a> {
     snapshots: Snapshots<'a>,
     used: Mutex<HashMap<Vec<String>, Used>>,
@@ -21,11 +20,11 @@ pub struct Pool<'a> {
 
 struct Used {
     snapshot: Arc<Snapshot>,
-    /// What is bad twice is not the snapshot's fault.
+    /// Whether this run has replaced the snapshot. If the new one fails, the cause is elsewhere.
     made_anew: bool,
 }
 
-/// A guest that was restored, with the snapshot that must stay until it ends.
+/// A restored guest, with its snapshot, which must stay until the guest ends.
 pub struct Resumed {
     /// The guest.
     pub running: Running,
@@ -34,7 +33,7 @@ pub struct Resumed {
 }
 
 impl<'a> Pool<'a> {
-    /// None is made or looked for before it is wanted.
+    /// An empty pool. It makes a snapshot when a guest first needs it.
     pub fn new(snapshots: Snapshots<'a>) -> Self {
         Self {
             snapshots,
@@ -43,9 +42,9 @@ impl<'a> Pool<'a> {
         }
     }
 
-    /// Whether there is a snapshot for this suite. If there should be one and
-    /// it cannot be made, says why: the suite can still be booted. A kernel that
-    /// complained is an error: booting it again would hide that.
+    /// Whether a snapshot exists, or can be made, for this suite. If making it fails, prints why,
+    /// and the suite boots cold. If the kernel complained, returns an error, as a cold boot would
+    /// hide the complaint.
     pub fn can_start(&self, suite: &Suite) -> Result<bool> {
         let Some(load) = &suite.warm else {
             return Ok(false);
@@ -68,7 +67,7 @@ impl<'a> Pool<'a> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The snapshot with these modules, made if need be.
+    /// The snapshot with these modules. Makes it if necessary.
     pub fn get(&self, load: &[String]) -> Result<Arc<Snapshot>> {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = used.get(load) {
@@ -83,7 +82,7 @@ impl<'a> Pool<'a> {
         Ok(snapshot)
     }
 
-    /// Restores a guest, from a new snapshot if the one there is cannot be.
+    /// Restores a guest. If that fails, replaces the snapshot and tries again.
     pub fn resume(&self, load: &[String], handover: &[u8]) -> Result<Resumed> {
         let snapshot = self.get(load)?;
         match self.snapshots.resume(&snapshot, handover) {
@@ -97,10 +96,10 @@ impl<'a> Pool<'a> {
         }
     }
 
-    /// Makes a bad snapshot anew, once, and says so.
+    /// Replaces a bad snapshot, once, and prints why.
     pub fn replace(&self, load: &[String], bad: Arc<Snapshot>, why: &str) -> Result<Arc<Snapshot>> {
         let bad_id = bad.id().to_owned();
-        // It is removed when nobody uses it: we must not, while we wait for that.
+        // The removal waits until no guest uses the snapshot, so release our own reference first.
         drop(bad);
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = used.get(load) {
@@ -130,7 +129,7 @@ impl<'a> Pool<'a> {
     }
 }
 
-/// Why there is no guest to start from, if it is no reason to fail.
+/// Returns the reason to boot cold. Passes on an error that must fail the suite.
 fn may_boot_instead(error: Error) -> Result<String> {
     match error.is::<Unsound>() {
         true => Err(error),
@@ -148,7 +147,7 @@ mod tests {
     fn a_kernel_that_complained_is_not_booted_instead() {
         let other = anyhow!("no memory file").context("saving the guest");
         assert!(may_boot_instead(other).is_ok());
-        // As the stage of the cache passes it on.
+        // The cache's stage adds such a context.
         let unsound = Error::from(Unsound("oops: x".to_owned())).context("k: a guest");
         let error = may_boot_instead(unsound).expect_err("it complained");
         assert!(format!("{error:#}").contains("oops: x"), "{error:#}");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! QMP, QEMU's protocol for orders: a line of JSON each.
+//! Speaks QMP, QEMU's control protocol: one line of JSON for each message.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{bail, Context, Result};
 use serde_json::{json, Value};
 
-/// QEMU answers at once; what it does not answer in this time it never will.
+/// The limit for an answer. QEMU answers at once, or never.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A connection to QEMU.
@@ -22,7 +22,7 @@ pub struct Qmp {
 }
 
 impl Qmp {
-    /// Takes QEMU's greeting.
+    /// Connects, and reads QEMU's greeting.
     pub fn greet(socket: UnixStream) -> Result<Self> {
         socket.set_read_timeout(Some(PATIENCE))?;
         let mut qmp = Self {
@@ -38,9 +38,9 @@ impl Qmp {
         Ok(qmp)
     }
 
-    /// Gives an order, and waits for the answer to it.
+    /// Sends a command, and waits for its answer.
     pub fn order(&mut self, name: &str, arguments: Value) -> Result<()> {
-        // In one piece: QEMU obeys at the last bracket, and may be gone before a line's end.
+        // Write everything at once: QEMU acts on the last bracket, and may exit before the newline.
         let order = json!({ "execute": name, "arguments": arguments }).to_string() + "\n";
         self.to
             .write_all(order.as_bytes())
@@ -58,15 +58,15 @@ impl Qmp {
         }
     }
 
-    /// Memory stays in its file, and the end of a migration is an event.
+    /// Leaves the memory in its file, and requests an event at the end of a migration.
     pub fn prepare_migration(&mut self) -> Result<()> {
         let on = |name| json!({ "capability": name, "state": true });
         let capabilities = json!({ "capabilities": [on("x-ignore-shared"), on("events")] });
         self.order("migrate-set-capabilities", capabilities)
     }
 
-    /// Writes the state of the devices to a file, or with `migrate-incoming`
-    /// reads it, and waits until that is done.
+    /// Writes the state of the devices to a file (`migrate`) or reads it (`migrate-incoming`), and
+    /// waits for the end.
     pub fn migrate(&mut self, name: &str, file: &Path) -> Result<()> {
         let file = file.to_string_lossy().replace('\'', r"'\''");
         let uri = match name {
@@ -107,7 +107,7 @@ impl Qmp {
 mod tests {
     use super::*;
 
-    /// A QEMU that says all of `lines`, whatever it is told.
+    /// A QEMU that answers with all of `lines`, regardless of the commands.
     fn qmp(lines: &[&str]) -> (Result<Qmp>, UnixStream) {
         let (ours, mut theirs) = UnixStream::pair().expect("sockets");
         let said = [&[r#"{"QMP": {}}"#, r#"{"return": {}}"#], lines].concat();
@@ -140,7 +140,7 @@ mod tests {
         let (failed, _other) = qmp(&[r#"{"event": "MIGRATION", "data": {"status": "failed"}}"#]);
         assert!(failed.expect("a greeting").migrated().is_err());
         let (gone, other) = qmp(&[]);
-        // A socket that is closed with something unread in it is an error, not an end.
+        // Closing a socket with unread data causes an error, not an end of file.
         let mut order = String::new();
         BufReader::new(&other)
             .read_line(&mut order)

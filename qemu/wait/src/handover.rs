@@ -55,7 +55,7 @@ fn unpack_entry(from: &mut impl Read, root: &Path, name: &str, mode: u32, size: 
     match mode & KIND {
         FOLDER => fs::create_dir_all(path)?,
         FILE => {
-            // The kernel refuses to write to a program that runs, and this may be that one.
+            // Remove first: the kernel refuses to write to a running program, as /init is.
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error)?,
                 _ => {}

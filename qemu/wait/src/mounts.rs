@@ -8,11 +8,11 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::mount::{mount, MsFlags};
 
-/// Where debugfs belongs.
+/// The mount point of debugfs.
 pub const DEBUGFS: &str = "/sys/kernel/debug";
-/// Where the unified cgroup hierarchy belongs.
+/// The mount point of the unified cgroup hierarchy.
 pub const CGROUP2: &str = "/sys/fs/cgroup";
-/// Where securityfs belongs.
+/// The mount point of securityfs.
 pub const SECURITY: &str = "/sys/kernel/security";
 
 /// The waiter needs these, and everything after it.

@@ -2,9 +2,9 @@
 
 //! PID 1 of a guest that the host saves in a snapshot.
 //!
-//! It loads the stock modules that `modproof.load=NAME,NAME` on the kernel command line names, tells
+//! It loads the stock modules named by `modproof.load=NAME,NAME` on the kernel command line, tells
 //! the host, and waits. In the restored guest it unpacks the files that the host hands over, and
-//! executes the program among them in its own place.
+//! replaces itself with the program among them.
 
 use std::convert::Infallible;
 use std::ffi::CString;
@@ -22,10 +22,10 @@ use crate::modules::Modules;
 use crate::serial::Port;
 use crate::{handover, mounts};
 
-/// The program that takes this one's place.
+/// The program that replaces this one.
 const PROGRAM: &str = "/init";
 
-/// Waits, and goes on as the program that comes. It returns only outside of a guest.
+/// Waits, then executes the handed-over program. It returns only outside of a guest.
 pub fn main() -> ExitCode {
     if std::process::id() != 1 {
         eprintln!(
@@ -34,7 +34,7 @@ pub fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     let Err(error) = wait();
-    // The console has it for the reader, the port for the host.
+    // Report to the console, for the reader, and to the port, for the host.
     eprintln!("modproof-wait: {error:#}");
     let (mut port, _) = Port::open("ttyS1");
     let _ = writeln!(port, "# modproof-wait: {error:#}");
@@ -61,7 +61,7 @@ fn wait() -> Result<Infallible> {
     port.drain();
     drop(port);
 
-    // From here on it may be another day, and another host program at the other end.
+    // After a restore, days may have passed, and another host program has the other end.
     handover::unpack(BufReader::new(archive), Path::new("/"))?;
     let words = fs::read_to_string(Path::new("/").join(WORDS_FILE))
         .context("read what to do from the archive")?;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The cells of tables, and the bars of plots: figures, and what is made of
-//! them. `bench.toml` says how they are written.
+//! Evaluates the expressions of table cells and plot bars in selftests/bench.toml: figures,
+//! their differences and quotients. `bench.toml` describes the syntax.
 
 use super::measured::Measured;
 
-/// Shown where nothing was measured.
+/// The text of a cell without a measurement.
 pub const NOTHING: &str = "–";
 
 const SPREAD: &str = "spread ";
@@ -21,7 +21,7 @@ pub fn text(cell: &str, measured: &Measured) -> String {
     let Some(value) = value(cell, measured) else {
         return NOTHING.to_owned();
     };
-    // A share of something measured is no count.
+    // A quotient of two figures needs decimals; a figure divided by a number is still a count.
     let is_share = cell
         .split_once(" / ")
         .is_some_and(|(_, by)| by.parse::<u64>().is_err());
@@ -34,7 +34,7 @@ pub fn text(cell: &str, measured: &Measured) -> String {
     }
 }
 
-/// The value of a cell, if all of it was measured.
+/// The value of a cell; `None` if a figure was not measured or a divisor is 0.
 pub fn value(cell: &str, measured: &Measured) -> Option<f64> {
     let mut parts = cell.split(" / ").map(|part| difference(part, measured));
     let mut value = parts.next()??;
@@ -44,7 +44,7 @@ pub fn value(cell: &str, measured: &Measured) -> Option<f64> {
     Some(value)
 }
 
-/// The names of figures that a cell is made of.
+/// The names of the figures in a cell.
 pub fn names(cell: &str) -> Vec<&str> {
     let cell = cell.strip_prefix(SPREAD).unwrap_or(cell);
     let words = cell.split(" / ").flat_map(|part| part.split(" - "));
@@ -63,7 +63,7 @@ fn difference(part: &str, measured: &Measured) -> Option<f64> {
     Some(value)
 }
 
-/// With a comma after each three digits.
+/// The number with commas between thousands.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();

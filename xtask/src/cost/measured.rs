@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a guest has measured: lines `measured name=… unit=… median=…` among the
-//! notes of its cases.
+//! Parses a guest's measurements: lines `measured name=… unit=… median=…` in the notes of its
+//! cases.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +14,11 @@ const WORD: &str = "measured ";
 /// One figure.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Figure {
-    /// The middle of all that were taken.
+    /// The median of all measurements.
     pub median: u64,
-    /// The least of them.
+    /// The smallest measurement.
     pub least: u64,
-    /// The most.
+    /// The largest measurement.
     pub most: u64,
 }
 
@@ -27,7 +27,7 @@ pub struct Figure {
 pub struct Measured(BTreeMap<String, Figure>);
 
 impl Measured {
-    /// Those of a guest.
+    /// The figures of a guest. A `measured` line that does not parse is an error.
     pub fn of(stream: &Stream) -> Result<Self> {
         let notes = stream.cases.iter().flat_map(|case| &case.notes);
         let mut all = Self::default();
@@ -39,7 +39,7 @@ impl Measured {
         Ok(all)
     }
 
-    /// Adds what the host knows.
+    /// Adds a figure that the host measured.
     pub fn add(&mut self, name: &str, value: u64) {
         let figure = Figure {
             median: value,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `make bench`: what the module costs, counted in instructions. The guest
-//! measures, its lines are read here, and tables, plot and record come of them.
+//! `make bench`: what the module costs, counted in instructions. The guest measures; this code
+//! parses the figures, checks limits, and writes the tables, the plot and the record.
 
 mod cell;
 mod measured;
@@ -33,15 +33,15 @@ use modproof::tally::Outcome;
 use modproof::{Context, Guests};
 use record::Record;
 
-/// The suite that measures all there is.
+/// The suite that measures everything for the document.
 const SUITE: &str = "bench";
-/// The suite that `make test` holds against the record.
+/// The suite that `make test` compares with the record.
 pub const RECORDED: &str = "cost";
 
 const DOCUMENT: &str = "docs/performance.md";
 const PLOT: &str = "performance.svg";
 
-/// `bench.toml`.
+/// The contents of `selftests/bench.toml`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Layout {
@@ -53,18 +53,18 @@ struct Layout {
     limits: Vec<Limit>,
 }
 
-/// What cells must not be more than.
+/// A maximum for some cells.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Limit {
-    /// What they say.
+    /// The cells' meaning, for the message.
     about: String,
     most: f64,
     cells: Vec<String>,
 }
 
 impl Limit {
-    /// What is to be said of the cells that are more. What was not measured is said elsewhere.
+    /// A message for each cell above the limit. [`Layout::not_measured`] reports missing figures.
     fn exceeded(&self, measured: &Measured) -> Vec<String> {
         let over = |cell: &String| {
             let value = cell::value(cell, measured).filter(|value| *value > self.most)?;
@@ -82,7 +82,7 @@ impl Layout {
         read_toml(&repo.join("selftests/bench.toml"))
     }
 
-    /// The figures that are wanted and that the guest has not given.
+    /// The names of figures that the layout uses and the guest did not measure.
     fn not_measured(&self, measured: &Measured) -> Vec<String> {
         let of_tables = self.tables.iter().flat_map(table::Table::cells);
         let of_plots = self.plots.iter().flat_map(|plot| &plot.bars);
@@ -98,8 +98,8 @@ impl Layout {
     }
 }
 
-/// Measures, prints the tables and draws the plot. With `accept`, the document
-/// and the record are written, too.
+/// Measures, prints the tables and draws the plot. With `accept`, also writes the document and
+/// the record.
 pub fn run(
     context: &Context,
     guests: &Guests,
@@ -124,7 +124,7 @@ pub fn run(
         let module = products.module(part);
         module.and_then(elf::sizes).map(|sizes| (name, sizes))
     });
-    // From here on others may build.
+    // This releases the build's lock, so that other runs can build.
     let (guest, _) = products.into_guest();
 
     let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image)?;
@@ -173,7 +173,7 @@ pub fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Holds what a guest of [`RECORDED`] has measured against the record.
+/// Compares the figures of a guest of [`RECORDED`] with the record.
 pub fn judge(context: &Context, ready: &Ready, booted: &Booted) -> Outcome {
     let judged = || {
         let repo = repo(context)?;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The plot: groups of horizontal bars, each to the scale of its group, with
-//! their figures beside them. It is so little that it is written here, and the
-//! same from the same figures, so that a change of it shows in a review.
+//! Draws the plot: groups of horizontal bars with their figures, each group to its own scale.
+//! The same figures give the same SVG, so that a review shows every change.
 
 use askama::Template;
 use serde::Deserialize;
@@ -14,9 +13,9 @@ use super::measured::Measured;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plot {
-    /// What it shows.
+    /// The heading of its group of bars.
     pub title: String,
-    /// A label and a cell.
+    /// The bars: a label and a cell expression each.
     pub bars: Vec<(String, String)>,
 }
 
@@ -44,7 +43,7 @@ struct Bar<'a> {
     figure: String,
 }
 
-/// The plots, one below the other, as SVG. Bars without a figure are left out.
+/// The plots, one below the other, as SVG. Bars without a measurement are left out.
 pub fn svg(plots: &[Plot], measured: &Measured) -> anyhow::Result<String> {
     let mut y = 0;
     let mut groups = Vec::new();

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The record that `make test` holds the main reads against, `selftests/costs.toml`.
+//! The record in `selftests/costs.toml`: the instruction counts of the main reads that `make test`
+//! expects.
 //!
-//! On the kernel that it was made on, built by the same compiler, counts are
-//! the same to a fraction of a percent, so 3 % is a change of ours. Another
-//! kernel brings other counts without our doing: there, the counts are held
-//! against the floor, which was measured in the same guest and moves with the
-//! kernel, and that with more room.
+//! On the record's kernel and compiler, counts repeat to a fraction of a percent, so a change of
+//! 3 % comes from our code. Another kernel or compiler changes the counts by itself. There the
+//! judge compares the ratio of each count to its floor, with more tolerance: the guest measures the
+//! floor in the same boot, and the floor changes with the kernel.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,28 +24,28 @@ use modproof::tally::{Outcome, Row, RowState};
 const FILE: &str = "selftests/costs.toml";
 const ABOUT: &str = "# SPDX-License-Identifier: GPL-2.0\n\
     # Instruction counts that `make test` expects; `make bench ACCEPT=1` writes them.\n\n";
-/// What a new record is made with.
+/// The command that writes a new record.
 pub const REMEDY: &str = "make bench ACCEPT=1";
 
-/// How far a count may be from the recorded one, in percent.
+/// The most that a count may differ from the record, up or down, in percent.
 const ROOM: f64 = 3.0;
-/// How much more than recorded it may be of the floor on another kernel, in percent.
+/// The most that the ratio to the floor may rise on another kernel or compiler, in percent.
 const ROOM_ELSEWHERE: f64 = 15.0;
 
 /// The record.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
-    /// What `uname -r` says of the kernel that it was made on.
+    /// The `uname -r` of the record's kernel.
     pub kernel: String,
-    /// The compiler of the module.
+    /// The version text of the rustc that built the module.
     pub rustc: String,
-    /// Instructions, by the names that the guest has.
+    /// Instruction counts by the guest's names for them.
     pub counts: BTreeMap<String, u64>,
 }
 
 impl Record {
-    /// What was measured on a kernel.
+    /// Makes a record of the medians.
     pub fn new(ready: &Ready, measured: &Measured) -> Self {
         let counts = measured.medians();
         Self {
@@ -57,18 +57,18 @@ impl Record {
         }
     }
 
-    /// Reads it.
+    /// Reads the record from `selftests/costs.toml`.
     pub fn load(repo: &Path) -> Result<Self> {
         read_toml(&path(repo))
     }
 
-    /// Writes it.
+    /// Writes the record to `selftests/costs.toml`.
     pub fn write(&self, repo: &Path) -> Result<()> {
         write_atomically(&path(repo), &format!("{ABOUT}{}", toml::to_string(self)?))
             .context("the record")
     }
 
-    /// Holds what was measured against it.
+    /// Compares the measured counts with the record. A missing or unrecorded count fails.
     pub fn judge(&self, kernel: &str, rustc: &str, measured: &Measured) -> Outcome {
         let same = self.kernel == kernel && self.rustc == rustc;
         let mut outcome = Outcome::default();
@@ -145,7 +145,7 @@ fn compare(seen: u64, recorded: u64) -> (RowState, String) {
     }
 }
 
-/// The file of a count that is judged.
+/// The debugfs file that a count is for; `None` for counts that are not judged.
 fn file_of(name: &str) -> Option<&str> {
     name.strip_prefix("read.")?.strip_suffix(".steady")
 }
@@ -193,10 +193,10 @@ mod tests {
             (102_999, "1 passed, 0 failed"),
             (97_001, "1 passed, 0 failed"),
             (103_001, "0 passed, 1 failed"),
-            // What became cheaper is to be recorded, too.
+            // A lower count fails, too: record it.
             (96_999, "0 passed, 1 failed"),
         ] {
-            // Whatever the floor does.
+            // The floor is not compared here.
             let measured = measured(heaps, 90_000);
             assert_eq!(judged("7.2", "1.85", &measured), expected, "{heaps}");
         }

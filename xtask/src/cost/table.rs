@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The tables, for the terminal and for the document.
+//! Formats the tables of `bench.toml`, for the terminal and for docs/performance.md.
 
 use anyhow::{bail, Context, Result};
 use serde::Deserialize;
@@ -12,18 +12,18 @@ use super::measured::Measured;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Table {
-    /// Its name, as the document's markers have it.
+    /// The name in the document's marker `<!-- bench: NAME -->`.
     pub name: String,
-    /// What it shows.
+    /// The heading on the terminal.
     pub title: String,
-    /// A heading, and what stands for `{}` in its cells.
+    /// A heading, and the text that replaces `{}` in the row's cells.
     pub rows: Vec<(String, String)>,
-    /// A heading and a cell.
+    /// A heading and a cell expression.
     pub columns: Vec<(String, String)>,
 }
 
 impl Table {
-    /// All cells.
+    /// The expressions of all cells.
     pub fn cells(&self) -> Vec<String> {
         let cells = |row| {
             self.columns
@@ -33,7 +33,6 @@ impl Table {
         self.rows.iter().flat_map(cells).collect()
     }
 
-    /// The cell of a row in a column.
     fn cell(row: &(String, String), column: &(String, String)) -> String {
         column.1.replace("{}", &row.1)
     }
@@ -49,7 +48,7 @@ impl Table {
         lines
     }
 
-    /// For a terminal.
+    /// The table as aligned text.
     pub fn plain(&self, measured: &Measured) -> String {
         let lines = self.lines(measured);
         let width = |column: usize| {
@@ -71,7 +70,7 @@ impl Table {
         text
     }
 
-    /// For the document.
+    /// The table as Markdown.
     pub fn markdown(&self, measured: &Measured) -> String {
         let mut text = String::new();
         for (number, line) in self.lines(measured).iter().enumerate() {
@@ -87,7 +86,7 @@ impl Table {
     }
 }
 
-/// The document with this text between the markers of that name.
+/// Returns the document with `text` between the markers of that name.
 pub fn put_between(document: &str, name: &str, text: &str) -> Result<String> {
     let (begin, end) = (format!("<!-- bench: {name} -->\n"), "<!-- end -->");
     let place = format!("between {begin:?} and {end:?}");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Making the Debian packages, from the last commit, in a root of the release.
+//! Builds the Debian packages and the portable archive from the last commit, in a root folder of
+//! the Debian release.
 
 use std::process::Command;
 
@@ -13,17 +14,16 @@ use modproof::Context;
 
 use crate::repo;
 
-/// The packages, in the stage's tree.
+/// The folder of the packages in the stage's tree.
 pub const DEBS: &str = "debs";
-/// The same, of a higher version: what an upgrade takes.
+/// The folder of the same packages with a higher version, for the test of an upgrade.
 pub const HIGHER: &str = "higher";
 
-/// The program with its manual, for systems without a package, beside [`DEBS`].
+/// The folder of the archive of rdna1ctl and its manual, for systems without a package.
 pub const PORTABLE: &str = "portable";
 
-/// What lintian has a warning for is no package to hand out, and so with the
-/// linters of other distributions. Of the higher
-/// version, rdna1ctl is the same program: building it takes minutes.
+/// The script that builds and lints. A warning of lintian or of another distribution's linter
+/// fails. It repacks rdna1ctl for the higher version, as a build takes minutes.
 const MAKE: &str = r#"
 cd /mnt/made/source/rdna1-kfd-guard-*/
 export SOURCE_DATE_EPOCH=$(dpkg-parsechangelog -S Timestamp)
@@ -51,10 +51,10 @@ rm -r source/rdna1-kfd-guard-*/
 chmod -R a+rX .
 "#;
 
-/// What of the repository nothing in the packages is made from.
+/// The files and folders of the repository that no package is built from.
 const LEFT_OUT: [&str; 6] = [".ci", "fuzz", "qemu", "selftests", "tests", "xtask"];
 
-/// The rest of it, by git's hashes.
+/// The lines of `git ls-tree` (with hashes) for all that packages are built from.
 fn packaged(tree: &str) -> String {
     let lines = tree.lines().filter(|line| {
         let (_, name) = line.split_once('\t').unwrap_or_default();
@@ -63,7 +63,7 @@ fn packaged(tree: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Makes them, unless they were made from the same sources.
+/// Builds the packages, unless the cache has those of the same sources.
 pub fn ensure(context: &Context, provision: &Provision) -> Result<Built> {
     let repo = repo(context)?;
     let description = provision.kernels.root_of(provision.kernel)?;

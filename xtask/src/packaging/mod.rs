@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The Debian packages: made, installed, upgraded and removed in a new root with
-//! the stock kernel, and the module that DKMS built there booted in that kernel.
+//! `make packages` and `make test-packages`: builds the Debian packages; installs, upgrades and
+//! removes them in a new root with the stock kernel; boots that kernel with DKMS's module.
 
 mod build;
 mod portable;
@@ -23,7 +23,7 @@ use modproof::{Context, Guests, Plain};
 
 use crate::{demo, repo};
 
-/// Makes the packages, and puts them into a folder.
+/// Builds the packages and copies them into a folder.
 pub fn make(context: &Context, to: &Path) -> Result<()> {
     let provision = context.provisioning(context.kernel()?);
     let made = build::ensure(context, &provision)?;
@@ -39,7 +39,7 @@ pub fn make(context: &Context, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Tries them. The last line is the count.
+/// Tests the packages and prints the count as the last line.
 pub fn test(context: &Context, guests: &Guests) -> Result<ExitCode> {
     let kernel = context.kernel()?;
     let provision = context.provisioning(kernel);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The program alone, on releases that its package is not made for, and where there is no library.
+//! Tests the portable archive of rdna1ctl on several Debian releases, and without any library.
 
 use std::path::Path;
 
@@ -12,12 +12,12 @@ use modproof::cache::{now_as_id, Built, Owner, Stage};
 use modproof::provision::{root, Chroot, Provision};
 use modproof::tally::Outcome;
 
-/// The script that is run in each root, relative to the repository.
+/// The script that runs in each root, relative to the repository.
 const SCRIPT: &str = "packaging/portable.sh";
-/// The oldest first.
+/// The tested releases, the oldest first.
 pub const RELEASES: [&str; 4] = ["bullseye", "bookworm", "trixie", "sid"];
 
-/// Runs the program in a root of that release that has nothing but apt.
+/// Runs the script in a root of that release with nothing but apt.
 pub fn run(repo: &Path, provision: &Provision, made: &Built, release: &str) -> Result<Outcome> {
     let root = root::ensure_release(provision, release)?;
     let path = repo.join(SCRIPT);

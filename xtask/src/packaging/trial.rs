@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The packages in a new root, as a user would have them.
+//! Tests the Debian packages in a new root, as a user would install them.
 
 use std::path::Path;
 
@@ -13,12 +13,12 @@ use modproof::provision::{quote, root, Chroot, Provision, Ready};
 use modproof::run;
 use modproof::tally::{Outcome, Row, RowState};
 
-/// What is done there, in the checkout.
+/// The script that runs in the root, relative to the repository.
 const SCRIPT: &str = "packaging/trial.sh";
-/// Its last line, without which it did not come to its end.
+/// The script's last line; without it the script stopped early.
 const END: &str = "trial: done";
 
-/// What came of it.
+/// The result of the script.
 pub struct Tried {
     /// The checks.
     pub outcome: Outcome,
@@ -26,8 +26,8 @@ pub struct Tried {
     pub module: Vec<u8>,
 }
 
-/// Installs the packages in a copy of a root that has nothing but apt; `keep`
-/// leaves that in the cache, to be looked at.
+/// Installs the packages in a copy of a root with nothing but apt. `keep` leaves the copy in the
+/// cache for inspection.
 pub fn run(
     repo: &Path,
     provision: &Provision,
@@ -60,7 +60,7 @@ pub fn run(
         owner: Owner::Kernel(&kernel.name),
         name: "trial",
         about: "packages: install, upgrade, remove",
-        // What was tried before is never good enough.
+        // A unique input: every run tests again.
         inputs: vec![("run", now_as_id())],
     };
     let mut outcome = Outcome::default();
@@ -97,8 +97,7 @@ pub fn run(
     Ok(Tried { outcome, module })
 }
 
-/// Counts the checks that a log shows. One that does not end as it should has
-/// failed, whatever it shows.
+/// Counts the checks in a log. A log without the last line [`END`] adds a failure.
 pub fn judge(log: &str) -> Outcome {
     let mut outcome = Outcome::default();
     for line in log.lines() {

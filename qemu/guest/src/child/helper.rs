@@ -15,34 +15,34 @@ use nix::sched::{unshare, CloneFlags};
 use super::verbs::VERB;
 use crate::files;
 
-/// Reads a file in the usual way.
+/// Reads a file.
 const READ: &str = "read";
 /// Unloads a module.
 const UNLOAD: &str = "unload";
-/// Waits in a network namespace of its own, and may load a module there.
+/// Waits in its own network namespace, and may load a module there.
 const NET_NAMESPACE: &str = "net-namespace";
 
 const TURN: Duration = Duration::from_millis(20);
 
-/// A helper process. The case has to finish it, or it stays.
+/// A helper process. It stays until the case calls [`Self::finish`].
 pub struct Helper {
     child: Child,
     stdin: Option<ChildStdin>,
 }
 
 impl Helper {
-    /// Starts one that reads a file.
+    /// Starts a helper that reads a file.
     pub fn reading(file: &Path) -> Result<Self> {
         Self::start(&[READ, file.to_str().context("a path that is not UTF-8")?])
     }
 
-    /// Starts one that unloads a module.
+    /// Starts a helper that unloads a module.
     pub fn unloading(module: &str) -> Result<Self> {
         Self::start(&[UNLOAD, module])
     }
 
-    /// Starts one in a network namespace of its own. It waits for [`Self::go_on`], loads this own
-    /// module or none, and ends.
+    /// Starts a helper in its own network namespace. It waits for [`Self::go_on`], loads the
+    /// module `load` if there is one, and ends.
     pub fn in_net_namespace(load: Option<&str>) -> Result<Self> {
         let mut words = vec![NET_NAMESPACE];
         words.extend(load);
@@ -68,13 +68,13 @@ impl Helper {
         Ok(Self { child, stdin })
     }
 
-    /// Wakes one that waits.
+    /// Wakes a waiting helper.
     pub fn go_on(&mut self) -> Result<()> {
         let mut stdin = self.stdin.take().context("it goes on already")?;
         stdin.write_all(b"\n").context("wake a helper process")
     }
 
-    /// Waits for its end, and returns its output.
+    /// Waits until the helper ends, and returns its output.
     pub fn finish(&mut self) -> Result<String> {
         drop(self.stdin.take());
         let (mut text, mut complaint) = (String::new(), String::new());
@@ -93,7 +93,7 @@ impl Helper {
         Ok(text)
     }
 
-    /// The same, if it ends in time. Its output must fit into a pipe.
+    /// Like [`Self::finish`], but returns `None` after `limit`. The output must fit into a pipe.
     pub fn finish_within(&mut self, limit: Duration) -> Result<Option<String>> {
         drop(self.stdin.take());
         let deadline = Instant::now() + limit;
@@ -112,7 +112,7 @@ impl Helper {
     }
 }
 
-/// The process itself; none if the words are not for one of these helpers.
+/// The body of a helper process; `None` if the words name none of these helpers.
 pub(super) fn run(words: &[&str]) -> Option<Result<String>> {
     Some(match words {
         [READ, file] => files::text(Path::new(file)),

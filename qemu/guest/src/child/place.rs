@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reads a file from a place with less in view.
+//! Reads a file from a place that sees less than PID 1 does.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -22,17 +22,17 @@ use crate::apparmor;
 pub enum Place<'a> {
     /// In the cgroup that has this `cgroup.procs`.
     Cgroup(&'a Path),
-    /// In an empty root: the helper opens the file there, by its folder, which it opened before.
+    /// In an empty root: the helper enters it, then opens the file by a folder opened before.
     Chroot,
     /// In an empty root, through a file that the helper opened before.
     ChrootOpened,
     /// In a mount namespace without /sys: by the file's folder, which the helper opened before.
     WithoutSysfs,
-    /// Under an AppArmor profile that is loaded.
+    /// Under a loaded AppArmor profile of this name.
     Profile(&'a str),
 }
 
-/// Has a helper process read a file, and returns the text.
+/// Starts a helper process that reads a file in that place, and returns the text.
 pub fn read_from(place: Place<'_>, file: &Path) -> Result<String> {
     let mut command = Command::new("/proc/self/exe");
     command.arg(VERB).arg(file);
@@ -54,7 +54,7 @@ pub fn read_from(place: Place<'_>, file: &Path) -> Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("{} holds no text", file.display()))
 }
 
-/// The helper process itself: goes to the place and reads the file.
+/// The body of the helper process: goes to the place and reads the file.
 pub(super) fn read_here(words: &[&str]) -> Result<String> {
     let [path, place @ ..] = words else {
         bail!("a helper without words");

@@ -4,7 +4,8 @@
 
 /// The first argument of a helper process.
 pub const VERB: &str = "child";
-/// The second argument of a helper that only starts another: the first of a new pid namespace.
+/// The second argument of a helper that only starts another as a child: that one becomes the
+/// first process of a new pid namespace.
 pub const FORK: &str = "fork";
-/// The second argument of a helper in which a thread other than the first executes another program.
+/// The second argument of a helper that calls exec from a thread other than its first.
 pub const THREAD: &str = "thread";
