@@ -1,14 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Looks over what RPM and Arch packages are made from, with the distributions'
-# own tools as Debian has them. Any word of theirs is a failure. Namcap, Arch's
-# linter, is in no Debian package: it is left out.
+# Checks the sources of the RPM and Arch packages with the distributions' own linters, as
+# packaged for Debian. Any finding fails. Arch's linter, namcap, is not packaged for Debian.
 set -eu
 cd "${0%/*}"
 
 rpmlint --strict --config rpm/rpmlint.toml rpm/rdna1-kfd-guard.spec
-# Is each macro defined, and does rpm take it for a spec? Debian lacks systemd's macros.
+# Can rpm parse the spec, and is each macro defined? Debian lacks systemd's macros.
 expanded=$(rpmspec --define '_udevrulesdir /usr/lib/udev/rules.d' --parse rpm/rdna1-kfd-guard.spec)
 if left=$(echo "$expanded" | grep '%{'); then
 	echo "rpmspec knows no such macro: $left" >&2
@@ -16,8 +15,8 @@ if left=$(echo "$expanded" | grep '%{'); then
 fi
 
 shellcheck arch/PKGBUILD
-# makepkg wants a folder that it may write to, not to be root, and a pacman,
-# which it does not run for this.
+# makepkg needs a writable folder and refuses to run as root. It also looks for a pacman,
+# which it does not run here: `true` will do.
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp arch/PKGBUILD "$work"

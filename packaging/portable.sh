@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# Runs rdna1ctl as it is for systems without a package, in a root of some release
-# and in a folder that holds nothing else. The archive is in /mnt/portable. Each
-# check is a line that begins with `ok ` or `not ok `.
+# Tests the portable archive of rdna1ctl, for systems without a package: in the root of a
+# Debian release, and in a chroot without any library. The archive is in /mnt/portable.
+# Each check prints a line that begins with `ok ` or `not ok `.
 
 work=$(mktemp -d)
 tar -xzf /mnt/portable/rdna1ctl-*-x86_64-linux.tar.gz -C "$work"
@@ -12,7 +12,7 @@ folder=$1
 mkdir "$work/empty"
 cp "$folder/bin/rdna1ctl" "$work/empty"
 
-# check STATUS WORDS COMMAND...: does it end so, and say that?
+# check STATUS WORDS COMMAND...: does it exit with STATUS and print WORDS?
 check() {
 	wanted=$1 words=$2
 	shift 2
@@ -25,7 +25,7 @@ check() {
 	esac
 }
 
-# There is no card here, and no KFD: each command has to say so in its own way.
+# There is no card and no KFD here: expect each command to say so.
 commands() {
 	none='no 0x731f card'
 	check 0 "$none" "$@" status

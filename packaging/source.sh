@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# source.sh FOLDER: writes what packages are built from into FOLDER, from the
-# last commit: the source, and the crates that Cargo.lock names. These come from
-# crates.io, here and now; building packages then needs no network.
+# source.sh FOLDER: writes the source archives of all packages into FOLDER: the last commit,
+# and the crates that Cargo.lock names. It downloads the crates from crates.io, so that
+# building the packages needs no network.
 set -eu
 cd "${0%/*}/.."
 
@@ -23,7 +23,7 @@ time=$(git log -1 --format=%ct) || die "packages are made from a commit: this is
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# pack NAME FOLDER: the same input gives the same bytes.
+# pack NAME FOLDER: makes a reproducible archive.
 pack() {
 	tar -C "$work" --sort=name --mtime="@$time" --owner=0 --group=0 --numeric-owner \
 		--format=gnu -c "$2" | xz -T0 -3 > "$folder/$1.part"
@@ -42,7 +42,7 @@ pack "${name}_$version.orig.tar.xz" "$name-$version"
 ) || die "the crates cannot be had: is there a network?"
 pack "${name}_$version.orig-vendor.tar.xz" vendor
 
-# debian/ as a folder, for dpkg-source to make the third part of.
+# dpkg-source makes the third part of the source package from debian/.
 rm -rf "$folder/$name-$version"
 mv "$work/$name-$version" "$folder/$name-$version"
 mv "$work/vendor" "$folder/$name-$version/vendor"

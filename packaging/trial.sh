@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154
 #
-# Installs, upgrades and removes the packages, as a user would, in a new root
-# of the release. Reads abi, suite and flavour; the packages are in
-# /mnt/debs, those of a higher version in /mnt/higher, README.md is in /mnt/docs.
-# The module that DKMS built goes to /mnt/module. Each check is a line that
-# begins with `ok `, `not ok ` or `skip `.
+# Tests the Debian packages: installs, upgrades and removes them in a new root of the
+# release, as a user would. Reads the variables abi, suite and flavour. /mnt/debs has the
+# packages, /mnt/higher those of a higher version, /mnt/docs README.md; /mnt/module
+# receives DKMS's module. Each check prints a line that begins with `ok `, `not ok `
+# or `skip `.
 
 export DEBIAN_FRONTEND=noninteractive
 module=rdna1_kfd_guard
@@ -16,7 +16,7 @@ apt() {
 	apt-get "$@"
 }
 
-# check WHAT COMMAND...: what it says is shown if it fails.
+# check WHAT COMMAND...: if the command fails, prints its last lines.
 check() {
 	what=$1
 	shift
@@ -27,7 +27,7 @@ check() {
 	fi
 }
 
-# refuses WORDS COMMAND...: does it fail, and say these words?
+# refuses WORDS COMMAND...: does it fail and print WORDS?
 refuses() {
 	words=$1
 	shift
@@ -38,7 +38,7 @@ refuses() {
 	esac
 }
 
-# all_files: of packages and of what they made; no list that apt or dpkg keeps.
+# all_files: all files of the root, without the lists that apt and dpkg keep.
 all_files() {
 	find / -xdev \( -path /proc -o -path /dev -o -path /tmp -o -path /mnt -o -path /run \
 		-o -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/cache/apt -o -path /var/log \
@@ -50,7 +50,7 @@ status_is() {
 	[ "$said" = "$1" ] || { echo "dkms status: ${said:-nothing}" && return 1; }
 }
 
-# build_again: has DKMS build and install it once more.
+# build_again: lets DKMS build and install the module again.
 build_again() {
 	! dkms status -m $module -k "$abi" | grep -q installed || dkms uninstall -m $module -v "$version" -k "$abi"
 	dkms unbuild -m $module -v "$version" -k "$abi" || :
@@ -66,13 +66,13 @@ has_version() {
 	[ "$found" = "$1" ] || { echo "modinfo: $found" && return 1; }
 }
 
-# ours: files of this project, wherever they are.
+# ours: all files of this project in the root.
 ours() {
 	all_files | grep -i -e rdna1 | grep -v -e '^/kept' -e '^/from-source' || :
 }
 
-# shown NAME: the commands that README.md marks with that name. What needs the
-# new kernel to run cannot be had here.
+# shown NAME: the commands that README.md marks with that name, without modprobe: the
+# new kernel does not run here.
 shown() {
 	awk -v mark="<!-- tested: $1 -->" '
 		$0 == mark { wanted = 1; next }
@@ -86,14 +86,14 @@ as_newcomer() {
 	runuser -l newcomer -c "$1" < /dev/null
 }
 
-# follow NAME: does what README.md says, and stops at what fails.
+# follow NAME: runs README.md's commands of that name and stops at a failure.
 follow() {
 	shown "$1" > "/tmp/$1.sh"
 	[ -s "/tmp/$1.sh" ] || { echo "README.md marks nothing as $1" && return 1; }
 	as_newcomer "sh -ex /tmp/$1.sh" > "/tmp/$1.log" 2>&1 || { tail -n 20 "/tmp/$1.log" && return 1; }
 }
 
-# ends STATUS WORDS COMMAND: does that line end so, and say that?
+# ends STATUS WORDS COMMAND: does the shell line exit with STATUS and print WORDS?
 ends() {
 	status=0
 	said=$(as_newcomer "$3" 2>&1) || status=$?
@@ -104,7 +104,7 @@ ends() {
 	esac
 }
 
-# of_suite PACKAGE: its newest version there.
+# of_suite PACKAGE: the package's newest version in the suite.
 of_suite() {
 	apt-cache madison "$1" | awk -v suite="$suite/" 'index($0, suite) { print $3; exit }'
 }
@@ -114,8 +114,8 @@ source_of() {
 	echo "linux-source-$(echo "$1" | cut -d . -f 1,2)"
 }
 
-# older_kernel: version and ABI of the suite's newest kernel before this one
-# that has its source there, too.
+# older_kernel: version and ABI of the newest kernel that is older than this one and
+# whose source is in the suite, too.
 older_kernel() {
 	now=$(of_suite "linux-headers-$abi")
 	apt-cache search --names-only "^linux-headers-[0-9][^-]*-$flavour\$" | while read -r package _; do
@@ -138,7 +138,7 @@ version=${version%-*}
 higher=$(dpkg-deb -f /mnt/higher/rdna1-kfd-guard-dkms_*.deb Version)
 higher=${higher%-*}
 
-# As for a person who says yes to all that apt asks.
+# Make apt answer yes to every question.
 printf '%s "%s";\n' APT::Get::Assume-Yes true APT::Sandbox::User root Dpkg::Use-Pty 0 quiet 1 \
 	> /etc/apt/apt.conf.d/90trial
 apt update
@@ -165,7 +165,7 @@ check "rdna1ctl is of this version" sh -c "[ \"\$(rdna1ctl --version)\" = 'rdna1
 check "the manual is there" test -e /usr/share/man/man1/rdna1ctl.1.gz
 check "udev finds no fault with the rule" sh -c \
 	'! command -v udevadm || udevadm verify /usr/lib/udev/rules.d/60-rdna1-kfd-guard.rules'
-# There is no card here: each command has to say so in its own way.
+# There is no card here: expect each command to say so.
 none='no 0x731f card'
 shown ask > /tmp/ask.sh
 check "README.md has six lines to ask with" [ "$(grep -c rdna1ctl /tmp/ask.sh)" = 6 ]
@@ -189,8 +189,8 @@ check "a newcomer's removal leaves no file of ours" nothing "$(ours)"
 check "a newcomer's removal leaves no module in depmod's lists" nothing "$(in_lists)"
 
 echo "== install"
-# All that the packages bring along is here by now: what they themselves leave
-# can be told from what others do.
+# All dependencies are installed by now: a new file after the purge is one of our
+# packages'.
 all_files > /before
 mkdir -p "${metadata%/*}"
 cp -a /kept "$metadata"
@@ -213,7 +213,7 @@ apt purge rdna1-kfd-guard-dkms rdna1ctl
 check "a purge leaves no file of ours" nothing "$(ours)"
 check "a purge leaves no module in depmod's lists" nothing "$(in_lists)"
 all_files > /after
-# The machine's key is DKMS's own, and stays.
+# DKMS keeps its own signing key.
 check "a purge leaves all as it was" nothing \
 	"$(comm -13 /before /after | grep -v -e '^/after$' -e '^/before$' -e '^/var/lib/dkms/mok.' || :)"
 
@@ -247,18 +247,18 @@ check "without the source, DKMS fails" refuses "pre_build" dkms build -m $module
 check "and its log says what to install" grep -q 'sudo apt install linux-source-[0-9.]*=[^ ]*$' \
 	"/var/lib/dkms/$module/$version/build/make.log"
 mv /kept "$metadata"
-# dpkg says to our package that something in /usr/src has changed.
+# dpkg's trigger tells our package that /usr/src has changed.
 apt install "linux-source/$suite" "$source_package/$suite"
 check "when the source is there, the module is built" \
 	status_is "$module/$version, $abi, x86_64: installed"
 
 echo "== headers as Ubuntu's"
-# The same kernel, with its Rust metadata where the package linux-lib-rust-RELEASE has it.
+# The same kernel, with its Rust metadata in the folder of Ubuntu's linux-lib-rust-RELEASE.
 headers=/usr/src/linux-headers-$abi
 ubuntu=/usr/src/linux-lib-rust-$abi
 mkdir -p "$ubuntu/rust"
 cp "$metadata"/rust/*.rmeta "$metadata"/rust/*.so "$ubuntu/rust"
-# Ubuntu's headers have it, Debian's have not.
+# Ubuntu's headers have target.json, Debian's lack it.
 target=$headers/scripts/target.json made_target=
 [ -e "$target" ] || { cp "$metadata/scripts/target.json" "$target" && made_target=$target; }
 mv "$metadata" /kept
@@ -302,7 +302,7 @@ if [ -n "$older" ]; then
 		"modinfo -k '$abi' -F vermagic $module | grep -q '^$abi '"
 	check "the older kernel keeps its module" sh -c \
 		"modinfo -k '$older_abi' -F vermagic $module | grep -q '^$older_abi '"
-	# The release's own, which has no Rust.
+	# The release's own kernel has no Rust.
 	own=$(apt-cache search --names-only "^linux-headers-6[.]12[.][^-]*-$flavour\$" |
 		cut -d ' ' -f 1 | sort -V | tail -n 1)
 	check "headers of a kernel without Rust install: $own" apt install "$own"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Compiles the BPF program that counts requests to KFD.
+//! Compiles the BPF programs that count requests to KFD.
 
 use std::env;
 use std::io::ErrorKind;
@@ -11,7 +11,7 @@ use anyhow::{bail, ensure, Context, Result};
 
 const PROGRAM: &str = "bpf/requests.bpf.c";
 
-/// Debian has the headers of a processor here, and clang for BPF does not look there.
+/// Debian keeps the processor's headers here, and clang does not search this folder for BPF.
 const HEADERS: &str = "/usr/include/x86_64-linux-gnu";
 
 fn main() -> Result<()> {
@@ -26,11 +26,11 @@ fn main() -> Result<()> {
     let object = PathBuf::from(&out).join("requests.bpf.o");
     let here = env::var("CARGO_MANIFEST_DIR")?;
     let mut command = Command::new(&clang);
-    // -g makes BTF, which describes the maps. Atomic operations that return something need v3.
+    // -g emits BTF, which describes the maps. Atomic operations that return a value need v3.
     command
         .args(["-target", "bpf", "-mcpu=v3", "-O2", "-g"])
         .args(["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter"])
-        // The path of the build folder must not get into the program.
+        // Keep the path of the build folder out of the object.
         .args([
             format!("-ffile-prefix-map={out}=out"),
             format!("-ffile-prefix-map={here}=rdna1ctl"),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Makes the bindings from a kernel tree's headers, and compiles the layout check.
+//! Generates the Rust bindings from a kernel tree's headers, and compiles layout.c for the test
+//! that compares both.
 
 use std::{
     env,
@@ -44,9 +45,9 @@ fn main() -> Result<()> {
 
 /// Copies KFD's two headers into a folder of their own.
 ///
-/// The rest of a tree's `include/uapi` is not fit for user space before `headers_install`. What
-/// these two include, the C library's own headers have, but for `drm/drm.h`, of which they need
-/// only the integer types.
+/// The other headers in a tree's `include/uapi` do not compile in user space before
+/// `headers_install`. The C library's headers replace those that KFD's two include, except
+/// `drm/drm.h`: a stub replaces it, as KFD needs only its integer types.
 fn isolate(headers: &Path, out: &Path) -> Result<PathBuf> {
     let include = out.join("include");
     let linux = include.join("linux");

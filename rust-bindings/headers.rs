@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where the build finds KFD's headers, and whether they are new enough.
+//! Finds the folder of KFD's headers for the build, and checks that they are new enough.
 
 use std::{
     env,
@@ -17,10 +17,10 @@ use anyhow::{
     Result, //
 };
 
-/// KFD's user interface.
+/// The headers of KFD's user-space interface.
 pub const KFD_HEADERS: [&str; 2] = ["kfd_sysfs.h", "kfd_ioctl.h"];
 
-/// The newest names in them that this project uses, and the kernel that first has all of them.
+/// The newest names in them that this project uses. The first kernel with all of them is [`FIRST`].
 const NEWEST: [&str; 2] = [
     "KFD_IOC_ALLOC_MEM_FLAGS_EXT_COHERENT",
     "KFD_IOCTL_SVM_FLAG_EXT_COHERENT",
@@ -30,8 +30,8 @@ const FIRST: &str = "6.7";
 /// The C library's copy of the headers: on Debian that of linux-libc-dev.
 const SYSTEM: &str = "/usr/include";
 
-/// The folder that has `linux/kfd_sysfs.h`: that of `KFD_UAPI_HEADERS`; else of the kernel that the
-/// harness has provisioned; else of an installed kernel's headers.
+/// The folder that has `linux/kfd_sysfs.h`: `KFD_UAPI_HEADERS` if it is set; else the first that
+/// is new enough of the provisioned kernel's, installed kernel headers, and the C library's.
 pub fn find() -> Result<PathBuf> {
     println!("cargo:rerun-if-env-changed=KFD_UAPI_HEADERS");
     println!("cargo:rerun-if-env-changed=RDNA1_CACHE");
@@ -50,7 +50,7 @@ pub fn find() -> Result<PathBuf> {
     Ok(found)
 }
 
-/// The folder of `KFD_UAPI_HEADERS`, if it is one.
+/// Checks the folder that `KFD_UAPI_HEADERS` names.
 pub fn named_by_user(named: PathBuf) -> Result<PathBuf> {
     if !has_kfd(&named) {
         bail!(
@@ -62,7 +62,7 @@ pub fn named_by_user(named: PathBuf) -> Result<PathBuf> {
     choose([named])
 }
 
-/// The first of these folders that has KFD's headers, new enough.
+/// The first of these folders whose KFD headers are new enough.
 pub fn choose(folders: impl IntoIterator<Item = PathBuf>) -> Result<PathBuf> {
     let mut too_old = Vec::new();
     for folder in folders.into_iter().filter(|folder| has_kfd(folder)) {
@@ -88,7 +88,7 @@ pub fn choose(folders: impl IntoIterator<Item = PathBuf>) -> Result<PathBuf> {
     )
 }
 
-/// The newest name that the headers in a folder lack. Only whole words count.
+/// The first of [`NEWEST`] that the headers in a folder lack. Only whole words match.
 fn missing(headers: &Path) -> Option<&'static str> {
     let texts = KFD_HEADERS.map(|name| fs::read(headers.join("linux").join(name)));
     let texts = texts.map(Result::unwrap_or_default);
@@ -107,7 +107,7 @@ fn has_kfd(headers: &Path) -> bool {
         .all(|name| headers.join("linux").join(name).is_file())
 }
 
-/// The harness's cache folder; the same rule as in its `cache.rs`.
+/// The harness's cache folder, by the same rule as in the Makefile.
 fn cache() -> Option<PathBuf> {
     if let Some(named) = set("RDNA1_CACHE") {
         return Some(named.into());
@@ -118,7 +118,7 @@ fn cache() -> Option<PathBuf> {
     Some(base.join("rdna1-kfd-guard"))
 }
 
-/// A variable of the environment; an empty one is as good as none.
+/// An environment variable; an empty value counts as unset.
 fn set(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What Rust sees of KFD's UAPI. Kbuild and Cargo both run bindgen over this file, with the
- * arguments in kfd_uapi.bindgen, against the headers of a kernel tree.
+ * The input of bindgen for KFD's UAPI. Kbuild and Cargo both run bindgen on this file, with the
+ * arguments in kfd_uapi.bindgen and the headers of a kernel tree.
  */
 #include <linux/kfd_sysfs.h>
 
-/* The module reads sysfs, and makes no ioctl. */
+/* The module makes no ioctl. */
 #ifndef MODULE
 #include <linux/kfd_ioctl.h>
 
 /*
- * bindgen evaluates macros of numbers, but not those that need sizeof, as _IOWR() does: they are
- * constants here, and lose their prefix in the result.
+ * bindgen evaluates macros that are numbers, but not those with sizeof, as in _IOWR(). Declare
+ * those as constants here; build.rs removes the prefix KFD_CONST_ from the bindings.
  */
 static const __u32 KFD_CONST_AMDKFD_IOC_GET_VERSION = AMDKFD_IOC_GET_VERSION;
 static const __u32 KFD_CONST_AMDKFD_IOC_CREATE_QUEUE = AMDKFD_IOC_CREATE_QUEUE;

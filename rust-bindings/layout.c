@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The sizes, offsets and numbers of kfd_uapi.h as the C compiler sees them, for the test that
- * compares them with what bindgen made (tests/layout.rs). One line for each, so that a test that
- * names a line which is not here does not link.
+ * The sizes, offsets and numbers of kfd_uapi.h as the C compiler computes them. tests/layout.rs
+ * compares them with bindgen's. Each has its own symbol, so that a test with a wrong name does
+ * not link.
  */
 #include <stddef.h>
 #include "kfd_uapi.h"

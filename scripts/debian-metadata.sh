@@ -3,19 +3,18 @@
 #
 # debian-metadata.sh [--installed [--check]] ABI FOLDER: makes FOLDER/ABI, a build folder
 # for the stock Debian kernel ABI (as uname -r prints it) with the Rust metadata
-# that its headers package lacks: from the source package of the very same
-# version, with the same compilers. What an interrupted run has done, the next
-# one takes up.
+# that Debian's headers package lacks. It builds the source package of exactly the
+# kernel's version, with the kernel's compilers. An interrupted run is resumed.
 #
-# With --installed nothing is downloaded or installed, as befits a run from
-# within apt: all must be there, or it is said what is not.
+# --installed downloads and installs nothing, so that apt can run it: it lists the
+# packages that are missing and fails. --check only looks for them.
 set -eu
 # shellcheck source-path=SCRIPTDIR source=kernel.sh
 . "${0%/*}/kernel.sh"
 # shellcheck source-path=SCRIPTDIR source=remedies.sh
 . "${0%/*}/remedies.sh"
 
-# The kernel's build is one of its own, not a part of the make that runs this.
+# The kernel's build must not join the jobs of the make that runs this.
 unset MAKEFLAGS MAKELEVEL
 
 NEEDED_MB=3000
@@ -47,7 +46,7 @@ final=$folder/$abi
 work=$folder/$abi.partial
 log=$folder/$abi.log
 
-# need_root WHY: asks for the password at a moment of our choosing.
+# need_root WHY: asks for the password now, before output goes to the log.
 need_root() {
 	[ "$(id -u)" != 0 ] || return 0
 	have sudo || die "root's rights are needed and there is no sudo. $1"
@@ -58,7 +57,7 @@ as_root() {
 	if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-# logged COMMAND...: output goes to the log, and to a terminal where there is one.
+# logged COMMAND...: writes output to the log, and to stderr if that is a terminal.
 logged() {
 	rm -f "$log.failed"
 	{ ("$@") < /dev/null 2>&1 || : > "$log.failed"; } |
@@ -76,8 +75,8 @@ step() {
 	die "failed: $what. The log is $log"
 }
 
-# What is unpacked has its files in place, and counts: while apt sets up a new
-# kernel, its headers and its source wait for their turn.
+# A package that is only unpacked counts: its files are in place. While apt sets up
+# a new kernel, the headers and the source may not be configured yet.
 installed_version() {
 	dpkg-query -W -f '${db:Status-Abbrev}${Version}' "$1" 2> /dev/null | sed -n 's/^.[UFWti] *//p'
 }
@@ -86,9 +85,9 @@ candidate_version() {
 	LC_ALL=C apt-cache policy "$1" 2> /dev/null | sed -n 's/^  Candidate: //p' | grep -v '^(none)$'
 }
 
-# kernel_version: the version of the package that the kernel came in. The
-# running kernel says its own: the package may have been upgraded since.
-# Where packages are all that counts, so is the headers' own.
+# kernel_version: the version of the kernel's package. The running kernel tells its
+# own version, as the package may have been upgraded since. With --installed only
+# the headers package counts.
 kernel_version() {
 	if [ -n "$installed" ]; then
 		installed_version "linux-headers-$abi" | grep .
@@ -125,7 +124,7 @@ no_packages() {
 	die "kernel $abi is of version $version, but the package lists have not both linux-headers-$abi and ${source_package} of it (newest source: $(candidate_version "$source_package" || echo none)). Upgrade the kernel, reboot into it, and try again."
 }
 
-# Says all that is not installed at once.
+# check_installed: fails with a message about all that --installed needs and is missing.
 check_installed() {
 	of_source=$(installed_version "$source_package")
 	if [ "$of_source" != "$version" ]; then
@@ -149,8 +148,8 @@ fetch() {
 	mv "$work/download"/*.deb "$work/$2"
 }
 
-# The stock kernel's configuration, exported symbols and type information (its
-# vmlinux holds nothing else).
+# Gets the stock kernel's configuration, exported symbols and type information. The
+# headers package's vmlinux holds only the latter.
 unpack_headers() {
 	mkdir -p "$work/stock"
 	if [ -n "$installed" ]; then
@@ -190,7 +189,7 @@ unpack_source() {
 	mv "$work/unpacking" "$work/build"
 }
 
-# The compiler that the kernel was built with, by the name of its package.
+# compiler_package: the Debian package of the kernel's C compiler, as gcc-14.
 compiler_package() {
 	named=$(config CC_VERSION_TEXT)
 	named=${named%% *}
@@ -203,7 +202,7 @@ lacking_packages() {
 	done
 }
 
-# With --installed these were looked for before.
+# With --installed check_installed has looked for these packages.
 install_packages() {
 	[ -z "$installed" ] || return 0
 	lacking=$(lacking_packages)
@@ -217,8 +216,8 @@ install_packages() {
 		apt-get -q -o Dpkg::Use-Pty=0 install --yes --no-install-recommends $lacking
 }
 
-# other_rustc: says which rustc is wanted. Backports have a newer one than the
-# kernel's, which apt takes if it is told to take all from there.
+# other_rustc: fails and names the right rustc. Backports have a newer rustc than the
+# kernel's; apt installs that one if the user takes all packages from backports.
 other_rustc() {
 	number=${wanted#rustc }
 	number=${number%% *}
@@ -252,7 +251,7 @@ prepare() {
 		die "the prepared source calls itself $made, not $abi: modules built with it would not load"
 }
 
-# A mangled name holds a hash of its crate: equal names mean that modules built
+# A mangled name contains a hash of its crate. If the names are equal, modules built
 # with this metadata link against the stock kernel.
 compare_symbols() {
 	awk -F '\t' '$2 ~ /^_R/ { print $2 }' "$work/stock/Module.symvers" | sort -u > "$work/exported"
@@ -266,7 +265,7 @@ compare_symbols() {
 		die "$equal: this is not the stock kernel's metadata. The first missing: $(comm -23 "$work/exported" "$work/made" | head -n 1)"
 }
 
-# Modules need none of the kernel's own C code: of 2 GB a tenth is left.
+# Removes the kernel's C code, which modules do not need: 2 GB shrink to a tenth.
 trim() {
 	(
 		cd "$work/build"
@@ -304,7 +303,7 @@ if [ -n "$installed" ]; then
 	check_compilers
 	[ -z "$only_check" ] || exit 0
 fi
-# Of another version nothing can be taken up.
+# An interrupted run can be resumed only for the same version.
 [ "$(cat "$work/version" 2> /dev/null)" = "$version" ] || rm -rf "$work"
 mkdir -p "$work"
 echo "$version" > "$work/version"

@@ -1,17 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# What DKMS needs beside the sources, where a kernel's headers lack the Rust
-# metadata, as Debian's do. It is made once for each kernel, in minutes, and
-# kept in the folder that dkms.conf names: the next version of this module is
-# then built in seconds, also for a kernel whose source is gone by then. On other
-# systems it is to be installed, and this says which package.
+# Provides the Rust metadata to DKMS for kernels whose headers lack it. For a Debian
+# kernel it makes the metadata once, in minutes, and keeps it in the folder that
+# dkms.conf names. DKMS then builds the next version of this module in seconds, even
+# if the kernel's source is gone. On other systems it names the package to install.
 #
 # dkms-metadata.sh build KERNEL KDIR   before each build (PRE_BUILD)
-# dkms-metadata.sh check               says which kernels lack what; builds nothing
-# dkms-metadata.sh renew               after headers or sources came or went:
-#                                      builds what can be built now, and removes
-#                                      the metadata of kernels that are gone
+# dkms-metadata.sh check               lists what each kernel lacks; builds nothing
+# dkms-metadata.sh renew               after headers or sources are installed or
+#                                      removed: builds for kernels that allow it now,
+#                                      removes the metadata of removed kernels
 set -eu
 # shellcheck source-path=SCRIPTDIR source=kernel.sh
 . "${0%/*}/kernel.sh"
@@ -22,7 +21,7 @@ module=rdna1_kfd_guard
 makes=${0%/*}/debian-metadata.sh
 kept=${DKMS_METADATA:-/var/cache/rdna1-kfd-guard/metadata}
 modules=${DKMS_MODULES:-/lib/modules}
-# What DKMS takes for: not to be built for this kernel, and no failure.
+# The exit status of PRE_BUILD with which DKMS skips this kernel without a failure.
 SKIPPED=77
 
 say() {
@@ -33,21 +32,21 @@ version() {
 	sed -n 's/^PACKAGE_VERSION="\(.*\)"$/\1/p' "${0%/*}/../dkms.conf"
 }
 
-# kernels: those that modules can be built for here, the newest last.
+# kernels: the kernels with a build folder here, the newest last.
 kernels() {
 	for build in "$modules"/*/build; do
 		[ ! -e "$build/Makefile" ] || echo "$build"
 	done | sed 's|/build$||; s|.*/||' | sort -V
 }
 
-# lacks KERNEL: has it Rust, but not the metadata in its headers?
+# lacks KERNEL: does the kernel have Rust, but no metadata in its headers?
 lacks() {
 	use_kernel "$modules/$1/build"
 	[ "$(config RUST)" = y ] && [ -z "$metadata" ]
 }
 
-# provide KERNEL [--check]: makes the metadata of the kernel that use_kernel was
-# asked about, or says what is missing. Only Debian's can be made.
+# provide KERNEL [--check]: makes the metadata of the kernel that use_kernel has
+# selected, or lists what is missing. It can make it for Debian's kernels only.
 provide() {
 	if is_debian_kernel "$1"; then
 		"$makes" --installed ${2+"$2"} "$1" "$kept"
@@ -56,13 +55,15 @@ provide() {
 	fi
 }
 
-# One that is kept beside a newer one need not fail what apt is doing.
+# is_spare KERNEL: is it neither running nor the newest? Such a kernel must not fail apt's
+# transaction.
 is_spare() {
 	[ "$1" != "$(uname -r)" ] && [ "$1" != "$(kernels | tail -n 1)" ]
 }
 
-# A kernel that apt is setting up must not fail for want of what may be on its
-# way, and leave all of that run half done: we are told when it is there (renew).
+# While apt sets up another package, the missing headers or source may be in the same
+# transaction. A failure would leave that transaction half done. dpkg's trigger runs
+# `renew` once they are installed.
 is_being_set_up() {
 	case ${DPKG_MAINTSCRIPT_PACKAGE-} in
 	'' | rdna1-kfd-guard-dkms) return 1 ;;

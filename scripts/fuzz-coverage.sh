@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Which lines of the core the fuzzer's corpus in the cache reaches. Needs the
-# LLVM tools of the version that rustc was built with (Debian: llvm-22, as
-# llvm-cov-22; `rustc -vV` names the version).
+# Reports which lines of the core the fuzzer's corpus in the cache reaches. Needs the
+# tools of rustc's LLVM version, which `rustc -vV` prints (Debian: package llvm-22).
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -20,7 +19,7 @@ done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:?where to build}/fuzz-coverage
-# Build scripts are instrumented, too: what they leave is nobody's.
+# Build scripts are instrumented, too: discard their profiles.
 LLVM_PROFILE_FILE=/dev/null RUSTFLAGS=-Cinstrument-coverage \
 	cargo build --quiet --locked --release --manifest-path fuzz/Cargo.toml --example corpus
 program=$CARGO_TARGET_DIR/release/examples/corpus

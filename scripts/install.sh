@@ -1,11 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# install.sh install|uninstall KDIR STAGE: puts the built module where the
-# kernel's own build installs modules from outside, below STAGE if that is not
-# empty; or removes it from there. SUDO names the command that gives root's
-# rights, if any is needed. INSTALL_MOD_DIR and INSTALL_MOD_STRIP are as in the
-# kernel's build.
+# install.sh install|uninstall KDIR STAGE: installs the built module, or removes it. The
+# folder is the one that the kernel's build uses for external modules, below STAGE if
+# that is not empty. SUDO names the command that gives root's rights, if one is
+# needed. INSTALL_MOD_DIR and INSTALL_MOD_STRIP are as in the kernel's build.
 set -eu
 # shellcheck source-path=SCRIPTDIR source=kernel.sh
 . "${0%/*}/kernel.sh"
@@ -23,8 +22,8 @@ use_kernel "$2"
 [ -n "$release" ] || die "which kernel is $kdir of? Name its build folder with KDIR="
 place=$stage/lib/modules/$release/${INSTALL_MOD_DIR:-updates}
 
-# The list of modules is only renewed where the kernel's own modules are, not
-# in a folder that is to become a package.
+# Runs depmod only in a folder with the kernel's own modules, not in a package's
+# staging folder.
 renew_list() {
 	[ -e "$stage/lib/modules/$release/modules.order" ] || return 0
 	PATH=$PATH:/usr/sbin:/sbin
@@ -34,15 +33,15 @@ renew_list() {
 
 install_module() {
 	[ -e $module.ko ] || die "there is no $module.ko to install: run \`make\` first"
-	# A module for another kernel would be installed as readily, and not load.
+	# The kernel's build would install a module for another kernel, too; it would not load.
 	grep -aq "vermagic=$release " $module.ko ||
 		die "$module.ko is not for kernel $release: run \`make\` for it first"
 	set -- INSTALL_MOD_PATH="$stage" INSTALL_MOD_DIR="${INSTALL_MOD_DIR:-updates}" \
 		INSTALL_MOD_STRIP="${INSTALL_MOD_STRIP:-1}"
-	# Distributions keep their signing key: without it signing only complains.
+	# Distributions do not ship their signing key. Without it, signing only prints errors.
 	[ -e "$kdir/certs/signing_key.pem" ] || [ -e "$kdir/$(config MODULE_SIG_KEY)" ] ||
 		set -- "$@" CONFIG_MODULE_SIG_ALL=
-	# The kernel's build would renew the list by a System.map that is not there.
+	# The kernel's build cannot run depmod here, as there is no System.map: renew_list does.
 	said=$($SUDO env -u MAKEFLAGS -u MAKELEVEL make -C "$kdir" M="$PWD" "$@" \
 		modules_install 2>&1) || die "$said"
 	set -- "$place/$module.ko"*

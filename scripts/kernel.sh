@@ -1,41 +1,40 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# What a kernel's build folder says of itself, and which of the compilers here
-# are the kernel's. Read by the other scripts, not run.
+# Functions that read a kernel's build folder and find the compilers that the kernel
+# was built with. The other scripts source this file.
 
-# Where Ubuntu's package linux-lib-rust-RELEASE puts the Rust metadata.
+# ubuntu_metadata: the metadata folder of Ubuntu's package linux-lib-rust-RELEASE.
 ubuntu_metadata() {
 	echo "${USR_SRC:-/usr/src}/linux-lib-rust-$release/rust"
 }
 
 # use_kernel KDIR: sets kdir, release, config (the file of CONFIG_ lines) and
-# metadata (the folder of the Rust metadata); empty where it cannot be known.
+# metadata (the folder of the Rust metadata). A value that it cannot find is empty.
 use_kernel() {
 	kdir=$1 release='' config='' metadata=''
 	[ ! -r "$kdir/include/config/kernel.release" ] ||
 		read -r release < "$kdir/include/config/kernel.release" || :
 	if [ -z "$release" ]; then
-		# Not there, or not prepared yet: the folder's name, the version.
+		# The folder is missing or not prepared: use its path, or the Makefile's version.
 		case $kdir in
 		*/lib/modules/*/build) release=${kdir%/build} release=${release##*/} ;;
 		*) release=$(tree_version "$kdir/Makefile") ;;
 		esac
 	fi
-	# The last is the running kernel's own, where it was built so.
+	# /proc/config.gz counts only if KDIR is for the running kernel.
 	for config in "$kdir/include/config/auto.conf" "$kdir/.config" "/boot/config-$release" \
 		"/lib/modules/$release/config" /proc/config.gz; do
 		[ ! -r "$config" ] || break
 	done
 	[ -r "$config" ] && { [ "$config" != /proc/config.gz ] || [ "$release" = "$(uname -r)" ]; } || config=
-	# In Ubuntu 24.04 the link of the headers leads to a name that no package has.
+	# In Ubuntu 24.04 the headers' link `rust` is broken: no package has its target.
 	for metadata in "$kdir/rust" "$(ubuntu_metadata)"; do
 		! any "$metadata"/*.rmeta || break
 	done
 	any "$metadata"/*.rmeta || metadata=
 }
 
-# any FILE...: does any of these files exist?
 any() {
 	for file; do
 		[ ! -e "$file" ] || return 0
@@ -43,7 +42,7 @@ any() {
 	return 1
 }
 
-# tree_version MAKEFILE: the version that a source tree's Makefile begins with.
+# tree_version MAKEFILE: the kernel version at the start of a source tree's Makefile.
 tree_version() {
 	sed -n -e '/^VERSION *= */{s///;h;}' -e '/^PATCHLEVEL *= */{s///;H;}' \
 		-e '/^SUBLEVEL *= */{s///;H;x;s/\n/./gp;q;}' "$1" 2> /dev/null || :
@@ -62,8 +61,8 @@ have() {
 	command -v "$1" > /dev/null 2>&1
 }
 
-# kernel_rustc: what the rustc that made the kernel's metadata calls itself: the
-# metadata begins with it. The configuration can name an older one.
+# kernel_rustc: the version text of the kernel's rustc. Prefer the text at the start of
+# the metadata: the configuration may name an older rustc.
 kernel_rustc() {
 	made_by=
 	! any "$metadata/libcore.rmeta" || made_by=$(head -c 256 "$metadata/libcore.rmeta" |
@@ -71,15 +70,15 @@ kernel_rustc() {
 	if [ -n "$made_by" ]; then echo "$made_by"; else config RUSTC_VERSION_TEXT; fi
 }
 
-# rustc_number TEXT: 1.85 of "rustc 1.85.1 (...)".
+# rustc_number TEXT: for "rustc 1.85.1 (...)" it prints 1.85.
 rustc_number() {
 	number=${1#rustc }
 	number=${number%%[ -]*}
 	echo "${number%.*}"
 }
 
-# find_rustc TEXT: the rustc that calls itself TEXT. The first one in PATH is
-# often rustup's, while kernels are built with the distribution's.
+# find_rustc TEXT: the rustc whose version text is TEXT. The first rustc in PATH is
+# often rustup's, but kernels are built with the distribution's.
 find_rustc() {
 	for candidate in ${RUSTC:-rustc "rustc-$(rustc_number "$1")" /usr/bin/rustc}; do
 		if [ "$("$candidate" --version 2> /dev/null)" = "$1" ]; then
@@ -96,8 +95,8 @@ clang_major() {
 	echo $((${number:-0} / 10000))
 }
 
-# compiler: how the kernel's C compiler is called here, as a word for make;
-# fails where it is absent. Clang's version text does not tell its command.
+# compiler: the kernel's C compiler as a word for make (CC= or LLVM=); fails if it is
+# missing. Clang's version text does not contain the command's name.
 compiler() {
 	if [ -n "${CC-}" ]; then
 		have "$CC" && echo "CC=$CC"

@@ -1,10 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# licences.sh VENDOR: prints, for each crate that the program rdna1ctl is made
-# of, its licence and the notices that must go wherever the program goes. VENDOR
-# is the folder that `cargo vendor --versioned-dirs` has filled; cargo must be
-# set up to use it.
+# licences.sh VENDOR: prints the licence and the notices of each crate in rdna1ctl.
+# Packages must ship them with the program. VENDOR is the folder that
+# `cargo vendor --versioned-dirs` filled; cargo must be configured to use it.
 set -eu
 cd "${0%/*}/.."
 
@@ -16,7 +15,7 @@ echo 'rdna1ctl is made of these crates, each under its own licence:'
 cargo tree --locked --offline -p rdna1ctl -e normal --prefix none --no-dedupe --format '{p}|{l}' |
 	sed 's/ (proc-macro)//' | sort -u | while IFS='|' read -r crate licence; do
 	case $crate in
-	# Our own, by their folders; LICENSE is theirs.
+	# Cargo prints a folder after our own crates: LICENSE covers those.
 	*'('*) continue ;;
 	esac
 	folder=$1/$(echo "$crate" | sed 's/ v/-/')

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# preflight.sh KDIR: finds all that is missing for building the module for the
-# kernel of that build folder, and lists it at once, each with what to do next.
-# Silent when nothing is missing.
+# preflight.sh KDIR: checks that the module can be built for the kernel of that build
+# folder. Lists everything that is missing, each item with its remedy, and fails;
+# prints nothing if all is there.
 set -eu
 # shellcheck source-path=SCRIPTDIR source=kernel.sh
 . "${0%/*}/kernel.sh"
@@ -18,8 +18,8 @@ fi
 list=
 linker=
 
-# missing WHAT DETAIL [REMEDY]: adds an item; its remedy goes by the same name, or
-# by one of its own.
+# missing WHAT DETAIL [REMEDY]: adds an item to the list. REMEDY is the item's name in
+# remedies.txt; default: WHAT.
 missing() {
 	list="$list
 - $1: $2
@@ -37,7 +37,7 @@ check_folder() {
 		missing Module.symvers "$kdir has none: what the kernel exports is not known"
 }
 
-# The oldest kernel that the module can be built for stands in dkms.conf.
+# The oldest supported kernel.
 floor=$(sed -n 's/^BUILD_EXCLUSIVE_KERNEL_MIN="\(.*\)"$/\1/p' "${0%/*}/../dkms.conf")
 
 check_version() {
@@ -54,7 +54,7 @@ check_version() {
 
 check_config() {
 	if [ -z "$config" ]; then
-		# Without a build folder that is no surprise, and said already.
+		# check_folder has reported a missing build folder.
 		[ ! -e "$kdir/Makefile" ] ||
 			missing 'kernel configuration' "neither .config nor include/config/auto.conf in $kdir"
 		return
@@ -64,14 +64,14 @@ check_config() {
 	done
 }
 
-# The files' names differ from kernel to kernel, their kinds do not.
+# Looks at suffixes only: the names of the files differ between kernels.
 check_metadata() {
-	# Without headers: these bring it, but for Debian's and Ubuntu's.
+	# Missing headers are reported already. They bring the metadata, except Debian's and Ubuntu's.
 	case $family in
 	debian | ubuntu) ;;
 	*) [ -e "$kdir/Makefile" ] || return 0 ;;
 	esac
-	# A kernel without Rust has none to install or make.
+	# For a kernel without Rust there is no metadata to install or make.
 	next=
 	case $list in
 	*'- newer kernel: '* | *'- CONFIG_RUST: '*) next='no Rust metadata' ;;
@@ -85,7 +85,7 @@ check_metadata() {
 	fi
 }
 
-# dangling: says where the headers' link to metadata leads, if to nothing.
+# dangling: prints the target of the headers' link to the metadata, if it is broken.
 dangling() {
 	[ ! -h "$kdir/rust" ] || any "$kdir/rust" || echo " (rust is a link to $(readlink "$kdir/rust"), which is not there)"
 }
@@ -100,7 +100,7 @@ check_rustc() {
 	fi
 }
 
-# bindgen loads libclang at run time: only trying it tells.
+# bindgen loads libclang at run time, so only a run shows whether it is missing.
 check_bindgen() {
 	bindgen=${BINDGEN:-bindgen}
 	if ! have "$bindgen"; then
@@ -115,7 +115,7 @@ check_bindgen() {
 }
 
 check_compiler() {
-	# Which one is not known yet: any will do for now.
+	# Without a configuration the kernel's compiler is unknown: clang or gcc will do for now.
 	[ -n "$config" ] || ! have clang || return 0
 	if ! word=$(compiler); then
 		named=$(config CC_VERSION_TEXT)
@@ -135,7 +135,7 @@ check_compiler() {
 
 check_tools() {
 	have make || missing make 'no make in PATH'
-	# Type information for modules is made wherever the kernel's own is at hand.
+	# The kernel's build makes type information for modules, with pahole, if vmlinux is there.
 	[ "$(config DEBUG_INFO_BTF_MODULES)" != y ] || [ ! -e "$kdir/vmlinux" ] ||
 		have "${PAHOLE:-pahole}" || missing pahole "no ${PAHOLE:-pahole} in PATH"
 }

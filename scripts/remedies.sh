@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154
 #
-# Finds in remedies.txt what to do about each thing that preflight.sh can miss.
-# Read by other scripts, not run; uses what kernel.sh has set.
+# Functions that find in remedies.txt the remedy for each item that preflight.sh can
+# report. Other scripts source this file after kernel.sh, whose variables it uses.
 
 remedies=${0%/*}/remedies.txt
 
-# know_distribution: sets the system's name, and by which names remedies.txt knows
-# it, the most special first, from os-release. Relatives name what they are made from
-# in ID_LIKE. The family is debian, ubuntu, fedora, arch, suse or other.
+# know_distribution: reads os-release and sets system (its name), family (debian,
+# ubuntu, fedora, arch, suse or other), codename, and kinds: the system's names in
+# remedies.txt, the most specific first. Derivatives name their base in ID_LIKE.
 know_distribution() {
 	system='' family=other kinds='' codename=''
 	for about in "${OS_RELEASE:-/etc/os-release}" /usr/lib/os-release; do
 		[ ! -r "$about" ] || break
 	done
 	[ -r "$about" ] || return 0
-	# A program in the file must not reach our variables, so it is not run.
+	# Parse the file, do not source it: it could set our variables.
 	system=$(os_release PRETTY_NAME)
 	codename=$(os_release DEBIAN_CODENAME)
 	[ -n "$codename" ] || codename=$(os_release VERSION_CODENAME)
@@ -29,7 +29,7 @@ know_distribution() {
 	kinds="$id-$codename $id-$(os_release VERSION_ID) $id ubuntu-$(os_release UBUNTU_CODENAME) $likes"
 }
 
-# is_debian_kernel RELEASE: is it one of Debian's? Proxmox says that it is Debian.
+# is_debian_kernel RELEASE: is it one of Debian's? Proxmox's os-release says Debian, too.
 is_debian_kernel() {
 	case $family-$1 in
 	*-pve) return 1 ;;
@@ -42,8 +42,8 @@ os_release() {
 	sed -n "/^$1=/{s///;s/^[\"']\(.*\)[\"']\$/\1/;p;q;}" "$about"
 }
 
-# kinds_of_kernel: what the kernel tells of the system. Arch names each kernel's
-# package, and after it that of the headers.
+# kinds_of_kernel: names in remedies.txt that depend on the kernel. On Arch each kernel
+# has its own package, and the headers' package is named after it.
 kinds_of_kernel() {
 	case $release in
 	*-pve) echo proxmox ;;
@@ -58,18 +58,18 @@ kernel_package() {
 	echo "$base"
 }
 
-# for_kernel: what to add where another kernel than the running one is meant.
+# for_kernel: the argument to add to `make` for a kernel that is not running.
 for_kernel() {
 	[ "$release" = "$(uname -r)" ] || echo " KERNEL=$release"
 }
 
-# remedy WHAT: one line, by the names that remedies.txt has.
+# remedy WHAT: the remedy of the most specific system, on one line.
 remedy() {
 	for kind in $(kinds_of_kernel) $kinds other; do
 		text=$(sed -n "s/^$1	\([^	]*,\)\{0,1\}$kind\(,[^	]*\)\{0,1\}	//p" "$remedies")
 		[ -z "$text" ] || break
 	done
-	# One remedy can hold another.
+	# A remedy can include one of these two.
 	for other in 'newer kernel' 'kernel headers'; do
 		case $text in
 		*"{$other}"*) text=${text%%"{$other}"*}$(remedy "$other")${text#*"{$other}"} ;;
@@ -83,12 +83,12 @@ remedy() {
 		$(stands_for clang "$(clang_major)")$(stands_for lld "${linker#ld.lld}")"
 }
 
-# stands_for WORD VALUE: a command for sed that puts the value in the place of {WORD}.
+# stands_for WORD VALUE: a sed command that replaces {WORD} with VALUE.
 stands_for() {
 	printf '%s\n' "s|{$1}|$(printf '%s\n' "$2" | sed 's/[\\&|]/\\&/g')|g;"
 }
 
-# gcc_package: Debian's compilers are called by their full name: x86_64-linux-gnu-gcc-14.
+# gcc_package: the compiler's package. Debian's kernels name x86_64-linux-gnu-gcc-14.
 gcc_package() {
 	named=$(config CC_VERSION_TEXT)
 	named=${named%% *}

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# set-maintainer.sh 'NAME <ADDRESS>': writes who maintains the packages wherever
-# it must stand, as in debian/control. tests/version.rs says where they differ.
+# set-maintainer.sh 'NAME <ADDRESS>': writes the packages' maintainer into every file that
+# names one. tests/version.rs fails if those files differ.
 set -eu
 cd "${0%/*}/.."
 
@@ -15,7 +15,7 @@ case $#-${1-} in
 esac
 old=$(sed -n 's/^Maintainer: //p' debian/control)
 for file in debian/control debian/changelog packaging/rpm/rdna1-kfd-guard.spec packaging/arch/PKGBUILD; do
-	# No pattern: an address has dots.
+	# index, not a pattern: an address has dots.
 	OLD=$old NEW=$1 awk '{
 		at = index($0, ENVIRON["OLD"])
 		if (at) $0 = substr($0, 1, at - 1) ENVIRON["NEW"] substr($0, at + length(ENVIRON["OLD"]))

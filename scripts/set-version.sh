@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# set-version.sh VERSION: writes the version wherever it must stand. tests/version.rs
-# says where they differ.
+# set-version.sh VERSION: writes the version into every file that names it.
+# tests/version.rs fails if those files differ.
 set -eu
 cd "${0%/*}/.."
 
@@ -24,7 +24,7 @@ replace() {
 dots=$(echo "$old" | sed 's/\./\\./g')
 replace "^PACKAGE_VERSION=\"$dots\"" "PACKAGE_VERSION=\"$new\"" dkms.conf
 replace "^version = \"$dots\"" "version = \"$new\"" Cargo.toml
-# The NUL at the end counts.
+# The array's length is that of "version=", the number and a NUL.
 replace "\[u8; [0-9]*\] = \*b\"version=$dots" "[u8; $((${#new} + 9))] = *b\"version=$new" src/rdna1_kfd_guard.rs
 replace "^Version: *$dots" "Version:        $new" packaging/rpm/rdna1-kfd-guard.spec
 replace "^pkgver=$dots" "pkgver=$new" packaging/arch/PKGBUILD

@@ -1,20 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# What packages install, in one place for all of them.
+# Installs the files of the packages below DESTDIR, for all package formats.
 #
-# stage.sh version                what dkms.conf says
-# stage.sh dkms DESTDIR           the module's source, as DKMS wants it
+# stage.sh version                  prints the version in dkms.conf
+# stage.sh dkms DESTDIR             the module's source for DKMS, and the udev rule
 # stage.sh rdna1ctl PROGRAM DESTDIR
-#                                 the program PROGRAM, its manual and completions
+#                                   PROGRAM, its manual, completions, schemas, alerts
 #
-# ZSH_COMPLETIONS names another folder for zsh's: distributions differ there.
+# ZSH_COMPLETIONS names another folder for zsh's completions: distributions differ.
 set -eu
 cd "${0%/*}/.."
 
 module=rdna1_kfd_guard
 
-# What the module is built from; all else in src is for the host.
+# The module's sources. The other files in src are for the host only.
 SOURCES='Kbuild Makefile dkms.conf rust-bindings/*.h rust-bindings/*.bindgen
 	src/*.rs src/facts src/publish src/raw src/readers src/rules src/text'
 SCRIPTS='debian-metadata.sh dkms-metadata.sh install.sh kernel.sh preflight.sh remedies.sh remedies.txt

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where the kernel crate differs between the kernels that this module is built for, and nowhere
-//! else. `Kbuild` sets `kernel_7_3` from Linux 7.3 on.
+//! Wrappers for parts of the kernel crate that differ between the supported kernels. No other file
+//! depends on the kernel version. `Kbuild` sets `kernel_7_3` for Linux 7.3 and later.
 
 use kernel::prelude::*;
 
-/// This module, as the kernel knows it.
+/// The kernel's handle for this module.
 #[cfg(kernel_7_3)]
 pub(crate) const fn this_module() -> &'static ThisModule {
     kernel::module::this_module::<crate::LocalModule>()
@@ -16,7 +16,7 @@ pub(crate) const fn this_module() -> &'static ThisModule {
     &crate::THIS_MODULE
 }
 
-/// Lists the PCI functions that the module is for, without information of its own on any.
+/// Declares the PCI functions that the module handles, without per-device data.
 #[cfg(kernel_7_3)]
 macro_rules! pci_device_table {
     ($table:ident, $exported:ident, [$($id:expr),*]) => {

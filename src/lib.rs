@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The pure part of `rdna1_kfd_guard`: facts, rules, their verdicts and text.
+//! The pure core of `rdna1_kfd_guard` as a host library: facts, rules, their verdicts and text.
 //!
-//! The kernel module is made of the same files (`rdna1_kfd_guard.rs` names them), with readers that
-//! ask the kernel. Here they are tested, and judge captured topologies (`classify`).
+//! The kernel module compiles the same files (`rdna1_kfd_guard.rs`), with readers that ask the
+//! kernel. The host tests, `classify` and rdna1ctl use this library.
 
 #![cfg_attr(not(feature = "host"), no_std)]
 

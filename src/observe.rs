@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Observes until what is seen can be believed.
+//! Walks over KFD's topology until the result can be trusted.
 //!
-//! KFD shows a node before it has filled it in, takes it away piece by piece, rebuilds all nodes when
-//! one comes or goes, and counts a change after it has begun. So a walk that met KFD in the middle of
-//! something is done again, and what would be held against KFD is believed only when a later walk,
-//! after a pause, sees the very same of that card.
+//! KFD publishes a node before filling it in, removes a node piece by piece, and rebuilds all nodes
+//! when it adds or removes one. It raises its generation count only after a change has begun. So
+//! `observe` repeats a walk that met a change in progress. It reports a mismatch only if two walks
+//! in a row, with a pause between them, see the same topology.
 
 use crate::{
     facts::{
@@ -15,15 +15,15 @@ use crate::{
     rules::*, //
 };
 
-/// How often the topology is walked over before what was met is taken as unknown.
+/// The most walks in one observation. Facts that are still in doubt after the last become unknown.
 ///
-/// The pauses of [`Topology::wait`] double, so that the last walk is well after KFD has done what it
-/// was doing at the first.
+/// The pauses of [`Topology::wait`] double. The last walk therefore runs well after a change that
+/// the first walk met.
 pub const ATTEMPTS: u32 = 6;
 
-/// Reads all facts, as often as it takes.
+/// Reads all facts, in up to [`ATTEMPTS`] walks.
 ///
-/// `bus` is `None` where the PCI core can't be asked. Fails only for want of memory.
+/// `bus` is `None` if the PCI core cannot be asked. Fails only if memory runs out.
 pub fn observe<T: Topology, B: PciBus>(
     topology: &mut T,
     mut bus: Option<&mut B>,
@@ -49,8 +49,7 @@ pub fn observe<T: Topology, B: PciBus>(
     }
 }
 
-/// Whether there is a card that needs another look, and that the earlier walk did not see the same.
-/// In the last walk such a card becomes unknown.
+/// Whether a mismatch is still unconfirmed. In the last walk, its card becomes unknown.
 fn doubt(walked: &mut Walked, earlier: Option<&Walked>, last: bool) -> bool {
     let mut doubts = false;
     while let Some(card) = doubted(walked, earlier) {
@@ -63,7 +62,7 @@ fn doubt(walked: &mut Walked, earlier: Option<&Walked>, last: bool) -> bool {
     doubts
 }
 
-/// The first card of which there is something to hold against KFD that only one walk has seen.
+/// The first card with a mismatch that only one walk has seen.
 fn doubted(walked: &Walked, earlier: Option<&Walked>) -> Option<Card> {
     let is_doubted = |card: &&Card| {
         needs_another_look(&walked.snapshot, card)
@@ -72,8 +71,8 @@ fn doubted(walked: &Walked, earlier: Option<&Walked>) -> Option<Card> {
     walked.snapshot.cards().find(is_doubted).copied()
 }
 
-/// Whether something would be held against KFD: a lie, or that it left out a card that amdgpu has
-/// finished to probe.
+/// Whether KFD's topology looks wrong: a lie, or no node for a card that amdgpu has finished
+/// probing.
 fn needs_another_look(snapshot: &Snapshot, card: &Card) -> bool {
     let left_out = card.presence == Presence::Absent
         && snapshot.kfd == Presence::Present
@@ -81,7 +80,7 @@ fn needs_another_look(snapshot: &Snapshot, card: &Card) -> bool {
     left_out || card_verdict(snapshot, card) == Verdict::Lie
 }
 
-/// Takes back what was concluded of a card.
+/// Makes the verdict on a card unknown.
 fn give_up(snapshot: &mut Snapshot, card: Card) {
     let nodes = snapshot.nodes.values_mut();
     for node in nodes.filter(|node| node.card == Some(card.key)) {
@@ -93,8 +92,8 @@ fn give_up(snapshot: &mut Snapshot, card: Card) {
     }
 }
 
-/// Whether two walks saw the same of a card and of all nodes, while KFD counted no change.
-#[inline(never)] // Small where it is called.
+/// Whether two walks saw the same generation, nodes, banks and presence of the card.
+#[inline(never)] // Keeps the caller's code small.
 fn is_same(earlier: &Walked, later: &Walked, card: &Card) -> bool {
     let (before, after) = (&earlier.snapshot, &later.snapshot);
     let other = before.cards.get(&card.key);

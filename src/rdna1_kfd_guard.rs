@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reports what is true of a Navi10 (1002:731f), and what KFD claims of it.
+//! Compares KFD's claims about a Navi10 (1002:731f) with the hardware, and reports the result.
 //!
-//! Data flows one way: `readers` → `facts` → `rules` → `text` → `publish`; `observe` reads again until
-//! what it reads can be believed. Facts, rules and text are pure and are tested on the host
-//! (`lib.rs`).
+//! Data flows one way: `readers` → `facts` → `rules` → `text` → `publish`. `observe` repeats the
+//! reading while KFD changes, and to confirm a mismatch. Facts, rules and text are pure: `lib.rs`
+//! builds them for tests on the host.
 
-// The host has the same files as a library, and uses more of them.
+// `lib.rs` compiles the same files for the host, which uses more of their items.
 #![allow(dead_code, unreachable_pub, unused_imports)]
 
 mod compat;
@@ -18,7 +18,7 @@ mod readers;
 mod rules;
 mod text;
 
-/// KFD's UAPI, made by bindgen from this kernel's own headers.
+/// KFD's UAPI constants. `Kbuild` lets bindgen generate them from the target kernel's own headers.
 #[allow(
     missing_docs,
     non_camel_case_types,
@@ -45,8 +45,8 @@ use kernel::{
 
 use publish::Guard;
 
-// The alias lets udev load the module where the card is. No driver is registered, so the module
-// never binds to it.
+// The alias lets udev load the module on a machine with the card. The module registers no driver,
+// so it never binds to the card.
 compat::pci_device_table!(
     PCI_TABLE,
     MODULE_PCI_TABLE,
@@ -64,9 +64,10 @@ module! {
     license: "GPL",
 }
 
-/// What `modinfo` shows as the version; the `module!` macro has no key for it. The attribute is that
-/// of the macro, too: with another, newer compilers make a second section, and the module cannot be
-/// loaded.
+/// The version that `modinfo` shows: the `module!` macro has no key for it.
+///
+/// `used(compiler)` must match the macro's own attribute. With any other, newer compilers emit a
+/// second `.modinfo` section, and the kernel cannot load the module.
 #[link_section = ".modinfo"]
 #[used(compiler)]
 static MODINFO_VERSION: [u8; 14] = *b"version=0.1.0\0";

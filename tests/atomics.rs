@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How far AtomicOps get, over every kind of path.
+//! Tests of `atomics()`: whether AtomicOps reach the root port, for every kind of path.
 
 use rdna1_kfd_guard::facts::{
     atomics::{
@@ -113,7 +113,7 @@ fn what_does_not_answer_is_unknown() {
     unknown(card(), &[deaf]);
 }
 
-/// As in a guest whose hypervisor hides the root port.
+/// A guest sees such a card if its hypervisor hides the root port.
 #[test]
 fn without_a_root_port_the_card_must_have_been_allowed() {
     let none = || std::iter::empty();
@@ -122,7 +122,7 @@ fn without_a_root_port_the_card_must_have_been_allowed() {
     assert_eq!(atomics(&card(), none()), Atomics::None(None));
 }
 
-/// Without one the kernel asks no bridge, and blames none.
+/// Without a root port the kernel does not check the bridges.
 #[test]
 fn without_a_root_port_no_bridge_has_a_say() {
     let deaf = Hop {
@@ -135,7 +135,7 @@ fn without_a_root_port_no_bridge_has_a_say() {
         assert_eq!(atomics(&allowed, path()), Atomics::Completer, "{bridge:?}");
         assert_eq!(atomics(&card(), path()), Atomics::None(None), "{bridge:?}");
     }
-    // Whether this one is a root port can't be read.
+    // The type of this port cannot be read: it may be a root port.
     let silent = Hop {
         port: None,
         ..root_port(COMPLETES)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The command, over every capture.
+//! Tests of the command `classify` on every capture.
 
 mod common;
 
@@ -28,7 +28,7 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-/// The exit status, what was printed, and the rules that lie.
+/// Runs `classify`. Returns its exit status, its output, and the rules with the verdict `lie`.
 fn judge(arguments: &[&str]) -> (i32, String, Vec<String>) {
     let output = classify(arguments);
     let page = text(&output.stdout).to_owned();
@@ -82,17 +82,17 @@ fn each_lie_is_named_by_its_own_rule() {
     }
 }
 
-/// What `SOURCE` of each says is right.
+/// The file `SOURCE` of each capture explains the expected verdict.
 #[test]
 fn machines_that_look_odd_are_judged_rightly() {
     const TRUTH: i32 = 0;
     const LIE: i32 = 1;
     const UNKNOWN: i32 = 3;
     const IDENTITY: &str = "pci-identity,bank-size,heap-bar";
-    // But link-coherent: with a small BAR there is no link to judge.
+    // All rules but link-coherent: with a small BAR there is no link to judge.
     const ALL: &str = "gfx-version,pci-identity,bank-flags,heap-type,bank-count,bank-size,hive-id,\
                        xgmi,host-coherent,heap-bar";
-    // The status, the rules that lie, and those that are unknown: with PCI facts, and without.
+    // Exit status, rules with `lie`, rules with `unknown`: with PCI facts, then without.
     for (name, with, without) in [
         (
             "lie-bank-larger-than-vram",
@@ -152,7 +152,7 @@ fn is_of_a_card(line: &str) -> bool {
     line.contains(" revision=") || line.contains(" claimed_xgmi=")
 }
 
-/// The rules with that verdict, each once, in their order.
+/// The rules with that verdict on a page, each once, in order.
 fn rules(page: &str, verdict: &str) -> Vec<String> {
     let mut rules: Vec<String> = Vec::new();
     let end = format!(" verdict={verdict}");
@@ -258,7 +258,7 @@ fn a_node_that_cannot_be_told_may_be_a_card() {
     let from = captures().join("reconstructed/0x731f-5700xt-smallbar/topology");
     type Spoil = fn(&Path);
     let spoil: [(Spoil, &str); 4] = [
-        // What `cp` leaves of a file that may not be read.
+        // `cp` leaves an empty file if it may not read the original.
         (
             |file| fs::write(file, "").unwrap(),
             "it does not say vendor_id, device_id, location_id",
@@ -291,7 +291,7 @@ fn a_node_that_cannot_be_told_may_be_a_card() {
     }
 }
 
-/// As while KFD takes its nodes away, and in copies of which somebody has left nodes out.
+/// Nodes are missing while KFD removes them, and in incomplete copies.
 #[test]
 fn no_link_is_judged_where_a_node_is_missing() {
     let to = tempfile::tempdir().unwrap();
@@ -308,7 +308,7 @@ fn no_link_is_judged_where_a_node_is_missing() {
     assert!(page.ends_with(last), "{page}");
 }
 
-/// As copies of other cards that somebody has shortened, without `location_id`.
+/// Shortened copies of other cards may lack `location_id`.
 #[test]
 fn a_node_that_names_another_device_is_no_card_wherever_it_sits() {
     let to = tempfile::tempdir().unwrap();
@@ -321,7 +321,7 @@ fn a_node_that_names_another_device_is_no_card_wherever_it_sits() {
     assert_eq!(status, 0, "{page}");
     assert!(page.ends_with("# no 0x731f card\n"), "{page}");
 
-    // A card on the bus may be called another device.
+    // But if the bus has a card, KFD may show that card with a wrong device id.
     let pci = to.path().join("pci");
     let card = "domain_bus_device_function=0000:03:00.0\nvendor=0x1002\ndevice=0x731f\n";
     fs::write(&pci, card).unwrap();

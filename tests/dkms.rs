@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `scripts/dkms-metadata.sh` on made-up systems: what it makes of a kernel without its source, and
-//! of one that is gone. Making the metadata itself is tried by `make test-packages`.
+//! Tests of `scripts/dkms-metadata.sh` on fake systems: kernels without their source, and removed
+//! kernels. `make test-packages` tests building the metadata itself.
 
 mod tool;
 
@@ -15,10 +15,10 @@ use tempfile::TempDir;
 
 const OLD: &str = "7.2.12-fake";
 const NEW: &str = "7.3.4-fake";
-/// What DKMS takes for: leave this kernel out.
+/// The exit status that makes DKMS skip a kernel.
 const LEFT_OUT: i32 = 77;
 
-/// A system with two kernels of Debian's, running neither.
+/// A fake Debian system with two kernels, which runs a third one.
 struct System(TempDir);
 
 impl System {
@@ -36,7 +36,6 @@ impl System {
                 "CONFIG_RUST=y\nCONFIG_RUSTC_VERSION_TEXT=\"rustc 1.85.1 (fake)\"\n",
             );
         }
-        // Packages that are installed, and those that apt could install, with their versions.
         system.put(
             "installed",
             "linux-headers-7.2.12-fake 7.2.12-1\nlinux-headers-7.3.4-fake 7.3.4-1\n",
@@ -72,7 +71,7 @@ impl System {
         tool::write(&self.0.path().join("bin").join(name), script);
     }
 
-    /// Metadata that was made before.
+    /// Creates metadata as an earlier build left it.
     fn made(&self, kernel: &str, version: &str) {
         self.put(
             &format!("kept/{kernel}/.package-version"),
@@ -84,12 +83,12 @@ impl System {
         self.0.path().join(name).exists()
     }
 
-    /// Its exit status, and what it says.
+    /// Runs the script. Returns its exit status and its output.
     fn run(&self, words: &[&str]) -> (i32, String) {
         self.run_from("", words)
     }
 
-    /// The same from within what that package does when it is set up.
+    /// Runs the script from the maintainer script of `package`.
     fn run_from(&self, package: &str, words: &[&str]) -> (i32, String) {
         let here = self.0.path();
         let output =
@@ -146,7 +145,7 @@ fn a_source_of_another_version_is_not_taken() {
     assert!(said.contains("all of one SUITE"), "{said}");
 }
 
-/// While apt sets up a kernel, its headers and its source may be unpacked and no more.
+/// While apt sets up a kernel, its headers and its source may be unpacked but not configured.
 #[test]
 fn what_is_unpacked_is_there() {
     let system = System::new();
@@ -180,7 +179,7 @@ fn an_older_kernel_without_its_source_is_left_out() {
     let system = System::new();
     let (status, said) = system.build(OLD);
     assert_eq!(status, LEFT_OUT, "{said}");
-    // But for the one that is running.
+    // The running kernel must fail instead.
     system.tool("uname", &format!("echo {OLD}"));
     assert_eq!(system.build(OLD).0, 1);
 }
@@ -191,7 +190,7 @@ fn what_was_made_before_needs_no_source() {
     system.made(OLD, "7.2.12-1");
     let (status, said) = system.build(OLD);
     assert_eq!(status, 0, "{said}");
-    // Unless the kernel's package is another by now.
+    // Metadata for another version of the kernel's package does not count.
     system.made(NEW, "7.3.3-1");
     assert_eq!(system.build(NEW).0, 1);
 }
@@ -204,7 +203,7 @@ fn headers_that_have_the_metadata_are_left_alone() {
     assert!(!system.has("kept"));
 }
 
-/// Ubuntu has the metadata in a package, and nothing is made.
+/// Ubuntu has a package with the metadata, so the script builds none.
 #[test]
 fn elsewhere_the_package_is_named_and_taken() {
     let system = System::new();
@@ -218,7 +217,7 @@ fn elsewhere_the_package_is_named_and_taken() {
     assert_eq!(system.build(OLD).0, LEFT_OUT);
     assert!(!system.has("kept"));
 
-    // It comes after the headers: apt's trigger then has it built.
+    // apt may install that package after the headers. Its trigger then runs `renew`.
     system.put("src/linux-lib-rust-7.3.4-fake/rust/libcore.rmeta", "");
     assert_eq!(system.build(NEW), (0, String::new()));
     let (status, said) = system.run(&["renew"]);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What `gpus` says of the PCI side, and why a card is absent.
+//! Tests of the file `gpus`: its PCI facts, and the reason why a card is absent from KFD.
 
 mod common;
 
@@ -63,7 +63,7 @@ fn a_card_that_amdgpu_has_and_kfd_has_not_may_lack_atomics() {
     for (atomics, mec_fw, said, blamed, reason) in [
         (none, Value::Known(144), "none", "0000:00:01.0", "atomics"),
         (Atomics::None(None), Value::Known(0), "none", "?", "atomics"),
-        // Such firmware makes up for them.
+        // MEC firmware from this version on does not need AtomicOps.
         (none, Value::Known(145), "none", "0000:00:01.0", "unknown"),
         (none, Value::Absent, "none", "0000:00:01.0", "unknown"),
         (none, Value::Unreadable, "none", "0000:00:01.0", "unknown"),
@@ -86,7 +86,7 @@ fn a_card_that_amdgpu_has_and_kfd_has_not_may_lack_atomics() {
         bus.0[0].driver = Driver::Named(Name::new(b"amdgpu").unwrap());
         bus.0[0].atomics = atomics;
         bus.0[0].mec_fw = mec_fw;
-        // While amdgpu probes, KFD's node may still come.
+        // While amdgpu probes, KFD may still add the node.
         bus.0[0].render_node = RenderNode::None;
         assert_eq!(Found::of(&tree, &bus).gpus()[0]["reason"], "unknown");
         bus.0[0].render_node = RenderNode::Minor(128);
@@ -137,7 +137,7 @@ fn what_the_bar_holds() {
         let gpu = &Found::of(&Tree::honest(), &bus).gpus()[0];
         assert_eq!(gpu["bar"], bar, "{bar0}");
     }
-    // A bank that is empty, or no larger than the BAR, as with amdgpu's simulated large BAR.
+    // A bank may be empty, or no larger than the BAR: amdgpu can simulate a large BAR.
     for bytes in ["0", "268435456"] {
         let mut tree = Tree::honest();
         tree.set(File::Bank(1, 0), "size_in_bytes", bytes);
@@ -145,7 +145,7 @@ fn what_the_bar_holds() {
         bus.0[0].bar0_bytes = Value::Known(256 << 20);
         assert_eq!(Found::of(&tree, &bus).gpus()[0]["bar"], "small", "{bytes}");
     }
-    // Without KFD the size of VRAM is not known: only a small BAR is sure.
+    // Without KFD the size of VRAM is unknown, so only a small BAR is certain.
     for (bar0, bar) in [(256 << 20, "small"), (8 << 30, "?")] {
         let mut bus = Bus::honest();
         bus.0[0].bar0_bytes = Value::Known(bar0);

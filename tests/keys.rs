@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The keys of the records and the names of the rules and counters stand once, in the core;
-//! `docs/files.md` describes just these, in their order.
+//! Tests that `docs/files.md` describes exactly the keys, rules and counters that the code defines.
 
 mod common;
 
@@ -11,7 +10,7 @@ use rdna1_kfd_guard::{
     rules::RULES, //
 };
 
-/// The words of the first column of the table in the section whose title begins so.
+/// The first column of the table in the section whose title starts with `section`.
 fn described(section: &str) -> Vec<String> {
     let page = include_str!("../docs/files.md");
     let start = page.find(&format!("\n## {section}")).unwrap();
@@ -21,7 +20,7 @@ fn described(section: &str) -> Vec<String> {
         let (cell, _) = line.strip_prefix("| ")?.split_once(" |")?;
         (!cell.starts_with("---")).then_some(cell)
     });
-    // The first row is the table's head.
+    // Skip the table's header.
     let cells = rows.skip(1).flat_map(|cell| cell.split(", "));
     cells.map(str::to_owned).collect()
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The rules over links: those that are there, those that are not, and those of old kernels.
+//! Tests of the rules about links: present ones, missing ones, and those of old kernels.
 
 mod common;
 
@@ -35,7 +35,7 @@ fn links_that_are_announced_and_not_there_are_unknown() {
             });
             assert_eq!(found.rules("lie"), [""; 0]);
             assert!(found.rules("unknown").contains(&"link-coherent".to_owned()));
-            // They may be on their way.
+            // KFD may still be creating them.
             assert_eq!(found.tally.scans, u64::from(ATTEMPTS));
         }
     }
@@ -59,7 +59,7 @@ fn links_that_may_not_be_read_are_unknown() {
     }
 }
 
-/// Adds a link to `folder`, beside those that are there.
+/// Adds a link to `folder` and counts it at its node.
 fn add_link(tree: &mut Tree, folder: LinkFolder, text: &str) {
     let (node, count) = match folder {
         LinkFolder::Io(node) => (node, "io_links_count"),
@@ -73,7 +73,7 @@ fn add_link(tree: &mut Tree, folder: LinkFolder, text: &str) {
 
 #[test]
 fn the_worst_link_from_a_cpu_counts() {
-    // With several sockets, another CPU's link is an indirect one.
+    // With several sockets, the other CPU has an indirect link.
     for folder in [LinkFolder::Io(0), LinkFolder::PeerToPeer(0)] {
         let bad = Found::after(|tree, _| add_link(tree, folder, "type 2\nnode_to 1\nflags 1\n"));
         bad.expect_only("link-coherent", "lie");
@@ -111,8 +111,8 @@ fn an_xgmi_link_to_the_card_is_a_claim_of_xgmi() {
     }
 }
 
-/// KFD links CPUs by NUMA number, which may be that of the card's node, and then fills in the flags
-/// of whatever link has that number.
+/// KFD numbers the ends of links between CPUs by NUMA node. If such a number is that of the card's
+/// node, KFD also sets flags on the CPUs' link.
 #[test]
 fn links_between_cpus_are_not_judged() {
     for kind in [1, 5, 6] {
@@ -124,7 +124,7 @@ fn links_between_cpus_are_not_judged() {
     }
 }
 
-/// KFD copies the type from the other GPU's link to its CPU.
+/// KFD copies the type of an indirect link from the other GPU's link to its CPU.
 #[test]
 fn an_indirect_link_to_another_gpu_claims_no_xgmi() {
     let found = Found::after(|tree, _| {
@@ -134,7 +134,7 @@ fn an_indirect_link_to_another_gpu_claims_no_xgmi() {
     assert_eq!(found.rules("truth").len(), RULES.len());
 }
 
-/// Adds node 2, a GPU with XGMI, whose link of that number leads to node 1.
+/// Adds node 2, a GPU whose XGMI link with that number leads to node 1.
 fn add_gpu_with_xgmi(tree: &mut Tree, number: u32) {
     tree.folders
         .insert(Folder::Nodes.to_string(), Ok(vec![0, 1, 2]));
@@ -149,7 +149,7 @@ fn add_gpu_with_xgmi(tree: &mut Tree, number: u32) {
     add_link(tree, LinkFolder::Io(2), "type 11\nnode_to 1\nflags 1\n");
 }
 
-/// Its first link leads to its CPU: by the NUMA number of that.
+/// A GPU's first link leads to its CPU, by the CPU's NUMA node number.
 #[test]
 fn another_gpus_xgmi_link_to_its_cpu_may_have_the_cards_number() {
     let own_cpu = Found::after(|tree, _| add_gpu_with_xgmi(tree, 0));
@@ -158,7 +158,7 @@ fn another_gpus_xgmi_link_to_its_cpu_may_have_the_cards_number() {
     assert_eq!(card.rules("lie"), ["xgmi"]);
 }
 
-/// KFD adds the link back at the node that has the number of the other GPU's CPU.
+/// KFD adds the reverse link to the node whose number is the NUMA number of the other GPU's CPU.
 #[test]
 fn a_link_back_to_another_gpus_xgmi_link_is_no_claim() {
     let links = |others: u32, own: u32| {
@@ -175,7 +175,7 @@ fn a_link_back_to_another_gpus_xgmi_link_is_no_claim() {
     assert_eq!(found(&honest).rules("truth").len(), RULES.len());
     found(&links(0, 2)).expect_only("xgmi", "lie");
     found(&links(1, 1)).expect_only("xgmi", "lie");
-    // What explains the link could not be read, or is not there.
+    // The node that explains the link is unreadable or missing.
     let mut unreadable = honest.clone();
     unreadable.fail(File::Node(2), ReadError::Other);
     found(&unreadable).expect_only("xgmi", "unknown");
@@ -186,8 +186,8 @@ fn a_link_back_to_another_gpus_xgmi_link_is_no_claim() {
     found(&missing).expect_only("xgmi", "unknown");
 }
 
-/// KFD takes nodes away one by one, each with its links, and gives the ends of links new numbers
-/// before it does so to the folders.
+/// KFD removes nodes one by one, each with its links. It renumbers the ends of links before it
+/// renumbers the folders.
 #[test]
 fn no_link_is_judged_while_the_nodes_have_a_gap() {
     for (numbers, kind) in [(vec![0, 1, 3], "11"), (vec![1], "2")] {
@@ -201,7 +201,7 @@ fn no_link_is_judged_while_the_nodes_have_a_gap() {
     }
 }
 
-/// amdgpu adds an APU to the node of its CPU, and its links to other GPUs before their flags.
+/// KFD adds an APU to its CPU's node, and creates its links to other GPUs before their flags.
 #[test]
 fn a_link_from_an_apu_is_not_judged_before_the_apu_is_filled_in() {
     for (capability, verdict) in [(0x280, "unknown"), (0x2280, "lie")] {
@@ -216,8 +216,8 @@ fn a_link_from_an_apu_is_not_judged_before_the_apu_is_filled_in() {
     }
 }
 
-/// Old kernels leave all flags 0; those before 5.19, which print no `p2p_links_count`, fill them
-/// with less.
+/// Old kernels leave all flags 0. Kernels before 5.19 do not print `p2p_links_count`, and set only
+/// some flags.
 #[test]
 fn link_flags_of_old_kernels_are_unknown() {
     let found = Found::after(|tree, _| tree.set(LINK_FROM_CPU, "flags", "0"));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Nodes that amdgpu keeps although their function has gone, has no driver, or has another node.
+//! Tests of nodes that amdgpu keeps, while the function is removed, unbound, or has a newer node.
 
 mod common;
 
@@ -33,7 +33,7 @@ fn named(name: &[u8]) -> Driver {
     Driver::Named(Name::new(name).unwrap())
 }
 
-/// Adds node 2, which is as node 1.
+/// Adds node 2, a copy of node 1.
 fn add_node_2(tree: &mut Tree) {
     for (file, text) in tree.files.clone() {
         if let Some(rest) = file.strip_prefix("nodes/1/") {
@@ -55,7 +55,7 @@ fn a_node_is_compared_with_its_function_only_if_amdgpu_drives_it_for_that_node()
         (Driver::NotSaid, RenderNode::NotSaid, true),
         (ours, RenderNode::NotSaid, true),
         (ours, RenderNode::Minor(128), true),
-        // Another probe has made another render node, or is still under way.
+        // A later probe created another render node, or has not finished.
         (ours, RenderNode::Minor(129), false),
         (ours, RenderNode::None, false),
         (Driver::None, RenderNode::None, false),
@@ -66,7 +66,7 @@ fn a_node_is_compared_with_its_function_only_if_amdgpu_drives_it_for_that_node()
             tree.set(NODE, "drm_render_minor", "128");
             bus.0[0].driver = driver;
             bus.0[0].render_node = render_node;
-            // Smaller than the public heap, as after a resize behind amdgpu's back.
+            // Smaller than the public heap, as after a resize while no driver was bound.
             bus.0[0].bar0_bytes = Value::Known(256 << 20);
         });
         let what = format!("{driver:?} {render_node:?}");
@@ -90,7 +90,7 @@ fn a_kernel_that_prints_no_render_minor_is_believed() {
     assert_eq!(found.rules("unknown"), [""; 0]);
 }
 
-/// Its card was removed, and whose node it is cannot be known: whatever it says.
+/// Its card was removed. No property of the node proves which card it belonged to.
 #[test]
 fn a_node_without_a_function_is_unknown() {
     for hive in ["0", "7"] {
@@ -106,7 +106,7 @@ fn a_node_without_a_function_is_unknown() {
     }
 }
 
-/// Another GPU was there before, and a program still has it open.
+/// Another GPU was in the slot before, and a program still has its render node open.
 #[test]
 fn a_node_of_another_device_says_nothing_of_an_undriven_card() {
     let found = Found::after(|tree, bus| {
@@ -129,7 +129,7 @@ fn each_of_two_nodes_is_judged_by_its_own_claims() {
     assert_eq!(honest.gpus().len(), 1);
     assert_eq!(honest.flags().len(), 1);
     assert_eq!(honest.heaps().len(), 2);
-    // Of equals the last: KFD adds new nodes at the end.
+    // Both nodes are equal, so the last one counts: KFD appends new nodes.
     assert_eq!(honest.gpus()[0]["node"], "2");
     assert_eq!(honest.gpus()[0]["verdict"], "unknown");
 
@@ -156,7 +156,7 @@ fn each_of_two_nodes_is_judged_by_its_own_claims() {
     }
 }
 
-/// The other device's driver is not amdgpu: it came after the card, whose node is still held.
+/// The other device has another driver, so it replaced the card, whose node a program still holds.
 #[test]
 fn a_node_where_another_driver_has_another_device_is_unknown() {
     let found = Found::after(|_, bus| {
@@ -171,7 +171,7 @@ fn a_node_where_another_driver_has_another_device_is_unknown() {
     assert_eq!(found.rules("unknown"), COMPARED);
 }
 
-/// The card went, and programs keep its nodes; what came instead may have a node of its own.
+/// Programs keep the nodes of a removed card. Its replacement may have a node, too.
 #[test]
 fn old_nodes_at_the_place_of_another_gpu_are_unknown() {
     let mut bus = Bus::honest();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The set of numbers that the folders of KFD's topology hold.
+//! Tests of `Numbers`, the set of entry numbers of a topology folder.
 
 use rdna1_kfd_guard::facts::{
     numbers::{

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! KFD in the middle of something: what is looked at again, and what is believed.
+//! Tests of `observe()` while the topology changes: repeated walks, and accepted results.
 
 mod common;
 
@@ -57,7 +57,7 @@ fn a_node_that_stays_half_filled_is_unknown_not_a_lie() {
     ] {
         let mut tree = Tree::honest();
         tree.set(NODE, key, "0");
-        // What else is wrong may come from the same half-finished state.
+        // Other wrong values may come from the same unfinished state.
         tree.set(NODE, "hive_id", "5");
         let found = Found::of(&tree, &Bus::honest());
         found.expect_all_unknown();
@@ -73,7 +73,7 @@ fn a_gpu_id_of_0_is_a_card_that_is_half_filled() {
     Found::of(&tree, &Bus::honest()).expect_all_unknown();
 }
 
-/// Its place is filled in after what it is: the card on the bus may be it, or another.
+/// KFD sets the location after the device id: until then the node may be this card's or another's.
 #[test]
 fn a_half_filled_node_without_a_place_is_shown_beside_the_card() {
     let mut tree = Tree::honest();
@@ -97,7 +97,7 @@ fn a_half_filled_node_without_a_place_is_shown_beside_the_card() {
 fn trouble_elsewhere_hides_no_lie() {
     let mut tree = Tree::honest();
     tree.set(BANK, "flags", "1");
-    // A node that never gets its properties, and a CPU's link that went.
+    // A node that never gets its properties, and a missing link of a CPU.
     tree.folders
         .insert(Folder::Nodes.to_string(), Ok(vec![0, 1, 2]));
     tree.fail(LINK_FROM_CPU, ReadError::Absent);
@@ -145,7 +145,7 @@ fn a_generation_that_cannot_be_read_is_unknown() {
     Found::of(&tree, &Bus::honest()).expect_all_unknown();
 }
 
-/// What marks a card that is not finished may be 0 for good on another GPU.
+/// Properties that are 0 on an unfinished card may stay 0 on another GPU.
 #[test]
 fn another_gpu_is_never_waited_for() {
     let mut tree = Tree::honest();
@@ -170,7 +170,7 @@ fn a_lie_is_believed_when_it_is_seen_twice() {
 
 #[test]
 fn a_lie_that_is_seen_once_is_no_lie() {
-    // The link's flags as they are before KFD fills them in.
+    // The link's flags before KFD sets all of them.
     let mut tree = Tree::honest();
     tree.set(LINK_FROM_CPU, "flags", "1");
     tree.before_walk = vec![|_| (), |tree| tree.set(LINK_FROM_CPU, "flags", "3")];
@@ -195,7 +195,7 @@ fn a_lie_that_changes_with_every_look_is_unknown() {
 
 #[test]
 fn a_node_that_is_being_taken_away_is_unknown() {
-    // Its bank goes first, while it still says that it has one.
+    // KFD removes the bank first, while the node's bank count is still 1.
     for banks in [Ok(vec![]), Err(ReadError::Absent)] {
         let mut tree = Tree::honest();
         tree.folders.insert(Folder::Banks(1).to_string(), banks);
@@ -222,7 +222,7 @@ fn a_bank_that_changes_with_every_look_is_unknown() {
     Found::of(&tree, &Bus::honest()).expect_all_unknown();
 }
 
-/// What KFD counted as a change lies between the looks.
+/// KFD counts a change of its topology between two walks.
 const ANOTHER_GENERATION: [fn(&mut Tree); 6] = [
     |tree| tree.put(File::GenerationId, "1\n"),
     |tree| tree.put(File::GenerationId, "2\n"),

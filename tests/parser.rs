@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The parser and the scan take any bytes: they neither panic nor guess.
+//! Property tests of the parser and the scan: for any bytes they neither panic nor guess.
 
 mod common;
 
@@ -28,7 +28,7 @@ use rdna1_kfd_guard::facts::{
     value::Value, //
 };
 
-/// The set that a text holds, and how many of its lines were malformed.
+/// Parses a text. Returns its properties and the number of malformed lines.
 fn parse<P: Properties>(text: &[u8]) -> (P, u64) {
     let mut properties = P::default();
     let malformed = properties.parse(text);
@@ -45,7 +45,7 @@ const FILES: [File; 7] = [
     File::Link(LinkFolder::Io(1), 0),
 ];
 
-/// Bytes that look like KFD's, more or less.
+/// Bytes that resemble KFD's files.
 fn nearly_properties() -> impl Strategy<Value = Vec<u8>> {
     let key = prop_oneof![
         Just("flags".to_owned()),
@@ -107,8 +107,8 @@ proptest! {
         }
     }
 
-    /// Whatever one file holds, all pages can be made and are in their form, and the truth about
-    /// the card stays what it is.
+    /// With any bytes in one file, all pages keep their format, and the facts about the card do
+    /// not change.
     #[test]
     fn any_file_leaves_the_pages_in_form(
         file in prop::sample::select(&FILES[..]),
@@ -126,7 +126,7 @@ proptest! {
         for check in found.checks() {
             let verdict = check["verdict"].as_str();
             prop_assert!(["truth", "lie", "unknown"].contains(&verdict));
-            // A lie is never drawn from what is not known alone.
+            // A rule must not say `lie` if its value is unknown.
             prop_assert!(verdict != "lie" || check["observed"] != "?");
         }
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Nodes that name no PCI domain, as kernels before 5.4 leave it out, on machines with several.
+//! Tests of nodes without a PCI domain (kernels before 5.4), on machines with several domains.
 
 mod common;
 
@@ -25,7 +25,7 @@ const ANOTHER: Id = Id {
     device: 0x1eb8,
 };
 
-/// The honest card in domain 1, and its node, which does not say so.
+/// The honest card in domain 1. Its node does not print a domain.
 fn in_domain_1() -> (Tree, Bus) {
     let mut tree = Tree::honest();
     tree.remove_line(NODE, "domain");
@@ -58,12 +58,12 @@ fn a_card_in_another_domain_is_not_looked_for_in_domain_0() {
             ("0001:03:00.0", "unreadable")
         );
         assert_eq!(gpus[0]["reason"], "unknown");
-        // A walk more would not see more.
+        // Another walk would not find more.
         assert_eq!(found.tally.scans, 1);
     }
 }
 
-/// What such a node says wrongly of itself is wrong wherever it sits.
+/// A false value that does not depend on the location is a lie at any location.
 #[test]
 fn a_lie_that_has_no_place_is_a_lie() {
     let (mut tree, mut bus) = in_domain_1();
@@ -93,7 +93,7 @@ fn a_domain_that_is_printed_is_believed() {
     assert_eq!(found.gpus()[0]["kfd"], "absent");
 }
 
-/// The BAR of the one must not be held against the node of the other.
+/// The node of one card must not be compared with the BAR of the other.
 #[test]
 fn of_two_cards_at_the_same_location_either_may_be_meant() {
     let (tree, mut bus) = in_domain_1();

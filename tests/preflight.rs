@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `scripts/preflight.sh` against made-up machines: what is missing is named, all of it at once,
-//! each with what to do about it on this distribution.
+//! Tests of `scripts/preflight.sh` on fake machines: it names all missing things at once, each with
+//! the remedy for the distribution.
 
 mod machine;
 mod tool;
 
 use machine::Machine;
 
-/// Takes one thing away from a complete machine.
+/// Removes one thing from a complete machine.
 type Spoil = fn(&Machine);
 
-/// Each thing that can be missing: its name, how it goes missing, a part of the remedy on Debian.
+/// Each thing that can be missing: its name, how to remove it, a part of the remedy on Debian.
 const THINGS: [(&str, Spoil, &str); 14] = [
     (
         "newer kernel",
@@ -85,7 +85,7 @@ fn each_missing_thing_is_named_alone() {
 
 #[test]
 fn all_missing_things_are_named_at_once() {
-    // Each of these needs what another one takes away.
+    // preflight cannot check these if other things of the list are missing.
     let hidden = ["libclang", "kernel configuration"];
     let machine = Machine::complete();
     let mut expected = Vec::new();
@@ -119,7 +119,7 @@ fn without_headers_the_tools_are_looked_at_nevertheless() {
     assert!(names.contains(&"bindgen".to_owned()), "{names:?}");
 }
 
-/// To apt a name that ends in `-` is a package to remove.
+/// No remedy may name `rustc-` without a number: apt would remove rustc.
 #[test]
 fn an_unknown_rustc_has_no_number() {
     for id in [
@@ -198,7 +198,7 @@ fn metadata_is_known_by_its_kind_and_not_by_its_name() {
     assert!(machine.preflight().success);
 }
 
-/// Clang kernels from 7.1 on can take the kernel's C helpers in as bitcode.
+/// Kernels from 7.1 on that are built with Clang can include the C helpers as bitcode.
 #[test]
 fn helpers_that_a_kernel_inlines_are_a_part_of_it() {
     let machine = Machine::complete();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Each rule: truth, lie and unknown.
+//! Tests of each rule: its verdicts truth, lie and unknown.
 
 mod common;
 
@@ -62,7 +62,7 @@ fn a_property_that_is_false_is_a_lie_of_its_rule_alone() {
 
 #[test]
 fn a_bank_larger_than_any_board_is_a_lie() {
-    // One byte more than 8 GiB; BAR0 made to fit, so that heap-bar has nothing to say.
+    // One byte more than 8 GiB. BAR0 is large enough, so that heap-bar does not fail, too.
     let found = Found::after(|tree, bus| {
         tree.set(BANK, "size_in_bytes", "8589934593");
         bus.0[0].bar0_bytes = Value::Known(16 << 30);
@@ -74,7 +74,7 @@ fn a_bank_larger_than_any_board_is_a_lie() {
 fn a_public_heap_behind_a_small_bar_is_a_lie() {
     let small = |bus: &mut Bus| bus.0[0].bar0_bytes = Value::Known(256 << 20);
     Found::after(|_, bus| small(bus)).expect_only("heap-bar", "lie");
-    // The other way round claims less than there is.
+    // A private heap behind a large BAR claims less than the hardware has.
     let found = Found::after(|tree, _| tree.set(BANK, "heap_type", "2"));
     assert_eq!(found.rules("lie"), [""; 0]);
 }
@@ -115,7 +115,7 @@ fn a_line_that_is_absent_or_malformed_is_unknown() {
             found.expect_only(rule, "unknown");
             assert_eq!(found.tally.errors_malformed, 1, "{key} {bad}");
         }
-        // No link from the CPU is ordinary, and a link without flags is not told from none.
+        // A card may have no link from the CPU, and a link without flags counts as no link.
         if rule != "link-coherent" {
             Found::after(|tree, _| tree.remove_line(file, key)).expect_only(rule, "unknown");
         }
@@ -187,7 +187,7 @@ fn a_bank_is_no_larger_than_what_amdgpu_found() {
             bus.0[0].bar0_bytes = Value::Known(16 << 30);
         })
     };
-    // A 5600 XT, and boards with more than any that is sold.
+    // A 5600 XT, and a fictitious board with more VRAM than any on sale.
     for (bytes, vram) in [("6425673728", 6_425_673_728), ("17179869184", 16 << 30)] {
         let found = size(bytes, Value::Known(vram));
         assert_eq!(found.rules("truth").len(), RULES.len());
@@ -195,7 +195,7 @@ fn a_bank_is_no_larger_than_what_amdgpu_found() {
         assert_eq!(check["expected"], format!("1..{vram}"));
     }
     size("6425673729", Value::Known(6_425_673_728)).expect_only("bank-size", "lie");
-    // Where amdgpu does not say, the largest board counts. It has never found 0 bytes.
+    // If amdgpu does not tell the size, the largest board is the limit. 0 bytes is no real size.
     for vram in [Value::Absent, Value::Unreadable, Value::Known(0)] {
         size("8589934592", vram).expect_no_lie();
         size("8589934593", vram).expect_only("bank-size", "lie");
@@ -208,7 +208,7 @@ fn sizes_at_the_limit_are_truth() {
     assert_eq!(found.rules("truth").len(), RULES.len());
 }
 
-/// Kernels before 5.4 print no domain: it is 0.
+/// Kernels before 5.4 do not print the domain: assume 0.
 #[test]
 fn no_domain_is_domain_0() {
     let found = Found::after(|tree, _| tree.remove_line(NODE, "domain"));
@@ -226,7 +226,7 @@ fn a_node_that_claims_to_be_the_card_where_another_device_sits_lies() {
     let check = &found.checks()[1];
     assert_eq!(check["expected"], "0x10de:0x1eb8");
     assert_eq!(check["observed"], "0x1002:0x731f");
-    // Nothing is known of that device, and it is not among the cards on the bus.
+    // The module knows nothing about that device, and `gpus` does not list it.
     assert_eq!(found.heaps()[0]["coarse_grained_only"], "?");
     assert_eq!(found.flags()[0]["gfx"], "?");
     assert!(found.gpus().is_empty());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The walk over a topology that hides, is broken, or has more than one card.
+//! Tests of the walk over a topology that is missing, unreadable or broken, or has several cards.
 
 mod common;
 
@@ -43,7 +43,7 @@ fn an_empty_machine_has_headings_alone() {
     assert!(found.flags().is_empty() && found.checks().is_empty());
 }
 
-/// A place of 0 is a place: hypervisors put cards there.
+/// 0 is a valid location: hypervisors put cards there.
 #[test]
 fn a_card_at_place_0_is_judged() {
     let mut tree = Tree::honest();
@@ -62,7 +62,7 @@ fn a_card_at_place_0_is_judged() {
     );
 }
 
-/// KFD counts banks and links without holes; a copied folder, or a later kernel, may have some.
+/// KFD numbers banks and links without gaps. A copied folder, or a later kernel, may have gaps.
 #[test]
 fn numbers_with_holes_and_beyond_255_are_found() {
     const MOVED: [u32; 2] = [7, 300];

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What `scripts/preflight.sh` says on the systems that owners of the card run, each with what it
-//! typically lacks. The systems are made up from what is publicly known of them; nothing here was tried
-//! on any of them.
+//! Snapshot tests of the output of `scripts/preflight.sh` on systems that owners of the card run.
+//! The systems are fakes, made from public information, and lack what each typically lacks. Nothing
+//! was tried on a real one.
 
 mod machine;
 mod tool;
 
 use machine::Machine;
 
-/// A system: its name here, its os-release, its kernel, and what else is special.
+/// A fake system: the name of its snapshot, os-release, kernel release, and its differences.
 struct System {
     name: &'static str,
     os_release: &'static str,

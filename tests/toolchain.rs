@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which compilers `scripts/preflight.sh` wants and `scripts/toolchain.sh` takes: those that the
-//! kernel was built with.
+//! Tests that `scripts/preflight.sh` requires the compilers that built the kernel, and that
+//! `scripts/toolchain.sh` selects them.
 
 mod machine;
 mod tool;
@@ -29,7 +29,7 @@ fn the_kernels_own_rustc_is_found_behind_another() {
     );
 }
 
-/// rustc refuses metadata of another rustc (E0514), whatever the configuration says.
+/// rustc rejects metadata of another rustc (E0514). The kernel's configuration does not matter.
 #[test]
 fn the_rustc_that_made_the_metadata_counts() {
     let machine = Machine::complete();
@@ -51,7 +51,7 @@ fn the_rustc_that_made_the_metadata_counts() {
     assert!(machine.toolchain().ends_with("RUSTC=rustc-1.93"));
 }
 
-/// rustc finds it there with `-L` alone (else E0463).
+/// rustc finds the metadata there only with `-L` (else E0463).
 #[test]
 fn metadata_behind_a_link_that_leads_nowhere_is_found() {
     let machine = Machine::complete();

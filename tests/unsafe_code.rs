@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where `unsafe` may stand.
+//! Tests that only listed source files contain `unsafe`.
 
 use std::{
     fs,
@@ -21,7 +21,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The lines of code that use the keyword.
+/// The number of lines that use the keyword outside of comments.
 fn uses(path: &Path) -> usize {
     let text = fs::read_to_string(path).unwrap();
     text.lines()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The version is the same wherever it must stand, and so is who maintains the packages;
-//! `scripts/set-version.sh` and `scripts/set-maintainer.sh` write them there.
+//! Tests that all files name the same version and the same maintainer of the packages, and that
+//! `scripts/set-version.sh` and `scripts/set-maintainer.sh` update all of them.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use std::{
     process::Command, //
 };
 
-/// Each file, and what stands before and after the version in the first line that has both.
+/// The files that contain the version, with the text before and after it.
 const PLACES: [(&str, &str, &str); 5] = [
     ("dkms.conf", "PACKAGE_VERSION=\"", "\""),
     ("src/rdna1_kfd_guard.rs", "*b\"version=", "\\0\";"),
@@ -21,7 +21,7 @@ const PLACES: [(&str, &str, &str); 5] = [
     ("packaging/arch/PKGBUILD", "pkgver=", "\n"),
 ];
 
-/// Where the version differs from that of Cargo.toml.
+/// The files of `folder` whose version differs from `wanted`.
 fn differing(folder: &Path, wanted: &str) -> Vec<String> {
     let places = PLACES.iter().filter_map(|(file, before, after)| {
         let text = fs::read_to_string(folder.join(file)).unwrap_or_default();
@@ -39,8 +39,8 @@ fn repo() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 
-/// Copies files of ours, by another program: what a thread of ours has open for writing while
-/// another starts a program cannot be run (ETXTBSY).
+/// Copies files of the repository, with `cp`: the kernel refuses to execute a file that a child of
+/// another thread inherited open for writing (ETXTBSY).
 fn copy_to<'a>(folder: &Path, files: impl Iterator<Item = &'a str>) {
     let mut copy = Command::new("cp");
     copy.arg("--parents").args(files).arg(folder);
@@ -57,7 +57,7 @@ fn the_version_is_the_same_everywhere() {
     );
 }
 
-/// On a copy, with a version of another length: the module's is an array.
+/// The new version has another length, because the module stores it in an array.
 #[test]
 fn a_new_version_is_written_everywhere() {
     let copy = tempfile::tempdir().expect("a folder");
@@ -76,7 +76,7 @@ fn a_new_version_is_written_everywhere() {
     let read = |file| fs::read_to_string(here.join(file)).expect("a file");
     assert!(read("src/rdna1_kfd_guard.rs").contains("[u8; 17] = *b\"version=0.12.345\\0\""));
     assert!(read("Cargo.toml").contains("\nversion = \"0.12.345\"\n"));
-    // The workspace's own crates, and no other.
+    // Only the workspace's own crates change.
     let lock = read("Cargo.lock");
     let ours = lock
         .split("\n\n")
@@ -86,8 +86,8 @@ fn a_new_version_is_written_everywhere() {
     assert!(ours.len() >= 5, "{ours:?}");
 }
 
-/// Where it stands who maintains the packages, what comes before, and how many words of a date
-/// between. Where there are several, the first is the newest.
+/// The files that name the maintainer, the text before it, and the number of words of a date in
+/// between. If a file has several, the first is the newest.
 const MAINTAINERS: [(&str, &str, usize); 4] = [
     ("debian/control", "\nMaintainer: ", 0),
     ("debian/changelog", "\n -- ", 0),

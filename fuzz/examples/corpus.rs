@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Gives each file of a folder to the core once, without a fuzzer: to measure what they reach.
+//! Gives each file of a folder to the core once, without a fuzzer, to measure code coverage.
 
 use std::{
     fs,

@@ -23,7 +23,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// A folder that holds `topology` becomes a seed; others are looked into.
+/// Writes a seed for each folder that has a `topology`, at any depth. Returns the number written.
 fn seed(folder: &Path, corpus: &Path) -> io::Result<usize> {
     let topology = folder.join("topology");
     if topology.is_dir() {

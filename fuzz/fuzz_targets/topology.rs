@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Any topology, beside any PCI facts: the core neither panics nor hangs nor contradicts itself.
+//! Fuzz target: for any topology and any PCI facts the core must not panic, hang or contradict
+//! itself.
 
 #![no_main]
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What fuzzing puts before the core, and what it demands of the answer.
+//! Turns fuzzer input into a topology for the core, and checks the pages that the core writes.
 
 mod machine;
 mod pages;

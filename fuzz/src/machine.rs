@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A machine written down as bytes.
+//! A machine (topology and PCI facts) that is parsed from the fuzzer's bytes.
 //!
-//! A line `@PATH` begins what the file of that path below the topology's folder holds, up to the
-//! next such line. The same path again: what it holds when it is read the next time, so that a
-//! topology may change while it is read. `!PATH` instead: a file or folder that cannot be read, for
-//! a reason that the rest of the line chooses. `@pci` begins PCI facts, as `classify --pci` takes
-//! them; without them the PCI core is not asked. All else is passed over.
+//! After a line `@PATH` follows the content of that file below the topology's folder, up to the
+//! next heading. A repeated path gives the content for the next reading, so that a topology can
+//! change while the core reads it. `!PATH` is a file or folder that cannot be read; the line's last
+//! byte chooses the error. After `@pci` follow PCI facts in the format of `classify --pci`; without
+//! them `observe` gets none. The parser ignores all else.
 
 use rdna1_kfd_guard::{
     facts::{
@@ -18,7 +18,7 @@ use rdna1_kfd_guard::{
 
 type Content<'b> = Result<&'b [u8], ReadError>;
 
-/// A file, and what each reading of it gives. The last one stays.
+/// A file and the result of each reading. Later readings repeat the last result.
 #[derive(Clone)]
 struct Entry<'b> {
     file: File,
@@ -35,11 +35,11 @@ pub struct Machine<'b> {
     hash: u32,
 }
 
-/// More would only be slow.
+/// Parsing stops at this number of files: more would only be slow.
 const MOST_ENTRIES: usize = 200;
 
 impl<'b> Machine<'b> {
-    /// Takes any bytes.
+    /// Parses any bytes: it cannot fail.
     pub fn parse(bytes: &'b [u8]) -> Self {
         let mut machine = Self {
             hash: bytes
@@ -99,12 +99,12 @@ impl<'b> Machine<'b> {
         }
     }
 
-    /// Whether every file always holds the same.
+    /// Whether no file changes between readings.
     pub fn is_still(&self) -> bool {
         self.entries.iter().all(|entry| entry.readings.len() == 1)
     }
 
-    /// A number that its bytes choose.
+    /// A hash of the input's bytes.
     pub fn hash(&self) -> u32 {
         self.hash
     }
@@ -116,12 +116,12 @@ impl<'b> Machine<'b> {
     }
 }
 
-/// `bytes` up to `at`, and from there on; all of them where there is no such place.
+/// Splits `bytes` at `at`; without it, the first part is all of them.
 fn cut(bytes: &[u8], at: Option<usize>) -> (&[u8], &[u8]) {
     bytes.split_at(at.unwrap_or(bytes.len()))
 }
 
-/// Where the next line begins that is a heading.
+/// The offset of the next line that begins with `@` or `!`.
 fn next_heading(bytes: &[u8]) -> Option<usize> {
     let heads = |at: usize| matches!(bytes.get(at), Some(b'@' | b'!'));
     if heads(0) {
@@ -168,7 +168,7 @@ fn parse_path(path: &[u8]) -> Option<Path> {
     }))
 }
 
-/// The number under which a folder lists what a file is in.
+/// The number of the entry of `folder` that leads to `file`, if any does.
 fn entry_of(folder: Folder, file: File) -> Option<u32> {
     match (folder, file) {
         (Folder::Nodes, File::GpuId(node) | File::Node(node) | File::Bank(node, _)) => Some(node),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What must hold of the pages about any machine.
+//! Checks of the core's four pages that must pass for any machine.
 
 use rdna1_kfd_guard::{
     facts::{snapshot::Snapshot, tally::Tally},
@@ -46,10 +46,10 @@ impl Pages {
     }
 }
 
-/// Panics if the core does, or if what it says has not the form of version 1.
+/// Panics if the core panics, or if a page does not have the format of version 1.
 ///
-/// For one input in [`THOROUGH`], chosen by its bytes, also if it contradicts itself, or says another
-/// thing when nothing has changed: that takes longer than all else.
+/// For one input in [`THOROUGH`], chosen by its hash, it also panics if pages contradict each
+/// other, or if a second run on an unchanged machine differs. Those checks take longest.
 pub fn check(machine: &Machine) {
     let pages = Pages::of(machine);
     for (name, page) in pages.all() {
@@ -85,7 +85,7 @@ fn check_thoroughly(machine: &Machine, pages: &Pages) {
     }
 }
 
-/// No byte but those of `key=value` pairs with one blank between.
+/// Lines after the heading have only `key=value` pairs, separated by one blank.
 fn expect_form(name: &str, page: &str) {
     let heading = page.lines().next().unwrap_or_default();
     let words = ["#", "rdna1", name, "v1"];
@@ -127,7 +127,8 @@ fn expect_values(record: &str) {
     }
 }
 
-/// A verdict is the worst of those of the checks of its node, and of its bank.
+/// A record's verdict must be the worst of its node's checks; in `heaps`, of its bank's and those
+/// of its node that name no bank.
 fn expect_drawn_from(record: &str, checks: &[&str], of_bank: bool) {
     let same = |check: &str, key| field(check, key) == field(record, key);
     let worst = |of_all_nodes: bool| {
@@ -145,10 +146,10 @@ fn expect_drawn_from(record: &str, checks: &[&str], of_bank: bool) {
             .find(|verdict| verdicts.contains(verdict))
     };
     let verdict = field(record, "verdict");
-    // A card's verdict is the worst over all its nodes. Two cards that name no domain can have the
+    // A card's verdict is the worst of all its nodes. Two cards that name no domain can have the
     // same address.
     let of_card = !of_bank && verdict == worst(true) && verdict.is_some();
-    // A card without checks is one of which KFD claims nothing, or is not known to claim anything.
+    // A card has no checks if KFD claims nothing about it, or if its claims are unknown.
     let of_nothing = worst(false).is_none() && matches!(verdict, Some("unjudged" | "unknown"));
     assert!(
         of_card || of_nothing || verdict == worst(false),

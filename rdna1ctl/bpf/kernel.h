@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What a BPF program needs of the kernel: the helpers that are called here, by the numbers of
- * linux/bpf.h, and the entry of a function on x86-64.
+ * Declares what the BPF programs need of the kernel: the helpers that they call, by their numbers
+ * in linux/bpf.h, and the registers at the entry of a function on x86-64.
  */
 #ifndef KERNEL_H
 #define KERNEL_H
@@ -30,12 +30,12 @@ static long (*const bpf_get_ns_current_pid_tgid)(__u64 device, __u64 inode,
 						 struct bpf_pidns_info *to, __u32 size) =
 	(void *)BPF_FUNC_get_ns_current_pid_tgid;
 
-/* struct pt_regs of x86-64. */
+/* The beginning of struct pt_regs on x86-64. */
 struct registers {
 	__u64 r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
 };
 
-/* The third argument of the function that is entered. */
+/* The third argument of the probed function. */
 static INLINE __u64 third(struct registers *registers)
 {
 	return registers->dx;

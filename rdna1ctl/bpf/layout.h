@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What is kept; src/trace/layout.rs mirrors the structures. */
+/* The data that the BPF programs keep. src/trace/layout.rs mirrors the structures. */
 #ifndef LAYOUT_H
 #define LAYOUT_H
 
@@ -7,13 +7,15 @@
 
 #include <linux/kfd_ioctl.h>
 
-/* What is counted of requests that name a card: by heap and grain, by policies, by queue type. */
+/* The numbers of counters for requests that name a card: heaps, grains, policies, queue types. */
 #define HEAPS 6
 #define GRAINS 16
 #define POLICIES 16
 #define QUEUES 6
 
-/* Of a request's flags: KFD takes the first heap that is named, in the order of the flags. */
+/*
+ * The flags of an allocation. KFD takes the first heap that they name, in the order of the flags.
+ */
 #define HEAP_FLAGS 0x1fu
 #define NO_HEAP 5
 #define GRAIN_SHIFT 24
@@ -25,7 +27,7 @@ _Static_assert((KFD_IOC_ALLOC_MEM_FLAGS_VRAM | KFD_IOC_ALLOC_MEM_FLAGS_GTT |
 		KFD_IOC_ALLOC_MEM_FLAGS_MMIO_REMAP) == HEAP_FLAGS, "heaps");
 _Static_assert((FINE | QUEUE) == GRAINS - 1, "grains");
 
-/* AMDKFD_IOC_SVM names no card: operations (set, get, other) and attributes. */
+/* AMDKFD_IOC_SVM names no card. It has an operation (set, get, other) and attributes. */
 #define OPERATIONS 3
 #define OTHER_OPERATION 2
 #define ATTRIBUTES 9
@@ -35,27 +37,30 @@ _Static_assert(KFD_IOCTL_SVM_OP_SET_ATTR == 0 && KFD_IOCTL_SVM_OP_GET_ATTR == 1 
 	       KFD_IOCTL_SVM_ATTR_GRANULARITY == OTHER_ATTRIBUTE - 1, "SVM");
 _Static_assert(KFD_IOCTL_SVM_FLAG_COHERENT == 2 && KFD_IOCTL_SVM_FLAG_EXT_COHERENT == 0x80,
 	       "SVM flags");
-/* The most attributes of one request that are looked at, and how many of them at once. */
+/* The most attributes of one request that are counted, and the number that one read covers. */
 #define MOST_ATTRIBUTES 64
 #define CHUNK 4
-/* How many are read with the request itself. */
+/* The number of attributes that are read together with the request. */
 #define FIRST 3
 
 #define COMMAND 16
 #define KEPT 32
 
 struct asked {
-	/* Process << 32 | KFD's id of the card; 0 if the row is free. */
+	/* Process << 32 | KFD's id of the card; 0 in a free row. */
 	__u64 key;
 	__u64 allocations[HEAPS][GRAINS];
-	/* That of the default aperture times four, and that of the alternate one; 2 is neither. */
+	/*
+	 * Index: policy of the default aperture * 4 + that of the alternate one; 2 is any other
+	 * policy.
+	 */
 	__u64 policies[POLICIES];
 	__u64 queues[QUEUES];
 	char command[COMMAND];
 };
 
 struct svm {
-	/* The process; 0 if the row is free. */
+	/* The process; 0 in a free row. */
 	__u64 key;
 	__u64 operations[OPERATIONS];
 	__u64 attributes[2][ATTRIBUTES][SVM_GRAINS];
@@ -65,9 +70,12 @@ struct svm {
 
 /* A request for fine-grained memory. */
 struct fine {
-	/* Twice its number counted from 1, and 1 for SVM; 0: none; BUSY: it is being written. */
+	/*
+	 * Twice the request's number (from 1), plus 1 for SVM; 0: no request; BUSY: a writer is at
+	 * work.
+	 */
 	__u64 seal;
-	/* When, in ticks of the kernel. */
+	/* The time in ticks of the kernel. */
 	__u64 ticks;
 	/* Process << 32 | thread. */
 	__u64 who;
@@ -81,9 +89,9 @@ struct fine {
 enum kind { ALLOC, SVM, POLICY, QUEUES_MADE, KINDS };
 
 struct kept {
-	/* Requests that found no row, or could not be read. */
+	/* Requests that found no free row, or that could not be read. */
 	__u64 lost[KINDS];
-	/* How often the self-check was seen, and when it was last, by two clocks. */
+	/* The number of self-checks that were seen, and the time of the last one by two clocks. */
 	__u64 checks;
 	__u64 ticks;
 	__u64 nanoseconds;
@@ -92,32 +100,36 @@ struct kept {
 	struct fine ring[KEPT];
 };
 
-/* src/trace/layout.rs asserts the same. */
+/* src/trace/layout.rs asserts the same sizes. */
 _Static_assert(sizeof(struct asked) == 968 && sizeof(struct svm) == 632 &&
 	       sizeof(struct fine) == 40 && sizeof(struct kept) == 72 + KEPT * 40, "layout.rs");
 
-/* Set before this is loaded, so that the kernel's verifier drops what is not wanted. */
+/* src/trace sets these before it loads the programs: the kernel's verifier drops unused code. */
 enum wanted { EVERYBODY, ONE_PROCESS, FOLLOWED };
 const volatile __u32 WANTED;
 const volatile __u32 PROCESS;
-/* The number of rows, which is a power of two, less one. */
+/* The number of rows less one. The number of rows is a power of two. */
 const volatile __u32 LAST_ROW;
-/* The thread whose children are followed, in the pid namespace of that device and inode. */
+/* The thread whose children are followed, in the pid namespace of this device and inode. */
 const volatile __u32 ROOT;
 const volatile __u64 NAMESPACE_DEVICE;
 const volatile __u64 NAMESPACE_INODE;
-/* Where the tracepoints have these fields. */
+/* The offsets of these fields in the tracepoints' records. */
 const volatile __u32 FORK_CHILD;
 const volatile __u32 EXEC_OLD;
 
-/* Whether KFD checks the number of SVM attributes before its handler; that of a later amdgpu can. */
+/*
+ * Whether KFD checks the number of SVM attributes before its handler. A reloaded amdgpu may differ.
+ */
 volatile __u32 svm_is_checked = 1;
 
 /*
- * Whoever reads a map by bpf(2) keeps its CPU from running BPF programs meanwhile, also for other
- * threads that preempt it: their requests would be missed. So all numbers are in arrays, which user
- * space maps into its memory. A row is found by its key, from the place on that a product with the
- * key says; a hash of the kernel's takes a hundred instructions more.
+ * All counters are in arrays, which user space maps into its memory. A read by bpf(2) would keep
+ * BPF programs from running on the reader's CPU, also for threads that preempt the reader: the
+ * programs would miss their requests.
+ *
+ * The key determines a row: place() computes where the search begins. A hash map of the kernel
+ * takes a hundred more instructions.
  */
 #define ROOM 4096
 #define MOST_PROBES 16
@@ -146,7 +158,7 @@ struct {
 	__type(value, struct svm);
 } ranges SEC(".maps");
 
-/* A bit for each thread of the command and of all its descendants. No kernel has more ids. */
+/* One bit for each thread of the command and of its descendants. No kernel has larger ids. */
 #define MOST_THREADS (1u << 22)
 
 struct {

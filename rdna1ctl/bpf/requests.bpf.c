@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Counts what programs ask of KFD, at the entry of KFD's own handlers of ioctls.
+ * BPF programs that count the requests of programs to KFD. src/trace loads them, and attaches a
+ * kprobe to each of KFD's ioctl handlers. They count at entry, so failed requests count, too.
  *
- * All handlers have one form: int handler(struct file *, struct kfd_process *, void *data). `data`
+ * All handlers have the form int handler(struct file *, struct kfd_process *, void *data). `data`
  * is the kernel's own copy of the ioctl's structure, which user space cannot change any more. Its
  * layout is UAPI, so nothing here needs BTF of amdgpu or of the kernel.
- *
- * src/trace loads this.
  */
 #include "rows.h"
 #include "svm.h"
@@ -30,7 +29,7 @@ int alloc_memory(struct registers *registers)
 		return 0;
 	__u32 heap = NO_HEAP, grain = args.flags >> GRAIN_SHIFT & (GRAINS - 1);
 
-	/* BPF has no instruction for the lowest bit that is set. */
+	/* BPF has no instruction that finds the lowest set bit. */
 	if (args.flags & KFD_IOC_ALLOC_MEM_FLAGS_VRAM)
 		heap = 0;
 	else if (args.flags & KFD_IOC_ALLOC_MEM_FLAGS_GTT)
@@ -42,7 +41,7 @@ int alloc_memory(struct registers *registers)
 	else if (args.flags & KFD_IOC_ALLOC_MEM_FLAGS_MMIO_REMAP)
 		heap = 4;
 	add(&asked->allocations[heap][grain], 1);
-	/* Doorbells and MMIO are registers, and a queue's memory is uncached in any case. */
+	/* Doorbells and MMIO are registers, and queue memory is always uncached. */
 	if (heap <= 2 && grain & FINE && !(grain & QUEUE))
 		keep(who, 0, args.gpu_id, args.flags, args.size);
 	return 0;
@@ -71,7 +70,7 @@ int set_memory_policy(struct registers *registers)
 SEC("kprobe")
 int create_queue(struct registers *registers)
 {
-	/* Later kernels have added fields at the end, so the whole is not read. */
+	/* Later kernels appended fields to the structure, so read only these two. */
 	struct {
 		__u32 gpu_id;
 		__u32 queue_type;
@@ -95,7 +94,9 @@ int create_queue(struct registers *registers)
 	return 0;
 }
 
-/* KFD shows generation_id of its topology: the self-check. */
+/*
+ * The self-check: rdna1ctl reads the topology's generation_id, and KFD calls this probe's function.
+ */
 SEC("kprobe")
 int self_check(struct registers *registers)
 {
@@ -109,7 +110,7 @@ int self_check(struct registers *registers)
 	return 0;
 }
 
-/* Attached for a moment, to see whether a function is there. */
+/* Does nothing. src/trace attaches it for a moment to find out whether a function exists. */
 SEC("kprobe")
 int is_there(struct registers *registers)
 {

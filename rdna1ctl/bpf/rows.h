@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Whose requests are wanted, and where each is counted. */
+/* Selects the processes whose requests count, and finds the row of counters for a request. */
 #ifndef ROWS_H
 #define ROWS_H
 
@@ -72,7 +72,7 @@ static INLINE __u32 place(__u64 key)
 	return key * 0x9e3779b97f4a7c15ull >> 40;
 }
 
-/* Whether a row has that key now; a free one is taken. */
+/* Whether the row has this key. Claims the row if it is free. */
 static INLINE int is_row(__u64 *row, char *command, __u64 key)
 {
 	__u64 there = *(volatile __u64 *)row;
@@ -87,7 +87,7 @@ static INLINE int is_row(__u64 *row, char *command, __u64 key)
 	return there == key;
 }
 
-/* Functions of their own: most requests find their row at once. */
+/* Not inlined: most requests find their row at the first place, without a search. */
 static __attribute__((noinline)) struct asked *search_card(__u64 key)
 {
 	for (__u32 probe = 0; probe < MOST_PROBES; probe++) {
@@ -145,8 +145,8 @@ static INLINE struct svm *svm_of(__u64 who)
 }
 
 /*
- * Keeps a fine-grained request. Writers do not wait for each other: one that finds another at its
- * place leaves its own request out, and counts that.
+ * Keeps a fine-grained request. Writers do not wait for each other: a writer that finds another one
+ * at its entry drops its own request, and counts that in left_out.
  */
 static INLINE void keep(__u64 who, int is_svm, __u32 gpu_id, __u32 flags, __u64 size)
 {
@@ -165,7 +165,7 @@ static INLINE void keep(__u64 who, int is_svm, __u32 gpu_id, __u32 flags, __u64 
 		add(&kept->left_out, 1);
 		return;
 	}
-	/* Reading a clock costs more than all the rest here. */
+	/* Ticks, because reading a clock would cost more than the rest of this function. */
 	fine->ticks = bpf_jiffies64();
 	fine->who = who;
 	fine->size = size;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* AMDKFD_IOC_SVM: a list of attributes. */
+/* Counts AMDKFD_IOC_SVM requests, which carry a list of attributes. */
 #include "rows.h"
 
-/* Counts an attribute of a set or a get; gives the flags if they ask for fine grain. */
+/* Counts an attribute of a set or a get. Returns the flags if they ask for fine grain, else 0. */
 static INLINE __u32 attribute(__u64 counts[ATTRIBUTES][SVM_GRAINS], __u32 is_get,
 			      const struct kfd_ioctl_svm_attribute *one)
 {
 	__u32 kind = at_most(one->type, OTHER_ATTRIBUTE), grain = 0, fine = 0;
 
-	/* The values that a get gives in mean nothing. */
+	/* The values that a get passes in have no meaning. */
 	if (!is_get && (kind == KFD_IOCTL_SVM_ATTR_SET_FLAGS ||
 			kind == KFD_IOCTL_SVM_ATTR_CLR_FLAGS)) {
 		grain = (one->value >> 1 & 1) | (one->value >> 6 & 2);
@@ -19,10 +19,10 @@ static INLINE __u32 attribute(__u64 counts[ATTRIBUTES][SVM_GRAINS], __u32 is_get
 	return fine;
 }
 
-/* What is known while the attributes of a request are looked at. */
+/* The state while a request's attributes are counted. */
 struct walk {
 	struct svm *svm;
-	/* Those that are left: where, and how many. */
+	/* The attributes after the first FIRST: their kernel address and their number. */
 	__u64 data;
 	__u32 count;
 	__u32 is_get;
@@ -30,7 +30,7 @@ struct walk {
 	__u32 fine;
 };
 
-/* Counts more attributes. A function of its own, which the verifier looks at once only. */
+/* Counts a chunk of attributes. A callback of bpf_loop(), which the verifier checks only once. */
 static long more_attributes(__u32 number, struct walk *walk)
 {
 	struct kfd_ioctl_svm_attribute some[CHUNK];
@@ -51,14 +51,14 @@ static long more_attributes(__u32 number, struct walk *walk)
 	return 0;
 }
 
-/* Counts those that were read with the request. */
+/* Counts the attributes that were read together with the request. */
 static INLINE __u32 first_attributes(__u64 counts[ATTRIBUTES][SVM_GRAINS], __u32 is_get,
 				     const struct kfd_ioctl_svm_attribute *first, __u32 count)
 {
 	__u32 fine = 0, flags;
 
 	_Static_assert(FIRST == 3, "as many as below");
-	/* A loop would cost more, and not every clang unrolls it. */
+	/* A loop would be slower, and not every clang unrolls it. */
 	if (!count)
 		return 0;
 	fine = attribute(counts, is_get, &first[0]);
@@ -76,7 +76,10 @@ static INLINE __u32 first_attributes(__u64 counts[ATTRIBUTES][SVM_GRAINS], __u32
 SEC("kprobe")
 int svm(struct registers *registers)
 {
-	/* KFD copies a request that is as small as this one to 128 bytes of its stack. */
+	/*
+	 * Reading past a short request is safe: KFD copies it into a buffer of 128 bytes on its
+	 * stack.
+	 */
 	__u64 asked[(sizeof(struct kfd_ioctl_svm_args) +
 		     FIRST * sizeof(struct kfd_ioctl_svm_attribute)) / sizeof(__u64)];
 	const struct kfd_ioctl_svm_args *args = (void *)asked;
@@ -98,7 +101,7 @@ int svm(struct registers *registers)
 	add(&svm->operations[operation], 1);
 	if (operation == OTHER_OPERATION)
 		return 0;
-	/* Else a program could name more attributes than it gave. */
+	/* Without KFD's check, a program could claim more attributes than it passed. */
 	__u32 count = svm_is_checked ? at_most(args->nattr, MOST_ATTRIBUTES) : 0;
 
 	if (operation == KFD_IOCTL_SVM_OP_SET_ATTR)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The threads of a command: its children are followed. */
+/* Follows the threads of the command that rdna1ctl started, and of its descendants. */
 #include "rows.h"
 
-/* Comes before the child can run. */
+/* The kernel calls this before the child can run. */
 SEC("tracepoint")
 int sched_process_fork(void *event)
 {
@@ -19,7 +19,7 @@ int sched_process_fork(void *event)
 	return 0;
 }
 
-/* A thread that calls exec takes the id of its process's first thread, which has exited. */
+/* A thread that calls exec takes over the id of its process's first thread, which has exited. */
 SEC("tracepoint")
 int sched_process_exec(void *event)
 {
@@ -33,7 +33,7 @@ int sched_process_exec(void *event)
 	return 0;
 }
 
-/* The id can be given to another thread later. */
+/* The kernel can give the id to another thread later. */
 SEC("tracepoint")
 int sched_process_exit(void *event)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The answers of `check`: whether the libraries in a folder have code for the card.
+//! The document of `check`: whether the libraries in a folder have code for the card.
 
 use std::io;
 use std::path::Path;
@@ -20,13 +20,13 @@ use crate::sources::walk;
 /// `rdna1ctl check --json`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CheckDocument {
-    /// The form of this document.
+    /// The version of this document's form.
     pub form: u32,
-    /// The places that were looked into.
+    /// The folders and files that were searched.
     pub places: Vec<Place>,
 }
 
-/// A folder or a file that was looked into.
+/// A folder or a file that was searched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Place {
     /// Its path.
@@ -35,13 +35,13 @@ pub struct Place {
     pub answer: Answer,
     /// The answer in words.
     pub says: String,
-    /// The version of ROCm; null if none is named.
+    /// The version of ROCm; null if no file names it.
     pub version: Option<String>,
-    /// The parts with GPU code, those that decide first.
+    /// The parts with GPU code. Those that decide the answer come first.
     pub parts: Vec<Part>,
     /// The version of a PyTorch that was built without ROCm; null if there is none.
     pub torch_without_rocm: Option<String>,
-    /// The folders and files that were left out, and why.
+    /// The folders and files that were skipped, each with the reason.
     pub unseen: Vec<String>,
     /// The steps to take.
     pub advice: Vec<String>,
@@ -60,14 +60,14 @@ impl CheckDocument {
 }
 
 impl Place {
-    /// Looks into a folder, or at a file.
+    /// Searches a folder, or reads a single file.
     pub fn look(root: &Root, path: &Path) -> io::Result<Self> {
         let (tree, start) = tree(root, path)?;
         let found = walk::look(&tree, &start)?;
         Ok(Self::of(path.display().to_string(), found))
     }
 
-    /// An installation of ROCm that was found in its usual place.
+    /// Judges an installation of ROCm that was found in its usual place.
     pub fn installed(install: &Install) -> Self {
         let found = Libraries {
             kernels: install.rocblas.iter().cloned().collect(),
@@ -119,13 +119,14 @@ fn says(judged: &Judged, found: &Libraries) -> String {
     }
 }
 
-/// The files among which a path is looked up, and the path there. Links in a container's root lead to
-/// files of that container.
+/// The tree to search, and the path in it. In a container's root, links lead to files of that
+/// container.
 fn tree(root: &Root, path: &Path) -> io::Result<(Tree, std::path::PathBuf)> {
     let system = Tree::of(root)?;
     if root.folder() == Path::new("/") {
         let path = std::path::absolute(path)?;
-        // The kernel's own links, such as /proc/PID/root, lead out of a tree.
+        // Tree::at() follows the kernel's own links, such as /proc/PID/root; a lookup in a tree
+        // does not.
         return match Tree::at(&path) {
             Ok(folder) if walk::is_root(&folder, Path::new("/")) => Ok((folder, "/".into())),
             _ => Ok((system, path)),

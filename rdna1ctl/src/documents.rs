@@ -32,9 +32,9 @@ macro_rules! documents {
             $(#[$meta])*
             #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
             pub struct $name {
-                /// The form of this document.
+                /// The version of this document's form.
                 pub form: u32,
-                /// Where the facts come from.
+                /// The source of the facts.
                 pub origin: Origin,
                 $( $(#[$doc])* pub $key: $kind, )+
             }
@@ -47,7 +47,7 @@ macro_rules! documents {
             vec![
                 $( ($file, new().into_root_schema_for::<$name>()), )+
                 ("check", new().into_root_schema_for::<CheckDocument>()),
-                // It has no origin: the counts are the kernel's own.
+                // It has no origin, because the counts are the kernel's own.
                 ("requests", new().into_root_schema_for::<RequestsDocument>()),
             ]
         }
@@ -61,15 +61,15 @@ documents! {
         verdict: Option<String>,
         /// The cards on the PCI bus.
         cards: Vec<Card>,
-        /// The cards that KFD lists and the PCI bus does not have.
+        /// The cards that KFD lists but that are not on the PCI bus.
         only_in_kfd: Vec<OnlyInKfd>,
         /// Programs that use KFD.
         programs: Vec<Program>,
-        /// AMD's other graphics cards. rdna1ctl makes no statement about them.
+        /// AMD's other graphics cards. rdna1ctl does not judge them.
         others: Vec<pci::Gpu>,
-        /// Where rdna1ctl runs.
+        /// The environment of rdna1ctl: container, WSL, virtual machine, ssh.
         place: Place,
-        /// Why KFD's topology cannot be seen from there, although there may be one; null if it can.
+        /// Why KFD's topology is hidden here although it may exist; null if it is not hidden.
         kfd_hidden: Option<String>,
     }
 
@@ -122,35 +122,36 @@ pub struct Card {
     pub card: Gpu,
     /// Its DRM devices, such as `card0` and `renderD128`.
     pub drm: Vec<String>,
-    /// The link between the slot and the card's own switch; null if the card has no switch. Then
-    /// `link_gts` and the like are the slot's.
+    /// The link between the slot and the card's own switch; null if the card has no switch. In that
+    /// case, `link_gts` and the like describe the slot's link.
     pub slot_link: Option<SlotLink>,
-    /// All KFD nodes of the card. `node` is the one that the verdict is drawn from: the worst.
+    /// All KFD nodes of the card. `node` is the node with the worst verdict, which is the card's
+    /// verdict.
     pub nodes: Vec<u32>,
     /// The memory banks of all its nodes: its records of `heaps`.
     pub heaps: Vec<Heap>,
-    /// The rules that say lie, over all its nodes.
+    /// The rules with the verdict lie, over all its nodes.
     pub lies: Vec<String>,
     /// The rules that could not be judged, over all its nodes.
     pub unknown: Vec<String>,
-    /// Why they could not be judged; null where that is not known.
+    /// Why they could not be judged; null if that is unknown.
     pub unknown_cause: Option<Cause>,
 }
 
-/// A card that KFD lists and the PCI bus does not have.
+/// A card that KFD lists but that is not on the PCI bus.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OnlyInKfd {
-    /// The PCI address that its nodes name; null where they name none.
+    /// The PCI address that its nodes name; null if they name none.
     pub gpu: Option<String>,
     /// The nodes.
     pub nodes: Vec<u32>,
     /// The worst verdict over the nodes.
     pub verdict: String,
-    /// The rules that say lie.
+    /// The rules with the verdict lie.
     pub lies: Vec<String>,
     /// The rules that could not be judged.
     pub unknown: Vec<String>,
-    /// Why they could not be judged; null where that is not known.
+    /// Why they could not be judged; null if that is unknown.
     pub unknown_cause: Option<Cause>,
 }
 
@@ -165,7 +166,7 @@ pub struct Program {
     pub vram_bytes: u64,
     /// Whether its environment overrides the ISA; null if the environment could not be read.
     pub overrides: Option<bool>,
-    /// Whether its libraries have code for the card; null if it uses none of ROCm's, or that is unknown.
+    /// Whether its libraries have code for the card; null if unknown, or if it uses none of ROCm's.
     pub gfx1010: Option<bool>,
 }
 
@@ -285,7 +286,7 @@ pub fn page(pages: &Pages, file: crate::cli::File) -> Result<String> {
     }
 }
 
-/// A document as text.
+/// Serializes a document.
 pub fn json(document: &impl Serialize) -> Result<String> {
     Ok(serde_json::to_string_pretty(document)? + "\n")
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Prometheus' text format, version 0.0.4
+//! Writes Prometheus' text format, version 0.0.4
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 //!
-//! Written here because node_exporter reads no other: the client crate whose licence goes with this
-//! program's writes OpenMetrics, where a counter's family has another name than its samples.
+//! node_exporter reads no other format. The client crate with a licence that fits this program's
+//! writes OpenMetrics, in which a counter's family and its samples have different names.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,13 +14,13 @@ use anyhow::{ensure, Result};
 /// The behaviour of a family's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// They only rise. Two samples with the same labels are added.
+    /// They only rise. Samples with the same labels are added up.
     Counter,
-    /// They rise and fall. Of two samples with the same labels the larger counts.
+    /// They rise and fall. Of samples with the same labels, the largest counts.
     Gauge,
 }
 
-/// All numbers of one name.
+/// All samples of one metric.
 #[derive(Debug, Clone)]
 pub struct Family {
     name: String,
@@ -31,11 +31,11 @@ pub struct Family {
 }
 
 impl Family {
-    /// A family without samples; its samples have these labels.
+    /// A family without samples. Its samples will have these labels.
     ///
     /// # Errors
     ///
-    /// A name that the format does not allow, or a label that is there twice.
+    /// A name that the format does not allow, or a duplicate label.
     pub fn new(kind: Kind, name: &str, help: &'static str, labels: &[&str]) -> Result<Self> {
         ensure!(is_name(name), "{name:?} cannot name a metric");
         for (index, label) in labels.iter().enumerate() {
@@ -52,11 +52,11 @@ impl Family {
         })
     }
 
-    /// Adds a number, with a value for each label.
+    /// Adds a sample, with a value for each label.
     ///
     /// # Errors
     ///
-    /// Values that are more or fewer than the labels.
+    /// The number of values differs from the number of labels.
     pub fn add(&mut self, values: &[&str], number: u64) -> Result<()> {
         ensure!(
             values.len() == self.labels.len(),
@@ -99,11 +99,11 @@ impl Family {
     }
 }
 
-/// The text of these families. One without samples is left out.
+/// The text of these families. Families without samples are left out.
 ///
 /// # Errors
 ///
-/// Two families of one name.
+/// Two families have the same name.
 pub fn text(families: &[Family]) -> Result<String> {
     let mut text = String::new();
     for (index, family) in families.iter().enumerate() {
@@ -127,7 +127,7 @@ fn is_label(name: &str) -> bool {
     name.starts_with(begins_well) && name.chars().all(plain) && !name.starts_with("__")
 }
 
-/// A text on one line; `quoted` for a label's value.
+/// Escapes a text for one line; `quoted` is for a label's value.
 fn escaped(text: &str, quoted: bool) -> String {
     let text = text.replace('\\', "\\\\").replace('\n', "\\n");
     if quoted {
@@ -142,13 +142,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Reads a sample line as the format's description has it; `None` if it is none.
+    /// Parses a sample line by the format's description; `None` if it is malformed.
     fn sample(line: &str) -> Option<(Vec<String>, u64)> {
         let (_, rest) = line.split_once('{')?;
         let mut rest = rest.chars();
         let mut values = Vec::new();
         loop {
-            // The label's name, up to the quote.
+            // Skip the label's name, up to the quote.
             rest.by_ref().find(|&c| c == '"')?;
             let mut value = String::new();
             loop {
@@ -173,7 +173,7 @@ mod tests {
     }
 
     proptest! {
-        /// A value can be read back from the text, whatever its characters.
+        /// A value with any characters can be read back from the text.
         #[test]
         fn what_goes_in_comes_out(
             samples in proptest::collection::btree_map(
@@ -192,7 +192,7 @@ mod tests {
             prop_assert_eq!(seen, put);
         }
 
-        /// A name is refused, or it is one.
+        /// Every accepted name is valid.
         #[test]
         fn names(name in "[a-z0-9_:é \"{-]{0,4}") {
             let regex = regex_lite::Regex::new("^[a-zA-Z_:][a-zA-Z0-9_:]*$").unwrap();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The form of JSON.
+//! The version of the JSON documents' form.
 
-/// The form of all documents. It rises when a key is renamed, removed or changes its meaning.
+/// The same version for all documents. It rises when a key is renamed, removed or changes its
+/// meaning.
 pub const FORM: u32 = 1;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `rdna1ctl`: shows the state of a 0x731f card in plain words, and what to do about trouble.
+//! `rdna1ctl` shows the state of a 0x731f card (Navi10) in plain words, and how to solve problems.
 //!
-//! Data flows one way. [`sources`] read facts, all of them through one [`root`]. [`findings`] conclude
-//! from facts. [`words`], [`documents`] and metrics print both. [`commands`] connect these.
+//! Data flows one way. [`sources`] read facts, all of them through one [`root`]. [`findings`] draw
+//! conclusions from the facts. [`words`], [`documents`] and metrics print both. [`commands`]
+//! connect them.
 
 pub mod check;
 pub mod cli;

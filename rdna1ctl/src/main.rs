@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The command.
+//! The entry point: parses the arguments, runs the command, and sets the exit status.
 
 use std::process::ExitCode;
 

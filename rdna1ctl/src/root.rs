@@ -6,8 +6,8 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-/// The most bytes that are read of a file. The largest expected one is dpkg's list of packages, some
-/// 10 MB.
+/// The most bytes that are read of a file. The largest expected file is dpkg's list of packages,
+/// with about 10 MB.
 const MAX_BYTES: u64 = 64 << 20;
 
 /// The root folder of a system.
@@ -25,13 +25,13 @@ impl Root {
         &self.0
     }
 
-    /// The path, for this process, of a file of that system. `path` is absolute there.
+    /// Converts a path that is absolute in that system to a path for this process.
     pub fn path(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = path.as_ref();
         self.0.join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    /// Opens a file. Pipes and devices are refused: a read could block.
+    /// Opens a regular file. Refuses pipes and devices, because a read of them could block.
     pub fn open(&self, path: impl AsRef<Path>) -> io::Result<fs::File> {
         let path = self.path(path);
         if !fs::metadata(&path)?.is_file() {
@@ -53,7 +53,7 @@ impl Root {
         Some(String::from_utf8_lossy(&bytes).trim_end().to_owned())
     }
 
-    /// The start of a file's text: at most so many bytes of it.
+    /// The start of a file's text, at most `bytes` bytes of it.
     pub fn start(&self, path: impl AsRef<Path>, bytes: u64) -> Option<String> {
         let mut start = Vec::new();
         let file = self.open(path).ok()?;
@@ -61,7 +61,7 @@ impl Root {
         Some(String::from_utf8_lossy(&start).trim_end().to_owned())
     }
 
-    /// Whether there is such a file or folder.
+    /// Whether such a file or folder exists.
     pub fn has(&self, path: impl AsRef<Path>) -> bool {
         self.path(path).exists()
     }

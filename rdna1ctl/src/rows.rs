@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The records as typed rows, for JSON: numbers are numbers, `?` is null.
+//! The module's records as typed rows for JSON: numbers are numbers, and `?` becomes null.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ impl Cell for f64 {
     }
 }
 
-/// `a,b`, or `-` for none.
+/// `a,b`; `-` is an empty list.
 impl Cell for Vec<String> {
     fn of(value: &str) -> Option<Self> {
         Some(match value {
@@ -50,12 +50,12 @@ macro_rules! rows {
                 #[doc = concat!("`", stringify!($key), "`: see docs/files.md.")]
                 pub $key: Option<$kind>,
             )+
-            /// Keys that a newer module has added, as text.
+            /// Keys that a newer module added, as text.
             pub more: BTreeMap<String, String>,
         }
 
         impl $name {
-            /// The keys that are known, in the order of the record.
+            /// The known keys, in the order of the record.
             pub const KEYS: &'static [&'static str] = &[$( stringify!($key) ),+];
         }
 

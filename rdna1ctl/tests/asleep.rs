@@ -2,8 +2,8 @@
 
 //! No command wakes a sleeping card.
 //!
-//! The kernel wakes a card, or a bridge above it, when certain files are read or opened. inotify sees
-//! which files below `/sys/devices` and `/dev` a command opens.
+//! The kernel wakes a card, or a bridge above it, when a program reads or opens certain files.
+//! inotify shows which files below `/sys/devices` and `/dev` a command opens.
 
 mod machine;
 
@@ -16,8 +16,8 @@ use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 use serde_json::json;
 
-/// The files that may be read of any card and bridge: each shows what the kernel remembers. Read in
-/// the source of Linux 7.2: `pci_config_attr()`, `resource_show()`, `power_state_show()`
+/// Files that are safe to read of any card and bridge: the kernel shows remembered values. Source,
+/// in Linux 7.2: `pci_config_attr()`, `resource_show()`, `power_state_show()`
 /// (`drivers/pci/pci-sysfs.c`), `uevent_show()` (`drivers/base/core.c`), `runtime_status_show()`
 /// (`drivers/base/power/sysfs.c`), `amdgpu_mem_info_vram_total_show()` (`amdgpu_vram_mgr.c`),
 /// `FW_VERSION_ATTR()` (`amdgpu_ucode.c`).
@@ -37,8 +37,7 @@ const HARMLESS: [&str; 13] = [
     "vendor",
 ];
 
-/// Files of a card that wake it, beside those that every made-up card has: `config`, and those of its
-/// link.
+/// Files that wake a card, besides those that every fake card has: `config` and the link's files.
 const WAKING: [&str; 9] = [
     "gpu_busy_percent",
     "hwmon/hwmon0/in0_input",
@@ -51,7 +50,7 @@ const WAKING: [&str; 9] = [
     "vpd",
 ];
 
-/// Sees which files are opened in some folders.
+/// Records which files are opened in some folders.
 struct Opened {
     inotify: Inotify,
     folders: Vec<(WatchDescriptor, PathBuf)>,
@@ -80,8 +79,7 @@ impl Opened {
         }
     }
 
-    /// The files that were opened since the last call. Folders do not count: listing one wakes
-    /// nothing.
+    /// The files opened since the last call, without folders: listing one wakes nothing.
     fn files(&self) -> BTreeSet<PathBuf> {
         let mut files = BTreeSet::new();
         loop {
@@ -106,7 +104,7 @@ fn is_harmless(file: &Path) -> bool {
     HARMLESS.iter().any(|end| file.ends_with(end))
 }
 
-/// Every command, in each of its forms.
+/// Every command in each of its forms.
 fn commands(folder: &Path) -> Vec<Vec<String>> {
     let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
@@ -130,8 +128,7 @@ fn commands(folder: &Path) -> Vec<Vec<String>> {
     commands
 }
 
-/// A card behind its own switch, with files that would wake it, beside another GPU of AMD's that
-/// always sleeps.
+/// A card behind its own switch, with files that wake it, beside an AMD GPU that always sleeps.
 fn machine(capture: &str, powers: &[(&str, &str)]) -> Machine {
     let machine = Machine::without_module(&format!("reconstructed/{capture}"));
     machine.add_switch("8.0", 4);
@@ -143,7 +140,7 @@ fn machine(capture: &str, powers: &[(&str, &str)]) -> Machine {
     machine
 }
 
-/// An RX 6800 with a switch of its own: rdna1ctl does not cover it, and does not wake it, either.
+/// Adds an RX 6800 with its own switch. rdna1ctl does not cover it, and must not wake it either.
 fn add_sleeping_gpu(machine: &Machine) {
     let upstream = "pci0000:00/0000:00:02.0/0000:0c:00.0";
     let card = format!("{upstream}/0000:0d:00.0/0000:0e:00.0");
@@ -173,37 +170,37 @@ fn add_sleeping_gpu(machine: &Machine) {
     }
 }
 
-/// Ways to sleep: of the card, the two ports of its switch and the root port.
+/// Power states of a sleeping card, of the two ports of its switch, and of the root port.
 const SLEEPING: [[(&str, &str); 4]; 5] = [
-    // All of it, as KFD's own runtime power management leaves it.
+    // All four sleep, as KFD's own runtime power management leaves them.
     [
         ("suspended", "D3cold"),
         ("suspended", "D3cold"),
         ("suspended", "D3cold"),
         ("suspended", "D3cold"),
     ],
-    // The card by itself.
+    // Only the card sleeps.
     [
         ("suspended", "D3hot"),
         ("active", "D0"),
         ("active", "D0"),
         ("active", "D0"),
     ],
-    // Runtime power management is off, and says nothing.
+    // Runtime power management is off, so the status shows nothing.
     [
         ("unsupported", "D3hot"),
         ("active", "D0"),
         ("active", "D0"),
         ("active", "D0"),
     ],
-    // The card falls asleep, or wakes.
+    // The card is falling asleep or waking.
     [
         ("suspending", "D0"),
         ("active", "D0"),
         ("active", "D0"),
         ("active", "D0"),
     ],
-    // It failed to wake.
+    // The card failed to wake.
     [
         ("error", "D3cold"),
         ("active", "D0"),
@@ -215,7 +212,7 @@ const SLEEPING: [[(&str, &str); 4]; 5] = [
 /// The root port above the GPU that always sleeps.
 const OTHER: &str = "/sys/devices/pci0000:00/0000:00:02.0";
 
-/// A bridge that sleeps above an active card. No kernel does that, and rdna1ctl does not rely on it.
+/// A sleeping bridge above an active card. No kernel does that, but rdna1ctl does not rely on it.
 const BRIDGE_SLEEPS: [(&str, &str); 4] = [
     ("active", "D0"),
     ("active", "D0"),
@@ -261,7 +258,7 @@ fn no_command_opens_a_file_that_wakes() {
     }
 }
 
-/// The test above can fail: of a card that is awake, those files are read, and that is seen.
+/// The test above can fail: commands read these files of an active card, and the test sees it.
 #[test]
 fn files_that_wake_are_read_of_a_card_that_is_awake() {
     let machine = machine("0x731f-5700xt-largebar", &AWAKE);
@@ -285,7 +282,7 @@ fn files_that_wake_are_read_of_a_card_that_is_awake() {
             .filter(|file| file.starts_with(machine.path(OTHER)));
         let waking: Vec<_> = other.filter(|file| !is_harmless(file)).collect();
         assert!(waking.is_empty(), "{command:?}: {waking:#?}");
-        // The link of the slot is that of the card's own switch.
+        // The link of the card's own switch is the link to the slot.
         let port = "0000:01:00.0/current_link_width";
         assert_eq!(has(port), reads_all, "{command:?}: {files:#?}");
     });
@@ -331,7 +328,7 @@ fn a_sleeping_card_is_no_trouble() {
     }
 }
 
-/// Root could not read it, either.
+/// No advice to use root: root could not read a sleeping card either.
 #[test]
 fn another_user_is_not_sent_to_root_by_a_sleeping_card() {
     let machine = machine("0x731f-5700xt-largebar", &SLEEPING[0]);
@@ -343,7 +340,7 @@ fn another_user_is_not_sent_to_root_by_a_sleeping_card() {
     assert!(!page.contains("only root can read"), "{page}");
 }
 
-/// amdgpu failed to put the card to sleep: the kernel shows that instead of the status.
+/// amdgpu failed to suspend the card: the kernel shows the failure instead of the status.
 #[test]
 fn a_failed_suspend_is_no_sleep() {
     let mut powers = AWAKE;

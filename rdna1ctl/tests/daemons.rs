@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Daemons that have an override and do not use KFD yet, and the lines that an override comes from.
+//! Daemons with an override that do not use KFD yet, and the lines that set an override.
 
 mod machine;
 
@@ -8,7 +8,7 @@ use machine::{contains, Machine};
 
 const OVERRIDE: &str = "HSA_OVERRIDE_GFX_VERSION=10.3.0";
 
-/// A daemon will open /dev/kfd with its first request.
+/// The daemon will open /dev/kfd with its first request.
 #[test]
 fn a_daemon_that_does_not_use_kfd_yet() {
     let machine = Machine::of_alice();
@@ -40,7 +40,7 @@ fn a_daemon_that_does_not_use_kfd_yet() {
             "no file that was read",
         ],
     );
-    // With the file that sets it.
+    // The finding names the file that sets the override.
     let drop_in = "/etc/systemd/system/ollama.service.d/override.conf";
     machine.put(drop_in, format!("[Service]\nEnvironment=\"{OVERRIDE}\"\n"));
     let found = machine.findings_but_package();
@@ -53,7 +53,7 @@ fn a_daemon_that_does_not_use_kfd_yet() {
         said,
         &[&format!("{drop_in}:2"), "systemctl restart ollama.service"],
     );
-    // Many programs of one session are one finding.
+    // Many programs of one session make one finding.
     for pid in 2000..2300 {
         daemon(pid, "bash", "HSA_OVERRIDE_GFX_VERSION=11.0.0\0", "");
     }
@@ -67,7 +67,7 @@ fn a_daemon_that_does_not_use_kfd_yet() {
     );
 }
 
-/// A running program's override is traced to its line.
+/// rdna1ctl traces a running program's override to its line.
 #[test]
 fn a_program_and_the_line_that_set_it() {
     let machine = Machine::of_alice();
@@ -83,7 +83,7 @@ fn a_program_and_the_line_that_set_it() {
             "log in again",
         ],
     );
-    // Its unit's line comes first.
+    // The line of its unit takes precedence.
     machine.put("/proc/4242/cgroup", "0::/system.slice/train.service\n");
     let unit = "/etc/systemd/system/train.service";
     machine.put(unit, format!("[Service]\nEnvironment={OVERRIDE}\n"));
@@ -94,7 +94,7 @@ fn a_program_and_the_line_that_set_it() {
         &[&format!("{unit}:2"), "systemctl restart train.service"],
     );
     assert!(!said.contains("/etc/environment"), "{said}");
-    // Another unit's line has nothing to do with it, nor has another value.
+    // Another unit's line does not match, nor does another value.
     machine.remove(unit);
     machine.put(
         "/etc/systemd/system/other.service",

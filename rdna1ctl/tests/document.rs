@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The documents show what the command prints.
+//! The documents show the real output of the command.
 //!
 //! `<!-- on: NAME -->` names the machine of the next block; `UPDATE_DOCS=1` rewrites the blocks.
 
@@ -24,7 +24,7 @@ const DOCUMENTS: [(&str, usize); 4] = [
     ("docs/requests.md", 1),
 ];
 
-/// What the kernel logs when a program's code faults and hangs: level, time, text.
+/// The kernel's log lines when a program's code faults and hangs: level, time, text.
 const FAULTS: [(u8, u64, &str); 7] = [
     (3, 81_000_000, "amdgpu 0000:03:00.0: amdgpu: [gfxhub] page fault (src_id:0 ring:24 vmid:8 pasid:32770)"),
     (3, 81_000_001, "amdgpu 0000:03:00.0: amdgpu:  Process python3 pid 4242 thread python3 pid 4242"),
@@ -35,7 +35,7 @@ const FAULTS: [(u8, u64, &str); 7] = [
     (6, 92_000_000, "amdgpu 0000:03:00.0: amdgpu: GPU reset(1) succeeded!"),
 ];
 
-/// These as /dev/kmsg has them, from that number on, so much later.
+/// The log lines in the form of /dev/kmsg, numbered from `first` and delayed by `later`.
 fn faults(first: u64, later: u64) -> String {
     let lines = (first..).zip(FAULTS);
     let lines = lines.map(|(number, (level, time, text))| {
@@ -69,7 +69,7 @@ fn machine(name: &str) -> Machine {
             machine.add_program(4242, "HSA_OVERRIDE_GFX_VERSION=10.3.0\0");
             machine
         }
-        // The path to the card refuses atomics, and the firmware is too old to do without.
+        // The path to the card refuses AtomicOps, and the firmware is too old to work without.
         "absent" => {
             let machine = Machine::healthy();
             machine.remove("/sys/class/kfd/kfd/topology/nodes/1");
@@ -101,7 +101,7 @@ fn machine(name: &str) -> Machine {
             let machine = Machine::healthy();
             let log = std::fs::read_to_string(machine.path("/dev/kmsg")).unwrap();
             machine.put("/dev/kmsg", format!("{log}{}", faults(902, 0)));
-            // A program that brings about the same once more.
+            // A program that causes the same fault again.
             let script = "#!/bin/sh\ncat $ROOT/new >> $ROOT/dev/kmsg\n";
             machine.put("/programs/train", script);
             let runs = std::fs::Permissions::from_mode(0o755);
@@ -109,7 +109,7 @@ fn machine(name: &str) -> Machine {
             machine.put("/new", faults(909, 60_000_000));
             machine
         }
-        // Started without its devices.
+        // A container that was started without the card's devices.
         "container" => {
             let machine = Machine::without_module("reconstructed/0x731f-5700xt-largebar");
             machine.put("/.dockerenv", "");
@@ -130,7 +130,7 @@ fn machine(name: &str) -> Machine {
             machine.put(library, "");
             machine
         }
-        // A program runs the PyTorch of a wheel; ollama brings libraries of its own.
+        // A program runs a wheel's PyTorch; ollama brings its own libraries.
         "wheel" => {
             let machine = Machine::healthy();
             let packages = "/srv/venv/lib/python3.12/site-packages";
@@ -149,10 +149,10 @@ fn machine(name: &str) -> Machine {
     }
 }
 
-/// The output of a shell for that line on that machine: both streams, in order.
+/// The shell's output for that line on that machine: both streams, in order.
 fn shown(machine: &Machine, line: &str) -> String {
     if line.starts_with("$ sudo rdna1ctl requests") {
-        // Nothing can be traced on a made-up machine.
+        // A fake machine cannot be traced.
         let mut paper = Paper::of_width(80);
         words::requests::requests(&mut paper, &requests::document(&requests::counts()));
         return strip_str(paper.text()).to_string();
@@ -182,7 +182,7 @@ fn shown(machine: &Machine, line: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The document with its blocks rewritten, and the number of commands that were run.
+/// The document with rewritten blocks, and the number of commands that ran.
 fn anew(text: &str) -> (String, usize) {
     let mut made = String::new();
     let mut on = None;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The alert rules and the dashboard fit what `metrics` prints.
+//! The alert rules and the dashboard match the output of `metrics`.
 
 mod machine;
 mod promtool;
@@ -25,7 +25,7 @@ fn text(name: &str) -> String {
     fs::read_to_string(file(name)).unwrap()
 }
 
-/// The names of all metrics, and of the labels of each. Prometheus adds `instance`.
+/// The names of all metrics, each with its labels. Prometheus adds `instance`.
 fn printed() -> BTreeMap<String, BTreeSet<String>> {
     let page = Machine::healthy().says(&["metrics"], 0);
     let label = Regex::new(r#"([a-z_]+)=""#).unwrap();
@@ -39,7 +39,8 @@ fn printed() -> BTreeMap<String, BTreeSet<String>> {
     all
 }
 
-/// Each metric of ours that an expression names, with its labels, is printed.
+/// Asserts that `metrics` prints all rdna1 metrics and labels of an expression; returns their
+/// number.
 fn expect_printed(expression: &str) -> usize {
     let metric = Regex::new(r"\b(rdna1(?:ctl)?_[a-z0-9_]+)(\{[^}]*\})?").unwrap();
     let label = Regex::new(r#"([a-z_]+)\s*(?:=~|!~|!=|=)\s*""#).unwrap();
@@ -71,7 +72,7 @@ fn rules_name_metrics_that_are_printed() {
         expect_printed(&part[..end])
     });
     assert_eq!(counts.filter(|count| *count > 0).count(), alerts.len() - 1);
-    // Each is tried, once when it must be silent and once when not, and documented.
+    // Each alert is documented and has two tests: one where it fires, one where it stays silent.
     let tests = text(TESTS);
     let page = fs::read_to_string(file("../docs/rdna1ctl.md")).unwrap();
     for name in alerts {
@@ -107,7 +108,7 @@ fn the_dashboard_names_metrics_that_are_printed() {
     assert_eq!(definitions.map(expect_printed).sum::<usize>(), 1);
 }
 
-/// `make test` fetches promtool, and runs these.
+/// `make test` fetches promtool and runs these.
 #[test]
 #[ignore = "needs promtool"]
 fn promtool_takes_the_rules() {
@@ -119,7 +120,7 @@ fn promtool_takes_the_rules() {
     assert!(well, "{said}");
 }
 
-/// The tests of the rules find a rule that was changed.
+/// The tests of the rules detect a changed rule.
 #[test]
 #[ignore = "needs promtool"]
 fn promtool_refuses_other_rules() {

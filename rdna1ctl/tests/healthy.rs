@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! No false alarm: systems of many shapes on which nothing is wrong.
+//! No false alarms: healthy systems of many kinds.
 
 mod machine;
 
@@ -14,7 +14,7 @@ fn capture(name: &str) -> Machine {
     machine
 }
 
-/// Another GPU of AMD's, such as a processor's own, on the bus and in KFD.
+/// Adds another AMD GPU, such as an APU's, to the bus and to KFD.
 fn add_gpu(machine: &Machine, node: u32, address: &str, render: &str) {
     machine.put(&format!("{NODES}/{node}/gpu_id"), "777\n");
     machine.put(
@@ -161,7 +161,7 @@ fn nothing_is_wrong() {
     }
 }
 
-/// Cards that owners have: real configuration space, a narrow slot of an eGPU, a domain of Intel's VMD.
+/// Real setups: real configuration space, the narrow slot of an eGPU, a domain of Intel's VMD.
 #[test]
 fn what_owners_have() {
     let machine = Machine::healthy();
@@ -188,6 +188,6 @@ fn what_owners_have() {
         "/dev/kmsg",
         "3,5,9000000,-;amdgpu 10000:03:00.0: amdgpu: [gfxhub] page fault (src_id:0 ring:24 vmid:8 pasid:1)\n",
     );
-    // Its address is read in the log, too.
+    // rdna1ctl also finds that address in the log.
     assert_eq!(troubles(&vmd), ["log-page-fault"], "a VMD domain");
 }

@@ -15,7 +15,7 @@ use rdna1ctl::sources::processes::variables;
 use rdna1ctl::sources::Facts;
 use rdna1ctl::{documents, findings};
 
-/// Files that the command reads on every machine, some of them only without the module.
+/// Files that the command reads on every machine, some only without the module.
 const FILES: [&str; 18] = [
     "/sys/kernel/debug/rdna1/gpus",
     "/sys/kernel/debug/rdna1/counters",
@@ -46,7 +46,7 @@ fn machine(loaded: bool) -> Machine {
     machine
 }
 
-/// The text of all pages. Only a file of the module may be refused, by its name.
+/// The text of all pages. The command may only refuse a module file, and must name it.
 fn tell(machine: &Machine, file: &str) -> Option<String> {
     let facts = match Facts::read_closely(&Root::new(machine.root())) {
         Ok(facts) => facts,
@@ -119,12 +119,12 @@ proptest! {
     }
 }
 
-/// Huge files are cut off or refused.
+/// The command cuts off or refuses huge files.
 #[test]
 fn huge_files() {
     for file in FILES {
         let machine = machine(true);
-        // More than is read of any file, and more than the module's files may hold.
+        // More than the command reads of any file, and more than a module file may hold.
         let size = if file == "/dev/kmsg" {
             9 << 20
         } else {
@@ -133,14 +133,14 @@ fn huge_files() {
         machine.put(file, vec![b'x'; size]);
         if let Some(text) = tell(&machine, file) {
             assert!(is_plain(&text));
-            // The text may name the file, and does not repeat its contents.
+            // The text may name the file, but must not repeat its contents.
             assert!(text.len() < 100_000, "{file}: {} bytes", text.len());
         }
     }
 }
 
-/// A pipe in the place of a file does not block the command. sysfs has no pipes: without the module,
-/// the core opens its files as they are.
+/// A pipe in place of a file does not block the command. The module is loaded here: without it, the
+/// core opens the files of sysfs, which has no pipes, without a check.
 #[test]
 fn pipes() {
     for file in FILES {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where an override comes from: the files of logins, shells and units.
+//! Finds the source of an override: the files of logins, shells and units.
 
 mod machine;
 
@@ -8,7 +8,7 @@ use machine::{contains, Machine};
 
 const OVERRIDE: &str = "HSA_OVERRIDE_GFX_VERSION=10.3.0";
 
-/// Each place by itself: file, text, line, and for whom it counts.
+/// Each place on its own: file, text, line, and the programs that it affects.
 #[test]
 fn each_place() {
     for (file, text, line, reach) in [
@@ -157,7 +157,7 @@ fn each_place() {
     }
 }
 
-/// The other variables that matter, and no others.
+/// Reports the other variables that matter, and no more.
 #[test]
 fn other_variables() {
     for (variable, is_told) in [
@@ -187,7 +187,7 @@ fn other_variables() {
     }
 }
 
-/// What a unit takes back, and what does not count.
+/// Lines that a unit unsets, and lines without effect.
 #[test]
 fn what_takes_it_back() {
     let unit = "/etc/systemd/system/ollama.service";
@@ -236,7 +236,7 @@ fn what_takes_it_back() {
     );
     machine.link(unit, "/dev/null");
     assert_eq!(machine.findings_but_package(), []);
-    // The last one counts.
+    // The last line wins.
     machine.remove(unit);
     machine.put(drop_in, "Environment=HSA_OVERRIDE_GFX_VERSION=10.1.0\n");
     let [(_, _, said)] = machine.findings_but_package().try_into().unwrap();
@@ -246,7 +246,7 @@ fn what_takes_it_back() {
     );
 }
 
-/// A service reads no file of a login, and an instance is set up by its template.
+/// A service does not read the files of a login, and a template configures its instances.
 #[test]
 fn what_a_service_reads() {
     let template = "/etc/systemd/system/comfy@.service";
@@ -296,7 +296,7 @@ fn a_file_that_a_unit_names() {
     );
 }
 
-/// The home of the user who called sudo.
+/// Reads the home of the user who called sudo.
 #[test]
 fn the_home_of_the_caller() {
     let machine = Machine::of_alice();
@@ -305,7 +305,7 @@ fn the_home_of_the_caller() {
     let found = machine.findings();
     let said = found.iter().find(|(id, ..)| id == "set-in-file");
     contains(&said.unwrap().2, &["/home/alice/.bashrc:1"]);
-    // A report names no user, and no home.
+    // A report contains no user name and no home folder.
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("report.tar.gz");
     machine.says(&["report", file.to_str().unwrap()], 0);
@@ -317,7 +317,7 @@ fn the_home_of_the_caller() {
     contains(&text, &["left-out/.bashrc:1"]);
 }
 
-/// A link in a home to a file of the kernel's is not followed: reading one may wait for ever.
+/// rdna1ctl does not follow a link from a home to a kernel file: reading one may block forever.
 #[test]
 fn links_and_pipes() {
     let machine = Machine::of_alice();

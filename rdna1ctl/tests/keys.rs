@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The typed rows have the keys that the core writes, in its order.
+//! The typed rows have the keys that the core writes, in the same order.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -11,7 +11,7 @@ use rdna1_kfd_guard::observe::observe;
 use rdna1_kfd_guard::text;
 use rdna1ctl::rows::{Check, Gpu, Heap};
 
-/// Writes one of the module's files.
+/// Writes a module file.
 type Writes = fn(&Snapshot, &mut dyn Write) -> std::fmt::Result;
 
 #[test]

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The crates in the packaged programs must have licences compatible with the GPL, version 2. The
-//! Apache licence 2.0 by itself is not
-//! (<https://www.gnu.org/licenses/license-list.html#apache2>). Crates that only tests and build
-//! scripts use are in no program.
+//! The crates in the packaged programs must have licences compatible with GPL version 2. The Apache
+//! licence 2.0 alone is not compatible (<https://www.gnu.org/licenses/license-list.html#apache2>).
+//! Crates that only tests and build scripts use are not in the programs.
 
 use std::process::Command;
 
-/// Licences that go with GPL-2.0-only, as far as the crates here come under them.
+/// Licences compatible with GPL-2.0-only, among those of the crates here.
 const TAKEN: [&str; 9] = [
     "0BSD",
     "BSD-2-Clause",
@@ -20,8 +19,8 @@ const TAKEN: [&str; 9] = [
     "Zlib",
 ];
 
-/// Whether a choice that the expression (SPDX) leaves goes with the GPL. `AND` is taken to bind the
-/// weakest: where that is wrong, it asks for more than it need.
+/// Whether some choice that the SPDX expression allows is compatible with the GPL. `AND` binds
+/// weakest here, which may demand more than necessary, but never less.
 fn goes_with_gpl(expression: &str) -> bool {
     let plain = expression.replace(['(', ')'], "").replace('/', " OR ");
     let mut parts = plain.split(" AND ");
@@ -58,7 +57,7 @@ fn what_the_programs_are_made_of() {
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{words}");
     let text = String::from_utf8(output.stdout).unwrap();
-    // A blank line divides the packages; `(*)` marks what was there before.
+    // A blank line separates the packages; `(*)` marks a repeated crate.
     let crates: Vec<_> = text
         .lines()
         .filter_map(|line| line.trim_end_matches(" (*)").split_once('|'))

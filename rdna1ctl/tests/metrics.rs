@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `metrics`, read by a client's parser.
+//! The command `metrics`, read by a client's parser.
 
 mod machine;
 mod promtool;
@@ -16,7 +16,7 @@ fn scrape(text: &str) -> Vec<Sample> {
     Scrape::parse(lines).unwrap().samples
 }
 
-/// The value of the one sample of that name with those labels.
+/// The value of the only sample with that name and these labels.
 fn value(samples: &[Sample], name: &str, labels: &[(&str, &str)]) -> f64 {
     let found: Vec<_> = samples
         .iter()
@@ -68,8 +68,8 @@ fn a_healthy_machine() {
     }
 }
 
-/// The rules of promtool's `check metrics`: each family once, with help and type; only counters end in
-/// `_total`; no sample twice.
+/// The rules of promtool's `check metrics`: each family once, with help and type; only counters end
+/// in `_total`; no duplicate sample.
 #[test]
 fn the_text_is_well_formed() {
     for machine in [
@@ -101,14 +101,14 @@ fn the_text_is_well_formed() {
     }
 }
 
-/// The complaints of Prometheus's promtool about a text; none if it is well-formed.
+/// The errors that promtool finds in a text; empty if there are none.
 fn promtool_says(text: &str) -> String {
     let (well, said) = promtool::run(&["check", "metrics"], text);
     assert_eq!(well, said.is_empty(), "{said}");
     said
 }
 
-/// `make test` fetches promtool, and runs this.
+/// `make test` fetches promtool and runs this.
 #[test]
 #[ignore = "needs promtool"]
 fn promtool_takes_it() {
@@ -163,7 +163,7 @@ fn a_lie_and_no_module() {
     assert_eq!(value(&samples, "rdna1_module_loaded", &[]), 0.0);
 }
 
-/// The file is replaced in one step, any user may read it, and no temporary file stays.
+/// rdna1ctl replaces the file atomically, lets any user read it, and leaves no temporary file.
 #[test]
 fn for_the_textfile_collector() {
     let machine = Machine::healthy();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A card that KFD lists not at all, several times, or after it is gone. Every command takes the
-//! worst verdict over all nodes of a card.
+//! Cards that KFD does not list, lists several times, or lists after they are gone. Every command
+//! takes the worst verdict over all nodes of a card.
 
 mod machine;
 
@@ -11,7 +11,7 @@ use serde_json::json;
 const NODES: &str = "/sys/class/kfd/kfd/topology/nodes";
 const CARD: &str = "0000:03:00.0";
 
-/// Checks the machine without the module, and with the files that the module writes for it.
+/// Checks the machine both without the module and with the files that the module writes for it.
 fn both(make: impl Fn() -> Machine, check: impl Fn(&Machine)) {
     let without = make();
     check(&without);
@@ -24,7 +24,7 @@ fn capture(name: &str) -> Machine {
     Machine::without_module(&format!("reconstructed/{name}"))
 }
 
-/// The findings that are not good, without those about the module and the package.
+/// The findings without the good ones, and without those about the module and the package.
 fn findings(machine: &Machine) -> Vec<(String, String, String)> {
     let mut findings = machine.findings();
     findings.retain(|(id, ..)| !matches!(id.as_str(), "module-not-loaded" | "amdgpu-package"));
@@ -41,7 +41,7 @@ fn words(page: &str) -> String {
     page.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// KFD leaves the card out: it claims nothing about it.
+/// A machine whose KFD does not list the card, and so claims nothing about it.
 fn unlisted() -> Machine {
     let machine = capture("0x731f-5700xt-largebar");
     machine.remove(&format!("{NODES}/1"));
@@ -98,7 +98,7 @@ fn a_card_that_kfd_does_not_list_is_unjudged() {
     });
 }
 
-/// The variables fit the card, and are of no use before KFD lists it.
+/// The variables fit the card, but have no effect before KFD lists it.
 #[test]
 fn env_and_run_say_that_kfd_does_not_list_the_card() {
     both(unlisted, |machine| {
@@ -137,7 +137,7 @@ fn an_unlisted_card_beside_a_listed_one() {
     });
 }
 
-/// The worst node counts, be it the first or the last.
+/// The worst node decides, whether it is the first or the last.
 #[test]
 fn a_lie_of_any_node_is_the_cards() {
     let swapped = || {
@@ -186,7 +186,7 @@ fn a_lie_of_any_node_is_the_cards() {
                     "rdna1_card_verdict{gpu=\"0000:03:00.0\",verdict=\"truth\"} 0\n",
                 ],
             );
-            // Each node has verdicts of its own, and each of its rules has exactly one.
+            // Each node has its own verdicts, with exactly one for each rule.
             for node in [1, 2] {
                 let of_rule = format!("node=\"{node}\",bank=\"-\",rule=\"hive-id\"");
                 let of_rule = page.lines().filter(|line| line.contains(&of_rule));
@@ -209,7 +209,7 @@ fn a_lie_of_any_node_is_the_cards() {
     }
 }
 
-/// An override for the card's second node is one for the card.
+/// An override for the card's second node counts as one for the card.
 #[test]
 fn an_override_for_any_node() {
     let machine = capture("stale-node-after-rescan");
@@ -219,7 +219,7 @@ fn an_override_for_any_node() {
     contains(&found.unwrap().2, &["of node 2 for a gfx1030"]);
 }
 
-/// The number of the node that works is not known.
+/// `env` chooses no GPU: the number of the working node is unknown.
 #[test]
 fn no_gpu_is_chosen_among_several_nodes() {
     let machine = capture("stale-node-after-rescan");
@@ -234,7 +234,7 @@ fn no_gpu_is_chosen_among_several_nodes() {
 
 const CLOSE: &str = "close the programs that hold the card's render node, or reboot";
 
-/// Nodes that are not compared with PCI or amdgpu: what that means, and what to do.
+/// Nodes that cannot be compared with PCI or amdgpu: the page says why, and what to do.
 #[test]
 fn an_unknown_says_why_and_what_to_do() {
     type Make = fn() -> Machine;
@@ -331,7 +331,7 @@ fn a_removed_card_beside_another_one() {
     });
 }
 
-/// A missing line has another reason than the nodes: the advice is another, too.
+/// A missing line and an old node have different reasons, and so different advice.
 #[test]
 fn a_missing_line_is_no_old_node() {
     let machine = capture("0x731f-5700xt-largebar");
@@ -347,8 +347,8 @@ fn a_missing_line_is_no_old_node() {
     assert!(!found.unwrap().2.contains(CLOSE), "{found:#?}");
 }
 
-/// KFD refuses a card for its atomics only if its firmware is old. Where the version is unknown,
-/// both facts are named, and no more.
+/// KFD refuses a card for missing AtomicOps only with old firmware. If the version is unknown, the
+/// page names both facts and no conclusion.
 #[test]
 fn atomics_are_the_reason_only_with_an_old_firmware() {
     for (version, reason, says) in [

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `report`: the contents of the archive, and that another machine can judge it.
+//! The command `report`: the contents of the archive, and its verdict on another machine.
 
 mod machine;
 
@@ -15,7 +15,7 @@ use rdna1_kfd_guard::host::{Capture, PciFile};
 use rdna1_kfd_guard::observe::observe;
 use rdna1_kfd_guard::text;
 
-/// A machine whose private words are easy to find in an archive.
+/// A machine with private words that are easy to find in an archive.
 fn private_machine() -> Machine {
     let machine = Machine::healthy();
     let node = "/sys/class/kfd/kfd/topology/nodes/1/properties";
@@ -111,7 +111,7 @@ fn nothing_private_is_in_it() {
             assert!(!text.contains(word), "{word} in {name}: {text}");
         }
     }
-    // The facts that a bug report needs are in it.
+    // The archive has the facts that a bug report needs.
     for (name, word) in [
         ("about.txt", "amdgpu.debug_mask=2"),
         ("about.txt", "7.2.12+deb13-amd64"),
@@ -172,7 +172,7 @@ fn all_of_it_if_that_is_wanted() {
             files[name]
         );
     }
-    // Variables that no library of ROCm reads are not read here, either.
+    // rdna1ctl does not read variables that no ROCm library reads.
     assert!(!files.values().any(|text| text.contains("secret-word")));
 }
 

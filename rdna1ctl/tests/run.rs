@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `run`: a program that ends, one that crashes, one that hangs.
+//! The command `run`: a program that ends, one that crashes, one that hangs.
 
 mod machine;
 
@@ -12,7 +12,7 @@ use machine::Machine;
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::Pid;
 
-/// Runs `sh -c script` on that machine; the script finds the machine's root in `$ROOT`.
+/// Runs `sh -c script` on that machine. `$ROOT` is the machine's root folder.
 fn run(machine: &Machine, options: &[&str], script: &str) -> Output {
     command(machine, options, script).output().unwrap()
 }
@@ -80,13 +80,13 @@ fn the_environment_is_set() {
     );
 }
 
-/// The changes to the machine when a program makes the card complain.
+/// Script lines for a program that causes card errors.
 const FAULT: &str = r#"
 echo '4,902,9000000,-;amdgpu 0000:03:00.0: [gfxhub] page fault' >> $ROOT/dev/kmsg
 echo '6,903,9000001,-;usb 1-1: new device' >> $ROOT/dev/kmsg
 "#;
 
-/// Log lines are shown however the program ends.
+/// `run` shows the log lines, however the program ends.
 #[test]
 fn the_log_is_shown_however_it_ends() {
     for (options, end, status, words) in [
@@ -110,14 +110,14 @@ fn the_log_is_shown_however_it_ends() {
         ] {
             assert!(seen.contains(word), "{end}: {word:?} is not in {seen}");
         }
-        // No earlier lines, and none about other devices.
+        // No earlier lines, and no lines about other devices.
         for word in ["usb 1-1", "added device"] {
             assert!(!seen.contains(word), "{end}: {word:?} is in {seen}");
         }
     }
 }
 
-/// Chatter of drm.debug after a fault and a reset does not crowd them out.
+/// drm.debug messages do not crowd out an earlier fault and reset.
 #[test]
 fn chatter_does_not_crowd_out_what_happened() {
     let early = [
@@ -162,7 +162,7 @@ fn chatter_does_not_crowd_out_what_happened() {
         ] {
             assert!(words.contains(word), "{word:?} is not in {words}");
         }
-        // In the order in which they came.
+        // In chronological order.
         let at = |word: &str| words.rfind(word).unwrap();
         assert!(
             at("in page starting") < at("GPU reset begin!")
@@ -172,7 +172,7 @@ fn chatter_does_not_crowd_out_what_happened() {
     }
 }
 
-/// Thousands of faults do not crowd out a reset, nor the first fault another kind.
+/// Thousands of faults crowd out neither a reset nor the first fault of another kind.
 #[test]
 fn many_faults_do_not_crowd_out_a_reset() {
     let machine = Machine::healthy();
@@ -201,7 +201,7 @@ fn many_faults_do_not_crowd_out_a_reset() {
     }
 }
 
-/// The kernel keeps only so many messages.
+/// The kernel keeps a limited number of messages.
 #[test]
 fn messages_that_the_kernel_overwrote() {
     let machine = Machine::healthy();
@@ -216,7 +216,7 @@ fn messages_that_the_kernel_overwrote() {
     );
 }
 
-/// A program that ignores SIGTERM is killed, with everything that it started.
+/// `run` kills a program that ignores SIGTERM, and everything that it started.
 #[test]
 fn a_hang_that_heeds_no_signal() {
     let machine = Machine::healthy();
@@ -231,7 +231,7 @@ fn a_hang_that_heeds_no_signal() {
         .trim()
         .parse()
         .unwrap();
-    // Its parent has ended. The process that adopted it may not have waited for it yet.
+    // Its parent has ended. The process that adopted it may not have reaped it yet.
     let gone = || {
         let state = std::fs::read_to_string(format!("/proc/{started}/stat"));
         state.map_or(true, |stat| stat.contains(") Z "))
@@ -245,7 +245,7 @@ fn a_hang_that_heeds_no_signal() {
     panic!("process {started} outlived the command");
 }
 
-/// A program that stops itself is ended at the time-out.
+/// At the time-out, `run` ends a program that stopped itself.
 #[test]
 fn a_program_that_is_stopped() {
     let machine = Machine::healthy();
@@ -253,7 +253,7 @@ fn a_program_that_is_stopped() {
     assert_eq!(output.status.code(), Some(124), "{}", said(&output));
 }
 
-/// A signal for rdna1ctl goes to the program, and the report shows how it ended.
+/// `run` passes a signal on to the program, and reports how it ended.
 #[test]
 fn a_signal_is_passed_on() {
     let machine = Machine::healthy();
@@ -274,7 +274,7 @@ fn a_signal_is_passed_on() {
     assert!(said(&output).contains("ended with status 7"));
 }
 
-/// Even a signal that the program sends as its first action.
+/// The program sends the signal as its first action.
 #[test]
 fn a_signal_that_comes_at_once() {
     let machine = Machine::healthy();
@@ -309,7 +309,7 @@ fn it_refuses_where_kfd_lies() {
     );
 }
 
-/// The program starts without blocked signals. A shell would unblock them itself, so this is none.
+/// The program starts without blocked signals. A shell would unblock them, so this is not a shell.
 #[test]
 fn no_signal_is_held_back() {
     let machine = Machine::healthy();
@@ -317,7 +317,7 @@ fn no_signal_is_held_back() {
     assert_eq!(output.stdout, b"SigBlk:\t0000000000000000\n");
 }
 
-/// The parent may ignore SIGCHLD, and children inherit that. No shell passes it on, so env does.
+/// The parent may ignore SIGCHLD, which children inherit. Shells reset that, so this uses env.
 #[test]
 fn an_end_that_nobody_was_to_be_told_of() {
     let machine = Machine::healthy();
@@ -334,7 +334,7 @@ fn an_end_that_nobody_was_to_be_told_of() {
     assert_eq!(output.status.code(), Some(7), "{}", said(&output));
 }
 
-/// The exit status is the command's even if stderr cannot be written.
+/// `run` returns the command's exit status even if it cannot write to stderr.
 #[test]
 fn a_stderr_that_takes_nothing() {
     let machine = Machine::healthy();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! JSON and its schemas, and all else that packages take from the program.
+//! JSON and its schemas, and the other files that packages generate with the program.
 
 mod machine;
 
@@ -10,7 +10,7 @@ use std::path::Path;
 use machine::{machines, requests, Machine, COMMANDS};
 use tempfile::TempDir;
 
-/// What `rdna1ctl generate` makes.
+/// The output of `rdna1ctl generate`.
 fn generated() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     Machine::bare().says(&["generate", folder.path().to_str().unwrap()], 0);
@@ -49,7 +49,7 @@ fn json_has_a_schema() {
     }
 }
 
-/// The keys of all documents, by their schemas: one that goes, or changes its name, is a new form.
+/// The keys of all documents, from their schemas. Removing or renaming a key makes a new format.
 #[test]
 fn keys_are_those_that_programs_know() {
     let made = generated();
@@ -69,7 +69,7 @@ fn keys_are_those_that_programs_know() {
     insta::assert_snapshot!("keys", keys.join("\n"));
 }
 
-/// The document fits the schema, which does not take anything.
+/// Asserts that the document fits the schema, and that the schema rejects other documents.
 fn expect_fit(schema: &serde_json::Value, document: &serde_json::Value, name: &str) {
     let judge = jsonschema::validator_for(schema).unwrap();
     let errors = judge.iter_errors(document);

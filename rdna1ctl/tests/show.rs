@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The output: tables 80 columns wide, colours only on a terminal, and JSON.
+//! Output: tables 80 columns wide, colours only on a terminal, and JSON.
 
 mod machine;
 
@@ -32,7 +32,7 @@ fn pages_are_as_read_by_a_human() {
     insta::assert_snapshot!("healthy-doctor", Machine::healthy().says(&["doctor"], 0));
 }
 
-/// Each record of a file of the module, with each of its keys; a `?` is null.
+/// JSON has each record of a module file, with each of its keys; a `?` becomes null.
 #[test]
 fn json_says_what_the_files_say() {
     let lie = Machine::without_module("reconstructed/lie-hive-id");
@@ -76,7 +76,7 @@ fn json_says_what_the_files_say() {
     }
 }
 
-/// Whether that is how JSON shows a value of a file.
+/// Whether JSON shows a value of a module file like this.
 fn is_shown(json: &serde_json::Value, value: &str) -> bool {
     match json {
         serde_json::Value::Null => value == "?",
@@ -91,7 +91,6 @@ fn is_shown(json: &serde_json::Value, value: &str) -> bool {
     }
 }
 
-/// Requests as text.
 fn requests_page(counts: &Counts) -> String {
     let mut paper = Paper::of_width(80);
     words::requests::requests(&mut paper, &requests::document(counts));
@@ -107,7 +106,7 @@ fn requests_are_as_read_by_a_human() {
     );
 }
 
-/// Where a zero means nothing, the page says why, and never that nothing was asked.
+/// If a zero means that nothing was counted, the page says so, not that nothing was requested.
 #[test]
 fn a_zero_that_means_nothing() {
     type Change = fn(&mut Tracing);
@@ -139,7 +138,7 @@ fn a_zero_that_means_nothing() {
     }
 }
 
-/// Who cannot trace learns why, and what to do.
+/// If tracing is impossible, the page says why, and what to do.
 #[test]
 fn what_cannot_be_traced() {
     for (machine, words) in [
@@ -159,7 +158,7 @@ fn what_cannot_be_traced() {
     }
 }
 
-/// The output of the command on a terminal of 80 columns.
+/// The command's output on a terminal of 80 columns.
 fn on_a_terminal(mut command: Command) -> String {
     let size = Winsize {
         ws_row: 24,
@@ -174,12 +173,12 @@ fn on_a_terminal(mut command: Command) -> String {
         .stdin(Stdio::null())
         .stdout(terminal.slave);
     let mut child = command.spawn().unwrap();
-    // This closes our copies of the terminal's other end.
+    // Closes our copies of the terminal's other end.
     drop(command);
     let mut shown = Vec::new();
     let mut reader = fs::File::from(terminal.master);
     let mut buffer = [0; 4096];
-    // EIO: the last writer has gone.
+    // EIO means that the last writer has closed the terminal.
     while let Ok(size @ 1..) = reader.read(&mut buffer) {
         shown.extend_from_slice(&buffer[..size]);
     }
@@ -187,7 +186,7 @@ fn on_a_terminal(mut command: Command) -> String {
     String::from_utf8(shown).unwrap()
 }
 
-/// On a terminal of 80 columns no line is wider; in a pipe there are no colours.
+/// A terminal of 80 columns gets no wider line, and a pipe gets no colours.
 #[test]
 fn every_page_on_a_terminal_and_in_a_pipe() {
     let [healthy, lie, bare] = machines().map(|(_, machine, _)| machine);
@@ -198,7 +197,7 @@ fn every_page_on_a_terminal_and_in_a_pipe() {
             let shown = on_a_terminal(machine.command(&[command]));
             coloured |= shown.contains('\u{1b}');
             for line in anstream::adapter::strip_str(&shown).to_string().lines() {
-                // A path or an address is kept whole.
+                // rdna1ctl does not break paths and addresses.
                 let whole = line.split_whitespace().any(|word| word.len() > 60);
                 assert!(line.chars().count() <= 80 || whole, "{command}: {line}");
             }
@@ -319,7 +318,7 @@ fn keys_of_a_newer_module() {
     );
 }
 
-/// Another user than root reads KFD's sysfs, and a note says what root could read.
+/// A user other than root reads KFD's sysfs, and a note says what root could read.
 #[test]
 fn another_user_than_root() {
     let machine = Machine::healthy();
@@ -328,7 +327,7 @@ fn another_user_than_root() {
         "Name:\trdna1ctl\nUid:\t1000\t1000\t1000\t1000\n",
     );
     machine.set_atomics("0000:03:00.0", machine::Atomics::Unreadable);
-    // A file that this test may not read itself, be it root or not.
+    // A file in place of the folder: not even root can read the module's files now.
     machine.remove("/sys/kernel/debug");
     machine.put("/sys/kernel/debug", "");
     let page = machine.says(&["status"], 0);
@@ -370,7 +369,7 @@ fn watch_tells_of_changes() {
     let mut child = watch.stdout(Stdio::piped()).spawn().unwrap();
     let mut out = child.stdout.take().unwrap();
     let mut seen = String::new();
-    // Reads up to that word, and returns the text before it.
+    // Reads until that word, and returns the text before it.
     let mut until = |word: &str| -> String {
         let mut buffer = [0; 4096];
         loop {

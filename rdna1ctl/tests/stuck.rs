@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Many programs, and programs that are stuck in the kernel, with files that do not answer.
+//! Many programs, and programs stuck in the kernel, with files that do not answer.
 
 mod machine;
 
@@ -14,10 +14,11 @@ use nix::libc;
 use nix::sys::resource::{getrusage, UsageWho};
 use nix::sys::signal::{signal, SigHandler, Signal};
 
-/// Whoever opens a file with a write lease waits until its holder gives it up, for at most 45 seconds
-/// (fcntl(2)). So does a reader of the environment of a process whose memory is locked.
+/// Takes a write lease. Another process's open then blocks until the lease ends, at most 45 seconds
+/// (fcntl(2)). So does reading the environment of a process whose memory is locked.
 fn lease(machine: &Machine, path: &str) -> File {
-    // SAFETY: No handler is installed. The kernel tells the holder by SIGIO, which would end the test.
+    // SAFETY: This installs no handler. Otherwise the kernel's SIGIO to the holder would kill the
+    // test.
     unsafe { signal(Signal::SIGIO, SigHandler::SigIgn) }.unwrap();
     let file = File::options()
         .read(true)
@@ -30,7 +31,7 @@ fn lease(machine: &Machine, path: &str) -> File {
     file
 }
 
-/// Runs a command; returns what it said, and how long it took.
+/// Runs a command; returns its output and its duration.
 fn timed(machine: &Machine, arguments: &[&str]) -> (String, Duration) {
     let begin = Instant::now();
     let mut command = assert_cmd::Command::from_std(machine.command(arguments));
@@ -82,7 +83,7 @@ fn a_stuck_program_holds_nobody_up() {
     }
 }
 
-/// A home on a server that is gone.
+/// A home folder on a server that does not answer.
 #[test]
 fn a_home_that_does_not_answer() {
     let machine = Machine::healthy();
@@ -97,7 +98,7 @@ fn a_home_that_does_not_answer() {
     }
 }
 
-/// The time of the processor that the commands took until now.
+/// The CPU time of all commands so far.
 fn used() -> Duration {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
     let times = [usage.user_time(), usage.system_time()];
@@ -105,7 +106,7 @@ fn used() -> Duration {
     Duration::from_micros(micros.iter().sum())
 }
 
-/// `doctor` beside so many programs; demands that it takes no long time of the processor.
+/// Runs `doctor`, and asserts that it needs little CPU time.
 fn doctor(machine: &Machine, what: &str) -> String {
     let before = used();
     let mut command = assert_cmd::Command::from_std(machine.command(&["doctor"]));
@@ -116,13 +117,13 @@ fn doctor(machine: &Machine, what: &str) -> String {
         "{what}: {cpu:?} of the processor, {:?} in all",
         begin.elapsed()
     );
-    // Without optimization it takes some times as long.
+    // Without optimization it takes several times as long.
     let most = if cfg!(debug_assertions) { 5000 } else { 500 };
     assert!(cpu < Duration::from_millis(most), "{cpu:?}");
     String::from_utf8(ran.stdout).unwrap()
 }
 
-/// However many programs are stuck, and whatever else runs.
+/// `doctor` stays fast with many programs, some of them stuck.
 #[test]
 fn two_thousand_programs() {
     let machine = Machine::healthy();
@@ -132,9 +133,9 @@ fn two_thousand_programs() {
     let said = doctor(&machine, "2000 programs");
     assert!(said.contains("0 troubles"), "{said}");
 
-    // Fifty more have a library with many kernels for other cards, as PyTorch's.
+    // Fifty more programs have a library with many kernels for other cards, like PyTorch's.
     let mut bundle = code::listed(&["gfx900", "gfx906", "gfx90a", "gfx1030", "gfx1100"]);
-    // Like code: some words return often, and each has something of its own.
+    // Like real code: some words repeat, and each kernel has unique parts.
     let mut number = 1_u32;
     for _ in 0..40_000 {
         number = number.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

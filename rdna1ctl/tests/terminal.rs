@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `run` on a terminal of its own: the program has it, as from a shell.
+//! The command `run` on its own terminal: the program controls the terminal, as from a shell.
 
 mod machine;
 
@@ -14,7 +14,7 @@ use nix::pty::openpty;
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::Pid;
 
-/// Says `ready` as soon as the script's process group is the terminal's.
+/// Prints `ready` once the script's process group is in the terminal's foreground.
 const READY: &str =
     r#"until set -- $(cat /proc/$$/stat); [ "$5" = "$8" ]; do sleep 0.01; done; echo ready; "#;
 
@@ -29,7 +29,7 @@ impl Session {
     fn start(machine: &Machine, script: &str) -> Self {
         let terminal = openpty(None, None).unwrap();
         let run = machine.command(&["run", "--", "sh", "-c", &format!("{READY}{script}")]);
-        // Makes the terminal that of a new session, and becomes the command.
+        // Starts a new session with this controlling terminal, then becomes the command.
         let mut command = Command::new("setsid");
         command
             .arg("--ctty")
@@ -60,7 +60,7 @@ impl Session {
         self.terminal.write_all(keys.as_bytes()).unwrap();
     }
 
-    /// Waits until the command itself is in that state, as `/proc` names it.
+    /// Waits until `/proc` shows the command in that state.
     fn until_state(&self, state: &str) {
         let end = Instant::now() + Duration::from_secs(60);
         loop {

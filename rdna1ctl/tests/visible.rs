@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Variables that choose GPUs, and may leave none.
+//! Variables that select GPUs, and may select none.
 
 mod machine;
 
@@ -8,7 +8,7 @@ use machine::{contains, Machine};
 
 const NODES: &str = "/sys/class/kfd/kfd/topology/nodes";
 
-/// A second GPU after the card, with a unique id.
+/// Adds a second GPU after the card, with a unique id.
 fn add_gpu(machine: &Machine) {
     machine.put(&format!("{NODES}/2/gpu_id"), "777\n");
     machine.put(
@@ -79,7 +79,7 @@ fn the_card_is_left() {
         (1, "HIP_VISIBLE_DEVICES=0,1"),
         (1, "ROCR_VISIBLE_DEVICES=0x0"),
         (1, "HIP_VISIBLE_DEVICES= CUDA_VISIBLE_DEVICES="),
-        // HIP's newer versions take the name that ROCr prints for a card without an id.
+        // Newer HIP versions accept the name that ROCr prints for a card without an id.
         (1, "HIP_VISIBLE_DEVICES=GPU-XX"),
         (2, "ROCR_VISIBLE_DEVICES=1,0 HIP_VISIBLE_DEVICES=1"),
         (2, "ROCR_VISIBLE_DEVICES=0"),
@@ -90,7 +90,7 @@ fn the_card_is_left() {
     }
 }
 
-/// A program may mean another GPU, or none; a shell's user is told.
+/// A program may select another GPU, or none, on purpose; a shell's user gets a finding.
 #[test]
 fn another_gpu_is_chosen() {
     for (gpus, variables, id) in [
@@ -111,7 +111,7 @@ fn another_gpu_is_chosen() {
     }
 }
 
-/// Without KFD's list, no number is too large.
+/// Without KFD's list, no number is known to be too large.
 #[test]
 fn gpus_that_nobody_sees() {
     let machine = machine(1);
@@ -124,8 +124,8 @@ fn gpus_that_nobody_sees() {
     );
 }
 
-/// `env` and `run` take back what leaves no GPU, and keep what was chosen.
-/// On a machine with NVIDIA's cards the variable is theirs.
+/// `env` and `run` unset a variable that leaves no GPU, and keep a valid choice. On a machine with
+/// NVIDIA cards the variable belongs to those.
 #[test]
 fn a_variable_for_another_makers_cards() {
     let machine = Machine::healthy();
@@ -191,7 +191,7 @@ fn env_takes_it_back() {
     }
 }
 
-/// The reason fits the value.
+/// The printed reason matches the value.
 #[test]
 fn the_reason_for_an_override() {
     for (value, reason) in [

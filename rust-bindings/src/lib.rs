@@ -2,13 +2,13 @@
 
 //! KFD's UAPI, for the host: the constants and structs of `kfd_sysfs.h` and `kfd_ioctl.h`.
 //!
-//! The kernel module has the same from Kbuild. Names, values and documentation are the headers'.
+//! The kernel module gets its own bindings from Kbuild. The headers define and document all names.
 
 #![no_std]
 
 pub use self::generated::*;
 
-// The names are C's, and bindgen's accessors of incomplete arrays have no SAFETY comments.
+// The names follow C, and bindgen's accessors of incomplete arrays have no SAFETY comments.
 #[allow(
     missing_docs,
     non_camel_case_types,
@@ -24,5 +24,5 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/kfd_uapi.rs"));
 }
 
-/// The folder whose headers these bindings were made from.
+/// The folder of the headers that these bindings were generated from.
 pub const HEADERS: &str = env!("KFD_UAPI_HEADERS");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What bindgen made is what the C compiler sees: `layout.c` is compiled from the same header.
+//! Compares bindgen's sizes, offsets and numbers with the C compiler's, which `layout.c` exports.
 
 use std::mem::{
     offset_of,
@@ -9,7 +9,7 @@ use std::mem::{
 
 use kfd_uapi as uapi;
 
-/// Declares what `layout.c` defines, and a test that compares it with the Rust side.
+/// Declares symbols of `layout.c`, and a test that compares each with its Rust value.
 macro_rules! same {
     ($test:ident: $( $symbol:ident as $ty:ty = $rust:expr; )+) => {
         #[test]
@@ -79,7 +79,7 @@ same! { numbers:
     layout_number_HSA_IOLINK_FLAGS_NON_COHERENT as u32 = uapi::HSA_IOLINK_FLAGS_NON_COHERENT;
 }
 
-/// Not from the C library's headers, which can be older than any kernel.
+/// The C library's headers can be older than any kernel: the build must not use them here.
 #[test]
 fn headers_are_a_kernel_trees() {
     assert_ne!(uapi::HEADERS, "/usr/include");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Headers that are too old are named, in place of a compiler's error about what they lack.
+//! Headers that are too old give an error that names them, in place of a compiler error.
 
 use std::{
     fs,
@@ -10,7 +10,7 @@ use std::{
     }, //
 };
 
-// The test uses a part of it.
+// dead_code: this test does not use all of the module.
 #[allow(dead_code, missing_docs)]
 #[path = "../headers.rs"]
 mod headers;
@@ -23,7 +23,7 @@ use headers::{
 const NEW: &str = "#define KFD_IOC_ALLOC_MEM_FLAGS_EXT_COHERENT\t(1 << 24)\n\
                    #define KFD_IOCTL_SVM_FLAG_EXT_COHERENT 0x80\n";
 
-/// A folder with KFD's headers, one of which has that text.
+/// Makes a folder with KFD's headers; `ioctl` is the text of kfd_ioctl.h.
 fn headers(folder: &Path, name: &str, ioctl: &str) -> PathBuf {
     let headers = folder.join(name);
     fs::create_dir_all(headers.join("linux")).unwrap();
@@ -51,7 +51,7 @@ fn the_first_that_is_new_enough_is_taken() {
 #[test]
 fn old_ones_are_named() {
     let folder = tempfile::tempdir().unwrap();
-    // The second name is the beginning of another one.
+    // The second name appears only as the start of a longer name.
     let nearly = NEW.replace("SVM_FLAG_EXT_COHERENT", "SVM_FLAG_EXT_COHERENT_OTHER");
     for (text, lacks) in [
         ("", "KFD_IOC_ALLOC_MEM_FLAGS_EXT_COHERENT"),

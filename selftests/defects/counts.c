@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Lists and counts that do not hold together. */
+/* Defects: corrupted lists and reference counts. */
 
 #include <linux/list.h>
 #include <linux/printk.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What ends the kernel, or makes it complain, at once. */
+/* Defects that crash the kernel, or make it warn, at once. */
 
 #include <asm/desc.h>
 #include <linux/bug.h>
@@ -10,7 +10,7 @@
 
 #include "plant.h"
 
-/* In the page that is never mapped. */
+/* The address is in page 0, which is never mapped. */
 static void null_pointer(void)
 {
 	int *pointer = NULL;
@@ -19,7 +19,7 @@ static void null_pointer(void)
 	pointer[2] = 1;
 }
 
-/* No canonical address, so the CPU itself refuses. */
+/* The address is not canonical, so the CPU faults. */
 static void wild_pointer(void)
 {
 	unsigned long address = 0xdead000000000100UL;
@@ -54,7 +54,7 @@ static noinline int recurse(int depth)
 	return recurse(depth + 1) + room[depth % 512];
 }
 
-/* Far more than the 16 KiB that a stack has. */
+/* Needs far more than the 16 KiB of a kernel stack. */
 static void stack_used_up(void)
 {
 	pr_info("%d\n", recurse(1));
@@ -71,7 +71,7 @@ static noinline void overrun(size_t length)
 	barrier_data(buffer);
 }
 
-/* Over the guard word of the function's own frame. */
+/* Overwrites the stack canary of the function's own frame. */
 static void stack_overrun(void)
 {
 	overrun(48);
@@ -91,7 +91,7 @@ static void name_taken(void)
 	kobject_put(first);
 }
 
-/* A fault without a handler for it or for the faults that this causes. */
+/* With an empty IDT no exception has a handler, not even a double fault. */
 static void triple_fault(void)
 {
 	const struct desc_ptr none = { };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Locks taken wrongly, and sleeping where that is forbidden. */
+/* Defects: misused locks, and sleeping in atomic context. */
 
 #include <linux/completion.h>
 #include <linux/mutex.h>
@@ -15,7 +15,7 @@ static DEFINE_MUTEX(first);
 static DEFINE_MUTEX(second);
 static DEFINE_SPINLOCK(spin);
 
-/* First one way, then the other: nobody waits, but somebody could. */
+/* Takes two locks in both orders: a possible deadlock, which does not happen here. */
 static void lock_order(void)
 {
 	mutex_lock(&first);
@@ -29,7 +29,7 @@ static void lock_order(void)
 	mutex_unlock(&second);
 }
 
-/* Two locks of one class, as of two objects of one kind. */
+/* Nests two locks of one lockdep class, such as those of two similar objects. */
 static void lock_of_same_class(void)
 {
 	struct mutex locks[2];
@@ -65,7 +65,7 @@ static void lock_kept(void)
 	mutex_lock(&first);
 }
 
-/* Memory that is only zeroed is no lock. */
+/* Uses zeroed memory as a lock, without initializing it. */
 static void lock_without_key(void)
 {
 	spinlock_t *lock = kzalloc(sizeof(*lock), GFP_KERNEL);
@@ -93,7 +93,7 @@ static void tick(struct timer_list *timer)
 
 static DEFINE_TIMER(timer, tick);
 
-/* In a softirq, and then where the softirq can come in between. */
+/* Takes a lock in a softirq, then with softirqs enabled: a possible deadlock. */
 static void lock_open_to_softirq(void)
 {
 	mod_timer(&timer, jiffies + 1);
@@ -124,7 +124,7 @@ static void schedule_while_atomic(void)
 	spin_unlock(&spin);
 }
 
-/* It would not even sleep: nobody holds the mutex. */
+/* might_sleep() complains, although nothing here sleeps. */
 static void mutex_under_spinlock(void)
 {
 	spin_lock(&spin);

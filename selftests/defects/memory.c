@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Memory used that must not be, or never given back. */
+/* Defects: invalid memory accesses, and leaks. */
 
 #include <linux/gfp.h>
 #include <linux/jiffies.h>
@@ -13,8 +13,8 @@
 #define SIZE 64
 
 /*
- * Beyond the end: KASAN sees the write, SLUB's red zone that it was. (kmalloc
- * would know the size, and complain when this is compiled.)
+ * KASAN detects the write, SLUB later the damaged red zone. With the size hidden
+ * from kmalloc(), the compiler does not complain about the write.
  */
 static void out_of_bounds(void)
 {
@@ -30,7 +30,7 @@ static void out_of_bounds(void)
 	kfree(object);
 }
 
-/* After the end of its life: KASAN sees the write, SLUB's poison that it was. */
+/* KASAN detects the write, SLUB later the damaged poison. */
 static void use_after_free(void)
 {
 	char *object = kmalloc(SIZE, GFP_KERNEL);
@@ -39,12 +39,12 @@ static void use_after_free(void)
 	OPTIMIZER_HIDE_VAR(stale);
 	kfree(object);
 	((volatile char *)stale)[SIZE / 2] = 'x';
-	/* The next user of that place is who finds out. */
+	/* SLUB checks the poison at the next allocation of that object. */
 	for (int i = 0; i < 1000; i++)
 		kfree(kmalloc(SIZE, GFP_KERNEL));
 }
 
-/* KFENCE takes one allocation each few milliseconds: wait until it is ours. */
+/* KFENCE guards one allocation every few milliseconds: retry until it is this one. */
 static void kfence_out_of_bounds(void)
 {
 	unsigned long until = jiffies + 10 * HZ;
@@ -54,7 +54,7 @@ static void kfence_out_of_bounds(void)
 		object = kmalloc(SIZE, GFP_KERNEL);
 		if (object && is_kfence_address(object)) {
 			OPTIMIZER_HIDE_VAR(object);
-			/* Its page may begin or end with the object. */
+			/* The object may be at the start or at the end of its page. */
 			(void)((volatile char *)object)[-1];
 			(void)((volatile char *)object)[PAGE_SIZE];
 		}
@@ -62,7 +62,7 @@ static void kfence_out_of_bounds(void)
 	} while (time_before(jiffies, until) && !is_kfence_address(object));
 }
 
-/* A page that is somebody's mapping, they say, and is freed all the same. */
+/* Frees a page whose `mapping` is still set. */
 static void bad_page(void)
 {
 	struct page *page = alloc_page(GFP_KERNEL);
@@ -83,7 +83,7 @@ static void page_poison(void)
 	stale = page_address(page);
 	__free_page(page);
 	stale[7] = 'x';
-	/* Whoever gets the page next finds out. */
+	/* The kernel checks the poison at the next allocation of the page. */
 	for (int i = 0; i < 1000; i++) {
 		page = alloc_page(GFP_KERNEL);
 		if (!page)
@@ -112,7 +112,7 @@ static void shift_too_far(void)
 	barrier();
 }
 
-/* Nobody keeps the address. */
+/* Drops the only pointer to each object. */
 static void leak_object(void)
 {
 	for (int i = 0; i < 16; i++) {
@@ -139,7 +139,7 @@ static void leak_from_cache(void)
 	kmem_cache_destroy(cache);
 }
 
-/* Small enough that the kernel kills for it rather than refuses. */
+/* For allocations up to this order the kernel runs the OOM killer instead of failing. */
 static void eat_memory(void)
 {
 	while (alloc_pages(GFP_KERNEL, PAGE_ALLOC_COSTLY_ORDER))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Plants defects on request: write a name to
- * /sys/module/defects/parameters/plant. For test guests only: most of them end
+ * /sys/module/defects/parameters/plant. For test guests only: most defects crash
  * the kernel or leave it damaged.
  */
 
@@ -42,7 +42,7 @@ static int __init defects_init(void)
 }
 module_init(defects_init);
 
-/* What was planted may need this code, but that is the defect's affair. */
+/* Empty: unload works even while a planted defect still uses this code. */
 static void __exit defects_exit(void)
 {
 }

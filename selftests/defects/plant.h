@@ -2,13 +2,13 @@
 #ifndef DEFECTS_PLANT_H
 #define DEFECTS_PLANT_H
 
-/* A defect, planted by the write that names it. */
+/* A defect. Writing its name to the parameter `plant` calls `plant`. */
 struct defect {
 	const char *name;
 	void (*plant)(void);
 };
 
-/* The lists, one a subject, each ended by an entry without a name. */
+/* One list per subject. An entry without a name ends each list. */
 extern const struct defect crashes[];
 extern const struct defect memory_defects[];
 extern const struct defect miscounts[];

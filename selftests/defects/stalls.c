@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What does not go on. Each ends by itself after a time that is far beyond the
- * limits that a boot for it sets, so that a kernel that sees nothing goes on.
+ * Defects that stall. Each stall ends by itself, long after the limit that its
+ * boot sets, so that a kernel that does not detect it continues.
  */
 
 #include <linux/completion.h>
@@ -15,7 +15,7 @@
 
 #define LONG (40 * HZ)
 
-/* Long for a work queue that is watched, not yet for what else is. */
+/* Above the limit of the workqueue watchdog, below those of the other watchdogs. */
 #define NOT_SO_LONG (10 * HZ)
 
 static void spin_for(unsigned long time)
@@ -39,7 +39,7 @@ static void nothing(struct rcu_head *head)
 
 static struct rcu_head wanted;
 
-/* A reader that others may interrupt, and a grace period that waits for it. */
+/* A preemptible RCU reader blocks a grace period. */
 static void rcu_stall(void)
 {
 	call_rcu(&wanted, nothing);
@@ -72,7 +72,7 @@ static DECLARE_WORK(waiting, do_nothing);
 
 static void work_queue_stuck(void)
 {
-	/* Both are in the queue before the first begins. */
+	/* Queue both before the first starts. */
 	preempt_disable();
 	schedule_work(&spinning);
 	schedule_work(&waiting);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Taint bits, by their letters. */
+/* Defects that set a taint bit, by its letter. */
 
 #include <linux/panic.h>
 

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Arch's headers: one folder, with the kernel's Makefile, what it includes, and
-# vmlinux. Of rust/ there are *.rmeta and *.so alone, not its Makefile. Fedora's
-# differ in having that.
+# Builds in headers laid out as Arch's: one folder with the kernel's Makefile, the
+# files that it includes, and vmlinux. Their rust/ has only *.rmeta and *.so.
+# Fedora's also has rust/Makefile.
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "${0%/*}/common.sh"
 

@@ -1,21 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# The common part of the scripts here. modproof runs each of them in the build root
-# of a kernel (see qemu/README.md). A script lays out header folders as a
-# distribution does, and builds the module there by the repository's Makefile.
-# Below /mnt it finds the kernel's `source` and build folder (`object`), the headers
-# package of a stock kernel (`stock`), this repository (`from`) and the module as it
-# was built before (`built/module`).
+# The common part of the scripts here. Each lays out header folders as a distribution does, and
+# builds the module there with the repository's Makefile. modproof runs it in the build root of a
+# kernel (see qemu/README.md), with these folders below /mnt: the kernel's `source` and build folder
+# (`object`), the headers package of a stock kernel (`stock`), this repository (`from`) and the
+# module as modproof built it (`built/module`).
 set -eu
 
 release=$(cat /mnt/object/include/config/kernel.release)
-# In the place of /usr/src, which is the root's own.
+# Replaces /usr/src, which belongs to the build root.
 export USR_SRC=/mnt/src
 headers=$USR_SRC/linux-headers-$release
 mkdir "$USR_SRC"
 
-# fail WORD...: ends the script, which the harness takes for a failure.
+# fail WORD...: prints the reason and exits with 1; the harness then fails.
 fail() {
 	echo "$*" >&2
 	exit 1
@@ -44,13 +43,13 @@ merged_headers() {
 	rm -rf "$headers/rust" "$headers/vmlinux" "$headers/source"
 }
 
-# metadata FOLDER: what packages have of the kernel's Rust code.
+# metadata FOLDER: copies the Rust metadata that kernel packages contain.
 metadata() {
 	mkdir -p "$1"
 	cp /mnt/object/rust/*.rmeta /mnt/object/rust/*.so "$1"
 }
 
-# type_information: the kernel's vmlinux, from which modules get theirs.
+# type_information: links the kernel's vmlinux, from which modules get their BTF.
 type_information() {
 	for vmlinux in /mnt/stock/vmlinux /mnt/object/vmlinux; do
 		[ -e "$vmlinux" ] || continue
@@ -60,7 +59,7 @@ type_information() {
 	fail "there is no vmlinux for $release"
 }
 
-# build WORD...: `make` for these headers. Its output goes to /mnt/made/said, and the
+# build WORD...: runs `make` for these headers. Its output goes to /mnt/made/said, the
 # module to the guest.
 build() {
 	cd /mnt/from
@@ -76,7 +75,7 @@ build() {
 	objcopy --strip-debug rdna1_kfd_guard.ko guest/modules/rdna1_kfd_guard.ko
 }
 
-# is_quiet: the build has warned of nothing.
+# is_quiet: fails if the build printed a warning.
 is_quiet() {
 	! grep -i warning: /mnt/made/said || fail "the build warns"
 }

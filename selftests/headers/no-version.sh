@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Headers that lack one Rust symbol that the module takes. The build fails for it;
-# made to go on, it warns.
+# Builds in headers that lack one Rust symbol that the module imports. The build
+# fails; with KBUILD_MODPOST_WARN=1 it warns.
 # shellcheck source-path=SCRIPTDIR source=versions.sh
 . "${0%/*}/versions.sh"
 

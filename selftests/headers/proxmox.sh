@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Proxmox's headers have no metadata, and its kernels have versions of symbols. The
-# metadata is made from the kernel's own source, as scripts/remedies.txt says.
+# Builds in headers like Proxmox's: without Rust metadata, for a kernel with symbol
+# versions. Makes the metadata from the kernel's source, as scripts/remedies.txt says.
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "${0%/*}/common.sh"
 

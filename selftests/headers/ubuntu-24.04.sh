@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Headers of Ubuntu 24.04's newer kernels: the link rust/ leads to a name that no
-# package has, while linux-lib-rust-RELEASE is installed.
+# Builds in headers like those of Ubuntu 24.04's newer kernels: the link rust/ is
+# dangling, although linux-lib-rust-RELEASE is installed under another name.
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "${0%/*}/common.sh"
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Ubuntu's headers: rust/ is a link to the package linux-lib-rust-RELEASE.
+# Builds in headers like Ubuntu's: rust/ links to the package linux-lib-rust-RELEASE.
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "${0%/*}/common.sh"
 

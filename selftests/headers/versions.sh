@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# Headers whose list of symbols is to be changed: sets `symbol` to a Rust symbol
-# that the module takes.
+# Lays out headers without Module.symvers, for scripts that write a changed one. Sets
+# `symbol` to a Rust symbol that the module imports.
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "${0%/*}/common.sh"
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Headers of another build of the kernel: one Rust symbol that the module takes has
-# another version. Nothing shows it before the module is loaded.
+# Builds in headers of another build of the kernel: one Rust symbol that the module
+# imports has another version. The mismatch shows only when the module is loaded.
 # shellcheck source-path=SCRIPTDIR source=versions.sh
 . "${0%/*}/versions.sh"
 

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# guest.sh: builds the program that asks libhsakmt, in the build root of a kernel,
-# and gives it to the guest with its libraries and their loader. A release without
-# libhsakmt gives the guest the reason. `cc` is the kernel's C compiler.
+# guest.sh: builds the program that calls libhsakmt in the build root of a kernel.
+# Copies it to the guest with its libraries and their loader. If the release has no
+# libhsakmt, the guest gets the reason instead. `cc` is the kernel's C compiler.
 set -eu
 
 made=/mnt/made/guest
@@ -16,7 +16,7 @@ fi
 echo "$version" > "$made/hsakmt/version"
 program=$made/hsakmt/topology
 "${cc:?}" -std=gnu11 -O2 -Wall -Wextra -Werror -o "$program" /mnt/from/*.c -lhsakmt
-# Where the loader looks without a configuration.
+# Keep each path: the guest's loader has no configuration.
 for library in $(ldd "$program" | grep -o '/[^ ]*'); do
 	install -D "$library" "$made$library"
 done

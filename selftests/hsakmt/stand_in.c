@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * open() and ioctl() as libhsakmt finds them: a program's own come before those
- * of the C library. All is handed on but what stands in stand_in.h.
+ * Overrides open() and ioctl() for libhsakmt: the linker prefers the program's
+ * own functions to the C library's. They pass on all calls but those of stand_in.h.
  */
 
 #include <errno.h>
@@ -22,11 +22,11 @@
 
 enum stand_in stand_in;
 
-/* Calls of KFD; any that is not named is counted as the last. */
+/* Counts of KFD's ioctls. The last entry counts all ioctls without an entry. */
 static struct call {
 	const char *name;
 	unsigned long request;
-	/* from this step on it is not handed on */
+	/* from this step on the stand-in answers it */
 	enum stand_in answered_from;
 	unsigned int calls, failed;
 	int error;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Prints what libhsakmt says of every node, a record of key=value pairs a line.
- * The keys are the library's own names; numbers are decimal.
+ * Prints what libhsakmt reports of every node: one record of key=value pairs per
+ * line. The keys are the library's own names; numbers are decimal.
  *
  *     topology [STEP]
  *
- * STEP is how much is stood in for, 0 to 3 (stand_in.h); 3, which is all that
- * the library needs, if it is not given.
+ * STEP, 0 to 3, selects the calls that stand_in.h answers instead of the system.
+ * The default, 3, is all that the library needs.
  */
 
 #include <ctype.h>
@@ -23,7 +23,7 @@ static void number(const char *key, unsigned long long value)
 	printf(" %s=%llu", key, value);
 }
 
-/* Without blanks and quotes, and never empty. */
+/* Prints a string without blanks and quotes; an empty one as "-". */
 static void text(const char *key, const HSAuint8 *value)
 {
 	printf(" %s=", key);

@@ -4,7 +4,7 @@
 
 use core::fmt;
 
-/// Where a function sits on the PCI bus.
+/// The address of a function on the PCI bus.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Address {
     /// PCI domain.
@@ -28,7 +28,7 @@ impl Address {
 }
 
 impl fmt::Display for Address {
-    /// As the PCI core names devices, `0000:03:00.0`.
+    /// In the PCI core's form, `0000:03:00.0`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,

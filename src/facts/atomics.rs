@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Whether AtomicOps get from a card to the root port and are completed there.
+//! Whether AtomicOps get from a card to the root port, and whether the root port completes them.
 //!
-//! KFD asks the PCI core for that at probe (`amdgpu_device_enable_pci_atomics()`, and there
-//! `pci_enable_atomic_ops_to_root()`, `drivers/pci/pci.c`). What is here comes to the same answer
-//! as in 7.2 without enabling anything; only, what can't be read is unknown here and refused there.
+//! KFD asks the PCI core for that at probe (`amdgpu_device_enable_pci_atomics()`, which calls
+//! `pci_enable_atomic_ops_to_root()`, `drivers/pci/pci.c`). This code gives the answer of Linux 7.2
+//! without enabling anything, with one difference: an unreadable register means unknown here, and a
+//! refusal there.
 //!
-//! Older kernels differ where there is no root port: they ask the bridges, and if none refuses they
+//! Older kernels differ if there is no root port. They ask the bridges. If none refuses, they
 //! enable the card's requests themselves, which then shows in its Device Control 2.
 
 use super::{
@@ -25,12 +26,12 @@ const REQUESTS: u64 = 0x40;
 /// Device Control 2: AtomicOps are blocked on egress (`PCI_EXP_DEVCTL2_ATOMIC_EGRESS_BLOCK`).
 const BLOCKS_EGRESS: u64 = 0x80;
 
-/// PCI Express Capabilities: the version of the capability, 0 where there is none
-/// (`PCI_EXP_FLAGS_VERS`), and what the function is (`PCI_EXP_FLAGS_TYPE`).
+/// PCI Express Capabilities: the version of the capability, 0 if there is none
+/// (`PCI_EXP_FLAGS_VERS`), and the type of the function (`PCI_EXP_FLAGS_TYPE`).
 const VERSION: u64 = 0xf;
 const TYPE: u64 = 0xf0;
 
-/// What a function is on PCI Express.
+/// The type of a function on PCI Express.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PortType {
     /// An endpoint, legacy ones included.
@@ -59,12 +60,12 @@ impl PortType {
     }
 }
 
-/// A function on the way, as far as AtomicOps go.
+/// A function on the path to the root: its part in AtomicOps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hop {
-    /// Where it sits.
+    /// Its address.
     pub address: Address,
-    /// What it is; `None` if that can't be read.
+    /// Its type; `None` if that cannot be read.
     pub port: Option<PortType>,
     /// Device Capabilities 2.
     pub capabilities: Value,
@@ -75,17 +76,17 @@ pub struct Hop {
 /// How far AtomicOps get.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Atomics {
-    /// They get to the root port, and that completes them.
+    /// They get to the root port, which completes them.
     Completer,
-    /// They do not: this is the first on the way up that is to blame, if it is to be seen.
+    /// They do not. The address is the first function on the way up that stops them, if known.
     None(Option<Address>),
-    /// It is not known.
+    /// Unknown.
     #[default]
     Unknown,
 }
 
 impl Hop {
-    /// Whether it lets AtomicOps through, or completes them if it is the root port.
+    /// Whether the function passes AtomicOps on, or completes them if it is the root port.
     fn passes(&self) -> Option<bool> {
         match self.port? {
             PortType::RootPort => Some(self.capabilities.known()? & COMPLETES == COMPLETES),
@@ -94,13 +95,13 @@ impl Hop {
                     && self.control.known()? & BLOCKS_EGRESS == 0,
             ),
             PortType::Downstream => Some(self.capabilities.known()? & ROUTES != 0),
-            // The PCI core has no say on these.
+            // The PCI core does not check these.
             PortType::Endpoint | PortType::Other => Some(true),
         }
     }
 }
 
-/// How far AtomicOps get from `card` over the `bridges` above it, nearest first.
+/// How far AtomicOps get from `card` through the `bridges` above it, nearest first.
 pub fn atomics(card: &Hop, bridges: impl Iterator<Item = Hop>) -> Atomics {
     match card.port {
         Some(PortType::Endpoint) => (),
@@ -119,12 +120,12 @@ pub fn atomics(card: &Hop, bridges: impl Iterator<Item = Hop>) -> Atomics {
         match bridge.port {
             Some(PortType::RootPort) => return so_far,
             Some(_) => (),
-            // It may be the root port, and it may not.
+            // It may or may not be the root port.
             None => return Atomics::Unknown,
         }
     }
-    // No root port to be seen, as in a guest. The hypervisor may have enabled them, and then it is
-    // taken at its word, whatever the bridges are.
+    // No root port is visible, as in a guest. The hypervisor may have enabled the card's requests;
+    // this trusts it, whatever the bridges are.
     match card.control.has(REQUESTS) {
         Some(true) => Atomics::Completer,
         Some(false) => Atomics::None(None),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A card, and how it is told from others.
+//! A card, and the key that identifies it.
 
 use super::pci::{
     Address,
@@ -8,19 +8,19 @@ use super::pci::{
     RenderNode, //
 };
 
-/// Whether KFD is there, or a card is in KFD.
+/// Whether KFD exists, or whether it lists a card.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Presence {
-    /// It is.
+    /// KFD exists, or lists the card.
     Present,
-    /// It is not.
+    /// KFD does not exist, or does not list the card.
     #[default]
     Absent,
-    /// That could not be found out.
+    /// Unknown.
     Unreadable,
 }
 
-/// What tells cards apart, in the order in which they are shown.
+/// The identity of a card, in display order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CardKey {
     /// A card on the PCI bus.
@@ -29,20 +29,21 @@ pub enum CardKey {
     InKfd(u32),
 }
 
-/// A card: a [`Id::NAVI10`](super::pci::Id::NAVI10) on the PCI bus, KFD nodes that stand for one, or both.
+/// A card: a [`Id::NAVI10`](super::pci::Id::NAVI10) on the PCI bus, the KFD nodes that stand for
+/// one, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Card {
-    /// What tells it from others.
+    /// The identity of the card.
     pub key: CardKey,
-    /// Where it sits: as the PCI core says, else as its node does.
+    /// Its address: from the PCI core, or else from its node.
     pub address: Option<Address>,
-    /// The function there. It is another device where a node claims to be a card and is not.
+    /// The function at that address. It is another device if a node falsely claims to be a card.
     pub function: Option<Function>,
     /// Whether KFD has a node for it.
     pub presence: Presence,
     /// The number of its first node, if KFD has one.
     pub first_node: Option<u32>,
-    /// Whether it has more nodes than that.
+    /// Whether it has further nodes.
     pub has_more: bool,
 }
 

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How reading can fail.
+//! Errors of reading.
 
 /// Why a file or folder could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadError {
-    /// It is not there, or it went while it was read.
+    /// It does not exist, or it was removed during the read.
     Absent,
-    /// The reader may not: KFD asks the reader's devices cgroup.
+    /// The reader lacks permission: KFD checks the reader's devices cgroup.
     Denied,
-    /// It holds more than any file or folder of KFD's can.
+    /// It is larger than any file or folder of KFD.
     TooLarge,
     /// Something else.
     Other,
-    /// There is no memory. This is not a fact about KFD, and ends the scan.
+    /// There is no memory. This is not a fact about KFD, and it ends the scan.
     OutOfMemory,
 }

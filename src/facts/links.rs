@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Links, and what those of a card say.
+//! Links, and a summary of a card's links.
 
 use crate::uapi;
 
@@ -10,7 +10,7 @@ use super::{
 };
 
 properties! {
-    /// The lines of `nodes/<n>/io_links/<l>/properties` that facts are drawn from.
+    /// The lines of `nodes/<n>/io_links/<l>/properties` that the facts need.
     pub struct LinkProperties {
         /// `HSA_IOLINK_TYPE_*`.
         kind = "type",
@@ -21,26 +21,25 @@ properties! {
     }
 }
 
-/// `HSA_IOLINK_TYPE_XGMI`.
 pub(super) const XGMI: Value = Value::Known(uapi::HSA_IOLINK_TYPE_XGMI as u64);
-/// `HSA_IOLINK_TYPE_PCIEXPRESS`.
 pub(super) const PCI_EXPRESS: Value = Value::Known(uapi::HSA_IOLINK_TYPE_PCIEXPRESS as u64);
 
-/// What the links of a card say, all taken together.
+/// A summary of all links of a card.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Links {
-    /// How many links from or to the card are of type XGMI.
+    /// The number of XGMI links from or to the card.
     pub xgmi: Value,
     /// The flags of the PCIe link from a CPU node to the card, if there is one.
     pub from_cpu: Value,
     /// The flags of the card's first PCIe link, which leads to the CPU.
     pub to_cpu: Value,
-    /// How many XGMI links lead from here to GPUs, less those that a GPU's link to its CPU explains.
+    /// The number of XGMI links from the card's node to GPUs, less those that a GPU's link to its
+    /// CPU explains.
     ///
-    /// KFD adds a link back to each of those, at the node whose number is the CPU's NUMA number
-    /// (`kfd_parse_subtype_iolink()`, `kfd_crat.c`). That node may be a card.
+    /// KFD adds a reverse link for each GPU's link to its CPU, at the node whose number is the
+    /// CPU's NUMA number (`kfd_parse_subtype_iolink()`, `kfd_crat.c`). That node may be a card.
     pub(super) unexplained: i64,
-    /// Whether XGMI links lead from here to nodes that were not read, and may explain them.
+    /// Whether XGMI links lead from the card's node to unread nodes, which may explain them.
     pub(super) has_unclear: bool,
 }
 
@@ -56,8 +55,8 @@ impl Links {
         }
     }
 
-    /// Takes in a link of a card's own node. `end` says whether the node at its end has CPUs; `None` if
-    /// that was not read.
+    /// Records a link of a card's own node. `end` says whether the node at the other end has CPUs;
+    /// `None` if that node was not read.
     pub(super) fn note_own(
         &mut self,
         link: &LinkProperties,
@@ -75,7 +74,7 @@ impl Links {
         }
     }
 
-    /// Decides about the XGMI links that only all nodes together explain.
+    /// Decides about the XGMI links that need the links of all nodes.
     pub(super) fn explain(&mut self, unread_nodes: bool) {
         let unexplained = u64::try_from(self.unexplained).unwrap_or(0);
         let is_unclear = self.has_unclear || (unread_nodes && unexplained != 0);
@@ -88,13 +87,12 @@ impl Links {
     }
 }
 
-/// A number of links that is known to be at least so many more.
+/// The number `links` plus `others`; an unknown number counts as 0.
 pub(super) fn more(links: Value, others: u64) -> Value {
     Value::Known(links.known().unwrap_or(0).saturating_add(others))
 }
 
-/// Of the flags of two links from a CPU, those that say the worse of the card: coherent, then what
-/// is not known, then what is not filled in.
+/// The worse of two links' flags from a CPU. Coherent is worst, then unknown, then not filled in.
 pub(super) fn worse(one: Value, other: Value) -> Value {
     let badness = |flags: Value| match flags {
         Value::Known(0) => 2,

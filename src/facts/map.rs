@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The ordered map that facts are kept in.
+//! The ordered map for facts.
 //!
-//! In the module neither `KVec` nor `Vec`-like growth is used: their arithmetic, compiled into it, can
-//! panic.
+//! The module uses neither `KVec` nor growth like `Vec`'s: their arithmetic can panic in it.
 
 /// The kernel's red-black tree.
 #[cfg(MODULE)]
@@ -32,7 +31,7 @@ pub fn insert<K: Ord, V>(map: &mut Map<K, V>, key: K, value: V) -> Result<(), Ou
     Ok(())
 }
 
-/// How many there are.
+/// The number of items.
 pub fn count<T>(items: impl Iterator<Item = T>) -> u64 {
     items.fold(0, |count: u64, _| count.saturating_add(1))
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Facts: what was read, and nothing else.
+//! Facts: values as read, without judgement.
 //!
-//! Readers implement [`topology::Topology`] and [`pci::PciBus`]; [`scan`] turns what they read into
-//! a [`snapshot::Snapshot`].
+//! Readers implement [`topology::Topology`] and [`pci::PciBus`]; [`scan`] turns their output into a
+//! [`snapshot::Snapshot`].
 
 mod address;
 pub mod atomics;

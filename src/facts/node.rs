@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What KFD prints of a node, its memory banks and its links.
+//! The values that KFD prints for a node, its memory banks and its links.
 //!
 //! The keys are those of `node_show()`, `mem_show()` and `iolink_show()` in
 //! `drivers/gpu/drm/amd/amdkfd/kfd_topology.c`.
@@ -22,15 +22,15 @@ use super::{
 };
 
 properties! {
-    /// The lines of `nodes/<n>/properties` that facts are drawn from.
+    /// The lines of `nodes/<n>/properties` that the facts need.
     pub struct NodeProperties {
         /// CPU cores of this node; 0 on a discrete GPU.
         cpu_cores_count,
-        /// How many memory banks the node says it has.
+        /// The node's own count of its memory banks.
         mem_banks_count,
-        /// How many direct links the node says it has.
+        /// The node's own count of its direct links.
         io_links_count,
-        /// How many indirect links the node says it has. Kernels before 5.19 print none.
+        /// The node's own count of its indirect links. Kernels before 5.19 do not print it.
         p2p_links_count,
         /// The ISA: major * 10000 + minor * 100 + stepping. 0 on a CPU node.
         gfx_target_version,
@@ -40,22 +40,21 @@ properties! {
         device_id,
         /// PCI bus << 8 | device << 3 | function.
         location_id,
-        /// PCI domain. Kernels before 5.4 print none: there it is 0.
+        /// PCI domain. Kernels before 5.4 do not print it; it then counts as 0.
         domain,
-        /// The minor number of the DRM render node that programs open for it.
+        /// The minor number of the DRM render node that programs open for the node.
         drm_render_minor,
         /// The XGMI hive that the card belongs to; 0 for none.
         hive_id,
         /// SDMA engines that serve XGMI links.
         num_sdma_xgmi_engines,
-        /// Compute queues; never 0 on a GPU that is filled in.
+        /// Compute queues; never 0 on a GPU's node that KFD has filled in.
         num_cp_queues,
         /// The version of the MEC firmware.
         fw_version,
         /// `HSA_CAP_*` bits.
         capability,
-        /// Size of the area that a wave's context is saved to, in bytes. Kernels before 6.13 print
-        /// none.
+        /// Size in bytes of the area for a wave's saved context. Kernels before 6.13 lack it.
         cwsr_size,
     }
 }
@@ -79,14 +78,14 @@ properties! {
 /// How far the claims of a node can be judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Basis {
-    /// Not at all: KFD was changing the node, or there is no function at its address, or it may be
+    /// Not at all: KFD was changing the node, no function has its address, or the node may be
     /// honest about another device.
     Nothing,
-    /// By what every Navi10 can be, which it says it is. Its function was not asked for, or is not
-    /// driven by the amdgpu that made the node, or another node has its address, too: amdgpu keeps a
-    /// node until the last program closes the render node of the card.
+    /// Against the facts that hold for every Navi10, which the node claims to be. Its function was
+    /// not asked for, is not driven by the amdgpu that created the node, or shares its address with
+    /// another node. amdgpu keeps a node until the last program closes the card's render node.
     Device,
-    /// By the function at its address as well.
+    /// Also against the function at its address.
     Function,
 }
 
@@ -95,22 +94,22 @@ pub enum Basis {
 pub struct Node {
     /// The number of its folder; unknown for [`Node::ABSENT`] and [`Node::UNREADABLE`].
     pub number: Option<u32>,
-    /// The card that it stands for, if it does.
+    /// The card that the node represents, if any.
     pub card: Option<CardKey>,
-    /// What `gpu_id` holds.
+    /// The content of `gpu_id`.
     pub gpu_id: Value,
-    /// What `properties` holds.
+    /// The content of `properties`.
     pub properties: NodeProperties,
-    /// How many banks its `mem_banks` folder holds.
+    /// The number of banks in the `mem_banks` folder.
     pub banks_found: Value,
-    /// What its links, and those that lead to it, say.
+    /// A summary of the node's links and of those that lead to it.
     pub links: Links,
-    /// How far it can be judged.
+    /// How far the node can be judged.
     pub basis: Basis,
 }
 
 impl Node {
-    /// A node of which nothing has been read.
+    /// A node that has not been read yet.
     pub fn new(number: u32) -> Self {
         let mut new = Self {
             number: Some(number),
@@ -120,10 +119,10 @@ impl Node {
         new
     }
 
-    /// Stands for a node that is not there.
+    /// Stands for a node that does not exist.
     pub const ABSENT: Self = Self::without_number(Value::Absent, NodeProperties::ABSENT);
 
-    /// Stands for a node that could not be read, so that the rules themselves say what is unknown.
+    /// Stands for a node that could not be read. The rules judge it, too, and answer unknown.
     pub const UNREADABLE: Self =
         Self::without_number(Value::Unreadable, NodeProperties::UNREADABLE);
 
@@ -139,12 +138,12 @@ impl Node {
         }
     }
 
-    /// Whether nothing could be read of it.
+    /// Whether nothing of the node could be read.
     pub fn is_unread(&self) -> bool {
         self.properties == NodeProperties::UNREADABLE
     }
 
-    /// Where the node says its card sits on the PCI bus, if it says so already.
+    /// The PCI address that the node prints, if KFD has filled it in.
     pub fn address(&self) -> Option<Address> {
         if self.has_no_place_yet() {
             return None;
@@ -166,7 +165,7 @@ impl Node {
             && self.properties.device_id() == Value::Known(Id::NAVI10.device.into())
     }
 
-    /// Whether it is a CPU node, or an APU's.
+    /// Whether the node is a CPU's or an APU's.
     pub fn has_cpu(&self) -> bool {
         self.properties
             .cpu_cores_count()
@@ -174,33 +173,34 @@ impl Node {
             .is_some_and(|cores| cores != 0)
     }
 
-    /// Whether KFD has still to say which device the node is.
+    /// Whether KFD has not filled in yet which device the node is.
     pub fn is_unidentified(&self) -> bool {
         !self.has_cpu()
             && (self.properties.vendor_id().is_zero() || self.properties.device_id().is_zero())
     }
 
-    /// Whether a CPU's node is becoming an APU's, too: KFD is still filling it in.
+    /// Whether KFD is still turning a CPU's node into an APU's.
     ///
-    /// It prints `fw_version` from the first moment on (`kfd_assign_gpu()` and `node_show()`,
+    /// KFD prints `fw_version` from the first moment (`kfd_assign_gpu()` and `node_show()`,
     /// `kfd_topology.c`). Kernels since 6.6 give an APU a node of its own.
     pub fn is_unfinished_apu(&self) -> bool {
         self.has_cpu() && self.properties.fw_version() != Value::Absent && self.has_unfilled_links()
     }
 
-    /// Whether KFD has still to fill in the flags of the links of a GPU.
+    /// Whether KFD has not filled in the flags of a GPU's links yet.
     ///
-    /// It sets the type of the doorbells after them, and to 0 only of GPUs older than Carrizo
+    /// KFD sets the doorbell type after them, and to 0 only for GPUs older than Carrizo
     /// (`kfd_topology_add_device()`).
     pub(super) fn has_unfilled_links(&self) -> bool {
         let doorbell = u64::from(uapi::HSA_CAP_DOORBELL_TYPE_TOTALBITS_MASK);
         self.properties.capability().has(doorbell) == Some(false)
     }
 
-    /// Whether a card may be behind the node that cannot be told from it.
+    /// Whether the node may be a card's, but does not print enough to tell.
     ///
-    /// It is not a CPU's, and it does not print which device it is; or, beside PCI facts, not where:
-    /// then any card on the bus may be it, whatever it is called.
+    /// Such a node is not a CPU's and does not print which device it is. With PCI facts, a node
+    /// that does not print its location also counts: any card on the bus may be behind it, whatever
+    /// device it claims.
     pub fn may_hide_a_card(&self, pci_known: bool) -> bool {
         let properties = &self.properties;
         let is_other = |value: Value, own: u16| value.known().is_some_and(|id| id != own.into());
@@ -211,14 +211,13 @@ impl Node {
         !self.has_cpu() && (!is_named || (pci_known && !is_placed))
     }
 
-    /// Whether KFD is still filling the node of a card in.
+    /// Whether KFD is still filling in a card's node.
     ///
-    /// `kfd_topology_add_device()` shows a GPU's node first and fills these lines, and those of
-    /// [`Self::is_unidentified`], afterwards: `num_cp_queues`, then the flags of its links, the type of
-    /// its doorbells, and `cwsr_size` last of all (`kfd_queue_ctx_save_restore_size()`). Old amdgpu-dkms
-    /// does not print that one: there the doorbells tell. None is ever 0 on a finished card of ours. A
-    /// place may be 0, and is told from one that is not filled in by `num_cp_queues`, which is filled in
-    /// later.
+    /// `kfd_topology_add_device()` publishes a GPU's node first. It fills in these lines and those
+    /// of [`Self::is_unidentified`] afterwards: `num_cp_queues`, then the flags of the links, the
+    /// doorbell type, and last `cwsr_size` (`kfd_queue_ctx_save_restore_size()`). None of them is 0
+    /// on a finished Navi10. Old amdgpu-dkms prints no `cwsr_size`: there the doorbell type
+    /// decides. A location of 0 is valid if `num_cp_queues`, which follows it, is filled in.
     pub fn is_half_filled(&self) -> bool {
         let properties = &self.properties;
         self.is_unidentified()
@@ -239,10 +238,10 @@ impl Node {
         self.properties.location_id().is_zero() && queues.is_none_or(|queues| queues == 0)
     }
 
-    /// Whether KFD is taking the node away.
+    /// Whether KFD is removing the node.
     ///
-    /// `kfd_remove_sysfs_node_entry()` removes the banks one by one while the node still says how
-    /// many it has.
+    /// `kfd_remove_sysfs_node_entry()` removes the banks one by one while the node still prints
+    /// their full number.
     pub fn is_half_gone(&self) -> bool {
         self.banks_found.is_zero() && !self.properties.mem_banks_count().is_zero()
     }

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A set of small numbers, as a folder of KFD's lists them.
+//! A set of small numbers, such as the entries of one of KFD's folders.
 
 use super::{
     error::ReadError,
     map::count, //
 };
 
-/// The most entries that a folder may have, and more than the largest number in it.
+/// The most entries of a folder. All numbers in it must be smaller.
 ///
-/// KFD numbers nodes, banks and links by counting; a machine has at most some hundred of each. A
-/// folder with more is not read to its end, so that a broken tree costs bounded work.
+/// KFD numbers nodes, banks and links by counting; a machine has at most a few hundred of each.
+/// Reading stops at a larger number, so that a broken tree costs bounded work.
 pub const MAX_ENTRIES: usize = 4096;
 
-/// Numbers below [`MAX_ENTRIES`]. Takes no memory of its own.
+/// A set of numbers below [`MAX_ENTRIES`]. It does not allocate.
 #[derive(Clone, Debug)]
 pub struct Numbers {
     words: [u64; MAX_ENTRIES / u64::BITS as usize],
-    /// One more than the largest number; 0 for none.
+    /// The largest number plus one; 0 for an empty set.
     end: u32,
 }
 
@@ -40,7 +40,7 @@ impl Numbers {
         Ok(())
     }
 
-    /// The numbers, in their order.
+    /// The numbers in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
         (0..self.end).filter(|&number| {
             let (place, bit) = Self::place(number);
@@ -48,17 +48,17 @@ impl Numbers {
         })
     }
 
-    /// How many there are.
+    /// The size of the set.
     pub fn count(&self) -> u64 {
         count(self.iter())
     }
 
-    /// Whether they are 0, 1, 2 and so on, and none is left out.
+    /// Whether the set is 0, 1, 2 and so on, without a gap.
     pub fn has_no_gap(&self) -> bool {
         self.count() == self.end.into()
     }
 
-    /// The word that a number is in, and its bit there.
+    /// The index of a number's word, and the number's bit in it.
     fn place(number: u32) -> (usize, u64) {
         let bit = 1u64.wrapping_shl(number);
         ((number / u64::BITS) as usize, bit)

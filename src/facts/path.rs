@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Paths in sysfs, made without allocating; those of the topology, which are many, without `core::fmt`.
+//! Paths in sysfs, built without allocating. The many paths of the topology also avoid `core::fmt`.
 
 use core::{
     ffi::CStr,
@@ -16,10 +16,10 @@ pub struct Path {
 }
 
 impl Path {
-    /// More than any path has that is made here, and a NUL.
+    /// Larger than any path built here, including its NUL.
     const CAPACITY: usize = 128;
 
-    /// The path that `write` writes. Fails if that does.
+    /// The path that `write` writes. Fails if `write` fails.
     pub fn of(write: impl FnOnce(&mut Self) -> fmt::Result) -> Result<Self, ReadError> {
         let mut new = Self {
             bytes: [0; Self::CAPACITY],

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the PCI core knows of a function.
+//! The PCI core's facts about a function.
 
 use core::fmt;
 
@@ -42,15 +42,15 @@ impl fmt::Display for Id {
     }
 }
 
-/// The driver that is bound to a function.
+/// The driver of a function.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Driver {
-    /// The source of PCI facts does not say.
+    /// The source of PCI facts does not provide this.
     #[default]
     NotSaid,
-    /// The source says, and it could not be read.
+    /// The source provides this, but it could not be read.
     Unreadable,
-    /// None is bound.
+    /// No driver is bound.
     None,
     /// The driver of that name.
     Named(Name),
@@ -66,10 +66,10 @@ impl Driver {
 /// The DRM render node of a function, `drm/renderD<minor>` below it in sysfs.
 ///
 /// amdgpu registers it as the last step of its probe (`amdgpu_pci_probe()`, `amdgpu_drv.c`), after
-/// KFD has published its node, and takes it away first.
+/// KFD has published its node, and removes it first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RenderNode {
-    /// The source of PCI facts does not say.
+    /// The source of PCI facts does not provide this.
     #[default]
     NotSaid,
     /// There is none: no graphics driver is bound, or it is still probing.
@@ -78,13 +78,13 @@ pub enum RenderNode {
     Minor(u64),
 }
 
-/// Whether a function sleeps: runtime-suspended, or in another state than D0.
+/// Whether a function sleeps: runtime-suspended, or in a power state other than D0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Power {
-    /// The source of PCI facts does not say.
+    /// The source of PCI facts does not provide this.
     #[default]
     Unknown,
-    /// It is awake.
+    /// The function is awake.
     Active,
     /// Reading its configuration space would fail, or wake it.
     Asleep,
@@ -129,8 +129,8 @@ impl Name {
 /// The speed and width of a PCI Express link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExpressLink {
-    /// As in Link Status and Link Capabilities (PCI Express Base Specification 7.5.3): 1 is
-    /// 2.5 GT/s, 2 is 5, then about twice as much each.
+    /// As in Link Status and Link Capabilities (PCI Express Base Specification 7.5.3): 1 stands for
+    /// 2.5 GT/s, 2 for 5 GT/s, and each further code for about double.
     pub speed_code: Value,
     /// Lanes.
     pub width: Value,
@@ -151,12 +151,12 @@ impl ExpressLink {
     }
 }
 
-/// A function on the PCI bus. The default is one of which nothing is known.
+/// A function on the PCI bus. By default, nothing about it is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Function {
-    /// Where it sits.
+    /// Its address.
     pub address: Address,
-    /// What it says it is in its configuration space.
+    /// Its vendor and device, from configuration space.
     pub id: Id,
     /// Its subsystem, if it is known.
     pub subsystem: Option<Id>,
@@ -175,20 +175,20 @@ pub struct Function {
     pub mec_fw: Value,
     /// Whether it sleeps.
     pub power: Power,
-    /// Its link to the slot, now.
+    /// The current state of its link to the slot.
     pub link: ExpressLink,
-    /// Its link to the slot, at most.
+    /// The maximum of its link to the slot.
     pub link_at_most: ExpressLink,
     /// How far its AtomicOps get.
     pub atomics: Atomics,
 }
 
 impl Function {
-    /// Whether amdgpu drives the function now, and the node that prints this `drm_render_minor` is
-    /// the one that it made for it.
+    /// Whether amdgpu drives the function now, and created the node that prints this
+    /// `drm_render_minor` for it.
     ///
-    /// amdgpu keeps an old node until the last program closes its render node, whatever becomes of
-    /// the function meanwhile. What the source of PCI facts does not say is taken to be so.
+    /// amdgpu keeps an old node until the last program closes its render node, whatever happens to
+    /// the function meanwhile. A fact that the source does not provide counts as a match.
     pub fn is_driven_for(&self, render_minor: Value) -> bool {
         let driven = self.driver.is_amdgpu() || self.driver == Driver::NotSaid;
         driven
@@ -202,7 +202,7 @@ impl Function {
     }
 }
 
-/// A way to ask the PCI core.
+/// A source of PCI facts.
 pub trait PciBus {
     /// Calls `each` with every function that is a [`Id::NAVI10`], until it fails.
     fn cards(

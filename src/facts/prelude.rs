@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Names that nearly every file uses that works with facts.
+//! Names that nearly every file about facts uses.
 
 pub use super::{
     card::{

@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Parses the text of KFD's sysfs files: lines of `key value`, or one number alone.
+//! Parses KFD's sysfs files: lines of `key value`, or a single number.
 //!
 //! The form is that of `sysfs_show_32bit_prop()`, `sysfs_show_64bit_prop()` and
 //! `sysfs_show_32bit_val()` in `drivers/gpu/drm/amd/amdkfd/kfd_topology.c`.
 
 use super::value::Value;
 
-/// A set of named numbers that can be filled from text.
+/// A set of named numbers, filled from text.
 pub trait Properties: Default {
-    /// No number at all.
+    /// All numbers absent.
     const ABSENT: Self;
 
     /// All numbers unreadable, for a file that could not be read.
     const UNREADABLE: Self;
 
-    /// Reads `text` into the set, which is new; returns how many lines were malformed.
+    /// Reads `text` into the set, which is new; returns the number of malformed lines.
     ///
-    /// A line is good when it is a key of lower-case letters, digits and `_`, one blank, a decimal
-    /// number that fits 64 bits, and a line feed. The last line must have its line feed too: a
-    /// number that is cut off reads like a smaller one. A key that comes twice with different
-    /// numbers is unreadable. Keys that the set does not have are passed over.
+    /// A valid line is a key of lower-case letters, digits and `_`, one blank, a decimal number
+    /// that fits 64 bits, and a line feed. The last line needs its line feed too: a number that is
+    /// cut off reads like a smaller one. A key with two different numbers becomes unreadable. Keys
+    /// outside of the set are ignored.
     fn parse(&mut self, text: &[u8]) -> u64;
 }
 
-/// Reads `text` into `values`, as [`Properties::parse`] says; returns how many lines were malformed.
+/// Reads `text` into `values` like [`Properties::parse`]; returns the number of malformed lines.
 ///
-/// `keys` names the values, best in the order of the lines: after each key that is found, the next one
-/// is expected, and all are searched only for a line with another.
-#[inline(never)] // Once for all sets.
+/// `keys` names the values, preferably in the order of the lines. After each key, this expects the
+/// next one, and searches all keys only if another follows.
+#[inline(never)] // One copy for all sets.
 pub(super) fn fill(text: &[u8], keys: &[&str], values: &mut [Value]) -> u64 {
     let mut malformed = 0u64;
     let mut expected = 0usize;
@@ -44,7 +44,7 @@ pub(super) fn fill(text: &[u8], keys: &[&str], values: &mut [Value]) -> u64 {
                 let (key, after) = split_where(rest, |byte| !is_of_key(byte));
                 let is_whole = matches!(after.first(), None | Some(b' ' | b'\n'));
                 let place = keys.iter().position(|name| name.as_bytes() == key);
-                // No line is good without a key.
+                // A line without a key is malformed.
                 let after = if key.is_empty() { rest } else { after };
                 (place.filter(|_| is_whole), after)
             }
@@ -69,7 +69,7 @@ pub(super) fn fill(text: &[u8], keys: &[&str], values: &mut [Value]) -> u64 {
     malformed
 }
 
-/// Whether a key can have this byte. A table, as every byte of most lines is looked up.
+/// Whether a key can contain this byte. A table, because most lines look up every byte.
 fn is_of_key(byte: u8) -> bool {
     const TABLE: [bool; 256] = {
         let mut table = [false; 256];
@@ -83,7 +83,7 @@ fn is_of_key(byte: u8) -> bool {
     TABLE.get(usize::from(byte)).is_some_and(|&is| is)
 }
 
-/// Takes apart what follows a key: its value, and what follows the line.
+/// Splits the text after a key into the value and the text after the line.
 fn value_of(after_key: &[u8], has_key: bool) -> (Value, &[u8]) {
     let mut rest = after_key;
     if let (true, Some(digits)) = (has_key, after_key.strip_prefix(b" ")) {
@@ -107,7 +107,7 @@ fn value_of(after_key: &[u8], has_key: bool) -> (Value, &[u8]) {
     (Value::Unreadable, after)
 }
 
-/// Splits before the first byte that is an end.
+/// Splits before the first byte that satisfies `is_end`.
 fn split_where(text: &[u8], is_end: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
     let end = text.iter().position(|&byte| is_end(byte));
     text.split_at_checked(end.unwrap_or(text.len()))
@@ -121,17 +121,17 @@ pub fn single_number(text: &[u8]) -> Value {
         .map_or(Value::Unreadable, Value::Known)
 }
 
-/// Reads a decimal number: digits alone, at least one, no more than 64 bits.
+/// Reads a decimal number: only digits, at least one, at most 64 bits.
 pub fn decimal(digits: &[u8]) -> Option<u64> {
     number(digits, 10)
 }
 
-/// Reads a hexadecimal number: digits alone, at least one, no more than 64 bits.
+/// Reads a hexadecimal number: only digits, at least one, at most 64 bits.
 pub fn hexadecimal(digits: &[u8]) -> Option<u64> {
     number(digits, 16)
 }
 
-/// As `u64::from_str_radix()`, without its sign and its arithmetic that can panic.
+/// Like `u64::from_str_radix()`, but without a sign and without arithmetic that can panic.
 fn number(digits: &[u8], base: u8) -> Option<u64> {
     if digits.is_empty() {
         return None;
@@ -148,19 +148,18 @@ fn number(digits: &[u8], base: u8) -> Option<u64> {
     })
 }
 
-/// Declares a set of [`Value`]s, with a method for each key that is read.
+/// Declares a set of [`Value`]s, with a method for each key.
 macro_rules! properties {
     (
         $(#[$meta:meta])*
         pub struct $name:ident { $( $(#[$doc:meta])* $key:ident $(= $spelt:literal)?, )+ }
     ) => {
         $(#[$meta])*
-        // One array, so that the code that copies, compares and fills it is a loop.
+        // One array, so that the code to copy, compare and fill it is a loop.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub struct $name([$crate::facts::value::Value; $name::COUNT]);
 
         impl $name {
-            /// How many keys are read.
             const COUNT: usize = [$( stringify!($key) ),+].len();
         }
 
@@ -198,7 +197,7 @@ macro_rules! properties {
 }
 pub(crate) use properties;
 
-/// How a key is spelt in the file: as the field, unless that would be a Rust keyword.
+/// The spelling of a key in the file: the field's name, unless a Rust keyword forbids that.
 macro_rules! spelling {
     ($key:ident $spelt:literal) => {
         $spelt

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! All facts of one scan.
+//! All facts of one walk.
 
 use super::{
     card::{
@@ -24,21 +24,21 @@ use super::{
 /// A memory bank of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bank {
-    /// The number of its folder; not known of [`Bank::UNREADABLE`].
+    /// The number of its folder; unknown for [`Bank::UNREADABLE`].
     pub number: Option<u32>,
-    /// What its `properties` holds.
+    /// The content of `properties`.
     pub properties: BankProperties,
 }
 
 impl Bank {
-    /// Stands for all banks of a node where they could not be listed.
+    /// Stands for all banks of a node whose banks could not be listed.
     pub const UNREADABLE: Self = Self {
         number: None,
         properties: BankProperties::UNREADABLE,
     };
 }
 
-/// All facts of one scan.
+/// All facts of one walk.
 pub struct Snapshot {
     /// Whether the PCI core was asked.
     pub pci_known: bool,
@@ -48,12 +48,12 @@ pub struct Snapshot {
     pub cards: Map<CardKey, Card>,
     /// All nodes of KFD, by their numbers.
     pub nodes: Map<u32, Node>,
-    /// The banks of the cards' nodes: node, and the bank's place among those of the node.
+    /// The banks of the cards' nodes, by the node's number and the bank's position in the node.
     pub banks: Map<(u32, u32), Bank>,
 }
 
 impl Snapshot {
-    /// Nothing yet.
+    /// An empty snapshot.
     pub fn new(pci_known: bool) -> Self {
         Self {
             pci_known,
@@ -69,8 +69,8 @@ impl Snapshot {
         self.cards.values()
     }
 
-    /// The nodes of a card, by their numbers; one that stands for all if it is not known whether
-    /// there are any.
+    /// The nodes of a card by their numbers. [`Node::UNREADABLE`] stands for all if it is unknown
+    /// whether there are any.
     pub fn nodes_of<'a>(&'a self, card: &'a Card) -> impl Iterator<Item = &'a Node> {
         let mut last = None;
         core::iter::from_fn(move || {
@@ -82,7 +82,7 @@ impl Snapshot {
         })
     }
 
-    #[inline(never)] // Once is enough, for all that iterate.
+    #[inline(never)] // One copy keeps the module small.
     fn first_node_of(&self, card: &Card) -> Option<&Node> {
         match card.first_node {
             Some(number) => self.nodes.get(&number),
@@ -99,8 +99,8 @@ impl Snapshot {
         }
     }
 
-    /// The banks of a card's node, by their numbers; one that stands for all if they could not be
-    /// listed.
+    /// The banks of a card's node by their numbers. [`Bank::UNREADABLE`] stands for all if they
+    /// could not be listed.
     pub fn banks_of<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = &'a Bank> {
         (0..u32::MAX).map_while(move |place| self.bank(node, place))
     }
@@ -113,9 +113,9 @@ impl Snapshot {
         self.banks.get(&(node.number?, place))
     }
 
-    /// Whether a card is known to be the device whose truth is published.
+    /// Whether a card is known to be a Navi10, so that the files show its true values.
     ///
-    /// Without PCI facts the node's own word has to do.
+    /// Without PCI facts, the node's own claim decides.
     pub fn is_navi10(&self, card: &Card) -> bool {
         match card.function {
             Some(function) => function.id == Id::NAVI10,
@@ -123,18 +123,18 @@ impl Snapshot {
         }
     }
 
-    /// The card at `address`. If several are, the first.
+    /// The card at `address`; the first if there are several.
     pub fn card_at(&self, address: Address) -> Option<&Card> {
         self.cards().find(|card| card.address == Some(address))
     }
 
-    /// The nodes that may be a card's for all that could be read of them.
+    /// The nodes that may be a card's, but do not print enough to tell.
     pub fn hiding(&self) -> impl Iterator<Item = &Node> {
         let nodes = self.nodes.values();
         nodes.filter(|node| node.may_hide_a_card(self.pci_known))
     }
 
-    /// Whether there may be a card that is not among them.
+    /// Whether there may be further cards than [`Self::cards`].
     pub fn may_hide_a_card(&self) -> bool {
         self.kfd == Presence::Unreadable || self.hiding().next().is_some()
     }

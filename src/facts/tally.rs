@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Counts of what happened while facts were read.
+//! Counts of what the readers met.
 
 use super::error::ReadError;
 
@@ -15,7 +15,7 @@ macro_rules! tally {
         pub struct $name { $( $(#[$doc])* pub $count: u64, )+ }
 
         impl $name {
-            /// How many counts there are.
+            /// The number of counts.
             pub const COUNT: usize = [$( stringify!($count) ),+].len();
 
             /// Their names, in the order of [`Self::values`].
@@ -30,29 +30,29 @@ macro_rules! tally {
 }
 
 tally! {
-    /// What happened in one read of a file of ours.
+    /// The counts of one read of a module file, or of one event.
     pub struct Tally {
-        /// Files of ours that were read.
+        /// Reads of the module's files.
         reads,
         /// Walks over KFD's topology.
         scans,
-        /// Walks that were done again: KFD was changing, or a lie had to be seen twice.
+        /// Walks that were repeated: KFD was changing, or a mismatch had to be confirmed.
         retries,
-        /// Reads that came to no end of changes, or of doubts, with the last walk.
+        /// Observations whose last walk still met changes or an unconfirmed mismatch.
         unstable_scans,
-        /// Nodes looked at.
+        /// Nodes read.
         nodes,
-        /// Memory banks of cards.
+        /// Memory banks of the cards read.
         banks,
-        /// Cards seen.
+        /// Cards read.
         cards,
-        /// Verdicts of rules that say truth.
+        /// Findings with the verdict truth.
         verdicts_truth,
-        /// Verdicts of rules that say lie.
+        /// Findings with the verdict lie.
         verdicts_lie,
-        /// Verdicts of rules that say unknown.
+        /// Findings with the verdict unknown.
         verdicts_unknown,
-        /// Files or folders that should be there and are not.
+        /// Files or folders that should exist and do not.
         errors_absent,
         /// Files that the reader was not allowed to read.
         errors_denied,
@@ -62,7 +62,7 @@ tally! {
         errors_malformed,
         /// Reads that failed in another way.
         errors_other,
-        /// Reads of our files that ended for want of memory.
+        /// Reads of the module's files that failed for lack of memory.
         errors_no_memory,
         /// Cards that came, went or changed their driver.
         events_pci,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a reader of KFD's topology must be able to do.
+//! The interface of a reader of KFD's topology.
 
 use core::fmt;
 
@@ -20,9 +20,9 @@ pub enum File {
     GpuId(u32),
     /// A node's properties.
     Node(u32),
-    /// A memory bank's properties: node, bank.
+    /// A memory bank's properties, by node and bank.
     Bank(u32, u32),
-    /// The properties of a link in the folder: link.
+    /// A link's properties, by folder and link.
     Link(LinkFolder, u32),
 }
 
@@ -47,7 +47,7 @@ pub enum LinkFolder {
 }
 
 impl LinkFolder {
-    /// Whether it holds the direct links.
+    /// Whether the folder holds direct links.
     pub fn is_direct(self) -> bool {
         matches!(self, Self::Io(_))
     }
@@ -89,13 +89,13 @@ impl Folder {
 
 /// A reader of KFD's topology.
 pub trait Topology {
-    /// The content of `file`. Each call reads anew.
+    /// The content of `file`, read anew by each call.
     fn read(&mut self, file: File) -> Result<&[u8], ReadError>;
 
     /// Adds the entries of `folder` to `numbers`.
     fn list(&mut self, folder: Folder, numbers: &mut Numbers) -> Result<(), ReadError>;
 
-    /// Lets a moment pass before the topology is read again for the `attempt`th time.
+    /// Pauses before retry number `attempt`, which counts from 1.
     fn wait(&mut self, attempt: u32);
 }
 

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! One number that was read, or the reason why it was not.
+//! One number that was read, or the reason why it is missing.
 
 use core::fmt;
 
 /// A number that KFD or the PCI core prints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Value {
-    /// It was printed, and this is it.
+    /// The printed number.
     Known(u64),
     /// There is no such line or file: this kernel does not print it.
     #[default]
     Absent,
-    /// It is there but could not be read: forbidden, malformed, cut off or contradictory.
+    /// It exists but could not be read: forbidden, malformed, cut off or contradictory.
     Unreadable,
 }
 
@@ -25,7 +25,7 @@ impl Value {
         }
     }
 
-    /// Another number made of this one, if it is known.
+    /// The number after `make`, if it is known.
     pub fn map(self, make: impl FnOnce(u64) -> u64) -> Self {
         match self {
             Self::Known(number) => Self::Known(make(number)),
@@ -35,8 +35,8 @@ impl Value {
 
     /// Whether the number is known to be zero.
     ///
-    /// KFD shows a node before it has filled it in, so a zero where a card must have a value says
-    /// "not yet", not "none" (`kfd_topology_add_device()`, `drivers/gpu/drm/amd/amdkfd`).
+    /// KFD shows a node before filling it in. A zero for a value that every card has therefore
+    /// means "not yet", not "none" (`kfd_topology_add_device()`, `drivers/gpu/drm/amd/amdkfd`).
     pub fn is_zero(self) -> bool {
         self == Self::Known(0)
     }
@@ -61,7 +61,7 @@ impl fmt::Display for Value {
     }
 }
 
-/// A [`Value`] that is written in hexadecimal.
+/// A [`Value`] in hexadecimal.
 #[derive(Clone, Copy, Debug)]
 pub struct Hex(Value);
 

@@ -40,7 +40,7 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// The topology that `folder` holds, or is.
+    /// The topology that is in `folder`, or that `folder` itself is.
     pub fn open(folder: &Path) -> Result<Self> {
         let roots = [folder.join("topology"), folder.to_owned()];
         let Some(root) = roots.into_iter().find(|root| root.join("nodes").is_dir()) else {
@@ -53,7 +53,7 @@ impl Capture {
         Ok(Self::at(root))
     }
 
-    /// The topology that `root` is, if there is one.
+    /// The topology at `root`, which need not exist.
     pub(super) fn at(root: PathBuf) -> Self {
         Self {
             root,
@@ -65,7 +65,7 @@ impl Capture {
 impl Topology for Capture {
     fn read(&mut self, file: File) -> Result<&[u8], ReadError> {
         let path = self.root.join(file.to_string());
-        // A pipe or a device in a capture must not make us wait.
+        // A pipe or a device in a capture must not block the reader.
         if !fs::metadata(&path).map_err(reason)?.is_file() {
             return Err(ReadError::Other);
         }
@@ -107,7 +107,6 @@ impl fmt::Display for Folder {
     }
 }
 
-/// Shows the path below the topology that `write` writes.
 fn show(
     write: impl FnOnce(&mut SysfsPath) -> fmt::Result,
     f: &mut fmt::Formatter<'_>,
@@ -118,7 +117,7 @@ fn show(
 }
 
 fn reason(error: io::Error) -> ReadError {
-    /// kernfs answers ENODEV when an entry goes while it is open.
+    /// kernfs returns ENODEV if an entry is removed while it is open.
     const ENODEV: i32 = 19;
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ReadError::Absent,

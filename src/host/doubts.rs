@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What may hide a card, in words.
+//! Describes the nodes that may hide a card.
 
 use crate::facts::{
     card::Presence,
@@ -8,7 +8,7 @@ use crate::facts::{
     snapshot::Snapshot, //
 };
 
-/// Says of which nodes it is unknown whether they are cards, and why.
+/// Lists the nodes that may be cards, each with the reason.
 pub fn doubts(snapshot: &Snapshot) -> Vec<String> {
     let mut doubts = Vec::new();
     if snapshot.kfd == Presence::Unreadable {
@@ -30,7 +30,7 @@ pub fn doubts(snapshot: &Snapshot) -> Vec<String> {
     doubts
 }
 
-/// The first number below that of another node of which nothing is there, if a card's links matter.
+/// The first missing node number below an existing one, if there is a card whose links matter.
 fn missing_node(snapshot: &Snapshot) -> Option<u32> {
     let has_node = snapshot.cards().any(|card| card.first_node.is_some());
     let numbers = snapshot.nodes.keys().filter(|_| has_node);
@@ -40,7 +40,7 @@ fn missing_node(snapshot: &Snapshot) -> Option<u32> {
     gap.map(|(expected, _)| expected)
 }
 
-/// What a node does not say of its identity.
+/// The lines about its identity that a node does not print.
 fn unsaid(properties: &NodeProperties) -> Vec<&'static str> {
     let lines = [
         ("vendor_id", properties.vendor_id()),

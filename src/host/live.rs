@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reads the topology of the running system, where the module can't be asked.
+//! Reads the running system's topology without the module.
 
 use std::{
     path::Path,
@@ -23,7 +23,7 @@ use super::Capture;
 /// KFD's topology below `/sys`.
 const TOPOLOGY: &str = "sys/class/kfd/kfd/topology";
 
-/// The topology of a running system. Unlike a capture it may change, or not be there at all.
+/// The topology of a running system. Unlike a capture, it may change or not exist.
 pub struct LiveTopology(Capture);
 
 impl LiveTopology {

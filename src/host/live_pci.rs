@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reads what the PCI core says in sysfs, where the module can't be asked.
+//! Reads the PCI core's facts from sysfs, without the module.
 //!
-//! The names and forms of the files are those of `Documentation/ABI/testing/sysfs-bus-pci`. Of
-//! configuration space others than root see the first 64 bytes alone (`pci_read_config()`,
-//! `drivers/pci/pci-sysfs.c`): how far AtomicOps get is unknown to them.
+//! `Documentation/ABI/testing/sysfs-bus-pci` defines the names and forms of the files. Users other
+//! than root can read only the first 64 bytes of configuration space (`pci_read_config()`,
+//! `drivers/pci/pci-sysfs.c`). The reach of AtomicOps is unknown to them.
 
 use std::{
     fs,
@@ -101,10 +101,10 @@ impl PciBus for LivePci {
 
 /// Whether the function with this folder in sysfs, and each bridge above it, is awake.
 ///
-/// Only then may `config`, `current_link_*` and `max_link_*` be read, of the function or of a bridge:
-/// they read configuration space, for which the kernel wakes the bridge above a function, and the
-/// function itself from D3cold (`pci_config_pm_runtime_get()`, `drivers/pci/pci.c`). All other files
-/// that this program reads show what the kernel remembers.
+/// Only then may a program read `config`, `current_link_*` and `max_link_*` of the function or of a
+/// bridge. These files read configuration space. For that, the kernel wakes the bridge above a
+/// function, and the function itself from D3cold (`pci_config_pm_runtime_get()`,
+/// `drivers/pci/pci.c`). All other files that this program reads show remembered values.
 pub fn is_awake(folder: &Path) -> bool {
     all_awake(&path_to_root(folder, Address::default()))
 }
@@ -123,7 +123,7 @@ fn function(folder: &Path, address: Address) -> Function {
     };
     Function {
         address,
-        // Nobody's, where it cannot be read: not that of a card.
+        // An unreadable id becomes 0:0, which is not a card's.
         id: id(folder, "vendor", "device").unwrap_or_default(),
         subsystem: id(folder, "subsystem_vendor", "subsystem_device"),
         revision: number(folder, "revision"),
@@ -142,19 +142,20 @@ fn function(folder: &Path, address: Address) -> Function {
     }
 }
 
-/// Whether a function sleeps. Both files only show what the kernel remembers.
+/// Whether a function sleeps. Both files only show values that the kernel remembers.
 fn power(folder: &Path) -> Power {
     let status = text(folder, "power/runtime_status");
     let state = text(folder, "power_state");
     let is_running = match status.as_deref() {
-        // Kernels without power management have no such file.
+        // Kernels without power management lack this file.
         None | Some("active" | "unsupported") => true,
-        // `runtime_status_show()` (`drivers/base/power/sysfs.c`) shows an earlier failure instead of
-        // the status. Until that is cleared, the kernel neither suspends nor resumes the function.
+        // `runtime_status_show()` (`drivers/base/power/sysfs.c`) shows an earlier failure instead
+        // of the status. Until that is cleared, the kernel neither suspends nor resumes the
+        // function.
         Some("error") => state.as_deref() == Some("D0"),
         Some(_) => false,
     };
-    // Kernels before 5.11 have no such file.
+    // Kernels before 5.11 lack this file.
     let is_on = matches!(state.as_deref(), None | Some("D0" | "unknown"));
     match is_running && is_on {
         true => Power::Active,
@@ -221,7 +222,7 @@ fn id(folder: &Path, vendor: &str, device: &str) -> Option<Id> {
     })
 }
 
-/// The size of BAR0: the first line of `resource` has its start, its end and its flags.
+/// The size of BAR0: the first line of `resource` holds its start, its end and its flags.
 fn bar0(folder: &Path) -> Option<u64> {
     let text = text(folder, "resource")?;
     let mut words = text.lines().next()?.split(' ');
@@ -243,7 +244,7 @@ fn driver(folder: &Path) -> Driver {
     })
 }
 
-/// A link, as `16.0 GT/s PCIe` and `16`.
+/// A link, from text such as `16.0 GT/s PCIe` and `16`.
 fn link(folder: &Path, speed: &str, width: &str) -> ExpressLink {
     let code = text(folder, speed).and_then(|text| match text.split(' ').next()? {
         "2.5" => Some(1),
@@ -273,7 +274,7 @@ fn path_atomics(path: &[(PathBuf, Address)]) -> Atomics {
 fn hop(folder: &Path, address: Address) -> Hop {
     let space = bytes(&folder.join("config")).unwrap_or_default();
     let express = express(&space);
-    // Where the function has no such capability, the registers read as 0, as the PCI core has it.
+    // Without the capability the registers read as 0, as in the PCI core.
     let register = |offset: usize, size: usize| match express {
         None => None,
         Some(None) => Some(0),
@@ -288,13 +289,13 @@ fn hop(folder: &Path, address: Address) -> Hop {
     }
 }
 
-/// Where the PCI Express capability begins, if there is one; `None` if that can't be seen.
+/// The offset of the PCI Express capability; `Some(None)` without one, `None` if it cannot be read.
 fn express(space: &[u8]) -> Option<Option<usize>> {
     if little_endian(space, STATUS, 2)? & HAS_CAPABILITIES == 0 {
         return Some(None);
     }
     let mut next = little_endian(space, FIRST_CAPABILITY, 1)?;
-    // No list is longer than the space has room for.
+    // Configuration space has room for 48 capabilities.
     for _ in 0..48 {
         let place = usize::try_from(next & 0xfc).ok()?;
         if place < 0x40 {

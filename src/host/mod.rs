@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What only the host has: readers of captures and of a running system's sysfs, in the place of the
-//! kernel's.
+//! Host-only code: readers of captures and of a running system's sysfs, instead of the kernel's.
 
 mod capture;
 mod doubts;

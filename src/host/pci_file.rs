@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reads PCI facts from a file, where the PCI core can't be asked.
+//! Reads PCI facts from a file, in place of the PCI core.
 //!
-//! Lines `key=value`. `domain_bus_device_function=0000:03:00.0` starts a function; the lines after it
-//! are about that function: `vendor`, `device`, `revision`, `bar0_bytes` and `vram_total_bytes`
-//! (hexadecimal with `0x`, or decimal), and `driver` (a name, or `-` for none). Empty lines and lines
-//! that start with `#` are passed over.
+//! Lines are `key=value`. `domain_bus_device_function=0000:03:00.0` starts a function. The lines
+//! after it describe that function: `vendor`, `device`, `revision`, `bar0_bytes` and
+//! `vram_total_bytes` (hexadecimal with `0x`, or decimal), and `driver` (a name, or `-` for none).
+//! Empty lines and lines that start with `#` are ignored.
 
 use std::{
     collections::BTreeMap,
@@ -38,7 +38,7 @@ use crate::facts::{
     value::Value, //
 };
 
-/// The longest file that is read, in bytes: far more than any machine has functions for.
+/// The longest accepted file, in bytes: far more than any machine's functions need.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// PCI facts from a file.
@@ -49,7 +49,7 @@ impl PciFile {
     /// Reads the file at `path`.
     pub fn open(path: &Path) -> Result<Self> {
         let mut text = Vec::new();
-        // A length that is asked for says nothing of a device or a pipe.
+        // Limits the read itself: the reported length of a device or a pipe means nothing.
         fs::File::open(path)
             .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut text))
             .with_context(|| format!("cannot read the PCI facts in {}", path.display()))?;
@@ -86,7 +86,6 @@ fn incomplete(function: &Function) -> Option<Address> {
     (function.id.vendor == 0 || function.id.device == 0).then_some(function.address)
 }
 
-/// Takes one line.
 fn set(
     line: &str,
     functions: &mut BTreeMap<Address, Function>,
@@ -147,7 +146,7 @@ fn number(text: &str) -> Option<u64> {
     }
 }
 
-/// Reads an address as the PCI core writes it.
+/// Parses an address in the PCI core's form.
 pub(super) fn address(text: &str) -> Option<Address> {
     let (domain, rest) = text.split_once(':')?;
     let (bus, rest) = rest.split_once(':')?;

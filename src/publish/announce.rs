@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Announces a card whose verdict becomes lie, once.
+//! Announces a card once when its verdict becomes lie.
 //!
-//! A uevent of the module's own kobject: udev and anything else that listens to uevents gets it
-//! without polling, and nothing has to be created that others could mistake for hardware.
+//! The announcement is a uevent of the module's own kobject. udev and other listeners get it
+//! without polling, and the module creates nothing that others could mistake for hardware.
 
 use kernel::{
     prelude::*,
@@ -16,16 +16,15 @@ use crate::{
     rules::*, //
 };
 
-/// The cards that lie, as far as has been announced.
+/// The lying cards that are announced.
 pub(super) struct Announced {
-    /// By address, as [`CardKey::OnBus`] wherever it is known from.
+    /// By address: always [`CardKey::OnBus`], even if only KFD knows the card.
     liars: Map<CardKey, Card>,
-    /// Of the observation that it is from.
+    /// The stamp of the last observation that was taken in.
     stamp: u64,
 }
 
 impl Announced {
-    /// None yet.
     pub(super) fn none() -> Self {
         Self {
             liars: Map::new(),
@@ -33,11 +32,11 @@ impl Announced {
         }
     }
 
-    /// Takes in an observation; calls `each` for every card that has become a liar since.
+    /// Takes in an observation; calls `each` for every card that has started to lie since.
     ///
-    /// `has_lies` says whether any card of it lies. `stamp` says in which order observations began: one
-    /// that was overtaken says nothing new. An unknown changes nothing, nor that KFD does not list a
-    /// card that amdgpu drives: KFD takes all nodes away for a moment when it adds one.
+    /// `has_lies` says whether any card lies. `stamp` orders observations by their beginning: an
+    /// older one than the last is ignored. An unknown verdict changes nothing. Nor does a card that
+    /// amdgpu drives and KFD does not list: KFD removes all nodes for a moment when it adds one.
     pub(super) fn update(
         &mut self,
         stamp: u64,
@@ -68,7 +67,7 @@ impl Announced {
                 insert(&mut liars, place, *card)?;
             }
         }
-        // From here on nothing fails: what is announced now must not be announced again.
+        // Nothing fails from here on, so no card is announced twice.
         for (place, card) in liars.iter() {
             if let (Some(address), None) = (card.address, self.liars.get(place)) {
                 each(card, address);
@@ -80,7 +79,7 @@ impl Announced {
     }
 }
 
-/// Sends the event, and a line to the log.
+/// Logs the lie and sends the uevent.
 pub(super) fn send(snapshot: &Snapshot, card: &Card, address: Address) -> Result {
     let names = RuleNames {
         snapshot,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The counters: only ever rising while the module is loaded.
+//! The counters, which only rise while the module is loaded.
 
 use kernel::sync::atomic::{
     Atomic,
@@ -19,7 +19,6 @@ impl Default for Counters {
 }
 
 impl Counters {
-    /// Adds a tally.
     pub(crate) fn add(&self, tally: &Tally) {
         for (counter, count) in self.0.iter().zip(tally.values()) {
             if count != 0 {

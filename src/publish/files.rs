@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The files in debugfs.
+//! The module's files in debugfs.
 
 use kernel::{
     fmt,
@@ -24,16 +24,14 @@ use crate::{
 
 use super::state::State;
 
-/// Our folder in debugfs.
 const FOLDER: &CStr = c"rdna1";
 
-/// Our files, removed when dropped.
+/// The module's files. Dropping this removes them.
 pub(super) struct Files {
     _files: [Option<File<Published>>; 5],
 }
 
 impl Files {
-    /// Makes the files.
     pub(super) fn new(state: &Arc<State>) -> Result<Self> {
         Self::make(state).inspect_err(|&error| why_not(error))
     }
@@ -58,7 +56,7 @@ impl Files {
     }
 }
 
-/// Says why there is nowhere to publish, and what to do.
+/// Logs why the files cannot be created, and what to do.
 fn why_not(error: Error) {
     let reason = if error == EEXIST {
         "debugfs has a folder rdna1 already: unload the module that made it"
@@ -71,23 +69,21 @@ fn why_not(error: Error) {
     pr_err!("{} (error {})\n", reason, error.to_errno());
 }
 
-/// A file.
 struct Published {
     shows: Shows,
     state: Arc<State>,
 }
 
-/// Writes facts.
 type WriteFacts = fn(&Snapshot, &mut dyn fmt::Write) -> fmt::Result;
 
-/// What a file shows.
+/// The content of a file.
 enum Shows {
-    /// What is written of the facts, known in this detail.
+    /// Facts, read in this detail and written by this function.
     Facts(Detail, WriteFacts),
     Counters,
 }
 
-/// The content of one reading. seq_file may format it several times: the text stays the same.
+/// The content of one reading. seq_file may format it several times, always with the same text.
 enum Reading {
     Facts(Snapshot, WriteFacts),
     Counters([u64; Tally::COUNT]),

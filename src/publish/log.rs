@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the log says when the module is loaded.
+//! The log lines when the module is loaded.
 
 use kernel::prelude::*;
 
@@ -13,7 +13,7 @@ use crate::{
 
 use super::state::State;
 
-/// Writes a line for each card, or one that says what is missing.
+/// Logs a line for each card, and lines for a missing KFD or card.
 pub(super) fn report(state: &State) {
     let Ok(snapshot) = state.observe(Detail::Compared, Tally::default()) else {
         pr_warn!("no memory to look at the cards; every read looks again\n");
@@ -33,7 +33,7 @@ pub(super) fn report(state: &State) {
         let (what, verdict) = match card.presence {
             Presence::Absent => ("not in KFD", ""),
             Presence::Unreadable => ("KFD is unreadable", ""),
-            // Announced already, with the rules; but not one whose place is not known.
+            // The announcement has logged this lie and its rules, as the card's address is known.
             Presence::Present if verdict == Verdict::Lie && card.address.is_some() => continue,
             Presence::Present => ("what KFD says of it: ", verdict.name()),
         };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Publishes what was found: files in debugfs, and lines in the log.
+//! Publishes the results: files in debugfs, lines in the log, and uevents.
 
 mod announce;
 mod counters;
@@ -17,9 +17,9 @@ use self::{
     watch::Watch, //
 };
 
-/// The module, while it is loaded.
+/// The loaded module.
 pub(crate) struct Guard {
-    // Held for drop effect.
+    // Held for their drop effects.
     _watch: Watch,
     _files: Files,
 }
@@ -27,11 +27,12 @@ pub(crate) struct Guard {
 impl kernel::Module for Guard {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let state = State::new()?;
-        // Watched first, so that no card is missed between the report and the watch.
+        // The watch starts first, so that no card is missed between the report and the watch.
         let watch = Watch::new(&state)?;
         log::report(&state);
-        // Last: nothing may fail any more once a file can be opened. A load that fails frees the
-        // module whoever holds it (`do_init_module()`, `kernel/module/main.c`).
+        // The files come last: nothing may fail once somebody can open a file. A load that fails
+        // frees the module even if somebody holds a reference (`do_init_module()`,
+        // `kernel/module/main.c`).
         let files = Files::new(&state)?;
         Ok(Self {
             _watch: watch,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What all files share, and the one way to get facts.
+//! The state that all files share, and the only way to get facts.
 
 use kernel::{
     new_mutex,
@@ -38,12 +38,12 @@ use super::{
     counters::Counters, //
 };
 
-/// What all files share. No facts: those are read anew each time.
+/// The state that all files share. It holds no facts: every read gathers them anew.
 #[pin_data]
 pub(crate) struct State {
     sysfs: Arc<Sysfs>,
     pub(crate) counters: Counters,
-    /// Numbers the observations.
+    /// The number of observations so far, for their stamps.
     observations: Atomic<u64>,
     #[pin]
     announced: Mutex<Announced>,
@@ -67,7 +67,7 @@ impl State {
     }
 
     /// Reads all facts, counts what happened and announces new lies.
-    #[inline(never)] // Once in the module is enough.
+    #[inline(never)] // One copy keeps the module small.
     pub(crate) fn observe(
         &self,
         detail: Detail,
@@ -116,7 +116,7 @@ impl State {
 
 fn count_verdicts(snapshot: &Snapshot, tally: &mut Tally) {
     for card in snapshot.cards() {
-        // Nothing fails in it.
+        // The closure never fails.
         let _ = findings(snapshot, card, About::Card, &mut |finding| {
             match finding.judgement.verdict {
                 Verdict::Truth => bump(&mut tally.verdicts_truth),

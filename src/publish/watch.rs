@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Watches cards, and amdgpu, come and go.
+//! Watches cards and amdgpu come and go.
 //!
-//! Nothing is kept of what is seen: a read asks anew in any case. But a line goes to the log, a
-//! counter rises, and the facts are looked at once more, so that a lie is announced without anybody
-//! reading.
+//! This stores nothing: every read gathers the facts anew. It logs a line, raises a counter and
+//! observes the facts once, so that a lie is announced even if nobody reads.
 
 use kernel::{
     impl_has_work,
@@ -33,7 +32,7 @@ use crate::{
 
 use super::state::State;
 
-/// Looks at the facts when it is told to.
+/// Work that observes the facts once.
 #[pin_data]
 struct Look {
     state: Arc<State>,
@@ -49,7 +48,7 @@ impl WorkItem for Look {
     type Pointer = Arc<Self>;
 
     fn run(this: Arc<Self>) {
-        // Want of memory has been counted, and the next event or read tries again.
+        // The counters show a lack of memory. The next event or read tries again.
         let _ = this.state.observe(Detail::Compared, Tally::default());
     }
 }
@@ -57,7 +56,7 @@ impl WorkItem for Look {
 impl Look {
     fn count(this: &Arc<Self>, tally: Tally) {
         this.state.counters.add(&tally);
-        // Where work may take long, as a look can that waits for KFD. Queued already is as good.
+        // On the queue for long work: an observation may wait for KFD. One queued look suffices.
         let _ = workqueue::system_long().enqueue(this.clone());
     }
 }
@@ -103,15 +102,15 @@ impl Listener for Look {
     }
 }
 
-/// Watches for as long as it lives.
+/// Watches while it lives.
 pub(super) struct Watch {
-    // This order is load-bearing for drops: no work is queued after the notifiers are gone.
+    // Drop order matters: nothing queues work after the notifiers are gone.
     _pci: PciNotifier<Look>,
     _module: ModuleNotifier<Look>,
     _flush: Flush,
 }
 
-/// Waits for the last look: the code that it runs goes with the module.
+/// Waits for the last observation: the module's code must not go before it ends.
 struct Flush(Arc<Look>);
 
 impl Drop for Flush {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Read-only files in debugfs that hold their module, keep one reading whole, and can fail.
+//! Read-only debugfs files that pin their module, show one consistent reading, and report errors.
 //!
-//! The kernel crate's `debugfs::Dir` does none of the three: its files do not name their module as
-//! owner, so that closing one after the module has gone crashes the kernel (seen on 7.2, in
-//! `full_proxy_release()`); what they show is read again when its text outgrows the buffer;
-//! and neither the creation nor the reading of a file can report an error.
+//! The kernel crate's `debugfs::Dir` does none of the three:
+//!
+//! - Its files do not name their module as owner. Closing one after the module is unloaded crashes
+//!   the kernel (seen on 7.2, in `full_proxy_release()`).
+//! - It reads the data again if the text outgrows the buffer.
+//! - It cannot report an error from creating or reading a file.
 //!
 //! C headers: [`include/linux/debugfs.h`](srctree/include/linux/debugfs.h),
 //! [`include/linux/seq_file.h`](srctree/include/linux/seq_file.h)
@@ -30,38 +32,38 @@ use kernel::{
 
 use crate::compat::this_module;
 
-/// Only root may read. A file that anybody could write would be unreadable under lockdown
+/// Only root may read. Under lockdown, nobody could read a file with any write permission
 /// (`debugfs_locked_down()`, `fs/debugfs/file.c`).
 const MODE: bindings::umode_t = 0o400;
 
-/// What a file shows.
+/// The source of a file's text.
 pub(crate) trait Content: Send + Sync + 'static {
-    /// All that one reading shows. Can be written several times.
+    /// Everything that one reading shows. seq_file may format it several times.
     type Reading: fmt::Display + Send + Unpin + 'static;
 
-    /// Takes a reading. Called whenever the file is read from its start.
+    /// Takes a reading. Each read from the file's start calls this.
     fn take(&self) -> Result<Self::Reading>;
 }
 
-/// An entry of debugfs, removed with all below it when dropped.
+/// A debugfs entry. Dropping it removes the entry and everything below it.
 ///
 /// # Invariants
 ///
-/// `0` is a dentry that debugfs made for us and that is only removed by dropping this.
+/// `0` is a dentry that debugfs created for us. Only dropping this value removes it.
 struct Entry(NonNull<bindings::dentry>);
 
-// SAFETY: A debugfs dentry may be used and removed by any task.
+// SAFETY: Any task may use and remove a debugfs dentry.
 unsafe impl Send for Entry {}
 
-// SAFETY: A shared reference only gives the address of the dentry.
+// SAFETY: A shared reference only exposes the address of the dentry.
 unsafe impl Sync for Entry {}
 
 impl Entry {
-    /// Takes over what a function of debugfs returned: an entry, or an error.
+    /// Takes over the result of a debugfs function: an entry, or an error.
     ///
     /// # Safety
     ///
-    /// A valid `entry` must be new, and not be removed by anybody else.
+    /// A valid `entry` must be new, and nobody else may remove it.
     unsafe fn new(entry: *mut bindings::dentry) -> Result<Self> {
         // INVARIANT: The caller guarantees it.
         NonNull::new(from_err_ptr(entry)?).map(Self).ok_or(ENOENT)
@@ -70,8 +72,8 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant the entry is there, and ours to remove. The call waits for
-        // operations on its files that are under way.
+        // SAFETY: By the type invariant the entry exists, and we may remove it. The call waits for
+        // running operations on its files.
         unsafe { bindings::debugfs_remove(self.0.as_ptr()) };
     }
 }
@@ -80,33 +82,34 @@ impl Drop for Entry {
 pub(crate) struct Folder(Entry);
 
 impl Folder {
-    /// Makes a folder. Fails with what debugfs answers: EEXIST if it is there already, EPERM if
-    /// debugfs is off.
+    /// Creates a folder. Fails with the error of debugfs: EEXIST if the folder exists already,
+    /// EPERM if debugfs is off.
     pub(crate) fn new(name: &CStr) -> Result<Arc<Self>> {
-        // SAFETY: `name` is a valid C string; NULL stands for the root.
+        // SAFETY: `name` is a valid C string; NULL means the root.
         let entry =
             unsafe { bindings::debugfs_create_dir(name.as_char_ptr(), core::ptr::null_mut()) };
-        // SAFETY: The call makes a new entry, or fails.
+        // SAFETY: The call returns a new entry, or an error.
         let entry = unsafe { Entry::new(entry) }?;
         Ok(Arc::new(Self(entry), GFP_KERNEL)?)
     }
 }
 
-/// A file of debugfs, removed when dropped.
+/// A debugfs file. Dropping it removes the file.
 pub(crate) struct File<C: Content> {
-    // This order is load-bearing for drops: the file goes before its content and its folder.
+    // Drop order matters: the file goes before its content and its folder.
     _entry: Entry,
     _content: KBox<C>,
     _folder: Arc<Folder>,
 }
 
 impl<C: Content> File<C> {
-    /// Makes a file in `folder`.
+    /// Creates a file in `folder`.
     pub(crate) fn new(folder: &Arc<Folder>, name: &CStr, content: C) -> Result<Self> {
         let content = KBox::new(content, GFP_KERNEL)?;
         let data: *const C = &raw const *content;
-        // SAFETY: `name` is a valid C string, the folder is there, and the operations are constant.
-        // `data` is what the operations expect, and outlives the file: it is dropped after it.
+        // SAFETY: `name` is a valid C string, the folder exists, and the operations are constant.
+        // `data` has the type that the operations expect. It outlives the file: `_content` is
+        // dropped after `_entry`.
         let entry = unsafe {
             bindings::debugfs_create_file_full(
                 name.as_char_ptr(),
@@ -118,7 +121,7 @@ impl<C: Content> File<C> {
             )
         };
         Ok(Self {
-            // SAFETY: The call makes a new entry, or fails.
+            // SAFETY: The call returns a new entry, or an error.
             _entry: unsafe { Entry::new(entry) }?,
             _content: content,
             _folder: folder.clone(),
@@ -126,19 +129,19 @@ impl<C: Content> File<C> {
     }
 }
 
-/// Whether the load of this module has succeeded.
+/// Whether this module is loaded completely.
 ///
-/// A load that fails frees the module although somebody holds a reference on it
-/// (`do_init_module()`, `kernel/module/main.c`), so nobody may have one before.
+/// A load that fails frees the module even if somebody holds a reference on it (`do_init_module()`,
+/// `kernel/module/main.c`). So nobody may get a reference before.
 fn is_loaded() -> bool {
     let module = this_module().as_ptr();
-    // SAFETY: `module` is this module, whose code is running. Others may write the field meanwhile;
-    // it is read once, and any value is fine.
+    // SAFETY: `module` is this module, whose code is running. Others may write the field at the
+    // same time. One volatile read suffices: any value is fine.
     let state = unsafe { (&raw const (*module).state).read_volatile() };
     state == bindings::module_state_MODULE_STATE_LIVE
 }
 
-/// What belongs to one opening of a file.
+/// The state of one open file.
 #[pin_data]
 struct Opened<C: Content> {
     content: NonNull<C>,
@@ -148,12 +151,11 @@ struct Opened<C: Content> {
 
 impl<C: Content> Opened<C> {
     const OPERATIONS: bindings::file_operations = bindings::file_operations {
-        // Keeps the module while the file is open.
+        // Keeps the module loaded while the file is open.
         owner: this_module().as_ptr(),
         open: Some(Self::open),
         read: Some(Self::read),
-        // `seq_lseek()` would ask for the text before there is a reading. A read finds its place
-        // by itself.
+        // Not `seq_lseek()`: it would format before there is a reading. `read` needs no seek.
         llseek: Some(bindings::no_seek_end_llseek),
         release: Some(Self::release),
         ..pin_init::zeroed()
@@ -181,28 +183,27 @@ impl<C: Content> Opened<C> {
                 GFP_KERNEL,
             )?;
             let opened = KBox::into_raw(
-                // SAFETY: It is not moved until it is dropped in `release`.
+                // SAFETY: `opened` does not move until `release` drops it.
                 unsafe { Pin::into_inner_unchecked(opened) },
             );
-            // SAFETY: `file` is not initialised yet, and `show` gets `opened` as it requires, until
-            // `release`.
+            // SAFETY: `file` is not initialised yet. `show` gets a valid `opened` until `release`.
             let error = unsafe { bindings::single_open(file, Some(Self::show), opened.cast()) };
             if error != 0 {
-                // SAFETY: `opened` comes from `KBox::into_raw()` and nobody else has it.
+                // SAFETY: `opened` comes from `KBox::into_raw()`, and nobody else has it.
                 drop(unsafe { KBox::from_raw(opened) });
             }
             Ok(error)
         })
     }
 
-    /// What `open` made for `file`.
+    /// The state that `open` created for `file`.
     ///
     /// # Safety
     ///
-    /// `file` must have been opened by `open` and not been released for `'a`.
+    /// `open` must have opened `file`, and nobody may release it during `'a`.
     unsafe fn of<'a>(file: *mut bindings::file) -> &'a Self {
-        // SAFETY: `single_open()` made the file's private data a `struct seq_file`, and `opened` the
-        // private data of that.
+        // SAFETY: `single_open()` made the file's private data a `struct seq_file`, whose private
+        // data is `opened`.
         unsafe {
             &*(*(*file).private_data.cast::<bindings::seq_file>())
                 .private
@@ -210,10 +211,10 @@ impl<C: Content> Opened<C> {
         }
     }
 
-    /// Reads from the file; from its start, that is a new reading.
+    /// Reads from the file. A read from the file's start takes a new reading.
     ///
-    /// The reading is taken before seq_file locks: taking it reads files of sysfs, which are seq
-    /// files, too, and lockdep cannot tell their locks from ours.
+    /// This happens before seq_file takes its lock. Taking a reading reads sysfs files, which are
+    /// seq files, too, and lockdep cannot tell their locks from this file's.
     ///
     /// # Safety
     ///
@@ -224,18 +225,18 @@ impl<C: Content> Opened<C> {
         count: usize,
         position: *mut bindings::loff_t,
     ) -> isize {
-        // SAFETY: The caller guarantees that `file` is open meanwhile.
+        // SAFETY: The caller guarantees that `file` stays open during the call.
         let opened = unsafe { Self::of(file) };
-        // SAFETY: The VFS gives a position that is ours for the call.
+        // SAFETY: The VFS passes a position that only this call uses.
         let from_start = unsafe { *position } == 0;
         if let Err(error) = opened.refresh(from_start) {
             return error.to_errno() as isize;
         }
-        // SAFETY: The arguments are those that the VFS gave us, for a file of `single_open()`.
+        // SAFETY: The arguments come from the VFS, for a file of `single_open()`.
         unsafe { bindings::seq_read(file, buffer, count, position) }
     }
 
-    /// Takes a reading if another is due, or there is none.
+    /// Takes a reading if one is due or none exists.
     fn refresh(&self, due: bool) -> Result {
         if !due && self.reading.lock().is_some() {
             return Ok(());
@@ -252,8 +253,8 @@ impl<C: Content> Opened<C> {
         unsafe { self.content.as_ref() }
     }
 
-    /// Writes the reading into the seq file. seq_file calls this again, with a larger buffer, when
-    /// the text did not fit.
+    /// Writes the reading into the seq file. If the text does not fit, seq_file calls this again
+    /// with a larger buffer.
     ///
     /// # Safety
     ///
@@ -261,7 +262,7 @@ impl<C: Content> Opened<C> {
     unsafe extern "C" fn show(seq: *mut bindings::seq_file, _: *mut c_void) -> c_int {
         // SAFETY: `open` made this the private data, alive until `release`.
         let opened = unsafe { &*(*seq).private.cast::<Self>() };
-        // SAFETY: The caller has the seq file for itself: seq_file holds its lock.
+        // SAFETY: seq_file holds its lock, so only this call uses the seq file.
         let seq = unsafe { SeqFile::from_raw(seq) };
         seq_print!(seq, "{}", opened);
         0
@@ -275,7 +276,7 @@ impl<C: Content> Opened<C> {
     unsafe extern "C" fn release(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
         // SAFETY: The caller guarantees that `file` is not released yet.
         let opened: *const Self = unsafe { Self::of(file) };
-        // SAFETY: The arguments are those that the VFS gave us, for a file of `single_open()`.
+        // SAFETY: The arguments come from the VFS, for a file of `single_open()`.
         let result = unsafe { bindings::single_release(inode, file) };
         // SAFETY: `opened` comes from `KBox::into_raw()`, and nothing can reach it any more.
         drop(unsafe { KBox::from_raw(opened.cast_mut()) });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Small safe types over kernel functions that the kernel crate has no fitting abstraction for. All
-//! `unsafe` of the module is here.
+//! Safe wrappers for kernel functions that the kernel crate has no suitable abstraction for. They
+//! contain all `unsafe` code of the module.
 
 pub(crate) mod credentials;
 pub(crate) mod debugfs;

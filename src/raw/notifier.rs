@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Being told of PCI functions and modules that come and go.
+//! Notifies listeners when PCI functions and modules come and go.
 //!
 //! C headers: [`include/linux/device/bus.h`](srctree/include/linux/device/bus.h),
 //! [`include/linux/module.h`](srctree/include/linux/module.h)
@@ -15,37 +15,37 @@ use kernel::{
     types::Opaque, //
 };
 
-/// What happened to a PCI function (`enum bus_notifier_event`).
+/// An event of a PCI function (`enum bus_notifier_event`).
 #[derive(Clone, Copy)]
 pub(crate) enum PciEvent {
-    /// It was found on the bus.
+    /// The function appeared on the bus.
     Added,
-    /// It is gone from the bus.
+    /// The function left the bus.
     Removed,
-    /// A driver was bound to it.
+    /// A driver was bound to the function.
     Bound,
-    /// Its driver was unbound.
+    /// The function's driver was unbound.
     Unbound,
-    /// A driver tried, and would or could not drive it.
+    /// A driver's probe failed or declined the function.
     NotBound,
 }
 
-/// What happens to a module (`enum module_state`).
+/// A new state of a module (`enum module_state`).
 #[derive(Clone, Copy)]
 pub(crate) enum ModuleEvent {
-    /// It is loaded and initialised.
+    /// The module is loaded and initialised.
     Live,
-    /// It is about to be unloaded.
+    /// The module is about to be unloaded.
     Going,
 }
 
-/// Who is told. The calls come in process context and may sleep, but they keep the device or the
-/// module waiting.
+/// Receives events. The kernel calls these methods in process context. They may sleep, but the
+/// device or the module waits for them.
 pub(crate) trait Listener: Send + Sync + Sized {
     /// A PCI function came, went, or changed its driver.
     fn pci(this: &Arc<Self>, event: PciEvent, device: &pci::Device);
 
-    /// A module came or goes.
+    /// A module was loaded, or is about to be unloaded.
     fn module(this: &Arc<Self>, event: ModuleEvent, name: &[u8]);
 }
 
@@ -57,8 +57,8 @@ struct Block<L: Listener> {
     listener: Arc<L>,
 }
 
-// SAFETY: The block is only used by the notifier chain, which locks by itself, and the listener may
-// be shared and sent.
+// SAFETY: Only the notifier chain uses the block, and it locks by itself. The listener may be
+// shared and sent.
 unsafe impl<L: Listener> Send for Block<L> {}
 // SAFETY: As above.
 unsafe impl<L: Listener> Sync for Block<L> {}
@@ -74,7 +74,7 @@ impl<L: Listener> Block<L> {
                         notifier_call: Some(callback),
                         ..Default::default()
                     };
-                    // SAFETY: `block` is the memory that is being initialised.
+                    // SAFETY: `block` is the memory that this initialises.
                     unsafe { block.write(filled) };
                 }),
                 listener,
@@ -112,11 +112,11 @@ impl<L: Listener> Block<L> {
             Ok(bindings::bus_notifier_event_BUS_NOTIFY_DRIVER_NOT_BOUND) => PciEvent::NotBound,
             _ => return bindings::NOTIFY_DONE as c_int,
         };
-        // SAFETY: The caller guarantees a device of the PCI bus: each is part of a
+        // SAFETY: The caller guarantees a device on the PCI bus. Each is part of a
         // `struct pci_dev`.
         let device =
             unsafe { container_of!(device.cast::<bindings::device>(), bindings::pci_dev, dev) };
-        // SAFETY: So `device` is valid for the call, and `pci::Device` wraps it transparently.
+        // SAFETY: Therefore `device` is valid for the call. `pci::Device` wraps it transparently.
         let device = unsafe { &*device.cast::<pci::Device>() };
         // SAFETY: The caller guarantees it.
         L::pci(unsafe { Self::listener(block) }, event, device);
@@ -138,7 +138,7 @@ impl<L: Listener> Block<L> {
             Ok(bindings::module_state_MODULE_STATE_GOING) => ModuleEvent::Going,
             _ => return bindings::NOTIFY_DONE as c_int,
         };
-        // SAFETY: The caller guarantees that `module` is a module, which does not change its name.
+        // SAFETY: The caller guarantees that `module` is a module. Its name never changes.
         let name = unsafe { &(*module.cast::<bindings::module>()).name };
         let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
         // SAFETY: The caller guarantees it.
@@ -151,7 +151,7 @@ impl<L: Listener> Block<L> {
     }
 }
 
-/// Tells a listener of PCI functions for as long as this lives.
+/// Notifies a listener of PCI events while this lives.
 ///
 /// # Invariants
 ///
@@ -159,28 +159,27 @@ impl<L: Listener> Block<L> {
 pub(crate) struct PciNotifier<L: Listener>(Pin<KBox<Block<L>>>);
 
 impl<L: Listener> PciNotifier<L> {
-    /// Starts to listen.
     pub(crate) fn new(listener: Arc<L>) -> Result<Self> {
         let block = Block::new(listener, Block::<L>::pci)?;
-        // SAFETY: The block is initialised, pinned, and stays until it is unregistered.
+        // SAFETY: The block is initialised and pinned, and lives until it is unregistered.
         to_result(unsafe {
             bindings::bus_register_notifier(&raw const bindings::pci_bus_type, block.raw())
         })?;
-        // INVARIANT: It was just registered.
+        // INVARIANT: The call above registered the block.
         Ok(Self(block))
     }
 }
 
 impl<L: Listener> Drop for PciNotifier<L> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant it is registered. The call waits for callbacks.
+        // SAFETY: By the type invariant the block is registered. The call waits for callbacks.
         unsafe {
             bindings::bus_unregister_notifier(&raw const bindings::pci_bus_type, self.0.raw())
         };
     }
 }
 
-/// Tells a listener of modules for as long as this lives.
+/// Notifies a listener of module events while this lives.
 ///
 /// # Invariants
 ///
@@ -188,19 +187,18 @@ impl<L: Listener> Drop for PciNotifier<L> {
 pub(crate) struct ModuleNotifier<L: Listener>(Pin<KBox<Block<L>>>);
 
 impl<L: Listener> ModuleNotifier<L> {
-    /// Starts to listen.
     pub(crate) fn new(listener: Arc<L>) -> Result<Self> {
         let block = Block::new(listener, Block::<L>::module)?;
-        // SAFETY: The block is initialised, pinned, and stays until it is unregistered.
+        // SAFETY: The block is initialised and pinned, and lives until it is unregistered.
         to_result(unsafe { bindings::register_module_notifier(block.raw()) })?;
-        // INVARIANT: It was just registered.
+        // INVARIANT: The call above registered the block.
         Ok(Self(block))
     }
 }
 
 impl<L: Listener> Drop for ModuleNotifier<L> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant it is registered. The call waits for callbacks.
+        // SAFETY: By the type invariant the block is registered. The call waits for callbacks.
         unsafe { bindings::unregister_module_notifier(self.0.raw()) };
     }
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A private mount of sysfs, and the reading of its files and folders.
+//! A private mount of sysfs, and access to its files and folders.
 //!
-//! The mount is nobody's but ours: it does not show in any mount namespace, and is the same for
-//! every reader, whatever containers or roots they live in.
+//! The mount is in no mount namespace. So every reader sees the same tree, whatever container or
+//! root folder it lives in.
 //!
 //! C headers: [`include/linux/fs.h`](srctree/include/linux/fs.h),
 //! [`include/linux/mount.h`](srctree/include/linux/mount.h)
@@ -43,22 +43,22 @@ use super::work;
 ///
 /// # Invariants
 ///
-/// `0` is a mount from `kern_mount()` that has not been given to `kern_unmount()`.
+/// `0` is a mount from `kern_mount()` that nobody has passed to `kern_unmount()`.
 pub(crate) struct Sysfs(NonNull<bindings::vfsmount>);
 
-// SAFETY: A mount may be used and unmounted from any task.
+// SAFETY: Any task may use and unmount a mount.
 unsafe impl Send for Sysfs {}
 
-// SAFETY: All that is done through a shared reference is to open files, which takes references on
-// the mount by itself and may be done by any number of tasks at once.
+// SAFETY: A shared reference only opens files. Opening takes its own references on the mount, and
+// any number of tasks may do it at once.
 unsafe impl Sync for Sysfs {}
 
 impl Sysfs {
     /// Mounts sysfs.
     ///
-    /// A worker does that: a mount of sysfs holds the network namespace of the task that makes it
-    /// (`sysfs_init_fs_context()`, `fs/sysfs/mount.c`), and the workers' is the initial one, which
-    /// stays anyway.
+    /// A worker does that, because a mount of sysfs holds the network namespace of the task that
+    /// mounts it (`sysfs_init_fs_context()`, `fs/sysfs/mount.c`). The workers' namespace is the
+    /// initial one, which always exists.
     pub(crate) fn mount() -> Result<Self> {
         let mounting = Arc::pin_init(
             pin_init!(Mounting {
@@ -67,7 +67,7 @@ impl Sysfs {
             }),
             GFP_KERNEL,
         )?;
-        // It is new: nobody has queued it yet.
+        // Cannot fail: the work is new, so nobody has queued it yet.
         let _ = workqueue::system_long().enqueue(mounting.clone());
         work::flush(&mounting.work);
         let mut mount = mounting.mount.lock();
@@ -75,23 +75,21 @@ impl Sysfs {
     }
 
     fn mount_here() -> Result<Self> {
-        // SAFETY: The name is a valid C string. The type returned holds a reference on the module
-        // that the file system lives in; sysfs is always built in (`fs/sysfs/Makefile`), so there
-        // is no module, and nothing to put.
+        // SAFETY: The name is a valid C string. The returned type holds a reference on its file
+        // system's module. sysfs is always built in (`fs/sysfs/Makefile`), so there is no module
+        // and nothing to put.
         let kind = unsafe { bindings::get_fs_type(c"sysfs".as_char_ptr()) };
         let kind = NonNull::new(kind).ok_or(ENODEV)?;
-        // SAFETY: `kind` is a registered file system type that can't go away.
+        // SAFETY: `kind` is a registered file system type, and sysfs is never unregistered.
         let mount = from_err_ptr(unsafe { bindings::kern_mount(kind.as_ptr()) })?;
-        // INVARIANT: `mount` was just made by `kern_mount()`.
+        // INVARIANT: `kern_mount()` just returned `mount`.
         NonNull::new(mount).map(Self).ok_or(ENODEV)
     }
 
-    /// Opens the file at `path` for reading.
     pub(crate) fn open(&self, path: &CStr) -> Result<OpenFile> {
         open_from(&self.root(), path, bindings::O_RDONLY).map(OpenFile)
     }
 
-    /// Opens the folder at `path`.
     pub(crate) fn open_folder(&self, path: &CStr) -> Result<OpenFolder> {
         let flags = bindings::O_RDONLY | bindings::O_DIRECTORY;
         open_from(&self.root(), path, flags).map(OpenFolder)
@@ -106,7 +104,7 @@ impl Sysfs {
     }
 }
 
-/// A mount that a worker makes.
+/// Work that mounts sysfs, and its result.
 #[pin_data]
 struct Mounting {
     #[pin]
@@ -129,18 +127,18 @@ impl WorkItem for Mounting {
 }
 
 fn open_from(root: &bindings::path, path: &CStr, flags: u32) -> Result<Reference> {
-    // SAFETY: `root` is a valid path for the call, which takes its own references, and `path` is a
-    // valid C string. No file is created, so the mode does not matter.
+    // SAFETY: `root` is a valid path during the call, which takes its own references. `path` is a
+    // valid C string. The call creates no file, so the mode does not matter.
     let file = from_err_ptr(unsafe {
         bindings::file_open_root(root, path.as_char_ptr(), flags as c_int, 0)
     })?;
-    // INVARIANT: `file_open_root()` returns a reference of ours.
+    // INVARIANT: `file_open_root()` returns a reference that we own.
     NonNull::new(file).map(Reference).ok_or(ENOENT)
 }
 
 impl Drop for Sysfs {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant this is a mount of `kern_mount()`, given back only here.
+        // SAFETY: By the type invariant `kern_mount()` made this mount. Only this call unmounts it.
         unsafe { bindings::kern_unmount(self.0.as_ptr()) };
     }
 }
@@ -149,33 +147,32 @@ impl Drop for Sysfs {
 ///
 /// # Invariants
 ///
-/// `0` is a file that we hold a reference on.
+/// We hold a reference on the file `0`.
 struct Reference(NonNull<bindings::file>);
 
-// SAFETY: A reference on an open file may be used and given back by any task.
+// SAFETY: Any task may use and put a reference on an open file.
 unsafe impl Send for Reference {}
 
 impl Drop for Reference {
-    /// Gives the file back; it is closed when the task returns to user space, or soon after by a
-    /// worker. It keeps nothing of this module; but it does keep the mount, which is freed with the
-    /// last file.
+    /// Puts the file. The kernel closes it when the task returns to user space, or soon after in a
+    /// worker. Until then, the file keeps the mount alive, but nothing of this module.
     fn drop(&mut self) {
-        // SAFETY: By the type invariant the reference is ours to give back.
+        // SAFETY: By the type invariant we own the reference.
         unsafe { bindings::fput(self.0.as_ptr()) };
     }
 }
 
-/// A file that is open for reading. It does not keep what it shows: when that goes, reading fails.
+/// A file open for reading. It does not pin its kobject: reading fails once that is gone.
 pub(crate) struct OpenFile(Reference);
 
 impl OpenFile {
-    /// Reads the file once, from its start, and returns what fits `page`: sysfs makes the whole
-    /// content anew for such a read, and shows all of it.
+    /// Reads the file once, from its start. sysfs formats the whole content for each such read, and
+    /// shows all of it that fits `page`.
     pub(crate) fn read<'b>(&self, page: &'b mut FileBuffer) -> Result<&'b [u8]> {
         let buffer = page.0.as_mut_ptr().cast::<u8>();
         let mut position = 0;
-        // SAFETY: The file is open for reading, `buffer` is writable for that length, and `position`
-        // is ours for the call. What else the file has, like its place, is locked by the call.
+        // SAFETY: The file is open for reading, `buffer` is writable for that length, and only this
+        // call uses `position`. The call locks the file's other state by itself.
         let length = unsafe {
             bindings::kernel_read(
                 self.0 .0.as_ptr(),
@@ -186,16 +183,16 @@ impl OpenFile {
         };
         let length = match usize::try_from(length) {
             Ok(length) => length.min(MAX_FILE_BYTES),
-            // An errno, which fits.
+            // A negative errno, which fits.
             Err(_) => return Err(Error::from_errno(length as c_int)),
         };
-        // SAFETY: `kernel_read()` returns how many bytes it has written to `buffer`, which is borrowed
-        // for as long as the text is.
+        // SAFETY: `kernel_read()` returns the number of bytes that it wrote to `buffer`. The result
+        // borrows `page`, which owns `buffer`.
         Ok(unsafe { core::slice::from_raw_parts(buffer, length) })
     }
 }
 
-/// A folder that is open. It does not keep what it shows.
+/// An open folder. It does not pin its kobject.
 pub(crate) struct OpenFolder(Reference);
 
 impl OpenFolder {
@@ -211,14 +208,14 @@ impl OpenFolder {
     }
 
     fn path(&self) -> &bindings::path {
-        // SAFETY: By the type invariant the file is there; its path is set when it is opened, and
-        // not changed as long as it is. Both members of the union are the same.
+        // SAFETY: By the type invariant the file is valid. Its path is set when it is opened, and
+        // does not change while it is open. Both members of the union are the same.
         unsafe { &(*self.0 .0.as_ptr()).__bindgen_anon_1.f_path }
     }
 
     /// Calls `each` with the name of every entry, until it fails.
     ///
-    /// kernfs can hold its lock meanwhile: `each` must not use sysfs.
+    /// kernfs may hold its lock during the calls, so `each` must not use sysfs.
     pub(crate) fn list<F: FnMut(&[u8]) -> Result>(&self, each: F) -> Result {
         let mut listing = Listing {
             context: bindings::dir_context {
@@ -229,14 +226,14 @@ impl OpenFolder {
             each,
             result: Ok(()),
         };
-        // SAFETY: This is an open folder. `context` is only used during the call, and is the
-        // member of a `Listing` that nothing else uses meanwhile, as `Listing::entry` requires.
+        // SAFETY: This is an open folder. Only the call uses `context`. It is the member of a
+        // `Listing` that nothing else uses meanwhile, as `Listing::entry` requires.
         to_result(unsafe { bindings::iterate_dir(self.0 .0.as_ptr(), &raw mut listing.context) })?;
         listing.result
     }
 }
 
-/// Room for the longest file.
+/// A buffer for the longest file.
 pub(crate) struct FileBuffer(KBox<MaybeUninit<[u8; MAX_FILE_BYTES]>>);
 
 impl FileBuffer {
@@ -245,7 +242,7 @@ impl FileBuffer {
     }
 }
 
-/// What the kernel needs while it lists a folder for us.
+/// The state of one call of [`OpenFolder::list`].
 struct Listing<F> {
     context: bindings::dir_context,
     each: F,
@@ -253,7 +250,7 @@ struct Listing<F> {
 }
 
 impl<F: FnMut(&[u8]) -> Result> Listing<F> {
-    /// Takes one entry; returns whether to go on.
+    /// Handles one entry; returns whether to continue.
     ///
     /// # Safety
     ///

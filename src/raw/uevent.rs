@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sending uevents from the module's own kobject.
+//! Sends uevents from the module's own kobject.
 //!
 //! C header: [`include/linux/kobject.h`](srctree/include/linux/kobject.h)
 
@@ -20,8 +20,8 @@ pub(crate) fn change(environment: [CString; 3]) -> Result {
         .map(|pair| pair.as_char_ptr().cast_mut());
     let mut pointers = [one, two, three, core::ptr::null_mut()];
     let module = this_module().as_ptr();
-    // SAFETY: `module` is this module, whose kobject is there from before its init to after its
-    // exit. The strings are NUL-terminated and end with NULL; the call only reads them.
+    // SAFETY: `module` is this module, whose kobject exists from before its init to after its exit.
+    // The strings are NUL-terminated, and NULL ends the array. The call only reads them.
     to_result(unsafe {
         bindings::kobject_uevent_env(
             &raw mut (*module).mkobj.kobj,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Waiting for work that was queued: the kernel crate can't.
+//! Waits for queued work, which the kernel crate cannot do.
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
@@ -11,6 +11,6 @@ use kernel::{
 
 /// Waits until `work` is neither queued nor running.
 pub(crate) fn flush<T: ?Sized, const ID: u64>(work: &Work<T, ID>) {
-    // SAFETY: `work` is valid and initialised; a flush may be done from any context that can sleep.
+    // SAFETY: `work` is valid and initialised. Any context that can sleep may flush work.
     unsafe { bindings::flush_work(Work::raw_get(work)) };
 }

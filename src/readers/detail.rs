@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How much a reader is to find out.
+//! How much a reader finds out.
 
-/// How much of what can be known of a card.
+/// How much to find out about a card.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Detail {
-    /// What KFD's claims are compared with. The PCI core remembers it, or it stands in sysfs: nobody
-    /// is waited for. The driver's name is not asked for: only amdgpu makes the very render node that
-    /// KFD names.
+    /// The facts that the rules compare with KFD's claims. The PCI core remembers them or sysfs
+    /// shows them, so the reader waits for nobody. This omits the driver's name: only amdgpu
+    /// creates the render node that KFD names.
     Compared,
-    /// KFD's id, the driver, its firmware and what is in configuration space, too. Reading the last
-    /// needs the bus to stay, and so waits for whoever changes it.
+    /// Also KFD's id, the driver, its firmware and configuration space. Reading configuration space
+    /// needs the bus to stay, so the reader waits for changes of the bus in progress.
     Everything,
 }

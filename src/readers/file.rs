@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How files of sysfs are read.
+//! Reads files of sysfs.
 
 use kernel::prelude::*;
 
@@ -15,22 +15,22 @@ use crate::{
     }, //
 };
 
-/// All that a file says.
+/// The whole content of a file.
 pub(super) fn whole<'b>(file: &OpenFile, page: &'b mut FileBuffer) -> Result<&'b [u8], ReadError> {
     let text = file.read(page).map_err(reason)?;
-    // sysfs shows less than a page; a full one would be cut off.
+    // sysfs shows less than a page. A full page may be cut off.
     if text.len() >= MAX_FILE_BYTES {
         return Err(ReadError::TooLarge);
     }
     Ok(text)
 }
 
-/// What an errno of the VFS means for a fact.
+/// The meaning of a VFS errno for a fact.
 pub(super) fn reason(error: Error) -> ReadError {
     if error == ENOMEM {
         ReadError::OutOfMemory
     } else if error == ENOENT || error == ENODEV || error == ENOTDIR {
-        // kernfs answers ENODEV when an entry goes while it is open.
+        // kernfs returns ENODEV if an entry is removed while it is open.
         ReadError::Absent
     } else if error == EPERM || error == EACCES {
         ReadError::Denied

@@ -34,21 +34,21 @@ use super::{
     }, //
 };
 
-/// Where KFD's device keeps its topology; `/sys/class/kfd/kfd` leads there
+/// KFD's topology below the root of sysfs. `/sys/class/kfd/kfd` links to the device that holds it
 /// (`kfd_chardev_init()`, `kfd_chardev.c`).
 const TOPOLOGY: &str = "devices/virtual/kfd/kfd/topology/";
 
-/// The folder of all nodes, below that.
+/// The folder of all nodes, below [`TOPOLOGY`].
 const NODES: &str = "nodes/";
 
-/// KFD's topology, as sysfs shows it.
+/// Reads KFD's topology from sysfs.
 pub(crate) struct KfdTopology {
     sysfs: Arc<Sysfs>,
     detail: Detail,
     page: FileBuffer,
-    /// Open from the first read of a walk to the last: what it shows is made anew for each.
+    /// Open from a walk's first read to its last. sysfs formats it anew for each read.
     generation: Option<OpenFile>,
-    /// The folder of all nodes, from which paths are shorter. KFD may replace it meanwhile.
+    /// The folder of all nodes: paths from it are shorter. KFD may replace it meanwhile.
     nodes: Option<OpenFolder>,
 }
 
@@ -91,7 +91,7 @@ impl Topology for KfdTopology {
             return whole(self.generation.insert(open), &mut self.page);
         }
         if matches!(file, File::GpuId(_)) && self.detail == Detail::Compared {
-            // No rule needs it.
+            // No rule needs `gpu_id`.
             return Err(ReadError::Absent);
         }
         let open = self.open(file)?;
@@ -100,7 +100,7 @@ impl Topology for KfdTopology {
 
     fn list(&mut self, folder: Folder, numbers: &mut Numbers) -> Result<(), ReadError> {
         if folder == Folder::Nodes {
-            // Opened anew: the last one has been listed.
+            // Opens the folder anew: an open folder lists its entries only once.
             self.nodes = None;
             return list(self.nodes()?, numbers);
         }
@@ -120,7 +120,7 @@ impl Topology for KfdTopology {
     }
 }
 
-/// The path below the topology that `write` writes.
+/// The path that `write` writes, below the topology.
 fn of_topology(write: impl FnOnce(&mut Path) -> fmt::Result) -> Result<Path, ReadError> {
     Path::of(|path| {
         path.text(TOPOLOGY)?;
@@ -128,7 +128,7 @@ fn of_topology(write: impl FnOnce(&mut Path) -> fmt::Result) -> Result<Path, Rea
     })
 }
 
-/// The entries of a folder that are numbers.
+/// Collects the entries of a folder that are numbers.
 fn list(folder: &OpenFolder, numbers: &mut Numbers) -> Result<(), ReadError> {
     let each = |name: &[u8]| match decimal(name).and_then(|name| u32::try_from(name).ok()) {
         Some(number) => numbers.insert(number).map_err(|_| E2BIG),

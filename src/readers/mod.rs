@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Readers: ask the kernel for facts.
+//! Readers, which ask the kernel for facts.
 
 mod detail;
 mod file;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Asks the PCI core for the cards, and amdgpu for what it says beside them.
+//! Reads the cards from the PCI core, and amdgpu's facts about them from sysfs.
 
 use kernel::{
     bindings,
@@ -60,14 +60,14 @@ impl KernelPciBus {
         })
     }
 
-    /// What a file below the function's folder says.
+    /// The content of a file below the function's folder.
     fn read(&mut self, address: Address, file: &str) -> Result<&[u8], ReadError> {
         let path = Path::of(|path| write!(path, "bus/pci/devices/{address}/{file}"))?;
         let open = self.sysfs.open(path.after(0)?).map_err(reason)?;
         whole(&open, &mut self.page)
     }
 
-    /// The number in such a file, as `parse` reads it.
+    /// The number in such a file, parsed by `parse`.
     fn number(
         &mut self,
         address: Address,
@@ -85,8 +85,8 @@ impl KernelPciBus {
         }
     }
 
-    /// The driver that is bound, from the function's `uevent` file: the driver core makes that text
-    /// under a lock of its own, so that a driver may go meanwhile.
+    /// The bound driver, from the function's `uevent` file. The driver core writes that text under
+    /// its own lock, so the driver may unbind meanwhile.
     fn driver(&mut self, address: Address) -> Result<Driver, OutOfMemory> {
         let text = match self.read(address, "uevent") {
             Ok(text) => text,
@@ -101,7 +101,7 @@ impl KernelPciBus {
         }))
     }
 
-    /// Adds what stands in sysfs.
+    /// Adds the facts from sysfs.
     fn complete(&mut self, function: &mut Function) -> Result<(), OutOfMemory> {
         let address = function.address;
         if function.render_node != RenderNode::None {
@@ -144,7 +144,7 @@ impl PciBus for KernelPciBus {
     }
 }
 
-/// What the PCI core remembers of a function.
+/// The facts that the PCI core remembers about a function.
 fn remembered(device: &DeviceRef) -> Option<Function> {
     Some(Function {
         address: address(device)?,
@@ -178,8 +178,8 @@ fn render_node(device: &DeviceRef) -> RenderNode {
     found
 }
 
-/// Adds what is in the configuration space of the function and of the bridges above it, unless one
-/// of them sleeps.
+/// Adds the facts from the configuration space of the function and of the bridges above it, unless
+/// one of them sleeps.
 fn add_configuration(function: &mut Function) {
     let bus = BusLock::new();
     let Some(device) = &bus.device_at(function.address) else {
@@ -196,7 +196,7 @@ fn add_configuration(function: &mut Function) {
 /// The bridges on the way from a function to the root, nearest first.
 fn bridges_above<'lock>(device: &OnBus<'lock>) -> impl Iterator<Item = OnBus<'lock>> {
     let mut next = device.bridge_above();
-    // No path is longer than there are bus numbers.
+    // There are 256 bus numbers, so no path is longer.
     (0..256).map_while(move |_| {
         let bridge = next.take()?;
         next = bridge.bridge_above();
@@ -206,7 +206,7 @@ fn bridges_above<'lock>(device: &OnBus<'lock>) -> impl Iterator<Item = OnBus<'lo
 
 /// How far AtomicOps get from the card.
 fn path_atomics(device: &OnBus<'_>, address: Address) -> Atomics {
-    // A bridge without an address can't be named, and is not on any bus.
+    // A bridge without an address has no name, and is on no bus.
     let bridges =
         bridges_above(device).map_while(|bridge| Some(hop(&bridge, self::address(&bridge)?)));
     atomics(&hop(device, address), bridges)
@@ -233,7 +233,7 @@ fn dword(device: &OnBus<'_>, offset: u32) -> Value {
     value.map_or(Value::Unreadable, |value| Value::Known(value.into()))
 }
 
-/// What a function says it is.
+/// The vendor and device of a function.
 pub(crate) fn id(device: &pci::Device) -> Id {
     Id {
         vendor: device.vendor_id().as_raw(),
@@ -241,8 +241,8 @@ pub(crate) fn id(device: &pci::Device) -> Id {
     }
 }
 
-/// Where a function sits. The kernel crate has no accessor for the domain, but the PCI core names
-/// its devices `domain:bus:device.function` (`pci_setup_device()`, `drivers/pci/probe.c`).
+/// The address of a function. The kernel crate has no accessor for the domain, but the PCI core
+/// names its devices `domain:bus:device.function` (`pci_setup_device()`, `drivers/pci/probe.c`).
 fn address(device: &pci::Device) -> Option<Address> {
     let name = DeviceName::of(device);
     let domain = name.as_bytes().split(|&byte| byte == b':').next()?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The card has one memory bank, and its node says so.
+//! Rule bank-count: the card has one memory bank, and its node says so.
 //!
 //! `kfd_create_vcrat_image_gpu()` (`kfd_crat.c`) makes one bank of all VRAM, public or private.
 

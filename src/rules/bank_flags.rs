@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! No bank of the card has a flag.
+//! Rule bank-flags: no bank of the card has a flag.
 //!
-//! KFD gives VRAM banks `CRAT_SUBTYPE_FLAGS_ENABLED` alone (`kfd_fill_gpu_memory_affinity()`,
+//! KFD gives VRAM banks only `CRAT_SUBTYPE_FLAGS_ENABLED` (`kfd_fill_gpu_memory_affinity()`,
 //! `kfd_crat.c`), which shows as 0. A patch that sets `HSA_MEM_FLAGS_HOT_PLUGGABLE` announces
 //! memory that the card does not have.
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The bank is not empty, and no larger than the card's VRAM.
+//! Rule bank-size: a bank is not empty, and not larger than the card's VRAM.
 //!
 //! KFD's bank is all VRAM that amdgpu found (`amdgpu_amdkfd_get_local_mem_info()`,
-//! `amdgpu_amdkfd.c`), which amdgpu prints as `mem_info_vram_total`. It may be less: `debug_mask`
-//! has an option for that.
+//! `amdgpu_amdkfd.c`). amdgpu prints that size as `mem_info_vram_total`. A bank may be smaller:
+//! `debug_mask` has an option for that.
 
 use super::*;
 
 /// The most VRAM on a board with this device, in bytes: 8 GiB on the RX 5700 and 5700 XT. The RX
-/// 5600 XT has 6 GiB. The Pro W5700, also with 8 GiB, is another device, 0x7312.
+/// 5600 XT has 6 GiB. The Pro W5700 has 8 GiB, but is another device, 0x7312.
 const LARGEST_BOARD_BYTES: u64 = 8 << 30;
 
 pub(super) fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
@@ -25,7 +25,7 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Option<Judgement> {
         Shown::Number,
         |bytes| (1..=limit).contains(&bytes),
     );
-    // Some board has as much; whether this one does is not known.
+    // Some board has this much; unknown whether this one does.
     if judgement.verdict == Verdict::Truth && evidence.pci_known && !is_compared {
         judgement.verdict = Verdict::Unknown;
     }

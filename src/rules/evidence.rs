@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a rule is given, and what it answers.
+//! The input and the output of a rule.
 
 use core::fmt;
 
@@ -11,7 +11,7 @@ use super::{
     judge::Verdict, //
 };
 
-/// What a rule may look at.
+/// The facts that a rule may use.
 pub struct Evidence<'a> {
     /// The node.
     pub node: &'a Node,
@@ -23,19 +23,19 @@ pub struct Evidence<'a> {
     pub pci_known: bool,
 }
 
-/// What a rule says.
+/// The output of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Judgement {
-    /// What is true of the card.
+    /// The true value for the card.
     pub expected: Shown,
-    /// What KFD claims.
+    /// KFD's claim.
     pub observed: Shown,
     /// Whether the two agree.
     pub verdict: Verdict,
 }
 
 impl Judgement {
-    /// Judges `observed`: unknown if it could not be read, a lie if `agrees` says so.
+    /// Judges `observed`: unknown if unreadable, truth if `agrees` returns true, else a lie.
     pub fn of(
         expected: Shown,
         observed: Value,
@@ -52,20 +52,20 @@ impl Judgement {
     }
 }
 
-/// A value as shown in `expected=` and `observed=`: without blanks.
+/// A value for `expected=` and `observed=`, without blanks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
     /// A number in decimal.
     Number(Value),
-    /// A number in decimal behind words.
+    /// A decimal number after a label.
     Labelled(&'static str, Value),
-    /// Two of them.
+    /// Two labelled numbers.
     Both((&'static str, Value), (&'static str, Value)),
     /// A number in hexadecimal.
     Hex(Value),
     /// Vendor and device.
     Ids(Value, Value),
-    /// Words.
+    /// Fixed text.
     Words(&'static str),
     /// The type of a heap.
     Heap(Value),
@@ -74,12 +74,12 @@ pub enum Shown {
 }
 
 impl Shown {
-    /// The number, in decimal.
+    /// A known number in decimal.
     pub const fn number(number: u64) -> Self {
         Self::Number(Value::Known(number))
     }
 
-    /// The number, in hexadecimal.
+    /// A known number in hexadecimal.
     pub const fn hex(number: u64) -> Self {
         Self::Hex(Value::Known(number))
     }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The card is announced as the ISA that it runs.
+//! Rule gfx-version: KFD announces the ISA that the card runs.
 //!
 //! `gfx_target_version` is major * 10000 + minor * 100 + stepping (`kfd_topology_add_device()` and
 //! `kfd_device_info_init()`, `drivers/gpu/drm/amd/amdkfd`). The kernel derives it from the GC IP
-//! version, 10.1.10 on Navi10. `HSA_OVERRIDE_GFX_VERSION` is read in user space only and never
-//! changes it, so another number is a patched kernel's.
+//! version, 10.1.10 on Navi10. Only user space reads `HSA_OVERRIDE_GFX_VERSION`, which never
+//! changes it. So only a patched kernel shows another number.
 
 use super::*;
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A heap that is called public can be reached through the BAR.
+//! Rule heap-bar: the CPU can reach all of a public heap through the BAR.
 //!
 //! `fb_public` tells user space that the CPU can map all of the bank
-//! (`kfd_create_vcrat_image_gpu()`, `kfd_crat.c`). `fb_private` behind a large BAR is no lie:
-//! amdgpu's `vis_vramlimit` does that, and claims less than there is, not more.
+//! (`kfd_create_vcrat_image_gpu()`, `kfd_crat.c`). `fb_private` behind a large BAR passes: amdgpu's
+//! `vis_vramlimit` does that, and it claims less than there is.
 
 use super::*;
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Every bank of the card is VRAM.
+//! Rule heap-type: every bank of the card is VRAM.
 //!
-//! KFD gives a discrete GPU's node one framebuffer heap, public if all of it can be reached through
-//! the BAR, else private (`kfd_create_vcrat_image_gpu()` and `kfd_parse_subtype_mem()`,
-//! `kfd_crat.c`). Either is the truth; which one is a matter for the rule heap-bar.
+//! KFD gives a discrete GPU's node one framebuffer heap: public if the CPU can reach all of it
+//! through the BAR, else private (`kfd_create_vcrat_image_gpu()` and `kfd_parse_subtype_mem()`,
+//! `kfd_crat.c`). This rule accepts either; the rule heap-bar decides between them.
 
 use super::*;
 

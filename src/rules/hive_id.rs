@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The card belongs to no XGMI hive.
+//! Rule hive-id: the card belongs to no XGMI hive.
 //!
-//! Navi10 has no XGMI. A hive id is what makes ROCr offer a fine-grained VRAM pool
+//! Navi10 has no XGMI. A hive id makes ROCr offer a fine-grained VRAM pool
 //! (`GpuAgent::InitRegionList()`, `amd_gpu_agent.cpp` of ROCR-Runtime).
 
 use super::*;

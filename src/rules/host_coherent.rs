@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The host cannot reach the card's memory coherently.
+//! Rule host-coherent: the host cannot reach the card's memory coherently.
 //!
 //! KFD sets the bit only for APUs that run as an application processor and for cards with an XGMI
 //! link to the CPU (`kfd_topology_add_device()`).

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Applies the rules to a card, and draws verdicts from what they say.
+//! Applies the rules to a card, and combines their answers into verdicts.
 
 use core::fmt;
 
@@ -14,16 +14,16 @@ use super::{
     RULES, //
 };
 
-/// Whether KFD says what is true.
+/// Whether KFD's claims match the hardware.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It does.
+    /// They match.
     Truth,
-    /// It does not.
+    /// They do not match.
     Lie,
-    /// What it says could not be read, is missing, or was changing.
+    /// A claim could not be read, is missing, or was changing.
     Unknown,
-    /// KFD claims nothing of the card, or there are no PCI facts to compare with.
+    /// KFD claims nothing about the card, or there are no PCI facts to compare with.
     Unjudged,
 }
 
@@ -37,7 +37,7 @@ impl Verdict {
         }
     }
 
-    /// As it is shown.
+    /// The word that the files show.
     pub fn name(self) -> &'static str {
         match self {
             Self::Truth => "truth",
@@ -47,7 +47,7 @@ impl Verdict {
         }
     }
 
-    /// The verdict over two: a lie outweighs an unknown, and that a truth.
+    /// Combines two verdicts: a lie outweighs an unknown, and an unknown outweighs a truth.
     pub fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Lie, _) | (_, Self::Lie) => Self::Lie,
@@ -58,7 +58,7 @@ impl Verdict {
     }
 }
 
-/// What one rule says of one node of a card, or of one of its banks.
+/// The output of one rule for one node of a card, or for one of its banks.
 #[derive(Clone, Copy)]
 pub struct Finding<'a> {
     /// The rule.
@@ -67,18 +67,18 @@ pub struct Finding<'a> {
     pub node: &'a Node,
     /// The bank, if the rule is about banks.
     pub bank: Option<&'a Bank>,
-    /// What it says.
+    /// The output of the rule.
     pub judgement: Judgement,
 }
 
-/// Which findings are asked for.
+/// The findings that a caller wants.
 #[derive(Clone, Copy)]
 pub enum About<'a> {
-    /// Those of all nodes of a card.
+    /// All findings about a card.
     Card,
-    /// Those of this node.
+    /// The findings about this node, including its banks.
     Node(&'a Node),
-    /// Those that concern this bank of this node: its own, and those of the node as a whole.
+    /// The findings about this bank of this node, and about the node as a whole.
     Bank(&'a Node, &'a Bank),
 }
 
@@ -94,10 +94,10 @@ impl About<'_> {
     }
 }
 
-/// Calls `each` with what every rule says of a card, until it fails.
+/// Calls `each` with every finding about a card, until it fails.
 ///
-/// A card that is absent from KFD has nothing to judge.
-#[inline(never)] // Once is enough, for all that ask.
+/// A card that is absent from KFD has no findings.
+#[inline(never)] // One copy keeps the module small.
 pub fn findings<'a>(
     snapshot: &'a Snapshot,
     card: &'a Card,
@@ -143,15 +143,14 @@ pub fn findings<'a>(
     Ok(())
 }
 
-/// The verdict over what was found of a card, of one of its nodes or of one of its banks: that of
-/// all rules taken together.
-#[inline(never)] // Once is enough.
+/// The combined verdict of all rules on a card, on one of its nodes or on one of its banks.
+#[inline(never)] // One copy keeps the module small.
 pub fn verdict(snapshot: &Snapshot, card: &Card, about: About<'_>) -> Verdict {
     if card.presence == Presence::Absent {
         return Verdict::Unjudged;
     }
     let mut verdict = None;
-    // Nothing fails in it.
+    // The closure never fails.
     let _ = findings(snapshot, card, about, &mut |finding| {
         let found = finding.judgement.verdict;
         verdict = Some(verdict.map_or(found, |verdict: Verdict| verdict.and(found)));
@@ -160,13 +159,12 @@ pub fn verdict(snapshot: &Snapshot, card: &Card, about: About<'_>) -> Verdict {
     verdict.unwrap_or(Verdict::Unknown)
 }
 
-/// The verdict over a card: the worst over all its nodes; unjudged if KFD has none for it.
+/// The verdict on a card: the worst of all its nodes; unjudged if KFD has none for it.
 pub fn card_verdict(snapshot: &Snapshot, card: &Card) -> Verdict {
     verdict(snapshot, card, About::Card)
 }
 
-/// The node that a card's verdict is drawn from: the worst. Of equals the last, as KFD adds new nodes
-/// at the end of its list.
+/// The node with the worst verdict, the card's. Of equals the last, as KFD appends new nodes.
 pub fn worst_node<'a>(snapshot: &'a Snapshot, card: &'a Card) -> Option<&'a Node> {
     if !card.has_more {
         return snapshot.nodes_of(card).next();
@@ -176,16 +174,16 @@ pub fn worst_node<'a>(snapshot: &'a Snapshot, card: &'a Card) -> Option<&'a Node
     snapshot.nodes_of(card).filter(is_worst).last()
 }
 
-/// The names of the rules that have a finding of one of the `verdicts`, each once, by comma; `-` for
-/// none.
+/// The names of the rules with a finding of one of the `verdicts`. Each name shows once, separated
+/// by commas; `-` for none.
 pub struct RuleNames<'a> {
-    /// Where the card is.
+    /// The snapshot that holds the card.
     pub snapshot: &'a Snapshot,
     /// The card.
     pub card: &'a Card,
-    /// Which findings.
+    /// The findings to look at.
     pub about: About<'a>,
-    /// Which verdicts.
+    /// The verdicts to look for.
     pub verdicts: &'a [Verdict],
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Rules: each compares one thing that KFD claims with what is true of the card.
+//! Rules: each compares one of KFD's claims with the hardware.
 //!
 //! A rule is a small function in a file of its own, and a line of [`RULES`].
 
@@ -48,10 +48,10 @@ pub use self::{
     }, //
 };
 
-/// What a rule is about.
+/// The subject of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// A node of the card as a whole. Such a rule concerns all its banks.
+    /// A node of the card as a whole. Such a rule also concerns each of its banks.
     Card,
     /// Each memory bank of the node.
     Bank,
@@ -60,13 +60,13 @@ pub enum Scope {
 /// Judges the evidence; `None` if there is nothing to judge.
 type Judge = fn(&Evidence<'_>) -> Option<Judgement>;
 
-/// A rule.
+/// A rule, with its name in the files.
 pub struct Rule {
-    /// Its name, as in the files' `rule=` and `rules=`.
+    /// The value of `rule=` and `rules=` in the files.
     pub name: &'static str,
-    /// What it is about.
+    /// The subject of the rule.
     pub scope: Scope,
-    /// Whether it does nothing but compare with the function that the node stands for.
+    /// Whether the rule only compares the node with its PCI function.
     pub needs_pci: bool,
     judge: Judge,
 }

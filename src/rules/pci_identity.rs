@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The node is the device that sits at its place on the PCI bus.
+//! Rule pci-identity: the node is the device at its address on the PCI bus.
 //!
-//! KFD copies `vendor_id` and `device_id` from the PCI core (`kfd_topology_add_device()`), so a
-//! difference was made.
+//! KFD copies `vendor_id` and `device_id` from the PCI core (`kfd_topology_add_device()`), so only
+//! a modification causes a mismatch.
 
 use super::*;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The card has no XGMI engine and no XGMI link.
+//! Rule xgmi: the card has no XGMI engine and no XGMI link.
 //!
-//! Navi10 reaches everything over PCI Express (`HSA_IOLINK_TYPE_PCIEXPRESS`).
+//! Navi10 has only PCI Express links (`HSA_IOLINK_TYPE_PCIEXPRESS`).
 
 use super::*;
 

@@ -2,8 +2,7 @@
 
 //! Names of boards with the device 0x731f.
 
-/// The board with that PCI revision, as in the public table `amdgpu.ids` of libdrm; blanks are
-/// written as `-`.
+/// The board with that PCI revision, from libdrm's public table `amdgpu.ids`, with `-` for blanks.
 pub(super) fn board(revision: u64) -> Option<&'static str> {
     Some(match revision {
         0xc0 => "RX-5700-XT-50th-Anniversary",

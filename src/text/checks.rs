@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The file `checks`: what each rule says of each card.
+//! The file `checks`: the output of each rule for each card.
 
 use core::fmt;
 

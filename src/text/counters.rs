@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The file `counters`: what happened since the module was loaded.
+//! The file `counters`: counts since the module was loaded.
 
 use core::fmt::{
     self,
@@ -11,7 +11,7 @@ use crate::facts::tally::Tally;
 
 use super::record::heading;
 
-/// Writes `counters`: a line `name value` for each. The values are in the order of [`Tally::NAMES`].
+/// Writes `counters`: a line `name value` for each, in the order of [`Tally::NAMES`].
 pub fn counters(values: &[u64; Tally::COUNT], out: &mut dyn Write) -> fmt::Result {
     heading(out, "counters")?;
     for (name, value) in Tally::NAMES.iter().zip(values) {

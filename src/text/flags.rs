@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The file `flags`: what each card's hardware is, beside what KFD claims of it.
+//! The file `flags`: each card's hardware, beside KFD's claims about it.
 
 use core::fmt;
 
@@ -12,7 +12,7 @@ use crate::{
 
 use super::record::*;
 
-/// Writes `flags`: for each card the claims of the node that its verdict is drawn from.
+/// Writes `flags`: for each card, the claims of the node that decides its verdict.
 pub fn flags(snapshot: &Snapshot, out: &mut dyn fmt::Write) -> fmt::Result {
     heading(out, "flags")?;
     for card in snapshot.cards() {
@@ -49,7 +49,7 @@ pub fn flags(snapshot: &Snapshot, out: &mut dyn fmt::Write) -> fmt::Result {
     Ok(())
 }
 
-/// Whether a node claims XGMI: a hive, an engine or a link, each is such a claim.
+/// Whether a node claims XGMI, by a hive, an engine or a link.
 fn xgmi_of(node: &Node) -> Option<bool> {
     let claims = |value: Value| value.has(u64::MAX);
     let hive = claims(node.properties.hive_id());
@@ -57,7 +57,7 @@ fn xgmi_of(node: &Node) -> Option<bool> {
     either(hive, either(engines, claims(node.links.xgmi)))
 }
 
-/// Whether one of two is set; not known if neither is and one is not known.
+/// Whether either is set; unknown if neither is set and one is unknown.
 fn either(one: Option<bool>, other: Option<bool>) -> Option<bool> {
     match (one, other) {
         (Some(true), _) | (_, Some(true)) => Some(true),

@@ -19,12 +19,12 @@ use super::{
     record::*, //
 };
 
-/// The size of BAR0 without resizing, in bytes, as every boot log of this device shows it.
+/// The size of BAR0 without resizing, in bytes, from boot logs of this device.
 const SMALL_BAR_BYTES: u64 = 256 << 20;
 
 /// Writes `gpus`.
 ///
-/// Where the PCI core can't be asked, there is a record for each card that KFD knows.
+/// If the PCI core cannot be asked, there is a record for each card that KFD knows.
 pub fn gpus(snapshot: &Snapshot, out: &mut dyn fmt::Write) -> fmt::Result {
     heading(out, "gpus")?;
     for card in snapshot.cards() {
@@ -80,10 +80,10 @@ pub fn gpus(snapshot: &Snapshot, out: &mut dyn fmt::Write) -> fmt::Result {
     Ok(())
 }
 
-/// How much of VRAM the CPU can reach: all, the 256 MiB of a BAR that was not resized, or a part.
+/// The CPU's reach into VRAM: all, the 256 MiB of a BAR that was not resized, or a part.
 fn bar(bar0: Option<u64>, vram: Option<u64>) -> Option<&'static str> {
     match (bar0?, vram) {
-        // First: no board has so little VRAM, whatever KFD prints.
+        // Checked first: no board has this little VRAM, whatever KFD prints.
         (bar0, _) if bar0 <= SMALL_BAR_BYTES => Some("small"),
         (bar0, Some(vram)) if bar0 >= vram => Some("large"),
         (_, Some(_)) => Some("partial"),
@@ -99,8 +99,8 @@ fn kfd(presence: Presence) -> &'static str {
     }
 }
 
-/// Why KFD has no node for the card, as far as that can be known; `-` where it has one, `unknown`
-/// where that itself is not known.
+/// The reason why KFD has no node for the card, if known. `-` if there is a node, `unknown` if even
+/// that is unknown.
 fn reason(kfd: Presence, card: Presence, function: &Function) -> &'static str {
     match card {
         Presence::Present => return "-",
@@ -112,18 +112,18 @@ fn reason(kfd: Presence, card: Presence, function: &Function) -> &'static str {
         Driver::NotSaid | Driver::Unreadable => "unknown",
         driver if !driver.is_amdgpu() => "not-amdgpu",
         Driver::Named(_) if kfd == Presence::Absent => "no-kfd",
-        // Its probe may still be under way, and KFD to come.
+        // The probe may still be running, and KFD's node may follow.
         Driver::Named(_) if function.render_node == RenderNode::None => "unknown",
         Driver::Named(_) if lacks_atomics(function) => "atomics",
         Driver::Named(_) => "unknown",
     }
 }
 
-/// The MEC firmware that makes up for missing AtomicOps on GC 10.1.x (`kfd_device_info_init()`,
+/// The first MEC firmware version that needs no AtomicOps on GC 10.1.x (`kfd_device_info_init()`,
 /// `kfd_device.c`: `no_atomic_fw_version`).
 const MEC_WITHOUT_ATOMICS: u64 = 145;
 
-/// Whether KFD leaves the card out for want of AtomicOps (`kgd2kfd_device_init()`, `kfd_device.c`).
+/// Whether KFD rejects the card for missing AtomicOps (`kgd2kfd_device_init()`, `kfd_device.c`).
 fn lacks_atomics(function: &Function) -> bool {
     let is_old = function
         .mec_fw
@@ -156,15 +156,15 @@ fn atomics(atomics: Atomics) -> &'static str {
     }
 }
 
-/// What KFD made of them: it requested them, or it took the card although they were refused, which
-/// the link's flags tell (`kfd_fill_iolink_non_crat_info()`, `kfd_topology.c`). That it refused the
-/// card for their sake can't be known from what it publishes.
+/// How KFD handled AtomicOps: it requested them, or it accepted the card without them. The link's
+/// flags tell which (`kfd_fill_iolink_non_crat_info()`, `kfd_topology.c`). KFD publishes nothing
+/// about a card that it rejected.
 fn atomics_in_kfd(node: &Node) -> &'static str {
     const REFUSED: u32 =
         uapi::HSA_IOLINK_FLAGS_NO_ATOMICS_32_BIT | uapi::HSA_IOLINK_FLAGS_NO_ATOMICS_64_BIT;
     let flags = node.links.to_cpu;
     match flags.has(REFUSED.into()) {
-        // Not filled in, or an old kernel, which leaves all flags 0.
+        // KFD has not filled in the flags, or it is an old kernel, which leaves all flags 0.
         _ if flags.has(uapi::HSA_IOLINK_FLAGS_ENABLED.into()) != Some(true) => "?",
         Some(true) => "tolerated",
         _ => "requested",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Text: the files, version 1. See `docs/files.md` for every key.
+//! The text of the debugfs files, version 1. `docs/files.md` explains every key.
 
 mod boards;
 mod checks;

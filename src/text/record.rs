@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! One record: `key=value` pairs on a line.
+//! Writes records: a line of `key=value` pairs each.
 
 use core::fmt::{
     self,
@@ -11,26 +11,25 @@ use core::fmt::{
 use crate::facts::prelude::*;
 
 /// Writes the first line of a file.
-#[inline(never)] // Once is enough, here and below.
+#[inline(never)] // One copy keeps the module small, here and below.
 pub(super) fn heading(out: &mut dyn Write, file: &str) -> fmt::Result {
     writeln!(out, "# rdna1 {file} v1")
 }
 
-/// A record about a card that is being written. Values must not print a blank or a quote.
+/// A record about a card while it is being written. Values must not print a blank or a quote.
 pub(super) struct Record<'a> {
     out: &'a mut dyn Write,
     result: fmt::Result,
 }
 
 impl<'a> Record<'a> {
-    /// Begins a record.
     #[inline(never)]
     pub(super) fn of(card: &Card, out: &'a mut dyn Write) -> Self {
         let result = write!(out, "gpu={}", Known(card.address));
         Self { out, result }
     }
 
-    /// Adds what is unknown as `?`.
+    /// Adds a pair. A value that is unknown prints `?`.
     #[inline(never)]
     pub(super) fn show(&mut self, key: &str, value: &dyn Display) {
         if self.result.is_ok() {
@@ -69,7 +68,7 @@ impl<'a> Record<'a> {
         self.number(key, number);
     }
 
-    /// Ends the record.
+    /// Ends the line; fails if any pair failed.
     #[inline(never)]
     pub(super) fn end(self) -> fmt::Result {
         self.result?;
@@ -77,7 +76,7 @@ impl<'a> Record<'a> {
     }
 }
 
-/// A value that may not be known: `?` then.
+/// A value that prints `?` if it is unknown.
 pub struct Known<T>(pub Option<T>);
 
 impl<T: Display> Display for Known<T> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A topology, a PCI bus, and what is found in them.
+//! Common parts of the tests of the core: a topology, a PCI bus, and the result of a scan.
 
 // Each test binary uses a part of this.
 #![allow(dead_code)]
@@ -39,17 +39,17 @@ use rdna1_kfd_guard::{
     text, //
 };
 
-/// Where the captures are.
+/// The folder of the captures.
 pub fn captures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("selftests/captures")
 }
 
-/// A PCI bus with these functions and no others.
+/// A PCI bus with only these functions.
 #[derive(Clone, Default)]
 pub struct Bus(pub Vec<Function>);
 
 impl Bus {
-    /// The card of [`Tree::honest`].
+    /// A bus with the card of [`Tree::honest`].
     pub fn honest() -> Self {
         Self(vec![Function {
             address: Address {
@@ -83,14 +83,14 @@ impl PciBus for Bus {
     }
 }
 
-/// What was found, and what was counted.
+/// The result of a scan, and its counters.
 pub struct Found {
     pub snapshot: Snapshot,
     pub tally: Tally,
 }
 
 impl Found {
-    /// Scans as the module does.
+    /// Scans a topology and a bus as the module does.
     pub fn of(tree: &Tree, bus: &Bus) -> Self {
         let mut tally = Tally::default();
         let snapshot = observe(&mut tree.clone(), Some(&mut bus.clone()), &mut tally).unwrap();
@@ -120,14 +120,14 @@ impl Found {
         records(|page| text::checks(&self.snapshot, page))
     }
 
-    /// Nothing anywhere says lie.
+    /// Expects that no rule and no heap has the verdict `lie`.
     #[track_caller]
     pub fn expect_no_lie(&self) {
         assert_eq!(self.rules("lie"), [""; 0], "{:#?}", self.checks());
         assert!(self.heaps().iter().all(|heap| heap["verdict"] != "lie"));
     }
 
-    /// Every rule and every file of the one card says unknown, and it is still there.
+    /// Expects that every rule and every file gives `unknown` for the card, and still shows it.
     #[track_caller]
     pub fn expect_all_unknown(&self) {
         self.expect_no_lie();
@@ -139,7 +139,7 @@ impl Found {
         assert_eq!(self.gpus()[0]["verdict"], "unknown");
     }
 
-    /// Only `rule` says `verdict`, and so do the heap and the card.
+    /// Expects `verdict` from `rule` only, and for the heap and the card.
     #[track_caller]
     pub fn expect_only(&self, rule: &str, verdict: &str) {
         assert_eq!(self.rules(verdict), [rule], "{:#?}", self.checks());
@@ -150,7 +150,7 @@ impl Found {
                 (heap["verdict"].as_str(), heap["rules"].as_str()),
                 (verdict, rule)
             );
-            // What is true of the card does not move with what KFD says.
+            // Facts about the card do not depend on KFD's claims.
             assert_eq!(heap["coarse_grained_only"], "1");
             assert_eq!(heap["fine_grained"], "0");
         }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The records of the files.
+//! Parses the records of the module's files.
 
 use std::collections::BTreeMap;
 
-/// A record: its pairs by key.
+/// A record: values by key.
 pub type Record = BTreeMap<String, String>;
 
-/// The records of a page; panics if it is not in the form of version 1.
+/// The records of a page. Panics if the page is not in format version 1.
 pub fn records(write: impl Fn(&mut String) -> std::fmt::Result) -> Vec<Record> {
     let mut page = String::new();
     write(&mut page).unwrap();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A topology in memory, to be changed line by line.
+//! A topology in memory, which tests change line by line.
 
 use std::collections::BTreeMap;
 
@@ -20,14 +20,14 @@ use rdna1_kfd_guard::{
 
 use super::captures;
 
-/// A tree of files, each with its text or the reason why it can't be read.
+/// A topology's files, each with its text or its read error.
 #[derive(Clone, Default)]
 pub struct Tree {
     pub files: BTreeMap<String, Result<Vec<u8>, ReadError>>,
     pub folders: BTreeMap<String, Result<Vec<u32>, ReadError>>,
-    /// Changes the tree before the walk with that number, counted from 0.
+    /// Changes before each walk, by the walk's number from 0.
     pub before_walk: Vec<fn(&mut Tree)>,
-    /// Changes the tree whenever the nodes have been listed.
+    /// A change after each listing of the nodes.
     pub after_listing: Option<fn(&mut Tree)>,
     /// How often the nodes have been listed.
     pub listings: u32,
@@ -36,18 +36,18 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// The honest 5700 XT with a large BAR, as a kernel shows it that prints `cwsr_size`.
+    /// The honest 5700 XT with a large BAR, on a kernel that prints `cwsr_size`.
     pub fn honest() -> Self {
         let mut tree = Self::of_capture("reconstructed/0x731f-5700xt-largebar");
         let node = tree.files.get_mut(&File::Node(1).to_string()).unwrap();
-        // A guess: no capture has it.
+        // A guess: no capture has this line.
         node.as_mut()
             .unwrap()
             .extend_from_slice(b"cwsr_size 8192\n");
         tree
     }
 
-    /// A capture, with a generation id as on a live system.
+    /// A capture, with a generation id like that of a live system.
     pub fn of_capture(name: &str) -> Self {
         let mut capture = Capture::open(&captures().join(name)).unwrap();
         let mut tree = Self::default();
@@ -105,7 +105,7 @@ impl Tree {
         number.parse().unwrap()
     }
 
-    /// Takes a line out of `file`.
+    /// Removes a line of `file`.
     pub fn remove_line(&mut self, file: File, key: &str) {
         self.edit(file, key, None);
     }
@@ -133,7 +133,7 @@ impl Tree {
 impl Topology for Tree {
     fn read(&mut self, file: File) -> Result<&[u8], ReadError> {
         if file == File::GenerationId {
-            // Read at the start and at the end of a walk.
+            // A walk reads this file twice: at its start and at its end.
             if self.walks % 2 == 0 {
                 if let Some(change) = self.before_walk.get(self.walks / 2).copied() {
                     change(self);

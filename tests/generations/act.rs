@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What happens to a slot.
+//! The events that can happen to a PCI slot, and how to draw them.
 
 use proptest::{
     collection::vec,
@@ -16,30 +16,30 @@ use super::board::{
 
 #[derive(Clone, Debug)]
 pub enum Act {
-    /// The driver of the board binds to it: amdgpu to a GPU.
+    /// The board's driver binds to it: amdgpu to a GPU.
     Bind,
     /// vfio-pci binds to it.
     BindForeign,
-    /// The driver lets go. The node of a GPU stays while a program holds its render node.
+    /// The driver unbinds. A GPU's node stays while a program holds its render node open.
     Unbind {
         is_held: bool,
     },
-    /// The function goes from the bus.
+    /// The function is hot-unplugged.
     Unplug {
         is_held: bool,
     },
-    /// A rescan finds the same board again, or another, with a BAR of that size.
+    /// A rescan finds the same board (`None`) or another one, with a BAR of that size.
     Plug(Option<Board>, Bar),
-    /// Somebody writes `resource0_resize`, which takes an unbound function.
+    /// A write to `resource0_resize`, which works only without a driver.
     Resize(Bar),
-    /// The last program closes the oldest render node that is still held.
+    /// The last program closes the oldest render node that is still open.
     Drop,
     /// The function is runtime-suspended.
     Sleep,
     Wake,
 }
 
-/// Acts that belong together.
+/// A sequence of related acts.
 fn episode() -> impl Strategy<Value = Vec<Act>> {
     use Act::*;
     let held = || prop::bool::weighted(0.8);
@@ -64,7 +64,7 @@ fn episode() -> impl Strategy<Value = Vec<Act>> {
     ]
 }
 
-/// First drivers bind to most slots, then this and that happens.
+/// Drivers bind to most slots, then a few episodes follow.
 pub fn acts(slots: usize) -> impl Strategy<Value = Vec<(usize, Act)>> {
     let boot = vec(prop::bool::weighted(0.95), slots);
     let later = vec((0..slots, episode()), 0..3);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is plugged into a slot: a GPU, or another PCI function.
+//! The boards that a slot can hold: a GPU, or another PCI function.
 
 use proptest::{
     bool::weighted,
@@ -17,7 +17,7 @@ use super::gpus::{
 
 pub const AMD: u16 = 0x1002;
 
-/// How much of VRAM BAR0 covers.
+/// The size of BAR0, relative to VRAM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bar {
     Small,
@@ -29,17 +29,17 @@ pub enum Bar {
 pub struct Gpu {
     pub generation: Generation,
     pub vram_bytes: u64,
-    /// amdgpu keeps off most of what the BAR covers (`amdgpu.vis_vramlimit`).
+    /// amdgpu uses only a small part of the BAR (`amdgpu.vis_vramlimit`).
     pub is_limited: bool,
-    /// AtomicOps get from it to the root port.
+    /// Its AtomicOps reach the root port.
     pub requests_atomics: bool,
-    /// It completes AtomicOps of others.
+    /// It completes AtomicOps of other devices.
     pub completes_atomics: bool,
-    /// Its firmware needs AtomicOps: without them KFD leaves the card out.
+    /// Its firmware needs AtomicOps. Without them KFD refuses the card.
     pub needs_atomics: bool,
 }
 
-/// A function that is no GPU of AMD's.
+/// A PCI function other than an AMD GPU.
 #[derive(Clone, Copy, Debug)]
 pub struct Other {
     pub vendor: u16,
@@ -71,7 +71,7 @@ impl Gpu {
         self.generation.device == NAVI10.device
     }
 
-    /// What the CPU can reach of VRAM through a BAR0 of that size (`gmc.visible_vram_size`).
+    /// The VRAM that the CPU reaches with a BAR0 of that size (`gmc.visible_vram_size`).
     pub fn visible_bytes(&self, bar0_bytes: u64) -> u64 {
         if self.generation.apu || self.reaches_cpu_over_xgmi() {
             self.vram_bytes
@@ -90,7 +90,7 @@ impl Gpu {
         self.generation.hive || self.reaches_cpu_over_xgmi()
     }
 
-    /// KFD leaves it out (`kgd2kfd_device_init()`).
+    /// Whether KFD refuses it (`kgd2kfd_device_init()`).
     pub fn is_refused(&self) -> bool {
         self.needs_atomics && !self.requests_atomics
     }
@@ -139,7 +139,7 @@ const OTHERS: [Other; 4] = [
         device: 0x2204,
         driver: None,
     },
-    // The audio function of a Navi10 board, where another bus numbering put it.
+    // A Navi10 board's audio function, at the location where other bus numbering put it.
     Other {
         vendor: AMD,
         device: 0xab38,
@@ -154,7 +154,7 @@ pub fn bar() -> impl Strategy<Value = Bar> {
 pub fn gpu() -> impl Strategy<Value = Gpu> {
     let parts = (
         generation(),
-        // Up to what a board of the judged device holds.
+        // At most the VRAM of the largest 0x731f board: a larger bank is a lie.
         prop_oneof![Just(8192u64), Just(6128), 512u64..=8192],
         weighted(0.05),
         (weighted(0.7), weighted(0.7), weighted(0.1)),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Counts which machines were drawn: a shape that never comes is not tested.
+//! Counts the shapes of the drawn machines: a shape that is never drawn is not tested.
 
 use std::{
     collections::BTreeMap,
@@ -33,7 +33,7 @@ impl Census {
         }
     }
 
-    /// The first shape of which there were fewer.
+    /// The first shape that was drawn fewer than `least` times.
     pub fn missing(&self, least: u64) -> Option<&'static str> {
         let mut counts = self.0.iter();
         counts

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A copy of a topology's files, to be spoilt, shown or written to disk.
+//! A copy of a topology's files, which tests spoil, print or write to disk.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ use rdna1_kfd_guard::facts::{
     }, //
 };
 
-/// Files by their paths, and the entries of folders.
+/// Files by path, and the entries of folders.
 #[derive(Clone, Default)]
 pub struct Copy {
     pub files: BTreeMap<String, String>,
@@ -30,7 +30,7 @@ pub struct Copy {
 }
 
 impl Copy {
-    /// Copies all that can be read.
+    /// Copies all readable files.
     pub fn of(topology: &mut impl Topology) -> Self {
         let mut copy = Self::default();
         copy.file(topology, File::GenerationId);
@@ -68,7 +68,7 @@ impl Copy {
 
     /// Writes the files into a folder.
     pub fn write(&self, root: &Path) -> io::Result<()> {
-        // It is there even if the copy has lost all nodes.
+        // The folder must exist even if the copy lacks all nodes.
         fs::create_dir_all(root.join("nodes"))?;
         for folder in self.folders.keys() {
             fs::create_dir_all(root.join(folder))?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Draws machines from seeds, and reduces one that fails.
+//! Draws machines from seeds, and shrinks a failing one.
 
 use std::{
     env,
@@ -23,13 +23,13 @@ use proptest::{
     },
 };
 
-/// How many machines a plain `cargo test` draws.
+/// The number of machines that a plain `cargo test` draws.
 const FEW: u64 = 2000;
 
-/// How often a failing machine is reduced at most.
+/// The maximum number of steps to shrink a failing machine.
 const REDUCTIONS: u32 = 4000;
 
-/// How many machines to draw, from which seed on.
+/// The number of machines to draw, and the first seed.
 #[derive(Clone, Copy)]
 pub struct Plan {
     pub machines: u64,
@@ -37,7 +37,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// By `RDNA1_MACHINES` and `RDNA1_SEED`.
+    /// Reads `RDNA1_MACHINES` and `RDNA1_SEED`.
     pub fn of_environment() -> Self {
         Self {
             machines: number("RDNA1_MACHINES").unwrap_or(FEW),
@@ -49,7 +49,7 @@ impl Plan {
         (0..self.machines).map(move |nth| self.seed.wrapping_add(nth))
     }
 
-    /// Checks something of each machine.
+    /// Runs `check` on each machine.
     pub fn each<S: Strategy>(
         self,
         strategy: &S,
@@ -67,7 +67,7 @@ fn number(variable: &str) -> Option<u64> {
     Some(number.unwrap_or_else(|error| panic!("{variable}={text} is not a number: {error}")))
 }
 
-/// Checks the machine of one seed. Panics with the smallest that fails in the same test.
+/// Checks the machine of one seed. On failure shrinks it, and panics with the smallest failing one.
 pub fn check_one<S: Strategy>(
     seed: u64,
     strategy: &S,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The GPUs that KFD knows, a few of each generation.
+//! GPUs that KFD supports, a few of each generation.
 //!
-//! Device ids and ISA versions are those of `amdgpu_drv.c` (`pciidlist`) and `kfd_device.c`
+//! Device ids are from `amdgpu_drv.c` (`pciidlist`), ISA versions from `kfd_device.c`
 //! (`kgd2kfd_probe()`). The capabilities are guesses, except bit 28.
 
 use proptest::{
@@ -14,9 +14,9 @@ use proptest::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CpuLink {
     PciExpress,
-    /// Over XGMI (`gmc.xgmi.connected_to_cpu`). Other GPUs do not reach it over PCI Express.
+    /// Over XGMI (`gmc.xgmi.connected_to_cpu`). Other GPUs cannot reach it over PCI Express.
     Xgmi,
-    /// Over XGMI, because both are in one package. Other GPUs reach it over PCI Express.
+    /// Over XGMI within one package. Other GPUs can reach it over PCI Express.
     Package,
 }
 
@@ -25,11 +25,11 @@ pub enum CpuLink {
 pub struct Generation {
     pub device: u16,
     pub gfx: u32,
-    /// An APU that older kernels took from the firmware's table, with the CPU's cores in its node.
+    /// An APU that older kernels read from the firmware's table, in one node with the CPU's cores.
     pub in_cpu_node: bool,
-    /// The CPU can reach all of its memory, whatever the BAR is.
+    /// The CPU reaches all of its memory with any BAR.
     pub apu: bool,
-    /// Sits in an XGMI hive with the others of its kind.
+    /// All GPUs of this generation form one XGMI hive.
     pub hive: bool,
     pub cpu_link: CpuLink,
     /// `HSA_CAP_*` bits.
@@ -69,7 +69,7 @@ const fn in_hive(device: u16, gfx: u32) -> Generation {
     }
 }
 
-/// The device that is judged.
+/// The device that the module judges.
 pub const NAVI10: Generation = card(0x731f, 100_100);
 
 /// `IP_VERSION(9, 4, 0)` of KFD: Vega20, which is not coherent even over XGMI.
@@ -88,7 +88,7 @@ const OTHERS: [Generation; 31] = [
     in_hive(0x66a1, VEGA20),
     in_hive(0x738c, 90_008),
     in_hive(0x740f, 90_010),
-    // MI250X and MI300A: coherent host access is the truth of them (bit 28).
+    // MI250X and MI300A really have coherent host access (bit 28).
     Generation {
         cpu_link: CpuLink::Xgmi,
         capability: 0x3c67_a280,
@@ -102,7 +102,7 @@ const OTHERS: [Generation; 31] = [
         ..in_hive(0x74a0, 90_402)
     },
     in_hive(0x75a0, 90_500),
-    // All of these are Navi10, and none is the device that is judged.
+    // Navi10 devices that the module does not judge.
     card(0x7310, 100_100),
     card(0x7312, 100_100),
     card(0x731b, 100_100),
@@ -120,7 +120,7 @@ const OTHERS: [Generation; 31] = [
     card(0x7550, 120_001),
 ];
 
-/// Any of them, and more often than by chance the one that is judged.
+/// Any generation. Two of five draws give the judged one.
 pub fn generation() -> impl Strategy<Value = Generation> {
     prop_oneof![2 => Just(NAVI10), 3 => select(&OTHERS[..])]
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! No honest machine is called a lie, and a card with nothing in the way is called true.
+//! Checks that no honest machine gets the verdict `lie`, and that a readable card gets `truth`.
 
 use super::{
     census::Census,
@@ -27,7 +27,7 @@ use super::{
     },
 };
 
-/// Checks a machine as it is.
+/// Checks an unchanged machine.
 pub fn check(machine: &Machine, census: &mut Census) -> Result<(), String> {
     let world = World::of(machine);
     census.note(&world);
@@ -38,13 +38,13 @@ pub fn check(machine: &Machine, census: &mut Census) -> Result<(), String> {
     result.map_err(|problem| report(&problem, &world, source, &page))
 }
 
-/// Checks a machine whose topology was copied, and spoilt.
+/// Checks a machine by a spoilt copy of its topology.
 pub fn check_spoilt((machine, spoils): &(Machine, Vec<Spoil>)) -> Result<(), String> {
     let mut world = World::of(machine);
     while world.step() {}
     let mut source = world.source(machine);
     if source == Source::Core || world.has_held() {
-        // The core cannot be copied, and a spoilt node does not give an old one away.
+        // The PCI core has no copy, and beside a spoilt node an old one cannot be detected.
         source = Source::Nowhere;
     }
     let scene = Scene::of(machine, world.clone(), source);
@@ -64,7 +64,7 @@ fn expect(world: &World, source: Source, page: &Page, has_lost: bool) -> Result<
     if !world.is_at_rest() || has_lost {
         return Ok(());
     }
-    // Whether KFD prints all that is judged, and all of that is read.
+    // Whether KFD prints all judged properties, and all of them are readable.
     let has_all = world.kfd.host.age >= Age::New && !world.has_denied();
     if source == Source::Nowhere {
         if has_all && page.0.contains("verdict=unknown") {
@@ -106,7 +106,7 @@ fn expect_of_slot(world: &World, slot: &SlotNow, page: &Page, has_all: bool) -> 
     Ok(())
 }
 
-/// Where there is no function, nothing is known.
+/// Checks that a node without a function gets only `unknown`.
 fn expect_unknown(node: u32, page: &Page) -> Result<(), String> {
     let node = node.to_string();
     let records = ["heaps", "checks"].map(|file| page.records(file));
@@ -120,7 +120,7 @@ fn expect_unknown(node: u32, page: &Page) -> Result<(), String> {
     }
 }
 
-/// All that there is to say of a machine that fails.
+/// The full report about a failing machine.
 pub fn report(problem: &str, world: &World, source: Source, page: &Page) -> String {
     let copy = Copy::of(&mut Scene::still(world.clone()).topology());
     let all = Contents {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The CPUs and the memory of a machine, and its kernel.
+//! The CPUs, the memory and the kernel of a machine.
 
 use proptest::{
     prelude::*,
     sample::select, //
 };
 
-/// What a kernel of some time prints.
+/// A kernel's age, which decides what KFD prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Age {
     /// About 4.19: no domain, hive, queues or ISA.
@@ -20,21 +20,21 @@ pub enum Age {
     Newest,
 }
 
-/// What a kernel writes into the flags of links.
+/// The link flags that a kernel sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Marks {
     Nothing,
-    /// That they are there, and whether they carry atomics.
+    /// The flags for presence and atomics.
     WithoutCoherence,
     Full,
 }
 
-/// Who made the CPUs: that decides what KFD links them by.
+/// The maker of the CPUs, which decides the type of KFD's links between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CpuMaker {
     Amd,
     Intel,
-    /// No x86: KFD makes no links between these.
+    /// Not x86: KFD creates no links between these.
     Other,
 }
 
@@ -45,13 +45,13 @@ pub struct NumaNode {
     pub has_cpus: bool,
 }
 
-/// The NUMA node that the firmware names for a PCI function.
+/// The NUMA node of a PCI function, according to the firmware.
 #[derive(Clone, Copy, Debug)]
 pub enum Numa {
     NotNamed,
-    /// One that is online.
+    /// An online NUMA node, chosen by this index.
     Online(usize),
-    /// The one with that number, online or not.
+    /// The NUMA node with that number, online or not.
     Number(u32),
 }
 
@@ -66,9 +66,9 @@ pub struct Host {
     pub peer_to_peer: bool,
     /// amdgpu treats every BAR as large (`amdgpu.debug_mask`).
     pub debug_large_bar: bool,
-    /// amdgpu was built without KFD.
+    /// amdgpu is built without KFD.
     pub without_kfd: bool,
-    /// The first minor number of a render node that is free.
+    /// The first free minor number for render nodes.
     pub first_minor: u32,
 }
 
@@ -90,12 +90,12 @@ const CPUS: [CpuMaker; 4] = [
     CpuMaker::Other,
 ];
 
-/// Whether each NUMA node has CPUs.
+/// NUMA layouts: for each NUMA node whether it has CPUs.
 const LAYOUTS: [&[bool]; 9] = [
     &[true],
     &[true],
     &[true, true],
-    // Memory without CPUs: CXL, HBM, a virtual machine.
+    // Memory without CPUs: CXL, HBM or a virtual machine.
     &[true, false],
     &[true, false, true],
     &[false, true],
@@ -109,7 +109,7 @@ fn numa() -> impl Strategy<Value = Vec<NumaNode>> {
     (select(&LAYOUTS[..]), is_last_apart).prop_map(|(layout, apart)| {
         let last = layout.len() as u32 - 1;
         let node = |(number, &has_cpus): (u32, &bool)| NumaNode {
-            // The nodes between are offline.
+            // Leave a gap of two offline nodes before the last.
             number: number + u32::from(apart && number == last && last > 0) * 2,
             has_cpus,
         };

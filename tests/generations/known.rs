@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the generator knows of a machine. None of it is read from what KFD prints.
+//! Facts that the generator knows about a machine, without reading KFD's files.
 
 use super::{
     host::Age,
@@ -24,7 +24,7 @@ use super::{
 };
 
 impl World {
-    /// Where a node says that its GPU sits.
+    /// The PCI location that a node prints.
     fn printed_place(&self, node: &Node) -> Option<Place> {
         let life = node.life.as_ref()?;
         let has_domain = self.kfd.host.age >= Age::Old;
@@ -34,7 +34,7 @@ impl World {
         })
     }
 
-    /// The nodes that say they are at that place.
+    /// The nodes that print that location.
     fn nodes_at(&self, place: Place) -> Vec<&Node> {
         let nodes = self.kfd.nodes.iter();
         nodes
@@ -42,10 +42,10 @@ impl World {
             .collect()
     }
 
-    /// Whether the source of PCI facts tells a live node from an old one, wherever that matters.
+    /// Whether a file of PCI facts suffices to distinguish live nodes from old ones.
     ///
-    /// A file of PCI facts names no render nodes. Beside one that leaves out the drivers, or names
-    /// amdgpu while its probe is under way, a node that is alone at its place passes for the live one.
+    /// Such a file does not name render nodes. If it omits drivers, or names amdgpu during a probe,
+    /// the module takes a node that is the only one at its location for the live one.
     fn is_told_by(&self, contents: Contents) -> bool {
         self.slots.iter().all(|slot| {
             let is_compared = !contents.drivers || slot.driver == Driver::Amdgpu;
@@ -59,7 +59,7 @@ impl World {
         })
     }
 
-    /// Where PCI facts come from. What a file cannot tell, the PCI core is asked for.
+    /// The source of PCI facts: the PCI core instead of a file that does not suffice.
     pub fn source(&self, machine: &Machine) -> Source {
         match machine.source {
             Source::File(contents) if !self.is_told_by(contents) => Source::Core,
@@ -67,7 +67,7 @@ impl World {
         }
     }
 
-    /// Whether there are old nodes, which only the nodes beside them give away.
+    /// Whether there are old nodes. Only a second node at their location reveals them.
     pub fn has_held(&self) -> bool {
         self.slots.iter().any(|slot| slot.held().next().is_some())
     }
@@ -78,8 +78,8 @@ impl World {
         lives.any(|life| life.is_denied)
     }
 
-    /// The number of the node of the card in a slot, if amdgpu drives the card, has finished its
-    /// probe, and no other node says it is at the place.
+    /// The number of the node of the card in a slot, if amdgpu drives the card and has finished its
+    /// probe, and no other node prints its location.
     pub fn node_of_plain(&self, slot: &SlotNow) -> Option<usize> {
         let board = slot.board.as_ref()?;
         let live = slot.live.as_ref()?;
@@ -92,12 +92,12 @@ impl World {
         is_plain.then_some(number)
     }
 
-    /// Whether the place that the node of a slot prints is the slot's, and cannot be another's.
+    /// Whether the location that the slot's node prints belongs to the slot, and to no other slot.
     fn is_placed(&self, slot: &SlotNow) -> bool {
         let own = slot.place;
         let is_same = |place: Place| (place.bus, place.device) == (own.bus, own.device);
         let has_domain = self.kfd.host.age >= Age::Old;
-        // All zeros is what such a kernel prints before it knows.
+        // Such a kernel prints zeros before it sets the location.
         let is_printed = own.domain == 0 && own.location() != 0;
         has_domain
             || is_printed && {
@@ -111,14 +111,14 @@ impl World {
             }
     }
 
-    /// Whether the card in a slot has no node in KFD, and none that may be its own.
+    /// Whether KFD has no node that belongs, or may belong, to the card in a slot.
     pub fn is_absent(&self, slot: &SlotNow) -> bool {
         let is_judged = slot.board.as_ref().is_some_and(|board| board.is_judged());
         let has_domain = self.kfd.host.age >= Age::Old;
         is_judged && has_domain && self.nodes_at(slot.place).is_empty()
     }
 
-    /// The folders of nodes of cards where there is no function.
+    /// The folder numbers of cards' nodes at locations without a function.
     pub fn nodes_without_function(&self) -> Vec<u32> {
         let has_function = |place: Place| {
             let mut slots = self.slots.iter();

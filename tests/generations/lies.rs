@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Each lie, told of a card that amdgpu drives, that is alone at its place and does not change: its
-//! rule finds it, and no other rule does.
+//! Checks that each lie is detected by its own rules only. The card is driven by amdgpu, the only
+//! one at its location, and does not change.
 
 use super::{
     honest::report,
@@ -20,8 +20,8 @@ use super::{
     world::World,
 };
 
-/// Tells each of the lies on a machine, one at a time, and checks that it is found. Which could be
-/// told.
+/// Tells each of the lies on a machine, one at a time, and checks that its rules detect it. Returns
+/// the lies that could be told.
 pub fn check(machine: &Machine, lies: &[Lie], chance: u64) -> Result<Vec<Lie>, String> {
     let machine = Machine {
         stop: Stop::Rest,

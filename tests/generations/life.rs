@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! amdgpu's hold on a GPU: from its probe until the last program closes the render node.
+//! A GPU's life under amdgpu: from the probe until the last program closes the render node.
 
 use super::{
     board::Gpu,
@@ -9,19 +9,19 @@ use super::{
 
 #[derive(Clone, Debug)]
 pub struct Life {
-    /// Tells it from all others.
+    /// Unique among all lives.
     pub id: u32,
     pub gpu: Gpu,
     pub place: Place,
-    /// The NUMA node that the firmware names for the function.
+    /// The NUMA node of the function, according to the firmware.
     pub numa: Option<u32>,
-    /// What the CPU can reach of VRAM.
+    /// The VRAM that the CPU reaches.
     pub visible_bytes: u64,
-    /// amdgpu treats the BAR as large, whatever it is.
+    /// amdgpu treats any BAR as large.
     pub simulates_large_bar: bool,
-    /// The number of the render node.
+    /// The minor number of the render node.
     pub minor: u32,
-    /// The reader's devices cgroup forbids the render node, and KFD what belongs to it.
+    /// The reader's devices cgroup forbids the render node, so KFD denies access to its files.
     pub is_denied: bool,
 }
 
@@ -36,7 +36,7 @@ impl Life {
         self.simulates_large_bar || self.reaches_all()
     }
 
-    /// The type and the size of the one bank (`kfd_create_vcrat_image_gpu()`).
+    /// The heap type and the size of the GPU's bank (`kfd_create_vcrat_image_gpu()`).
     pub fn bank(&self) -> (u64, u64) {
         if self.is_large_bar() {
             (1, self.visible_bytes)

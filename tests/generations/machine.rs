@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Honest machines, each with what happened to it and how it is seen. Made up, none is a capture.
+//! Draws honest machines, each with a history and a way to read it. None is a capture.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ use super::{
     pci::Contents,
 };
 
-/// A place on the PCI bus. There are few, so that a location is often there in several domains.
+/// A location on the PCI bus. There are few, so that several domains often have the same one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     pub domain: u32,
@@ -41,31 +41,31 @@ pub struct Place {
 }
 
 impl Place {
-    /// As `PCI_DEVID()` packs it and KFD prints it.
+    /// The location as `PCI_DEVID()` packs it and KFD prints it.
     pub fn location(self) -> u64 {
         u64::from(self.bus) << 8 | u64::from(self.device) << 3
     }
 }
 
-/// A slot, as it is when the machine has booted.
+/// A slot at boot.
 #[derive(Clone, Debug)]
 pub struct Slot {
     pub place: Place,
     pub numa: Numa,
     pub board: Board,
     pub bar: Bar,
-    /// The reader's devices cgroup forbids its render node.
+    /// The reader's devices cgroup denies its render node.
     pub is_denied: bool,
 }
 
-/// How far the last act has come.
+/// The progress of the last act.
 #[derive(Clone, Copy, Debug)]
 pub enum Stop {
-    /// To its end.
+    /// It is complete.
     Rest,
-    /// It stays there, after so many thousandths.
+    /// It stops after so many thousandths of its steps.
     Held(u32),
-    /// It goes on from there while the module reads.
+    /// It continues from there while the module reads.
     Moving {
         from: u32,
         reads_per_step: u32,
@@ -73,10 +73,10 @@ pub enum Stop {
     },
 }
 
-/// Where PCI facts come from.
+/// The source of PCI facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// There are none.
+    /// No PCI facts.
     Nowhere,
     /// A file, as `classify` reads it.
     File(Contents),
@@ -88,17 +88,17 @@ pub enum Source {
 pub struct Machine {
     pub host: Host,
     pub slots: Vec<Slot>,
-    /// What happens, each to a slot.
+    /// The acts, each with the number of its slot.
     pub acts: Vec<(usize, Act)>,
     pub stop: Stop,
     pub source: Source,
-    /// For each node whether a copy of the topology lacks it, unless it is a card's.
+    /// For each node whether a copy of the topology lacks it. A copy never lacks a card's node.
     pub lost: Vec<bool>,
     /// The copy lacks `generation_id`.
     pub without_generation: bool,
 }
 
-/// Firmware's first PCI domains, and the first that the kernel makes up itself.
+/// The first PCI domains of firmware, and the first that the kernel assigns itself.
 const DOMAINS: [u32; 4] = [0, 0, 1, 0x10000];
 
 const MOST_SLOTS: usize = 4;
@@ -109,7 +109,7 @@ fn place() -> impl Strategy<Value = Place> {
         bus,
         device: 0,
     });
-    // As in a guest; all zeros is what KFD prints before it knows.
+    // As in a guest. Location 0 is also what KFD prints before it sets the location.
     let on_root = (select(&DOMAINS[..]), 0u8..3).prop_map(|(domain, device)| Place {
         domain,
         bus: 0,
@@ -199,11 +199,11 @@ impl Machine {
         boards.filter_map(Board::gpu)
     }
 
-    /// Whether the firmware's table tells KFD of an APU in the CPU's node.
+    /// Whether the firmware's table lists an APU in the CPU's node.
     pub fn firmware_knows_apu(&self) -> bool {
         let is_old = self.host.age <= Age::New && self.host.numa.len() == 1;
         let has_apu = self.gpus().any(|gpu| gpu.generation.in_cpu_node);
-        // No such APU has XGMI to another GPU.
+        // Such an APU never comes with a GPU that reaches the CPU over XGMI.
         let is_server = self.gpus().any(Gpu::reaches_cpu_over_xgmi);
         is_old && has_apu && !is_server
     }

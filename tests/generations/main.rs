@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Machines that nobody has seen: no panic, no lie on an honest one, and each lie found on each.
+//! Property tests on drawn machines: no panic, no `lie` on an honest one, and each lie is detected.
 //!
-//! `RDNA1_MACHINES` says how many are drawn, `RDNA1_SEED` from which seed on.
+//! `RDNA1_MACHINES` is the number of machines, `RDNA1_SEED` the first seed.
 
 mod act;
 mod board;
@@ -50,7 +50,7 @@ fn an_honest_machine_has_no_lie() {
     let mut census = Census::default();
     plan.each(&machine(), |machine| honest::check(machine, &mut census));
     println!("of {} machines:\n{census}", plan.machines);
-    // Of fewer it may be chance.
+    // Rarer shapes may be missing by chance.
     let least = plan.machines / 500;
     assert_eq!(
         census.missing(least),
@@ -71,7 +71,7 @@ fn each_lie_is_found_on_each_machine() {
     let demanded = (plan.machines / 10).max(1);
     let mut told = BTreeMap::from(LIES.map(|lie| (lie, 0)));
     let strategy = (machine(), any::<u64>());
-    // A lie that can be told on fewer than one machine in a hundred is as good as not told.
+    // The test fails for a lie that fits fewer than one machine in a hundred.
     let draws = Plan {
         machines: demanded * 100,
         ..plan

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the module's files hold, as `classify` prints them.
+//! The text of the module's files, as `classify` prints it.
 
 use rdna1_kfd_guard::{
     facts::{
@@ -23,17 +23,17 @@ use super::{
 
 pub struct Page(pub String);
 
-/// A record: `key=value`, by blanks.
+/// A record: `key=value` pairs, separated by blanks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<'p>(&'p str);
 
 impl Page {
-    /// Observes a scene. `world` is what its PCI facts are taken from if they are in a file.
+    /// Observes a scene. PCI facts of a file are taken from `world`.
     pub fn of(scene: &Scene, world: &World, source: Source) -> Result<Self, String> {
         Self::of_topology(&mut scene.topology(), scene, world, source)
     }
 
-    /// The same, with another topology than the scene's own.
+    /// Observes a scene with `topology` instead of its own.
     pub fn of_topology(
         topology: &mut impl Topology,
         scene: &Scene,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the PCI core, and amdgpu in sysfs, say of a slot.
+//! The PCI facts of a slot: from the PCI core, from amdgpu in sysfs, or from a file.
 
 use std::fmt::Write as _;
 
@@ -70,10 +70,10 @@ fn named(name: &str) -> pci::Driver {
     Name::new(name.as_bytes()).map_or(pci::Driver::NotSaid, pci::Driver::Named)
 }
 
-/// Which functions a file of PCI facts names, and what it says of them.
+/// The functions and the facts that a file of PCI facts contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Contents {
-    /// All functions, not only the cards that are judged.
+    /// All functions, instead of only the judged cards.
     pub all: bool,
     pub drivers: bool,
     pub vram: bool,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The command `classify` on a few machines: it says the same as the code that it is made of.
+//! Checks on a few machines that the command `classify` prints the same as its code in the library.
 
 use std::{
     fs,
@@ -31,7 +31,7 @@ pub fn check(machine: &Machine) -> Result<(), String> {
         source => source,
     };
     if world.has_denied() || machine.host.without_kfd {
-        // No copy can show that.
+        // A copy cannot represent denied files or a missing KFD.
         return Ok(());
     }
     let scene = Scene::of(&machine, world.clone(), source);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A machine that the module reads, and that may go on changing meanwhile.
+//! A machine that the module reads, and that may change meanwhile.
 
 use std::cell::{
     Cell,
@@ -40,17 +40,17 @@ use super::{
 
 pub struct Scene {
     world: RefCell<World>,
-    /// After how many reads it takes a step, and how many it takes at a pause.
+    /// The number of reads per step of the world, and of steps during a wait.
     pace: Option<(u32, u32)>,
     reads: Cell<u32>,
-    /// The numbers of nodes that the copy lacks.
+    /// For each node number whether the copy lacks that node.
     lost: Vec<bool>,
     without_generation: bool,
 }
 
 impl Scene {
     pub fn of(machine: &Machine, world: World, source: Source) -> Self {
-        // Nobody copies files while they change, and the PCI core is asked on the spot.
+        // A copy is made at rest. Facts from the PCI core need the live machine.
         let is_copy = source != Source::Core;
         let pace = match machine.stop {
             Stop::Moving {
@@ -84,7 +84,7 @@ impl Scene {
         self.lost.contains(&true)
     }
 
-    /// A still world that is read in full.
+    /// A world that does not change, with nothing missing.
     pub fn still(world: World) -> Self {
         Self {
             world: RefCell::new(world),
@@ -122,7 +122,7 @@ impl Scene {
     }
 }
 
-/// Reads the topology.
+/// The topology of a scene.
 pub struct Reader<'s> {
     scene: &'s Scene,
     text: String,
@@ -175,7 +175,7 @@ impl Topology for Reader<'_> {
     }
 }
 
-/// The PCI core.
+/// The PCI core of a scene.
 pub struct Core<'s>(&'s Scene);
 
 impl PciBus for Core<'_> {

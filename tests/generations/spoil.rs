@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Changes that leave a topology honest, or spoil it without making it say anything else.
+//! Changes to a copied topology that add no false claim, such as missing files and unknown lines.
 
 use proptest::{
     prelude::*,
@@ -11,13 +11,13 @@ use super::copy::Copy;
 
 #[derive(Clone, Debug)]
 pub enum Spoil {
-    /// A line is not there, as in another kernel.
+    /// A line is missing, as on another kernel.
     WithoutLine(Index, Index),
-    /// A line that nobody knows, as in a later kernel.
+    /// An unknown line is added, as on a later kernel.
     NewLine(Index, Index, String, u64),
-    /// A copy of the file that ends too early.
+    /// The copy of a file is truncated.
     Cut(Index, Index),
-    /// Its folder is there, the file is not.
+    /// A file is missing, its folder is not.
     WithoutFile(Index),
 }
 

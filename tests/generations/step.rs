@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The steps that acts are made of. Between two steps a reader sees what is there.
+//! The steps of acts. A reader can see the state between any two steps.
 
 use std::rc::Rc;
 
@@ -18,25 +18,25 @@ use super::{
     },
 };
 
-/// A step. A hold on a GPU is named by its id, a slot by its number.
+/// A step. It names a [`Life`] by its id, and a slot by its number.
 #[derive(Clone, Debug)]
 pub enum Step {
     Driver(usize, Driver),
-    /// amdgpu registers its render node, or takes it away.
+    /// amdgpu registers or unregisters its render node.
     Render(usize, Option<u32>),
-    /// amdgpu shows `mem_info_vram_total`, or takes it away.
+    /// amdgpu creates or removes `mem_info_vram_total`.
     Vram(usize, bool),
     Vanish(usize),
     Sleep(usize, bool),
     Create(Rc<Life>),
-    /// KFD counts a change.
+    /// KFD increments `generation_id`.
     Count,
     Hide,
     Show,
-    /// Up to that line.
+    /// KFD fills in a node's properties up to that line.
     Fill(u32, u8),
     LinkIndirectly,
-    /// The link with that number, counted over all of the node.
+    /// The link with that number, counted over all links of the node.
     MarkLink(u32, usize),
     MarkCoherence(u32, usize),
     HideNode(u32),
@@ -44,7 +44,7 @@ pub enum Step {
 }
 
 impl World {
-    /// Takes the next step; whether there was one.
+    /// Takes the next step. Returns whether there was one.
     pub fn step(&mut self) -> bool {
         let Some(step) = self.script.pop_front() else {
             return false;
@@ -136,7 +136,7 @@ impl World {
         }
     }
 
-    /// Whether KFD is between two assignments to the flags of one link. It does not sleep there.
+    /// Whether KFD is between two assignments to one link's flags. KFD never sleeps there.
     pub fn is_marking(&self) -> bool {
         matches!(self.script.front(), Some(Step::MarkCoherence(..)))
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The lies, and how each is told of a card that is honest otherwise.
+//! The lies, and the changes to an otherwise honest card's topology that tell them.
 
 use super::{
     board::AMD,
@@ -20,7 +20,7 @@ use super::{
     },
 };
 
-/// A lie: a rule, and where that has several ways to fail, one of them.
+/// A lie: a rule, or one of several ways in which a rule can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lie {
     GfxVersion,
@@ -58,12 +58,12 @@ pub const LIES: [Lie; 15] = [
     Lie::HeapBar,
 ];
 
-/// What the judge knows beside the node.
+/// Facts that the module compares with the node.
 #[derive(Clone, Copy)]
 pub struct Beside {
-    /// The size of BAR0, where nodes are compared with PCI functions.
+    /// The size of BAR0, if nodes are compared with PCI functions.
     pub bar0_bytes: Option<u64>,
-    /// amdgpu's own word on the size of VRAM, if it is compared.
+    /// The size of VRAM that amdgpu reports, if it is compared.
     pub vram_bytes: Option<u64>,
 }
 
@@ -95,8 +95,8 @@ impl Lie {
         }
     }
 
-    /// Tells it of a node, in one of its ways by `chance`. `None` where it cannot be told, else the
-    /// rules that it breaks.
+    /// Tells the lie of a node, in a way selected by `chance`. Returns the rules that must detect
+    /// it, or `None` if it cannot be told.
     pub fn tell(
         self,
         kfd: &mut Kfd,
@@ -109,7 +109,7 @@ impl Lie {
             Self::GfxVersion => kfd.tells(node, Age::New, gfx(chance))?,
             Self::PciIdentity => {
                 beside.bar0_bytes?;
-                // Without a domain, a node that names another device may be that device's.
+                // Without a domain, a node with another device id may belong to that device.
                 for line in identity(chance) {
                     kfd.tells(node, Age::Old, line)?;
                 }
@@ -129,7 +129,7 @@ impl Lie {
                 };
                 let room = most.checked_sub(above).filter(|room| *room > 0)?;
                 bank.bytes = above + 1 + chance % room;
-                // By definition: a public bank that is larger than the BAR.
+                // A public bank larger than the BAR breaks this rule, too.
                 if bank.heap == PUBLIC && beside.bar0_bytes.is_some_and(|bar| bar < bank.bytes) {
                     rules.push("heap-bar");
                 }
@@ -139,8 +139,8 @@ impl Lie {
                 kfd.tells(node, Age::Old, ("num_sdma_xgmi_engines", 1 + chance % 8))?;
             }
             Self::XgmiOwnLink => {
-                // A GPU that has XGMI gives the card such a link on an honest machine. Old kernels
-                // do not say whether it has.
+                // On an honest machine, a GPU with XGMI gives the card such a link. Old kernels do
+                // not print whether a GPU has XGMI.
                 let to = kfd.nodes[node].direct.first()?.to;
                 let peer = kfd.nodes.get(to)?.life.as_ref().filter(|_| to != node);
                 let is_old = kfd.host.age < Age::Old;
@@ -157,7 +157,7 @@ impl Lie {
                 kfd.tells(node, Age::Oldest, line)?;
             }
             Self::LinkCoherent => {
-                // Older kernels mark too little to be judged.
+                // Older kernels set too few flags for a verdict.
                 let is_marked = kfd.host.age >= Age::New && kfd.host.marks == Marks::Full;
                 let mut links = kfd.links_from_cpus(node);
                 let nth = (chance as usize).checked_rem(links.len())?;
@@ -192,7 +192,7 @@ fn identity(chance: u64) -> [(&'static str, u64); 2] {
 }
 
 impl Kfd {
-    /// Makes a node print another line, if this kernel prints it.
+    /// Makes a node print a false line, if this kernel prints the line.
     fn tells(&mut self, node: usize, since: Age, line: (&'static str, u64)) -> Option<()> {
         (self.host.age >= since).then(|| self.nodes[node].told.push(line))
     }
@@ -227,7 +227,7 @@ impl Kfd {
             .collect()
     }
 
-    /// Makes a CPU's link to a node an XGMI link; adds one where there is none.
+    /// Turns a CPU's link to a node into an XGMI link, or adds one if there is no link.
     fn links_cpu_by_xgmi(&mut self, node: usize, chance: u64) -> Option<()> {
         let mut links = self.links_from_cpus(node);
         if let Some(nth) = (chance as usize).checked_rem(links.len()) {

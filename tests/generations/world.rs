@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A machine at a moment: its slots, and what KFD says of them.
+//! The state of a machine at one moment: its slots, and KFD's topology.
 
 use std::{
     collections::VecDeque,
@@ -28,29 +28,29 @@ pub enum Driver {
     Other(&'static str),
 }
 
-/// A slot at a moment.
+/// The state of a slot at one moment.
 #[derive(Clone, Debug)]
 pub struct SlotNow {
     pub place: Place,
     numa: Option<u32>,
     is_denied: bool,
-    /// What is on the bus there.
+    /// The board on the bus.
     pub board: Option<Board>,
-    /// What was plugged in last.
+    /// The board that was plugged in last.
     last_board: Board,
     pub bar0_bytes: u64,
     pub driver: Driver,
     pub render_minor: Option<u32>,
     pub shows_vram: bool,
     pub is_asleep: bool,
-    /// The hold that amdgpu has, or is about to have when its probe is over.
+    /// The life of the current driver binding, from the start of its probe.
     pub live: Option<Rc<Life>>,
-    /// Older ones, whose render nodes are still open.
+    /// Older lives, whose render nodes are still open.
     held: VecDeque<Rc<Life>>,
 }
 
 impl SlotNow {
-    /// The old holds, whose nodes stay.
+    /// The older lives, whose nodes remain.
     pub fn held(&self) -> impl Iterator<Item = &Life> {
         self.held.iter().map(|life| &**life)
     }
@@ -65,7 +65,7 @@ pub struct World {
 }
 
 impl World {
-    /// The machine when its last act has come as far as it does.
+    /// The machine after the steps that `machine.stop` allows of its last act.
     pub fn of(machine: &Machine) -> Self {
         let host = &machine.host;
         let slots = machine.slots.iter().map(|slot| SlotNow {
@@ -119,7 +119,7 @@ impl World {
         self.script.is_empty()
     }
 
-    /// Puts the steps of an act into the script. An act that cannot happen now has none.
+    /// Appends the steps of an act to the script. An impossible act has no steps.
     fn begin(&mut self, at: usize, act: &Act) {
         let slot = &mut self.slots[at];
         match act {
@@ -198,7 +198,7 @@ impl World {
             Step::Sleep(at, false),
             Step::Driver(at, Driver::Amdgpu), //
         ]);
-        // Later kernels show the file when the probe is over.
+        // Later kernels create the file after the probe.
         let (early, late) = match age < Age::Newest {
             true => (Some(vram), None),
             false => (None, Some(vram)),
@@ -236,7 +236,7 @@ impl World {
             .extend([Step::HideNode(life), Step::Release(life)]);
     }
 
-    /// The lowest minor number that no hold has.
+    /// The lowest minor number that no life uses.
     fn free_minor(&self) -> u32 {
         let lives = self.slots.iter();
         let taken: Vec<u32> = lives

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A made-up machine: a kernel's build folder, stub tools, and an os-release file.
+//! A fake machine for tests of scripts: a kernel's build folder, stub tools, and os-release.
 
 // Each test binary uses a part of this.
 #![allow(dead_code)]
@@ -41,16 +41,16 @@ const FILES: [(&str, &str); 8] = [
 /// The real programs that the scripts themselves use.
 const REAL_TOOLS: [&str; 6] = ["cat", "head", "readlink", "sed", "tr", "uname"];
 
-/// What preflight said.
+/// The result of preflight.
 pub struct Found {
     /// Whether its exit status was 0.
     pub success: bool,
-    /// Both its streams.
+    /// Its stdout and stderr.
     pub text: String,
 }
 
 impl Found {
-    /// The names of the items in the list.
+    /// The names of the missing things in its list.
     pub fn names(&self) -> Vec<String> {
         let items = self.text.lines().filter_map(|line| line.strip_prefix("- "));
         items
@@ -58,7 +58,7 @@ impl Found {
             .collect()
     }
 
-    /// The remedy that stands under an item.
+    /// The remedy below an item of the list.
     pub fn next(&self, name: &str) -> &str {
         let item = format!("- {name}: ");
         self.text
@@ -70,13 +70,13 @@ impl Found {
     }
 }
 
-/// The machine; it vanishes when dropped.
+/// The machine, in a temporary folder that is deleted on drop.
 pub struct Machine {
     dir: TempDir,
 }
 
 impl Machine {
-    /// A machine that has all that is needed.
+    /// A machine on which nothing is missing.
     pub fn complete() -> Self {
         let machine = Self {
             dir: tempfile::tempdir().expect("a folder"),
@@ -122,14 +122,14 @@ impl Machine {
         fs::remove_file(self.kernel().join(name)).expect("a file to remove");
     }
 
-    /// Makes `rust` of the build folder a link, as Ubuntu's headers have it.
+    /// Replaces `rust` of the build folder by a link, as in Ubuntu's headers.
     pub fn link_metadata(&self, to: &str) {
         let rust = self.kernel().join("rust");
         fs::remove_dir_all(&rust).expect("a folder to remove");
         symlink(to, rust).expect("a link");
     }
 
-    /// Installs a file of the package that Ubuntu has for a kernel's Rust metadata.
+    /// Installs a file of Ubuntu's package with a kernel's Rust metadata.
     pub fn ubuntu_metadata(&self, release: &str, name: &str) {
         let folder = self
             .dir
@@ -139,7 +139,7 @@ impl Machine {
         fs::write(folder.join(name), "").expect("a file");
     }
 
-    /// Says which rustc has made the Rust metadata, in the form that rustc itself writes.
+    /// Sets the rustc that made the Rust metadata, in rustc's own file format.
     pub fn made_by(&self, rustc: &str) {
         let length = char::from(u8::try_from(rustc.len()).expect("a short text"));
         self.file(
@@ -148,12 +148,12 @@ impl Machine {
         );
     }
 
-    /// What of a text is this machine's own place, shown as `~`.
+    /// Replaces the path of this machine's folder in a text by `~`.
     pub fn without_place(&self, text: &str) -> String {
         text.replace(self.dir.path().to_str().expect("UTF-8"), "~")
     }
 
-    /// Says which kernel it is.
+    /// Sets the kernel's release.
     pub fn release(&self, release: &str) {
         self.file("include/config/kernel.release", &format!("{release}\n"));
     }
@@ -165,7 +165,7 @@ impl Machine {
         fs::write(path, format!("{text}{lines}\n")).expect("the configuration");
     }
 
-    /// Takes an option out of the configuration.
+    /// Removes an option from the configuration.
     pub fn unset(&self, option: &str) {
         let path = self.kernel().join("include/config/auto.conf");
         let text = fs::read_to_string(&path).expect("the configuration");
@@ -176,7 +176,7 @@ impl Machine {
         fs::write(path, kept).expect("the configuration");
     }
 
-    /// Writes a tool: a shell script.
+    /// Writes a stub tool, a shell script.
     pub fn tool(&self, name: &str, script: &str) {
         crate::tool::write(&self.tools().join(name), script);
     }
@@ -202,7 +202,7 @@ impl Machine {
         Found { success, text }
     }
 
-    /// The words that the Makefile would be given.
+    /// The words that `toolchain.sh` gives to the Makefile.
     pub fn toolchain(&self) -> String {
         self.run("toolchain.sh", &self.kernel()).1.trim().to_owned()
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tools that tests make up.
+//! Writes stub tools for tests.
 
 use std::{
     io::Write,
@@ -11,10 +11,8 @@ use std::{
     },
 };
 
-/// Writes a shell script that can be run.
-///
-/// Another program writes it: a thread that starts one meanwhile would hand down what we have open, and
-/// what is open for writing cannot be run (ETXTBSY).
+/// Writes an executable shell script, with `install`: the kernel refuses to execute a file that a
+/// child of another thread inherited open for writing (ETXTBSY).
 pub fn write(path: &Path, script: &str) {
     let mut install = Command::new("install")
         .args(["-D", "-m", "755", "/dev/stdin"])

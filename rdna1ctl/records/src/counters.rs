@@ -8,7 +8,7 @@ use anyhow::{bail, ensure, Context, Result};
 
 use super::body;
 
-/// What the file held at one moment: names and numbers, in the order of the file.
+/// The names and numbers of one read, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counters(Vec<(String, u64)>);
 
@@ -26,7 +26,7 @@ impl Counters {
                 !name.is_empty() && name.chars().all(plain),
                 "counters: {line:?} has no name, or an odd one"
             );
-            // `parse()` would take a sign.
+            // `parse()` would accept a sign.
             ensure!(
                 digits.bytes().all(|byte| byte.is_ascii_digit()),
                 "counters: {line:?} has no number"

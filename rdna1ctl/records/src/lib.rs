@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The files of `rdna1_kfd_guard`, read: strict about their form, open about their keys.
+//! Strict parsers for the files of the module `rdna1_kfd_guard`. They accept unknown keys.
 //!
 //! `docs/files.md` describes the form. The first line is `# rdna1 <file> v1`. A file of records has
-//! lines of `key=value` pairs with one blank between; `counters` has lines of a name and a number.
-//! Whoever prints what was read here needs not fear it: a value is printable ASCII without blanks
-//! and quotes.
+//! lines of `key=value` pairs, separated by one blank; `counters` has lines of a name and a number.
+//! Values are safe to print: they are printable ASCII without blanks and quotes.
 
 mod counters;
 mod record;
@@ -13,8 +12,8 @@ mod record;
 pub use counters::Counters;
 pub use record::{body, records, Record};
 
-/// What stands for a value that is not known.
+/// The text that stands for an unknown value.
 pub const UNKNOWN: &str = "?";
 
-/// The longest file that is read, in bytes: far more than the module writes for any machine.
+/// The longest file that is accepted, in bytes: far more than the module writes for any machine.
 pub const MAX_BYTES: usize = 1 << 20;

@@ -12,7 +12,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// Takes a line apart; the form is checked, the keys are not.
+    /// Parses a line. Checks its form, and accepts any key.
     pub fn parse(line: &str) -> Result<Self> {
         let mut pairs: Vec<(String, String)> = Vec::new();
         for word in line.split(' ') {
@@ -57,7 +57,7 @@ impl Record {
         Some(&pair.1)
     }
 
-    /// The value of a key that has to be there.
+    /// The value of a key; an error if the key is missing.
     pub fn get(&self, key: &str) -> Result<&str> {
         self.find(key)
             .with_context(|| format!("no {key}= in record: {}", self.line))
@@ -70,7 +70,7 @@ impl Record {
             .all(|(key, value)| self.find(key) == Some(value))
     }
 
-    /// Demands all these values, and tells of every one that differs.
+    /// Demands all these values; the error names every one that differs.
     pub fn expect(&self, wanted: &[(&str, &str)]) -> Result<()> {
         let mut wrong = Vec::new();
         for (key, expected) in wanted {
@@ -89,7 +89,7 @@ impl Record {
     }
 }
 
-/// The records of `file`. Which keys they have is not looked at.
+/// The records of `file`, with any keys.
 pub fn records(file: &str, text: &str) -> Result<Vec<Record>> {
     body(file, text)?
         .lines()
@@ -97,7 +97,7 @@ pub fn records(file: &str, text: &str) -> Result<Vec<Record>> {
         .collect()
 }
 
-/// What follows the header line, which has to be this file's, version 1.
+/// The text after the header line; an error if that is not this file's header, version 1.
 pub fn body<'a>(file: &str, text: &'a str) -> Result<&'a str> {
     let header = format!("# rdna1 {file} v1\n");
     let Some(body) = text.strip_prefix(header.as_str()) else {

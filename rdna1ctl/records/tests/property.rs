@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! No text whatever brings the parsers down, and what they take can be written again.
+//! Property tests: no text makes the parsers panic, and parsed text can be written again.
 
 use proptest::prelude::*;
 use rdna1_records::{body, records, Counters, Record};
@@ -14,7 +14,7 @@ fn pair() -> impl Strategy<Value = (String, String)> {
 }
 
 proptest! {
-    /// What was cut off anywhere is refused, or is a file of fewer whole records.
+    /// A truncated file is refused, or it is read as fewer complete records.
     #[test]
     fn a_truncated_file_is_never_read_as_another(cut in 0..HEAPS.len()) {
         if let Ok(seen) = records("heaps", &HEAPS[..cut]) {
@@ -64,7 +64,7 @@ proptest! {
     }
 }
 
-/// A file as large as any that is read, of one line or of many, is read in a moment.
+/// Parsing a file of the maximum size takes only a moment, with one line or with many.
 #[test]
 fn a_huge_file() {
     let line = "gpu=0000:03:00.0 node=1 verdict=truth\n";

@@ -14,7 +14,6 @@ pub const FOLDER: &str = "rdna1-report";
 /// An archive.
 pub struct Archive<W: Write> {
     builder: Builder<GzEncoder<W>>,
-    /// The names of its files.
     names: Vec<String>,
 }
 
@@ -32,7 +31,7 @@ impl<W: Write> Archive<W> {
         let mut header = Header::new_gnu();
         header.set_size(u64::try_from(bytes.len())?);
         header.set_mode(0o644);
-        // No time and no user: a report needs neither.
+        // A report needs neither the time nor the user.
         header.set_mtime(0);
         let path = format!("{FOLDER}/{name}");
         self.builder.append_data(&mut header, path, bytes)?;
@@ -45,7 +44,7 @@ impl<W: Write> Archive<W> {
         &self.names
     }
 
-    /// Completes it.
+    /// Completes the archive.
     pub fn end(self) -> Result<()> {
         self.builder.into_inner()?.finish()?.flush()?;
         Ok(())

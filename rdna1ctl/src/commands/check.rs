@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `check`.
+//! `check`: judges libraries before a program uses them.
 
 use std::path::PathBuf;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The exit status for a program that was run, or was not.
+//! The exit status for a program that ran, or that could not be started.
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use super::complain;
 use super::supervise::{End, NotStarted};
 
-// As timeout(1) and env(1) have them.
+// The statuses of timeout(1) and env(1).
 /// `--timeout` ended the program.
 const TIMED_OUT: u8 = 124;
 /// Nothing was run.
@@ -18,7 +18,7 @@ const NOT_STARTED: u8 = 126;
 /// There is no such program.
 const NOT_FOUND: u8 = 127;
 
-/// Complains of a program that could not be started; returns the exit status.
+/// Reports a program that could not be started; returns the exit status.
 pub(super) fn not_started(command: &[OsString], NotStarted(error): &NotStarted) -> u8 {
     let name = command.first().map(|word| word.to_string_lossy());
     let name = name.unwrap_or_default();

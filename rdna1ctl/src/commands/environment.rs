@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `env`.
+//! `env`: prints the variables that fit the card.
 
 use anyhow::Result;
 
@@ -37,7 +37,7 @@ pub(super) fn env(root: &Root, json: bool) -> Result<u8> {
             words::settings::settings(&mut paper, &settings);
             print(paper.text())?;
         }
-        // Nothing on stdout: a shell evaluates it.
+        // Keep stdout empty, because a shell evaluates it.
         Err(refusal) => complain(&format!("rdna1ctl: {refusal}")),
     }
     Ok(status)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The files that packages install beside the program.
+//! `generate`: writes the files that packages install beside the program.
 
 use std::fs;
 use std::io::Write as _;
@@ -40,7 +40,7 @@ pub(super) fn generate(how: &Generate) -> Result<u8> {
     Ok(WELL)
 }
 
-/// A page for the program, and one for each command, named as git names its pages.
+/// Writes a page for the program and one for each command, named as git names its pages.
 fn manual(command: &Command, folder: &Path) -> Result<()> {
     let name = command.get_display_name().unwrap_or(command.get_name());
     let mut page = Vec::new();

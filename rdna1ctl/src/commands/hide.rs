@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Removes private data from the facts, before a report is written from them.
+//! Removes private data from the facts before a report is written.
 
 use regex_lite::Regex;
 
@@ -10,7 +10,6 @@ use crate::sources::mapped::Mapped;
 use crate::sources::processes::Variable;
 use crate::sources::Facts;
 
-/// The replacement of a name.
 const LEFT_OUT: &str = "left-out";
 
 /// The parameters of the kernel's command line that a report keeps.
@@ -29,10 +28,10 @@ const PARAMETERS: [&str; 12] = [
     "pci",
 ];
 
-/// The prefix of lines about programs and users. A report keeps none of them.
+/// The prefix of log lines about programs and users. A report keeps none of them.
 const AUDIT: &str = "audit: ";
 
-/// Names of programs and users in the kernel's log, and their replacements.
+/// Patterns for names of programs and users in the kernel's log, and their replacements.
 const NAMES: [(&str, &str); 9] = [
     // amdgpu's own lines. In some of them the number called "pasid" is a process id.
     (r"process .*?\(pasid:[0-9]+\)", "process ?(pasid:?)"),
@@ -42,19 +41,19 @@ const NAMES: [(&str, &str); 9] = [
         "$1 ? pid ?",
     ),
     ("(?i)pid[ :=]*[0-9]+", "pid ?"),
-    // A program that crashed, one that hangs, one that used too much memory.
+    // Programs that crashed, that hang, or that used too much memory.
     (
         r"^(traps: )?.*?\[[0-9]+\](:? (?:segfault|general protection|trap) )",
         "$1?[?]$2",
     ),
     ("task .*?:[0-9]+ blocked", "task ?:? blocked"),
     (r"process [0-9]+ \(.*?\)", "process ? (?)"),
-    // A fault of the kernel.
+    // Faults of the kernel.
     ("Comm: .*? (Tainted|Not tainted)", "Comm: ? $1"),
     ("UID: ?[0-9]+", "UID: ?"),
 ];
 
-/// Removes names and ids of programs, paths in environments, and everything of the kernel's log and
+/// Removes names and ids of programs, paths in environments, and everything in the kernel's log and
 /// command line that is not about the card.
 pub fn hide(facts: &mut Facts) -> Result<()> {
     facts
@@ -96,7 +95,7 @@ pub fn hide(facts: &mut Facts) -> Result<()> {
     Ok(())
 }
 
-/// Names of users, and paths below their homes.
+/// Replaces names of users, paths of their homes, and the evidence of the environment.
 fn users_and_files(facts: &mut Facts) {
     let users = &mut facts.access.users;
     let mut homes = Vec::new();
@@ -126,7 +125,7 @@ fn users_and_files(facts: &mut Facts) {
     }
 }
 
-/// Removes the folders of a program's libraries: many are below a user's home.
+/// Removes the folders of a program's libraries, because many are below a user's home.
 fn hide_folders(libraries: &mut Mapped) {
     let Mapped::Found(found) = libraries else {
         return;
@@ -159,7 +158,7 @@ fn paths(variables: &mut [Variable]) {
     }
 }
 
-/// Removes the card's serial number from its properties.
+/// Removes the card's serial number from its properties in KFD's topology.
 pub fn serial_number(text: &str) -> String {
     let lines = text.lines().map(|line| match line.split_once(' ') {
         Some(("unique_id", _)) => "unique_id 0\n".to_owned(),

@@ -28,12 +28,12 @@ pub(super) fn metrics(root: &Root, how: &Metrics) -> Result<u8> {
     Ok(WELL)
 }
 
-/// Replaces the file in one step: a collector may read it at any time.
+/// Replaces the file in one step, because a collector may read it at any time.
 fn put(file: &Path, text: &str) -> Result<()> {
     let whole = || -> Result<()> {
         let mut new = tempfile::NamedTempFile::new_in(folder_of(file))?;
         new.write_all(text.as_bytes())?;
-        // The collector runs as another user.
+        // The collector runs as another user, and must be able to read the file.
         let mode = std::fs::Permissions::from_mode(0o644);
         new.as_file().set_permissions(mode)?;
         new.persist(file)?;
@@ -55,7 +55,7 @@ fn text(module: &Module, pages: &Pages) -> Result<String> {
     exposition::text(&families)
 }
 
-/// A family of one number without labels.
+/// A family with one sample and no labels.
 fn single(kind: Kind, name: &str, help: &'static str, number: u64) -> Result<Family> {
     let mut family = Family::new(kind, name, help, &[])?;
     family.add(&[], number)?;

@@ -25,11 +25,11 @@ use anyhow::{Error, Result};
 use crate::cli::{Arguments, Command, File};
 use crate::root::Root;
 
-/// All is well.
+/// Nothing is wrong.
 pub const WELL: u8 = 0;
 /// A lie, a trouble, or a refusal.
 pub const BAD: u8 = 1;
-/// Wrong arguments, or something could not be read.
+/// Wrong arguments, unreadable files, or requests that cannot be traced.
 pub const UNUSABLE: u8 = 2;
 /// No lie, but an unknown.
 pub const AN_UNKNOWN: u8 = 3;
@@ -62,13 +62,12 @@ fn print(text: &str) -> Result<()> {
     Ok(out.flush()?)
 }
 
-/// Prints a line on stderr. A stderr that cannot be written changes neither the work nor the exit
-/// status.
+/// Prints a line on stderr. If that fails, neither the work nor the exit status changes.
 pub fn complain(line: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{line}");
 }
 
-/// The folder of a file that does not exist yet.
+/// The folder for a new file.
 fn folder_of(file: &Path) -> &Path {
     match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -76,7 +75,7 @@ fn folder_of(file: &Path) -> &Path {
     }
 }
 
-/// Whether the reader of our output has closed it, as `head` does.
+/// Whether the reader of our output has closed the pipe, as `head` does.
 pub fn is_closed_pipe(error: &Error) -> bool {
     error.chain().any(|cause| {
         let cause = cause.downcast_ref::<std::io::Error>();
@@ -84,8 +83,8 @@ pub fn is_closed_pipe(error: &Error) -> bool {
     })
 }
 
-/// The exit status for the worst verdict. A card that KFD does not list is no lie and no unknown:
-/// `doctor` reports it.
+/// The exit status for the worst verdict. A card that KFD does not list is neither a lie nor an
+/// unknown; `doctor` reports it.
 fn of_verdict(verdict: Option<&str>) -> u8 {
     match verdict {
         Some("lie") => BAD,

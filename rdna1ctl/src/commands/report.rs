@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `report`: one archive for a bug report.
+//! `report`: writes one archive for a bug report.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -26,10 +26,9 @@ use super::archive::{Archive, FOLDER};
 use super::hide::{hide, serial_number};
 use super::{folder_of, print, WELL};
 
-/// KFD's topology.
 const TOPOLOGY: &str = "/sys/class/kfd/kfd/topology";
 
-/// How deep KFD's folders are: `nodes/1/mem_banks/0/properties`.
+/// The depth of KFD's folders: `nodes/1/mem_banks/0/properties`.
 const DEPTH: u32 = 5;
 
 pub(super) fn report(root: &Root, how: &Report) -> Result<u8> {
@@ -63,7 +62,7 @@ fn write(root: &Root, facts: &Facts, how: &Report) -> Result<usize> {
     fill(&mut archive, root, facts, how.private)?;
     let names = archive.names().len();
     archive.end()?;
-    // Root writes it, and another user sends it.
+    // Root writes the archive, and another user sends it.
     let mode = if how.private { 0o600 } else { 0o644 };
     file.as_file()
         .set_permissions(Permissions::from_mode(mode))?;
@@ -159,7 +158,7 @@ fn about(facts: &Facts) -> String {
     text
 }
 
-/// The cards in the form that `classify --pci` reads.
+/// The cards, in the form that `classify --pci` reads.
 fn pci(root: &Root) -> Result<Option<String>> {
     let Some(mut bus) = LivePci::open(root.folder()) else {
         return Ok(None);
@@ -194,7 +193,7 @@ fn pci(root: &Root) -> Result<Option<String>> {
     Ok(Some(text))
 }
 
-/// Copies KFD's topology: only plain files, as deep as KFD's folders go.
+/// Copies KFD's topology: only regular files, down to `depth` folders.
 fn topology<W: Write>(
     archive: &mut Archive<W>,
     root: &Root,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `requests`: traces what programs ask of KFD, and shows it.
+//! `requests`: traces the requests of programs to KFD, and shows them.
 
 use std::io::IsTerminal as _;
 use std::os::fd::AsFd as _;
@@ -25,10 +25,10 @@ use super::ending::{not_started, status, REFUSED};
 use super::supervise::{supervise, Start};
 use super::{complain, print, AN_UNKNOWN, UNUSABLE, WELL};
 
-/// How often a terminal is drawn again, and tracing is checked.
+/// The interval at which the terminal is redrawn and tracing is checked.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Clears a terminal.
+/// The escape sequence that clears a terminal.
 const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
 
 pub(super) fn requests(root: &Root, how: &Requests) -> Result<u8> {
@@ -81,7 +81,7 @@ fn of_command(how: &Requests, mut traced: Traced) -> Result<u8> {
     Ok(status(end))
 }
 
-/// Shows the counts on a terminal, until a signal or the time comes or the process ends.
+/// Shows the counts on a terminal, until a signal, the end of --seconds, or the end of the process.
 fn until_the_end(root: &Root, how: &Requests, traced: &mut Traced) -> Result<()> {
     let mut signals = SigSet::empty();
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
@@ -129,7 +129,7 @@ fn show(how: &Requests, document: &RequestsDocument) -> Result<()> {
     print(paper.text())
 }
 
-/// A tracer, if there can be one, and the names of the cards meanwhile.
+/// A tracer, if tracing is possible, and the names that cards had since it began.
 pub(super) struct Traced {
     root: Root,
     names: Names,
@@ -138,12 +138,12 @@ pub(super) struct Traced {
 
 enum Tracing {
     On(Box<Tracer>),
-    /// It cannot be, or did not go on.
+    /// Tracing is impossible, or it has stopped; the reason.
     Unable(String),
 }
 
 impl Traced {
-    /// Begins to trace, if that can be done.
+    /// Starts tracing, if that is possible.
     pub(super) fn start(root: &Root, wanted: Wanted, room: Option<u32>) -> Self {
         let mut traced = Self {
             root: root.clone(),
@@ -157,7 +157,7 @@ impl Traced {
         traced
     }
 
-    /// Checks that tracing goes on.
+    /// Checks that tracing still works, and updates the names of cards.
     pub(super) fn look(&mut self) {
         self.names.update(&self.root);
         if let Tracing::On(tracer) = &mut self.tracing {
@@ -177,7 +177,7 @@ impl Traced {
         }
     }
 
-    /// Writes what was counted, or why nothing was.
+    /// Writes the counts, or the reason why there are none.
     pub(super) fn write(&mut self, paper: &mut Paper) {
         match self.document() {
             Ok(document) => words::requests(paper, &document),

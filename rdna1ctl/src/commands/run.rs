@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `run`: runs a program, and reports what it asked of KFD.
+//! `run`: runs a program, and reports its requests to KFD.
 
 use std::io::ErrorKind;
 
@@ -43,7 +43,7 @@ pub(super) fn run(root: &Root, how: &Run) -> Result<u8> {
     }
     announce(&settings);
     let last = facts.log.last();
-    // Only what comes of the program's requests depends on it.
+    // The program runs even if tracing is impossible; only its requests stay unknown then.
     let mut traced = Traced::start(root, Wanted::Started, None);
     let mut used = Used::new(root);
     let end = supervise(Start {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `status`, the files, and `doctor`.
+//! `status`, `heaps`, `checks`, `gpus`, `counters` and `doctor`.
 
 use anyhow::Result;
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Runs a program until it ends, or until its time is over.
+//! Runs a program until it ends or times out.
 //!
-//! The program gets a process group of its own, so that everything it starts can be ended with it. It
-//! gets the terminal, if there is one, as from a shell. One `poll` of a `signalfd` waits for its end,
-//! its stop, our own signals and the time-out.
+//! The program gets its own process group, so that everything it starts can be ended with it. It
+//! gets the terminal, if there is one, as from a shell. One `poll` of a `signalfd` waits for its
+//! end, its stop, our own signals and the time-out.
 
 use std::ffi::OsString;
 use std::io;
@@ -29,23 +29,23 @@ const GRACE: Duration = Duration::from_secs(10);
 /// The time after SIGKILL in which the kernel must end the program.
 const AFTER_KILL: Duration = Duration::from_secs(5);
 
-/// How often `meanwhile` is called: soon at first, as some commands end soon.
+/// The first and the longest interval between calls of `meanwhile`. Some commands end soon.
 const FIRST: Duration = Duration::from_millis(50);
 const EVERY: Duration = Duration::from_secs(1);
 
-/// The end of a program.
+/// How a program ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// With that status.
+    /// It exited with this status.
     Exited(i32),
-    /// By a signal.
+    /// A signal ended it.
     Killed(Signal),
     /// The time-out ended it.
     TimedOut {
-        /// Whether it ignored SIGTERM, and SIGKILL was needed.
+        /// Whether it ignored SIGTERM and needed SIGKILL.
         killed: bool,
     },
-    /// Even SIGKILL did not end it at the time-out: it waits in the kernel.
+    /// It waits in the kernel: even SIGKILL did not end it after the time-out.
     Stuck(u32),
 }
 
@@ -57,17 +57,18 @@ pub struct NotStarted(pub io::Error);
 pub struct Start<'a> {
     /// The program and its arguments.
     pub words: &'a [OsString],
-    /// Variables of its environment.
+    /// The variables to set or unset in its environment.
     pub settings: &'a [Setting],
     /// The longest time that it may run.
     pub timeout: Option<Duration>,
-    /// Whether its output goes to our stderr, because our stdout has something else.
+    /// Whether its output goes to our stderr, because our stdout carries something else.
     pub to_stderr: bool,
-    /// Called every second until the command ends, with the command's process id.
+    /// Called with the command's process id, at least every second until the command ends.
     pub meanwhile: Option<&'a mut dyn FnMut(u32)>,
 }
 
-/// Runs a program. The calling thread starts it, so that a tracer can follow.
+/// Runs a program. The calling thread starts it, so that a tracer can follow that thread's
+/// children.
 pub fn supervise(start: Start<'_>) -> Result<Result<End, NotStarted>> {
     let (program, arguments) = start.words.split_first().context("no command")?;
     let mut command = Command::new(program);
@@ -82,11 +83,11 @@ pub fn supervise(start: Start<'_>) -> Result<Result<End, NotStarted>> {
             None => command.env_remove(&setting.variable),
         };
     }
-    // Our parent may have ignored SIGCHLD. Then the kernel reports no end, and keeps no status.
+    // Our parent may have ignored SIGCHLD. The kernel then reports no end, and keeps no status.
     // SAFETY: No handler is installed, so none has to be async-signal-safe (signal-safety(7)).
     unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) }
         .context("cannot ask to be told of the command's end")?;
-    // Before the start: a signal in between would end us, and not the program.
+    // Hold signals back before the start: a signal in between would end us, but not the program.
     let (told, before) = hold_signals()?;
     // SAFETY: Between fork and exec nothing is done but one call of pthread_sigmask(3), which is
     // async-signal-safe (signal-safety(7)); `before` is a value of its own and allocates nothing.
@@ -109,7 +110,7 @@ pub fn supervise(start: Start<'_>) -> Result<Result<End, NotStarted>> {
 }
 
 /// Blocks the signals to wait for, and SIGTTOU, which would stop us when we take the terminal back.
-/// Also returns the signals that were blocked before: the program starts with these.
+/// Also returns the previously blocked signals, with which the program starts.
 fn hold_signals() -> Result<(SignalFd, SigSet)> {
     let mut signals = SigSet::empty();
     for signal in [
@@ -187,7 +188,7 @@ impl Program<'_> {
             Some(_) => Some(left.unwrap_or(self.every).min(self.every)),
             None => left,
         };
-        // Rounded up: a poll that ends too early would be repeated.
+        // Round up, because a poll that ends too early would be repeated.
         let left = left.map(|left| left.saturating_add(Duration::from_millis(1)));
         let left = match left {
             None => PollTimeout::NONE,
@@ -209,7 +210,7 @@ impl Program<'_> {
         Ok(())
     }
 
-    /// Whether the program has ended. If it was stopped from the terminal, so are we.
+    /// How the program ended, if it has. If the terminal stopped the program, we stop, too.
     fn look(&mut self) -> Result<Option<End>> {
         let flags = WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED;
         match waitpid(self.child, Some(flags)).context("cannot ask how the command is")? {
@@ -226,13 +227,13 @@ impl Program<'_> {
         }
     }
 
-    /// Sends a signal to the program and all that it started. If they have ended, there is no group.
+    /// Sends a signal to the program and all that it started. Fails silently if they have ended.
     fn send(&self, signal: Signal) {
         let _ = killpg(self.child, signal);
     }
 }
 
-/// Stands for the terminal while the program has it.
+/// The terminal while the program has it. Dropping this takes it back.
 struct Terminal;
 
 impl Terminal {
@@ -243,7 +244,8 @@ impl Terminal {
             return None;
         }
         tcsetpgrp(stdin, child).ok()?;
-        // The program may have used the terminal too early, and have been stopped for that.
+        // The program may have used the terminal too early, and the kernel may have stopped it for
+        // that.
         let _ = killpg(child, Signal::SIGCONT);
         Some(Self)
     }
@@ -256,7 +258,7 @@ impl Drop for Terminal {
 }
 
 fn stdin() -> BorrowedFd<'static> {
-    // Stays open as long as the program runs.
+    // A static, so that stdin stays open as long as rdna1ctl runs.
     static STDIN: std::sync::OnceLock<io::Stdin> = std::sync::OnceLock::new();
     STDIN.get_or_init(io::stdin).as_fd()
 }

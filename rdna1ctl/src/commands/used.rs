@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The libraries of ROCm that a command and its children use while they run.
+//! The ROCm libraries that a command and its children use while they run.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,20 +19,20 @@ use crate::sources::processes::{self, KERNELS};
 use crate::words::doctor;
 use crate::words::paper::{bold, Paper};
 
-/// How often it looks: soon at first, as some commands end soon.
+/// The first and the longest interval between looks. Some commands end soon.
 const FIRST: Duration = Duration::from_millis(50);
 const EVERY: Duration = Duration::from_secs(1);
 
-/// How long the last look may go on after the command has ended.
+/// The longest wait for the last look after the command has ended.
 const LAST: Duration = Duration::from_secs(3);
 
 /// The most processes of a command that are looked at.
 const MOST: usize = 256;
 
-/// The libraries that were seen, by process: the files that it had mapped, and what follows.
+/// For each process, the files that it has mapped, and the libraries found among them.
 type Seen = BTreeMap<u32, (Vec<PathBuf>, Mapped)>;
 
-/// Looks for the libraries while a command runs, in a thread: neither a signal nor the time-out waits.
+/// Looks for the libraries in a thread, so that neither a signal nor the time-out has to wait.
 pub(super) struct Used {
     root: Root,
     seen: Arc<Mutex<Seen>>,
@@ -50,7 +50,7 @@ impl Used {
         }
     }
 
-    /// Begins to look at that command, if it has not begun.
+    /// Starts to look at that command, unless it has started.
     pub(super) fn look(&mut self, command: u32) {
         if self.ended.is_some() {
             return;
@@ -67,11 +67,11 @@ impl Used {
             }
             drop(sender);
         });
-        // Without a thread, nothing is seen.
+        // Without a thread, no library is found.
         self.ended = begun.ok().map(|_| ended);
     }
 
-    /// Writes what was seen.
+    /// Writes the findings about the libraries.
     pub(super) fn write(&mut self, paper: &mut Paper) {
         self.is_over.store(true, Ordering::Relaxed);
         if let Some(ended) = self.ended.take() {

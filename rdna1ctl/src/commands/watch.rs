@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `watch`: the status, then each change.
+//! `watch`: prints the status, and then each change.
 
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -41,7 +41,7 @@ pub(super) fn watch(root: &Root, how: &Watch) -> Result<u8> {
     }
 }
 
-/// The status page, and its exit status.
+/// The status page, and the exit status.
 fn page(root: &Root) -> Result<(String, u8)> {
     let facts = Facts::read_with_libraries(root)?;
     let mut paper = Paper::new();

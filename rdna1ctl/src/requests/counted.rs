@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The document for what the BPF program has counted.
+//! Builds the document of requests from the counts of the BPF programs.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use super::{
     SvmRequests,
 };
 
-// The flags that tell an allocation's grain, as the BPF program numbers them.
+// The flags that determine an allocation's grain, as the BPF programs number them.
 const EXT_COHERENT: usize = 1;
 const UNCACHED: usize = 2;
 const COHERENT: usize = 4;
@@ -49,7 +49,7 @@ impl RequestsDocument {
     }
 }
 
-/// The upper and the lower half.
+/// The upper and the lower half of a number.
 fn halves(number: u64) -> (u32, u32) {
     let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
     (
@@ -71,7 +71,7 @@ fn process<'a>(
     })
 }
 
-/// The sum of the counters whose place has these bits of the mask set, and no others of it.
+/// The sum of the counters whose index has exactly these `bits` of the `mask` set.
 fn sum(counts: &[u64], mask: usize, bits: usize) -> u64 {
     let counts = counts.iter().enumerate();
     let wanted = counts.filter(|(place, _)| place & mask == bits);

@@ -2,7 +2,7 @@
 
 //! The document of requests: printed as JSON, and the source of the text.
 //!
-//! Counted are requests at the entry of KFD's handlers, failed ones included.
+//! It counts requests at the entry of KFD's handlers, so failed requests count, too.
 
 mod counted;
 pub mod names;
@@ -17,15 +17,15 @@ use crate::trace::Tracing;
 /// `rdna1ctl requests --json`
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct RequestsDocument {
-    /// The form of this document.
+    /// The version of this document's form.
     pub form: u32,
-    /// How tracing went: whether a zero means that nothing was asked.
+    /// The state of tracing: whether zero means that there was no request.
     pub tracing: Tracing,
-    /// Each process that asked for something.
+    /// Each process that sent a request.
     pub processes: Vec<Process>,
-    /// How many requests there were for fine-grained memory.
+    /// The number of requests for fine-grained memory.
     pub fine: u64,
-    /// Those of them that are not in `last` because two came at once.
+    /// The number of those that are not in `last`, because two came at once.
     pub left_out: u64,
     /// The last requests for fine-grained memory, 32 at most, the oldest first.
     pub last: Vec<Last>,
@@ -47,7 +47,7 @@ pub struct Process {
 /// The requests of a process that name a card.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Card {
-    /// KFD's id of the card, or the number that the program made up.
+    /// KFD's id of the card, or an invalid id that the program sent.
     pub gpu_id: String,
     /// The PCI address of the card; null if KFD has no card with that id.
     pub gpu: Option<String>,
@@ -70,7 +70,7 @@ macro_rules! counts {
         }
 
         impl $name {
-            /// The numbers, each with its name.
+            /// The counts, each with its name.
             pub fn pairs(&self) -> Vec<(&'static str, u64)> {
                 vec![$( (stringify!($key), self.$key) ),+]
             }
@@ -79,10 +79,10 @@ macro_rules! counts {
 }
 
 counts! {
-    /// Allocations of one heap. One request can count in several of coherent, uncached and
-    /// ext_coherent; queue memory counts in none of these, and not as coarse.
+    /// Allocations of one heap. One request can count as coherent, uncached and ext_coherent at
+    /// once. Queue memory counts as none of these, and not as coarse.
     Grains {
-        /// All.
+        /// All allocations.
         requests,
         /// Without any of the flags below.
         coarse,
@@ -92,14 +92,14 @@ counts! {
         uncached,
         /// With EXT_COHERENT.
         ext_coherent,
-        /// Memory for AQL queues, which is uncached in any case.
+        /// Memory for AQL queues, which is always uncached.
         queue,
     }
 
-    /// AMDKFD_IOC_SET_MEMORY_POLICY; what is neither coherent nor noncoherent counts only in
-    /// requests.
+    /// AMDKFD_IOC_SET_MEMORY_POLICY. A policy that is neither coherent nor noncoherent counts only
+    /// in requests.
     Policies {
-        /// All.
+        /// All requests.
         requests,
         /// Default aperture: coherent.
         default_coherent,
@@ -113,7 +113,7 @@ counts! {
 
     /// AMDKFD_IOC_CREATE_QUEUE.
     Queues {
-        /// All.
+        /// All requests.
         requests,
         /// PM4.
         compute,
@@ -123,7 +123,7 @@ counts! {
         compute_aql,
         /// SDMA over XGMI.
         sdma_xgmi,
-        /// SDMA on a certain engine.
+        /// SDMA on a specific engine.
         sdma_by_engine,
         /// Any other type.
         other,
@@ -135,7 +135,7 @@ counts! {
 pub struct Memory {
     /// vram, gtt, userptr, doorbell, mmio or none.
     pub heap: &'static str,
-    /// How many, by grain.
+    /// The number of allocations, by grain.
     #[serde(flatten)]
     pub grains: Grains,
 }
@@ -145,9 +145,9 @@ pub struct Memory {
 pub struct SvmRequests {
     /// Requests, by operation: set, get, other.
     pub operations: BTreeMap<&'static str, u64>,
-    /// Each attribute that was given.
+    /// Each attribute that a request contained.
     pub attributes: Vec<SvmAttribute>,
-    /// Attributes that were not looked at: of one request, those beyond 64.
+    /// Attributes that were not read, such as those of one request beyond the first 64.
     pub unread: u64,
 }
 
@@ -158,20 +158,20 @@ pub struct SvmAttribute {
     pub op: &'static str,
     /// Its type.
     pub attribute: &'static str,
-    /// How often it was given.
+    /// How often requests contained it.
     pub attributes: u64,
     /// How often COHERENT was among the flags to set or to clear.
     pub coherent: u64,
-    /// How often EXT_COHERENT was.
+    /// How often EXT_COHERENT was among them.
     pub ext_coherent: u64,
 }
 
 /// A request for fine-grained memory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Last {
-    /// Counted from 0.
+    /// Its number, counted from 0.
     pub number: u64,
-    /// When, in milliseconds of CLOCK_MONOTONIC, as coarse as the kernel's tick.
+    /// Its time in milliseconds of CLOCK_MONOTONIC, as coarse as the kernel's tick.
     pub time_ms: u64,
     /// The process, in the initial pid namespace.
     pub pid: u32,
@@ -187,6 +187,6 @@ pub struct Last {
     pub gpu: Option<String>,
     /// KFD_IOC_ALLOC_MEM_FLAGS_* or, for svm, KFD_IOCTL_SVM_FLAG_*.
     pub flags: String,
-    /// In bytes.
+    /// Its size in bytes.
     pub size_bytes: u64,
 }

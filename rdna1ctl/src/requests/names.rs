@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The names of the cards: KFD's ids joined with its topology.
+//! The PCI addresses and nodes of cards, from KFD's topology, by KFD's ids.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub struct Name {
 pub struct Names(BTreeMap<u32, Name>);
 
 impl Names {
-    /// Reads KFD's topology once more. A card that is gone keeps its name.
+    /// Reads KFD's topology again. A card that is gone keeps its name.
     pub fn update(&mut self, root: &Root) {
         for node in root.numbers(NODES) {
             let id = root.text(format!("{NODES}/{node}/gpu_id"));
@@ -40,7 +40,7 @@ impl Names {
     }
 }
 
-/// A node without a line of its domain is in domain 0.
+/// The PCI address in a node's properties. Without a line of its domain, the domain is 0.
 fn address(properties: &str) -> Option<String> {
     let number = |name: &str| -> Option<u32> {
         let mut lines = properties.lines();

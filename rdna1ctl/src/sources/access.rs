@@ -2,10 +2,11 @@
 
 //! The device files that a program must open to use the card, and whether it may.
 //!
-//! Nothing is opened. An open render node wakes its card (`amdgpu_driver_open_kms()`, `amdgpu_kms.c`), and
-//! an open `/dev/kfd` makes a process of KFD's (`kfd_open()`, `kfd_chardev.c`). faccessat(2) asks the
-//! kernel what open(2) would ask (`inode_permission()`): mode, access control lists, capabilities, the
-//! device cgroup, security modules. What it does not ask is read here: the mount option `nodev`.
+//! rdna1ctl opens none of them. Opening a render node wakes its card (`amdgpu_driver_open_kms()`,
+//! `amdgpu_kms.c`), and opening `/dev/kfd` creates a process in KFD (`kfd_open()`,
+//! `kfd_chardev.c`). faccessat(2) asks the kernel all that open(2) would ask
+//! (`inode_permission()`): mode, access control lists, capabilities, the device cgroup, security
+//! modules. It does not ask about the mount option `nodev`, so this file reads the mounts.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
@@ -25,11 +26,11 @@ use super::KFD;
 pub struct Device {
     /// Its path.
     pub path: String,
-    /// Whether it is a folder: Docker makes one in the place of a device that its host does not have.
+    /// Whether it is a folder: Docker creates one in place of a device that its host does not have.
     pub is_folder: bool,
-    /// The user that it belongs to.
+    /// The id of the owning user.
     pub uid: u32,
-    /// The group that it belongs to.
+    /// The id of the owning group.
     pub gid: u32,
     /// The group's name, if `/etc/group` has one.
     pub group: Option<String>,
@@ -37,9 +38,9 @@ pub struct Device {
     pub mode: u32,
     /// Whether the user who runs rdna1ctl may open it.
     pub own: bool,
-    /// Whether the user who called sudo may; `None` without such a user, or where that is unknown.
+    /// Whether the user who called sudo may open it; `None` without such a user, or if unknown.
     pub caller: Option<bool>,
-    /// The mount point with the option `nodev`: no device below it can be opened.
+    /// The mount point with the option `nodev`, below which no device can be opened.
     pub nodev: Option<String>,
 }
 
@@ -49,14 +50,14 @@ pub struct Access {
     pub kfd: Option<Device>,
     /// `/dev/dri/renderD*`.
     pub render: Vec<Device>,
-    /// The users who were asked for.
+    /// The users whose access was checked.
     pub users: Users,
-    /// The group id of files whose group has no number here (`/proc/sys/kernel/overflowgid`).
+    /// The id that groups without a number here have (`/proc/sys/kernel/overflowgid`).
     pub unmapped_gid: u32,
 }
 
 impl Access {
-    /// Asks the kernel for each device and user.
+    /// Asks the kernel about each device and user.
     pub fn read(root: &Root) -> Self {
         let users = Users::read(root);
         let names = root.names("/dev/dri").into_iter();
@@ -107,22 +108,22 @@ fn may(place: &PathBuf) -> Result<(), Errno> {
     faccessat(AT_FDCWD, place, mode, AtFlags::AT_EACCESS)
 }
 
-/// Whether that user may open each of these; `None` where this process cannot ask as another user.
+/// Whether that user may open each of these; `None` if this process cannot ask as another user.
 ///
-/// A thread takes the user's ids for files and ends. The kernel keeps ids by thread.
+/// A thread takes the user's ids for file access, and ends. The kernel keeps these ids per thread.
 fn ask_as(user: &User, places: Vec<PathBuf>) -> Option<Vec<bool>> {
     let groups = user.groups.clone()?;
     let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(*groups.first()?));
     let asked = std::thread::spawn(move || {
-        // SAFETY: The kernel reads `groups.len()` numbers from the vector, which outlives the call. glibc's
-        // setgroups(3) would set the groups of all threads.
+        // SAFETY: The kernel reads `groups.len()` numbers from the vector, which outlives the call.
+        // glibc's setgroups(3) would set the groups of all threads.
         let set = unsafe { libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()) };
         if set != 0 {
             return None;
         }
         setfsgid(gid);
         setfsuid(uid);
-        // Both return the id from before; a second call tells whether the first one worked.
+        // Both return the previous id; a second call tells whether the first one worked.
         if setfsgid(gid) != gid || setfsuid(uid) != uid {
             return None;
         }
@@ -131,7 +132,7 @@ fn ask_as(user: &User, places: Vec<PathBuf>) -> Option<Vec<bool>> {
     asked.join().ok()?
 }
 
-/// The mount point that holds that path, if it is mounted with `nodev`.
+/// The mount point that holds that path, if its mount has the option `nodev`.
 fn mounted_nodev(root: &Root, path: &str) -> Option<String> {
     let mounts = root.text("/proc/self/mounts").unwrap_or_default();
     let mut holding: Option<(&str, &str)> = None;

@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The driver amdgpu: its origin, and its files against their package.
+//! The driver amdgpu: its origin, and the comparison of its files with their package.
 
 use crate::root::Root;
 
 use super::module::is_module;
 use super::packages::{self, Checked};
 
-/// Where DKMS keeps AMD's package.
+/// The folder in which DKMS keeps AMD's package.
 pub const DKMS: &str = "/var/lib/dkms/amdgpu";
 
-/// A trace of the patch that made KFD claim what the card does not have.
+/// A trace of the known patch, which makes KFD claim what the card does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {
-    /// The file, with the line in it.
+    /// The file, with the line number.
     pub file: String,
-    /// The text there.
+    /// The text in that line.
     pub what: String,
 }
 
 /// A version of AMD's package amdgpu-dkms, as DKMS has it.
 pub struct Dkms {
-    /// Its version, in DKMS's tree and in the names of folders.
+    /// Its version, as DKMS and the names of folders spell it.
     pub version: String,
     /// Whether it is built for the running kernel.
     pub is_built: bool,
-    /// The file of its source that the patch changes, if that is there.
+    /// The source file that the known patch changes, if it exists.
     pub patched_file: Option<String>,
 }
 
@@ -33,7 +33,7 @@ pub struct Dkms {
 pub struct Amdgpu {
     /// Whether it is loaded.
     pub loaded: bool,
-    /// Whether the loaded driver is built out of the kernel's tree.
+    /// Whether the loaded driver was built outside of the kernel's tree.
     pub out_of_tree: bool,
     /// The file that modprobe would load, below `/lib/modules/RELEASE`.
     pub file: Option<String>,
@@ -43,7 +43,7 @@ pub struct Amdgpu {
     pub packages: Vec<Checked>,
     /// Traces of the patch in the sources and in the loaded driver; empty until [`Amdgpu::inspect`].
     pub traces: Vec<Trace>,
-    /// The missing firmware files of a Navi10; `None` without any firmware for amdgpu.
+    /// The missing firmware files of a Navi10; `None` if there is no firmware for amdgpu at all.
     pub missing_firmware: Option<Vec<String>>,
 }
 
@@ -54,7 +54,7 @@ const FIRMWARE: [&str; 12] = [
 ];
 
 impl Amdgpu {
-    /// Reads all but the comparison with packages.
+    /// Reads everything except the comparison with packages.
     pub fn read(root: &Root, release: &str) -> Self {
         let taint = root.text("/sys/module/amdgpu/taint").unwrap_or_default();
         let list = root.text(format!("/lib/modules/{release}/modules.dep"));
@@ -73,7 +73,8 @@ impl Amdgpu {
         }
     }
 
-    /// Compares the driver with its packages. That reads all files of a package, which takes seconds.
+    /// Compares the driver with its packages. This reads all files of a package, which takes
+    /// seconds.
     pub fn inspect(&mut self, root: &Root, release: &str) {
         self.packages = checked(root, release, self.file.as_deref());
         self.traces = traces(root);
@@ -86,7 +87,7 @@ impl Amdgpu {
     }
 }
 
-/// DKMS keeps what it has built in `VERSION/KERNEL/ARCHITECTURE/module` [dkms(8)].
+/// DKMS keeps its builds in `VERSION/KERNEL/ARCHITECTURE/module` [dkms(8)].
 fn dkms(root: &Root, release: &str) -> Vec<Dkms> {
     let names = root.names(DKMS).into_iter();
     let versions = names.filter(|name| name.starts_with(|c: char| c.is_ascii_digit()));
@@ -105,12 +106,12 @@ fn dkms(root: &Root, release: &str) -> Vec<Dkms> {
     found.collect()
 }
 
-/// The folder of KFD's source in a source of AMD's package.
+/// The folder of KFD's source in AMD's package.
 fn amdkfd(source: &str) -> String {
     format!("/usr/src/{source}/amd/amdkfd")
 }
 
-/// Compares the packages of the sources and of the driver's file.
+/// Compares the package of AMD's sources, and the package that contains the driver's file.
 fn checked(root: &Root, release: &str, file: Option<&str>) -> Vec<Checked> {
     let mut checked: Vec<_> = packages::check(root, "amdgpu-dkms", |_| true)
         .into_iter()

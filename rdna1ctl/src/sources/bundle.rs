@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Bundles of GPU code for several targets, as clang writes them
-//! (<https://clang.llvm.org/docs/ClangOffloadBundler.html>). Only their lists are read, of a compressed
-//! bundle only as much as holds its list.
+//! (<https://clang.llvm.org/docs/ClangOffloadBundler.html>). rdna1ctl reads only their lists; of a
+//! compressed bundle, it decompresses only the part with the list.
 
 use std::fs::File;
 use std::io::Read;
@@ -16,8 +16,8 @@ use super::target;
 const MAGIC: &[u8] = b"__CLANG_OFFLOAD_BUNDLE__";
 const COMPRESSED: &[u8] = b"CCOB";
 
-/// The most bytes of a bundle that are read: its list of entries is at its beginning. A compressed list
-/// can be read only with the whole first blocks, of up to 128 KiB each.
+/// The most bytes of a bundle that are read. Its list of entries is at its beginning. A compressed
+/// list can be read only with its complete first blocks, of up to 128 KiB each.
 const LIST: u64 = 64 << 10;
 const COMPRESSED_LIST: u64 = 256 << 10;
 
@@ -27,9 +27,9 @@ const HEADER: u64 = 32;
 /// The most entries of a bundle. LLVM knows some 60 targets.
 const ENTRIES: usize = 256;
 
-/// Where the GPU code of a bundle is, and for which targets.
+/// The GPU code of a bundle, by target.
 pub struct Bundle {
-    /// The number of bytes of the bundle; `None` if it does not tell.
+    /// The size of the bundle in bytes; `None` if its header does not say.
     pub size: Option<u64>,
     /// The entries with GPU code.
     pub entries: Vec<Entry>,
@@ -37,9 +37,9 @@ pub struct Bundle {
 
 /// The code for a target.
 pub struct Entry {
-    /// The target that the list names, or the whole name where it holds none.
+    /// The target in the entry's name, or the full name if it contains no target.
     pub target: String,
-    /// The place of the code in the file; `None` in a compressed bundle.
+    /// The offset of the code in the file; `None` in a compressed bundle.
     pub at: Option<u64>,
 }
 
@@ -50,11 +50,11 @@ pub fn is_one(bytes: &[u8]) -> bool {
 
 /// A compressed bundle.
 pub struct Compressed {
-    /// The number of its bytes; `None` if it does not tell.
+    /// Its size in bytes; `None` if its header does not say.
     pub size: Option<u64>,
 }
 
-/// Reads only the header of the bundle at that place; `None` if it is not compressed.
+/// Reads only the header of the bundle at that offset; `None` if it is not compressed.
 pub fn compressed(file: &File, at: u64) -> Result<Option<Compressed>, String> {
     let head = bytes(file, at, HEADER)?;
     if !head.starts_with(COMPRESSED) {
@@ -64,7 +64,7 @@ pub fn compressed(file: &File, at: u64) -> Result<Option<Compressed>, String> {
     Ok(Some(Compressed { size: header.size }))
 }
 
-/// Reads the list of the bundle at that place of a file; the error says why it cannot be read.
+/// Reads the list of the bundle at that offset of a file; the error says why it cannot be read.
 pub fn read(file: &File, at: u64) -> Result<Bundle, String> {
     let head = bytes(file, at, HEADER)?;
     if !head.starts_with(COMPRESSED) {
@@ -89,7 +89,7 @@ fn malformed() -> String {
     "its bundle of GPU code is malformed".to_owned()
 }
 
-/// At most that many bytes of a file.
+/// At most `most` bytes of a file, from an offset on.
 pub fn bytes(file: &File, at: u64, most: u64) -> Result<Vec<u8>, String> {
     let mut bytes = vec![0; usize::try_from(most).map_err(|error| error.to_string())?];
     let mut length = 0;
@@ -113,7 +113,7 @@ struct Header {
 }
 
 impl Header {
-    /// Version 1 has no size, version 3 has larger fields.
+    /// Version 1 has no size, and version 3 has larger fields.
     fn of(bytes: &[u8]) -> Option<Self> {
         let mut rest = Numbers(bytes.get(COMPRESSED.len()..)?);
         let (version, method) = (rest.u16()?, rest.u16()?);
@@ -123,7 +123,7 @@ impl Header {
             3 => (Some(rest.u64()?), 16),
             _ => return None,
         };
-        // The sizes, and then 8 bytes of a hash.
+        // The sizes, then 8 bytes of a hash.
         let length = COMPRESSED.len() + 4 + sizes + 8;
         Some(Self {
             length,
@@ -184,8 +184,8 @@ impl<'a> Numbers<'a> {
     }
 }
 
-/// As much as can be decompressed and may hold a list. Only the beginning of the data is there, so it
-/// ends in an error.
+/// Decompresses as much as may hold a list. Only the beginning of the data is there, so the decoder
+/// ends with an error.
 fn unpack(data: impl Read) -> Vec<u8> {
     let mut bytes = vec![0; 16 << 10];
     let mut length = 0;
@@ -200,8 +200,9 @@ fn unpack(data: impl Read) -> Vec<u8> {
     bytes
 }
 
-/// Decompresses a frame of Zstandard (RFC 8878). The frame may ask for a window of gigabytes; its first
-/// block needs none, so the frame's header is replaced by one that asks for the least, 1 KiB.
+/// Decompresses a frame of Zstandard (RFC 8878). The frame may ask for a window of gigabytes, but
+/// its first block needs none. So this replaces the frame's header by one that asks for the least,
+/// 1 KiB.
 fn zstd(frame: &[u8]) -> Result<impl Read + '_, String> {
     const MAGIC: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
     const LEAST: [u8; 6] = [MAGIC[0], MAGIC[1], MAGIC[2], MAGIC[3], 0, 0];

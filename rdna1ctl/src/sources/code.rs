@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! GPU code in a file: a code object, a bundle of them, or a program or library that contains bundles.
+//! GPU code in a file: a code object, a bundle of them, or a program or library that contains
+//! bundles.
 //!
-//! Reads are few and small, whatever the file claims: headers and lists, never the code.
+//! Reads are few and small, even if the file claims huge sizes: headers and lists, never the code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -19,16 +20,16 @@ use super::target;
 /// The section of a program or a library that contains bundles.
 const BUNDLES: &[u8] = b".hip_fatbin";
 
-/// The section of a library whose code was moved to an archive beside it (rocm-kpack).
+/// The section of a library whose code is in an archive beside it (rocm-kpack).
 const MOVED: &[u8] = b".rocm_kpack_ref";
 
 /// The most bundles that are looked at. PyTorch's largest library has some hundreds.
 const MOST_BUNDLES: usize = 1024;
 
-/// How many compressed bundles of a file to read: each takes about a millisecond, and some tell nearly as
-/// much as all.
+/// How many compressed bundles of a file to read. Each takes about a millisecond, and a sample
+/// tells nearly as much as all of them.
 pub const SOME: usize = 32;
-/// See [`SOME`].
+/// All bundles; see [`SOME`].
 pub const ALL: usize = usize::MAX;
 
 /// The most bytes of a table of sections, and of their names.
@@ -48,7 +49,7 @@ pub struct Code {
     pub fit: usize,
     /// The number of bundles that were not read, to save time.
     pub skipped: usize,
-    /// Why there may be more.
+    /// Why there may be more code.
     pub unknown: Option<String>,
 }
 
@@ -71,7 +72,7 @@ impl Code {
         self.targets.extend(targets);
     }
 
-    /// Whether the card can run it; `None` where that is unknown.
+    /// Whether the card can run it; `None` if that is unknown.
     pub fn fits(&self) -> Option<bool> {
         match (self.fit, &self.unknown) {
             (0, None) => Some(false),
@@ -81,14 +82,15 @@ impl Code {
     }
 }
 
-/// Identifies the contents of a file, as far as the kernel tells, and how much of it is read.
+/// Identifies the contents of a file, as far as the kernel tells, and the number of bundles to
+/// read.
 type Identity = (u64, u64, u64, [i64; 2], [i64; 2], usize);
 
-/// What was read before, as several programs may use one library.
+/// The results of earlier reads, because several programs may use the same library.
 static KNOWN: Mutex<BTreeMap<Identity, Code>> = Mutex::new(BTreeMap::new());
 
-/// The GPU code of a file, by at most that many of its compressed bundles; `None` if it has none. The error
-/// says why the file cannot be read.
+/// The GPU code of a file, from at most `most` of its compressed bundles; `None` if it has none.
+/// The error says why the file cannot be read.
 pub fn of(file: &File, most: usize) -> Result<Option<Code>, String> {
     let about = file.metadata().map_err(|error| error.to_string())?;
     let identity = (
@@ -104,7 +106,7 @@ pub fn of(file: &File, most: usize) -> Result<Option<Code>, String> {
         return Ok(Some(code.clone()));
     }
     let code = read(file, about.size(), most)?;
-    // That a file has none is found fast, and a system has very many of those.
+    // Files without GPU code are not remembered: they are found fast, and a system has very many.
     if let Some(code) = &code {
         known().insert(identity, code.clone());
     }
@@ -119,7 +121,7 @@ fn read(file: &File, size: u64, most: usize) -> Result<Option<Code>, String> {
     if !head.starts_with(&ELFMAG) {
         return Ok(None);
     }
-    // GPU code is for 64 bits, and so are the programs that contain it.
+    // GPU code is 64-bit code, and so are the programs that contain it.
     let Ok((header, _)) = pod::from_bytes::<FileHeader64<LittleEndian>>(&head) else {
         return Ok(None);
     };
@@ -156,7 +158,7 @@ fn object(header: &FileHeader64<LittleEndian>) -> Code {
     code
 }
 
-/// The name, the place and the size of each section that has a place in the file.
+/// The name, the offset and the size of each section.
 fn sections(
     file: &File,
     header: &FileHeader64<LittleEndian>,
@@ -192,7 +194,7 @@ fn sections(
     Ok(found.collect())
 }
 
-/// The code of the bundles between two places of a file: one for each source file that was compiled.
+/// The code of the bundles between two offsets of a file: one bundle for each compiled source file.
 fn bundles(file: &File, start: u64, end: u64, most: usize) -> Code {
     let mut code = Code::default();
     let mut compressed = Vec::new();
@@ -201,7 +203,7 @@ fn bundles(file: &File, start: u64, end: u64, most: usize) -> Code {
         None => compressed.push(at),
     });
     let all = compressed.len();
-    // From all parts of the file alike.
+    // Take the sample evenly from all parts of the file.
     let count = all.min(most);
     let chosen = (0..count).filter_map(|number| compressed.get(number * all / count));
     let added = chosen.map(|at| bundle::read(file, *at).map(|found| add(&mut code, file, found)));
@@ -216,14 +218,14 @@ fn bundles(file: &File, start: u64, end: u64, most: usize) -> Code {
 
 fn add(code: &mut Code, file: &File, found: Bundle) {
     code.add(found.entries.into_iter().map(|entry| {
-        // The code's own flags count more than the list.
+        // The flags of the code object take precedence over the list.
         let head = entry.at.and_then(|at| bytes(file, at, 64).ok());
         own_target(&head.unwrap_or_default()).unwrap_or(entry.target)
     }));
 }
 
-/// Calls `each` with the place of each bundle, and with the bundle if it is not compressed. The error says
-/// why there may be more.
+/// Calls `each` with the offset of each bundle, and with the bundle itself if it is not compressed.
+/// The error says why there may be more bundles.
 fn walk(
     file: &File,
     start: u64,
@@ -250,9 +252,9 @@ fn walk(
                 size
             }
         };
-        // Nothing tells whether another bundle follows.
+        // Without a size, nothing tells whether another bundle follows.
         let size = size.ok_or("it is compressed in a form that names no size")?;
-        // At least a header: the end is reached, whatever the sizes are.
+        // Advance by at least a header, so that the loop ends with any sizes.
         from = at.saturating_add(size.max(24));
     }
     Ok(())
@@ -266,7 +268,7 @@ fn own_target(head: &[u8]) -> Option<String> {
     target::of_flags(flags)
 }
 
-/// The place of the next bundle: only zeros are before it. `None` if there is none.
+/// The offset of the next bundle; `None` if there is none. Only zeros may precede it.
 fn next(file: &File, from: u64, end: u64) -> Result<Option<u64>, String> {
     const STEP: u64 = 16 << 10;
     let mut at = from;

@@ -9,13 +9,13 @@ use crate::root::Root;
 
 /// The running kernel.
 pub struct Kernel {
-    /// As `uname -r` prints it.
+    /// Its release, as `uname -r` prints it.
     pub release: String,
     /// The words of its command line.
     pub command_line: Vec<String>,
-    /// The file with its options, and the options; `None` if no file has them.
+    /// The file with its build options, and the options; `None` if no file has them.
     pub config: Option<(String, BTreeMap<String, String>)>,
-    /// Whether there is a list of its modules.
+    /// Whether there is a list of its modules (`modules.dep`).
     pub has_modules: bool,
     /// Its build folder, against which modules are built, if it exists.
     pub headers: Option<String>,
@@ -55,7 +55,7 @@ impl Kernel {
         version_of(&self.release)
     }
 
-    /// Whether an option is on; `None` without its configuration.
+    /// Whether a build option is on; `None` if its configuration is unknown.
     pub fn has(&self, option: &str) -> Option<bool> {
         let (_, options) = self.config.as_ref()?;
         Some(matches!(
@@ -64,7 +64,7 @@ impl Kernel {
         ))
     }
 
-    /// The value of a parameter on the command line. The last one counts.
+    /// The value of a parameter on the command line. The last occurrence counts.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.command_line.iter().rev().find_map(|word| {
             let (key, value) = word.split_once('=')?;
@@ -73,12 +73,12 @@ impl Kernel {
     }
 }
 
-/// Where Ubuntu's package `linux-lib-rust-RELEASE` puts the Rust metadata.
+/// The folder of Rust metadata in Ubuntu's package `linux-lib-rust-RELEASE`.
 fn ubuntu_metadata(release: &str) -> String {
     format!("/usr/src/linux-lib-rust-{release}/rust")
 }
 
-/// The first two numbers of a version, as of `6.19` or `7.3.4+deb13-amd64`.
+/// The first two numbers of a version such as `6.19` or `7.3.4+deb13-amd64`.
 pub fn version_of(text: &str) -> Option<(u32, u32)> {
     let mut numbers = text.split(|c: char| !c.is_ascii_digit());
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
@@ -103,7 +103,7 @@ fn config(root: &Root, release: &str) -> Option<(String, BTreeMap<String, String
         let path = "/proc/config.gz".to_owned();
         let packed = root.bytes(&path).ok()?;
         let mut text = String::new();
-        // Far larger than any configuration.
+        // This limit is far larger than any configuration.
         let mut reader = flate2::read::GzDecoder::new(packed.as_slice()).take(8 << 20);
         reader.read_to_string(&mut text).ok()?;
         Some((path, text))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Libraries with GPU code, or of ROCm: what a program has mapped, and what is in a folder.
+//! Libraries with GPU code, or of ROCm, that a program has mapped or that a folder contains.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -42,20 +42,20 @@ pub struct Libraries {
     pub list: Vec<Library>,
     /// The folders of rocBLAS's kernels.
     pub kernels: Vec<Kernels>,
-    /// A rocBLAS without a folder of kernels where it looks for one.
+    /// The folders of each rocBLAS that has no kernels where it looks for them.
     pub without_kernels: Vec<String>,
-    /// The version of ROCm, where one is named.
+    /// The version of ROCm, if a file names it.
     pub version: Option<String>,
-    /// The PyTorch that is for another kind of GPU, or for none: its version.
+    /// The version of a PyTorch that was built for another kind of GPU, or for none.
     pub torch_without_rocm: Option<String>,
-    /// Why there may be more.
+    /// Why there may be more libraries.
     pub unseen: Vec<String>,
 }
 
-/// The libraries by which a program is known to use ROCm.
+/// The libraries that identify a program as one that uses ROCm.
 const ROCM: [&str; 4] = ["librocblas", "libMIOpen", "libhsa-runtime64", "libamdhip64"];
 
-/// Whether that is the name of one of ROCm's libraries. Wheels add a hash: `libamdhip64-0f1d5a24.so`.
+/// Whether that is the name of a ROCm library. Wheels add a hash: `libamdhip64-0f1d5a24.so`.
 pub fn is_of_rocm(name: &str) -> bool {
     let is = |start: &&str| {
         let rest = name.strip_prefix(*start);
@@ -64,18 +64,18 @@ pub fn is_of_rocm(name: &str) -> bool {
     is_library(name) && ROCM.iter().any(is)
 }
 
-/// Whether that is a shared library's name: `libx.so`, `libx.so.4.1`.
+/// Whether that is the name of a shared library: `libx.so`, `libx.so.4.1`.
 pub fn is_library(name: &str) -> bool {
     name.ends_with(".so") || name.contains(".so.")
 }
 
 impl Libraries {
-    /// Whether nothing of ROCm's is there.
+    /// Whether there are neither libraries nor kernels.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty() && self.kernels.is_empty() && self.without_kernels.is_empty()
     }
 
-    /// Adds a file, if it is one of ROCm's libraries or has GPU code; reads at most that many of its
+    /// Adds a file if it is one of ROCm's libraries or has GPU code. Reads at most `most` of its
     /// compressed bundles.
     pub fn add(&mut self, path: &Path, file: std::io::Result<File>, most: usize) {
         let code = file
@@ -97,7 +97,7 @@ impl Libraries {
         }
     }
 
-    /// Adds the kernels that a rocBLAS in these libraries' folders loads; `named` is the folder that
+    /// Adds the kernels that each rocBLAS among these libraries loads. `named` is the folder that
     /// `ROCBLAS_TENSILE_LIBPATH` names.
     pub fn add_kernels(&mut self, tree: &Tree, named: Option<&str>) {
         let of_rocblas = self
@@ -117,7 +117,7 @@ impl Libraries {
         self.without_kernels.dedup();
     }
 
-    /// Adds a folder of kernels, unless it is there.
+    /// Adds a folder of kernels, unless it is known.
     pub fn add_folder(&mut self, kernels: Kernels) {
         if !self.kernels.iter().any(|one| one.folder == kernels.folder) {
             self.kernels.push(kernels);
@@ -162,7 +162,7 @@ fn version_of_name(name: &str) -> Option<String> {
     is_one.then(|| format!("{major}.{minor}.{patch}"))
 }
 
-/// What a PyTorch says of itself in `torch/version.py`.
+/// The versions that a PyTorch names in `torch/version.py`.
 pub struct Torch {
     /// Its version: `2.6.0+rocm6.2.4`.
     pub version: String,

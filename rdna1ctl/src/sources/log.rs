@@ -10,7 +10,6 @@ use nix::fcntl::OFlag;
 
 use crate::root::Root;
 
-/// The kernel's log.
 const KMSG: &str = "/dev/kmsg";
 
 /// The most bytes that are read. No kernel's default buffer is larger.
@@ -19,11 +18,11 @@ const MAX_BYTES: usize = 32 << 20;
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// Counts all messages since boot.
+    /// Its number; the kernel counts all messages since boot.
     pub number: u64,
     /// Microseconds since boot.
     pub microseconds: u64,
-    /// How serious the kernel takes it, from 0 (emergency) to 7 (debugging).
+    /// The kernel's log level, from 0 (emergency) to 7 (debugging).
     pub level: u8,
     /// Its text.
     pub text: String,
@@ -36,9 +35,9 @@ pub fn stamp(line: &Line) -> String {
 }
 
 impl Line {
-    /// Whether it is about the card, its driver or this module.
+    /// Whether it is about the card, its driver or this project's module.
     pub fn is_about_the_card(&self) -> bool {
-        // KFD of old kernels puts no name before the last two.
+        // KFD of older kernels writes the last two without a prefix.
         [
             "amdgpu",
             "kfd",
@@ -52,7 +51,7 @@ impl Line {
         .any(|word| self.text.contains(word))
     }
 
-    /// Whether it is about a program that the kernel ended, or that failed.
+    /// Whether it is about a program that crashed or hung, or that the kernel ended.
     pub fn is_about_a_crash(&self) -> bool {
         [
             "segfault",
@@ -76,7 +75,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// Reads all messages, and does not wait for new ones.
+    /// Reads all messages without waiting for new ones.
     pub fn read(root: &Root) -> Self {
         match bytes(root) {
             Ok(bytes) => Self {

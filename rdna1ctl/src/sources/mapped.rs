@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The libraries that a running program uses, in its own mount namespace: `/proc/PID/maps` names them,
-//! and `/proc/PID/root` has them.
+//! The libraries that a running program uses. `/proc/PID/maps` names them, and `/proc/PID/root`
+//! leads to them in the program's own mount namespace.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
@@ -15,7 +15,7 @@ use super::libraries::{is_of_rocm, mapped, Libraries};
 use super::patience::{each, FOR_FILES};
 use super::tree::Tree;
 
-/// The longest time that libraries may take.
+/// The longest time to read libraries.
 const FOR_LIBRARIES: Duration = Duration::from_secs(10);
 
 /// The most bytes of a list of mappings. The kernel allows 65,530 mappings by default.
@@ -24,15 +24,15 @@ const MAPS: u64 = 16 << 20;
 /// The most files of a program that are looked at.
 const MOST_FILES: usize = 4096;
 
-/// Ends the path of a file that is no longer there.
+/// The kernel appends this to the path of a file that was deleted.
 const DELETED: &str = " (deleted)";
 
 /// The libraries of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mapped {
-    /// Nobody has looked.
+    /// Not read yet.
     NotRead,
-    /// What was found; empty if the program uses nothing of ROCm's.
+    /// The libraries that were found; empty if the program uses none of ROCm's.
     Found(Box<Libraries>),
     /// The program has ended.
     Ended,
@@ -90,7 +90,7 @@ pub fn files(root: &Root, pids: Vec<u32>) -> Vec<io::Result<Vec<PathBuf>>> {
         .collect()
 }
 
-/// Whether one of ROCm's libraries is mapped there.
+/// Whether the mapped file is one of ROCm's libraries.
 pub fn is_rocm(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy());
     name.is_some_and(|name| is_of_rocm(name.trim_end_matches(DELETED)))
@@ -112,7 +112,7 @@ fn read(root: &Root, pid: u32, paths: &[PathBuf], kernels: Option<&str>) -> io::
     };
     let mut found = Libraries::default();
     for path in paths.iter().take(MOST_FILES) {
-        // Device files and shared memory are mapped, too.
+        // Programs also map device files and shared memory: skip these.
         if ["/dev", "/memfd:", "/proc", "/sys"]
             .iter()
             .any(|start| path.starts_with(start))
@@ -130,7 +130,7 @@ fn read(root: &Root, pid: u32, paths: &[PathBuf], kernels: Option<&str>) -> io::
     Ok(found)
 }
 
-/// A mapped file. A program that has only changed its root (chroot) has paths of the host.
+/// Opens a mapped file. A program that has only changed its root (chroot) has paths of the host.
 fn file(own: &Tree, host: &Tree, path: &Path) -> io::Result<File> {
     match own.file(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => host.file(path).map_err(|_| {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sources: facts as the system has them. What follows from them is in [`crate::findings`].
+//! Sources: they read facts from the system. [`crate::findings`] draws conclusions from the facts.
 
 pub mod access;
 pub mod amdgpu;
@@ -37,11 +37,11 @@ pub const KFD: &str = "/dev/kfd";
 
 /// All facts.
 pub struct Facts {
-    /// Whether the reader is root.
+    /// Whether rdna1ctl runs as root.
     pub is_root: bool,
     /// The running kernel.
     pub kernel: kernel::Kernel,
-    /// Which system it is.
+    /// The distribution, and its remedies for missing things.
     pub system: system::System,
     /// The module of this project.
     pub module: module::Module,
@@ -51,11 +51,11 @@ pub struct Facts {
     pub gpus: Vec<pci::Gpu>,
     /// Whether NVIDIA's driver is loaded.
     pub has_nvidia: bool,
-    /// The driver.
+    /// The driver amdgpu.
     pub amdgpu: amdgpu::Amdgpu,
-    /// Where rdna1ctl runs.
+    /// The environment of rdna1ctl: container, WSL, virtual machine, ssh.
     pub place: place::Place,
-    /// Why KFD's topology cannot be seen from here although there may be one.
+    /// Why KFD's topology is hidden here although it may exist.
     pub kfd_hidden: Option<&'static str>,
     /// The parameters of amdgpu.
     pub parameters: Vec<parameters::Parameter>,
@@ -65,9 +65,9 @@ pub struct Facts {
     pub log: log::Log,
     /// Programs that use KFD.
     pub processes: processes::Processes,
-    /// User space's libraries.
+    /// The installations of ROCm.
     pub rocm: rocm::Rocm,
-    /// The variables that files set for later programs; empty unless they were looked for.
+    /// The variables that files set for later programs; only [`Facts::read_closely`] reads them.
     pub kept: kept::AllKept,
     /// KFD's nodes that are GPUs, by number.
     pub gpu_nodes: Vec<u32>,
@@ -76,8 +76,8 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Reads all facts, looks at the libraries of programs and at the files and programs from which
-    /// variables may come, and compares the driver's files with their package.
+    /// Reads all facts, also those that take long: the libraries of programs, other programs, the
+    /// files that set variables, and the comparison of the driver's files with their package.
     pub fn read_closely(root: &Root) -> Result<Self> {
         let mut facts = Self::read_with_libraries(root)?;
         facts.amdgpu.inspect(root, &facts.kernel.release);
@@ -88,7 +88,7 @@ impl Facts {
         Ok(facts)
     }
 
-    /// Reads all facts except the comparison of the driver's files.
+    /// Reads the facts of [`Facts::read`], and the libraries of programs.
     pub fn read_with_libraries(root: &Root) -> Result<Self> {
         let mut facts = Self::read(root)?;
         if facts.has_card() {
@@ -97,8 +97,7 @@ impl Facts {
         Ok(facts)
     }
 
-    /// Reads all facts except those that take seconds: the libraries of programs, and the comparison of
-    /// the driver's files.
+    /// Reads the facts that are quick to read; see [`Facts::read_closely`] for the others.
     pub fn read(root: &Root) -> Result<Self> {
         let kernel = kernel::Kernel::read(root);
         let module = module::Module::read(root);
@@ -145,15 +144,15 @@ impl Facts {
     }
 }
 
-/// Whether the reader is root: the effective user id of `/proc/self/status`.
+/// Whether rdna1ctl runs as root, by the effective user id in `/proc/self/status`.
 pub fn is_root(root: &Root) -> bool {
     let status = root.text("/proc/self/status").unwrap_or_default();
     let ids = status.lines().find_map(|line| line.strip_prefix("Uid:"));
     ids.and_then(|ids| ids.split_whitespace().nth(1)) == Some("0")
 }
 
-/// Why KFD's topology may be hidden. A container can leave out `/sys/class/kfd`, and that is not the same
-/// as a kernel without KFD.
+/// Why KFD's topology may be hidden. A container can leave out `/sys/class/kfd`; a kernel without
+/// KFD is another case.
 fn kfd_hidden(root: &Root, kernel: &kernel::Kernel, place: &place::Place) -> Option<&'static str> {
     if root.has("/sys/class/kfd") || kernel.has("HSA_AMD") == Some(false) {
         return None;
@@ -165,7 +164,6 @@ fn kfd_hidden(root: &Root, kernel: &kernel::Kernel, place: &place::Place) -> Opt
     }
 }
 
-/// KFD's nodes.
 const NODES: &str = "/sys/class/kfd/kfd/topology/nodes";
 
 fn unique_id(root: &Root, node: u32) -> u64 {

@@ -10,11 +10,11 @@ pub const NAME: &str = "rdna1_kfd_guard";
 /// The state of debugfs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Debugfs {
-    /// It is mounted there.
+    /// It is mounted at this path.
     Mounted(String),
     /// It is not mounted.
     NotMounted,
-    /// This kernel was booted or built without it.
+    /// The kernel was booted or built without it; the reason.
     Off(String),
 }
 
@@ -60,7 +60,7 @@ impl Module {
     }
 }
 
-/// Searches depmod's list of each kernel.
+/// Searches depmod's list of each kernel for the module.
 fn installed(root: &Root) -> Vec<(String, String)> {
     let file = format!("{NAME}.ko");
     let kernels = root.names("/lib/modules").into_iter();
@@ -104,7 +104,7 @@ fn debugfs(root: &Root) -> Debugfs {
     }
 }
 
-/// Whether the kernel has that file system, or does not list its file systems.
+/// Whether the kernel has that file system; true if the kernel does not list its file systems.
 fn knows(root: &Root, file_system: &str) -> bool {
     root.text("/proc/filesystems").is_none_or(|list| {
         list.lines()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! dpkg's facts about packages: versions, and the checksums of their files.
+//! Facts from dpkg about packages: their versions, and the checksums of their files.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -36,8 +36,8 @@ pub struct Checked {
 /// dpkg's folder of lists.
 const INFO: &str = "/var/lib/dpkg/info";
 
-/// Compares the files of a package whose path `wanted` accepts with the package's checksums; `None` if
-/// there is no such package, or it has no checksums.
+/// Compares the files of a package, if `wanted` accepts their path, with the package's checksums.
+/// `None` if there is no such package, or it has no checksums.
 pub fn check(root: &Root, package: &str, wanted: impl Fn(&str) -> bool) -> Option<Checked> {
     let list = [
         format!("{INFO}/{package}.md5sums"),
@@ -99,7 +99,7 @@ fn sum_of(mut file: File) -> io::Result<String> {
     Ok(sum.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// The packages with checksums and with that prefix.
+/// The packages that have checksums and whose name begins with `start`.
 pub fn named(root: &Root, start: &str) -> Vec<String> {
     let names = root.names(INFO).into_iter();
     let names = names.filter_map(|name| {
@@ -110,7 +110,7 @@ pub fn named(root: &Root, start: &str) -> Vec<String> {
     names.collect()
 }
 
-/// The versions of the installed packages with that prefix.
+/// The versions of the installed packages whose name begins with `start`.
 pub fn versions(root: &Root, start: &str) -> Vec<(String, String)> {
     let status = root.text("/var/lib/dpkg/status").unwrap_or_default();
     let packages = status.split("\n\n").filter_map(|paragraph| {

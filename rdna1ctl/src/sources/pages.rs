@@ -19,7 +19,7 @@ use crate::root::Root;
 
 use super::module::{Debugfs, Module};
 
-/// The author of the records.
+/// The author of the records: the module, or this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
@@ -34,7 +34,7 @@ pub enum Source {
 pub struct Origin {
     /// Their author.
     pub source: Source,
-    /// Why not the module; null if it did.
+    /// Why the module is not the author; null if it is.
     pub why: Option<String>,
     /// Facts that could not be read, and facts that root could read.
     pub notes: Vec<String>,
@@ -126,7 +126,7 @@ impl Pages {
             notes: notes(&snapshot, &tally),
         };
         let mut pages = Self::parse(origin, texts)?;
-        // Root could not read them of a sleeping card, either.
+        // Even root cannot read the atomics of a sleeping card.
         let unknown = |gpu: &Record| {
             gpu.find("atomics") == Some("unknown") && gpu.find("power") != Some("asleep")
         };
@@ -169,7 +169,7 @@ impl Pages {
         worst(cards.filter(|card| card.find("gpu") == Some(gpu)))
     }
 
-    /// The cards that KFD lists and the PCI bus does not have: their records of `flags`.
+    /// The cards that KFD lists but that are not on the PCI bus: their records of `flags`.
     pub fn only_in_kfd(&self) -> impl Iterator<Item = &Record> {
         let on_bus = |card: &Record| {
             let mut gpus = self.gpus.iter();
@@ -192,7 +192,7 @@ impl Pages {
     }
 
     /// The numbers of KFD's nodes for the card at that address. Records of `gpus` and `flags` name
-    /// only one of them.
+    /// only one node of a card.
     pub fn nodes_of(&self, gpu: &str) -> Vec<u32> {
         self.nodes(|record| record.find("gpu") == Some(gpu))
     }
@@ -225,7 +225,7 @@ impl Pages {
         })
     }
 
-    /// The names of the rules of those records, each once.
+    /// The names of the rules in the records of [`Pages::checks_with`], each once.
     pub fn rules_with(&self, gpu: Option<&str>, verdict: &str) -> Vec<String> {
         let mut rules: Vec<String> = Vec::new();
         for rule in self

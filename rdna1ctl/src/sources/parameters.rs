@@ -6,14 +6,14 @@ use crate::root::Root;
 
 use super::kernel::Kernel;
 
-/// A parameter of amdgpu's.
+/// A parameter of amdgpu.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
     /// Its name, with `_`.
     pub name: String,
-    /// Its value; empty where only the name stands there.
+    /// Its value; empty if only its name is given.
     pub value: String,
-    /// The file that sets it, with the line in it.
+    /// The file that sets it, with the line number.
     pub from: String,
 }
 
@@ -26,8 +26,8 @@ const FOLDERS: [&str; 5] = [
     "/lib/modprobe.d",
 ];
 
-/// The parameters on the kernel's command line, and those of modprobe. Of several values of one, the last
-/// one of each file counts.
+/// The parameters on the kernel's command line, and those of modprobe. If a file sets a parameter
+/// several times, the last value counts.
 pub fn read(root: &Root, kernel: &Kernel) -> Vec<Parameter> {
     let words = kernel.command_line.iter();
     let words = words.filter_map(|word| word.trim_matches('"').strip_prefix("amdgpu."));
@@ -35,7 +35,7 @@ pub fn read(root: &Root, kernel: &Kernel) -> Vec<Parameter> {
     let mut seen = Vec::new();
     for folder in FOLDERS {
         for name in root.names(folder) {
-            // A file of the same name in an earlier folder replaces it; /lib may be /usr/lib.
+            // A file in an earlier folder replaces one of the same name; /lib may be /usr/lib.
             if !name.ends_with(".conf") || seen.contains(&name) {
                 continue;
             }
@@ -62,7 +62,7 @@ pub fn read(root: &Root, kernel: &Kernel) -> Vec<Parameter> {
     found
 }
 
-/// The kernel takes `-` for `_` in names.
+/// The kernel accepts `-` instead of `_` in names.
 fn parameter(word: &str, from: &str) -> Parameter {
     let (name, value) = word.split_once('=').unwrap_or((word, ""));
     Parameter {

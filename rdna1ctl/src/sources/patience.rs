@@ -2,10 +2,10 @@
 
 //! Reads files that may not answer.
 //!
-//! The kernel reads a process's environment and its list of mappings under the lock of its memory. A
-//! process that is stuck in the kernel can hold that lock for ever, and a folder can be on a server that is
-//! gone. A thread reads such files, and is left behind where a read does not end; it ends with this process
-//! at the latest.
+//! The kernel reads a process's environment and its list of mappings under the lock of its memory.
+//! A process that is stuck in the kernel can hold that lock for ever, and a folder can be on a
+//! server that is gone. So a thread reads such files. If a read does not end, its thread is left
+//! behind; it ends with this process at the latest.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -14,22 +14,22 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::SigSet;
 use nix::unistd::{gettid, Pid};
 
-/// The longest wait for small files, all together.
+/// The longest wait for small files, in total.
 pub const FOR_FILES: Duration = Duration::from_millis(900);
 
-/// The shortest wait for a file, however many did not answer.
+/// The shortest wait for a file, even if many others did not answer.
 const LEAST: Duration = Duration::from_millis(10);
 
-/// How many times as long a reader may take that does not wait for a file, but for a CPU.
+/// A reader that waits for a CPU, and not for a file, may take this many times as long.
 const BUSY: u32 = 20;
 
 /// The most threads that are left behind.
 const MOST: usize = 100;
 
-/// What a reader has read so far.
+/// The progress of a reader.
 struct Progress<T> {
     values: Vec<T>,
-    /// When the last value came.
+    /// The time at which the last value came.
     last: Instant,
     /// The reader's thread, once it runs.
     thread: Option<Pid>,
@@ -40,7 +40,7 @@ struct Progress<T> {
 
 struct Shared<T> {
     progress: Mutex<Progress<T>>,
-    /// The reader is done. It wakes nobody before: most files answer at once, and there are many.
+    /// Notified only when the reader is done: most files answer at once, and there are many.
     done: Condvar,
 }
 
@@ -49,8 +49,8 @@ impl<T> Shared<T> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until the reader is done, or has been silent for so long; returns its values, and how long it
-    /// was silent if it is not done.
+    /// Waits until the reader is done, or has been silent for `patience`. Returns its values, and
+    /// the length of its silence if it is not done.
     fn wait(&self, patience: Duration) -> (Vec<T>, Option<Duration>) {
         let mut progress = self.lock();
         loop {
@@ -61,7 +61,7 @@ impl<T> Shared<T> {
             let rest = patience.checked_sub(silent).filter(|rest| !rest.is_zero());
             let rest = match rest {
                 Some(rest) => rest,
-                // On a busy machine it gets no CPU: no file is to blame.
+                // The reader gets no CPU on a busy machine: no file is to blame.
                 None if silent < patience * BUSY && wants_cpu(progress.thread) => patience,
                 None => {
                     progress.is_left = true;
@@ -78,7 +78,7 @@ impl<T> Shared<T> {
 fn wants_cpu(thread: Option<Pid>) -> bool {
     let Some(thread) = thread else { return true };
     let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat"));
-    // After the name, which can hold anything, comes the state (proc_pid_stat(5)).
+    // The state (proc_pid_stat(5)) comes after the name, which can contain anything.
     stat.is_ok_and(|stat| {
         stat.rsplit_once(") ")
             .is_some_and(|(_, rest)| rest.starts_with('R'))
@@ -87,12 +87,12 @@ fn wants_cpu(thread: Option<Pid>) -> bool {
 
 /// Leaves all signals of this process to its other threads, which may wait for them.
 pub fn hold_all_signals() {
-    // It fails for no set of signals.
+    // This fails for no set of signals.
     let _ = SigSet::all().thread_block();
 }
 
-/// The values of `read` for each key; `None` where it did not answer in time. `longest` is how long it may
-/// be silent, for all keys together.
+/// The values of `read` for each key; `None` if a key did not answer in time. `longest` limits the
+/// total silence over all keys.
 pub fn each<K, T, F>(keys: Vec<K>, longest: Duration, read: F) -> Vec<Option<T>>
 where
     K: Send + Sync + 'static,
@@ -139,7 +139,7 @@ where
         if reader.is_err() {
             break;
         }
-        // The first of several must not use up the time of the others.
+        // The first of several keys must not use up the time of the others.
         let share = if count - values.len() > 1 {
             left / 3
         } else {
@@ -152,7 +152,7 @@ where
             values.push(None);
         }
     }
-    // Beyond the last key there is nothing that could be silent.
+    // Fill in keys that no reader reached, and drop a silence after the last key.
     values.resize_with(count, || None);
     values
 }
@@ -188,7 +188,7 @@ mod tests {
         assert!(values.len() == 300 && values.iter().all(Option::is_none));
     }
 
-    /// A reader that computes, or that waits for a CPU, is not stuck in a file.
+    /// A reader that computes, or that waits for a CPU, does not wait for a file.
     #[test]
     fn what_is_slow_and_does_not_wait_is_waited_for() {
         let values = each(vec![1, 2], FOR_FILES, |key| {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where rdna1ctl runs: in a container, in a sandbox, under WSL, in a virtual machine, over ssh.
+//! The environment of rdna1ctl: a container, a sandbox, WSL, a virtual machine, an ssh session.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::root::Root;
 
-/// A kind of container. Each needs other options to get a device.
+/// A kind of container. Each kind needs other options to pass a device in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Container {
@@ -33,10 +33,10 @@ pub enum Container {
     Other,
 }
 
-/// Where rdna1ctl runs.
+/// The environment of rdna1ctl.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Place {
-    /// The kind of container; null where nothing speaks for one.
+    /// The kind of container; null if nothing indicates one.
     pub container: Option<Container>,
     /// Whether this is the Windows Subsystem for Linux.
     pub wsl: bool,
@@ -44,12 +44,12 @@ pub struct Place {
     pub virtual_machine: Option<String>,
     /// Whether the session came over ssh. Such a session has no seat.
     pub ssh: bool,
-    /// The files that tell, and what they hold.
+    /// The files that reveal the environment, and their contents.
     #[serde(skip)]
     pub evidence: Vec<(String, String)>,
 }
 
-/// The variables that tell.
+/// The variables that reveal the environment.
 const VARIABLES: [&str; 9] = [
     "APPTAINER_CONTAINER",
     "FLATPAK_ID",
@@ -63,8 +63,8 @@ const VARIABLES: [&str; 9] = [
 ];
 
 impl Place {
-    /// Looks at the files that each of them leaves. `caller` is the file with the environment of the
-    /// shell that called sudo, which removes most variables.
+    /// Looks at the files and variables that each environment leaves. `caller` is the file with the
+    /// environment of the shell that called sudo, which removes most variables.
     pub fn read(root: &Root, caller: Option<&str>) -> Self {
         let mut own = named(root, "/proc/self/environ", &VARIABLES);
         for (name, value) in caller
@@ -90,7 +90,7 @@ impl Place {
     }
 }
 
-/// Those variables of the environment in that file, as far as it has them.
+/// The variables with these names in an environment file.
 pub fn named(root: &Root, file: &str, names: &[&'static str]) -> BTreeMap<&'static str, String> {
     let bytes = root.bytes(file).unwrap_or_default();
     let words = bytes.split(|&byte| byte == 0).filter_map(|word| {
@@ -108,7 +108,7 @@ const THERE: &str = "is there";
 
 fn container(root: &Root, own: &BTreeMap<&str, String>, note: Note<'_>) -> Option<Container> {
     let variable = |name: &str| own.get(name).filter(|value| !value.is_empty());
-    // The first that is found names the innermost.
+    // The first match is the innermost environment.
     let files = [
         ("/.flatpak-info", Container::Flatpak),
         ("/.singularity.d", Container::Apptainer),
@@ -163,8 +163,8 @@ fn container(root: &Root, own: &BTreeMap<&str, String>, note: Note<'_>) -> Optio
     by_files_of_proc(root, note)
 }
 
-/// A snap, as AppArmor's label or the variable tells. A variable may come from a program that is a snap,
-/// and has started a shell outside of it: then the label says so.
+/// A snap, by AppArmor's label or else by the variable. The label wins: a snap may have started a
+/// shell outside of itself, which inherits the variable.
 fn snap(root: &Root, variable: Option<&String>) -> Option<String> {
     let label = root
         .text("/proc/self/attr/current")
@@ -175,7 +175,7 @@ fn snap(root: &Root, variable: Option<&String>) -> Option<String> {
     }
 }
 
-/// The kind that systemd and container managers name so (`container=`).
+/// The kind of container that systemd and container managers give this name (`container=`).
 fn by_name(name: &str) -> Container {
     let kinds = [
         ("docker", Container::Docker),
@@ -188,13 +188,13 @@ fn by_name(name: &str) -> Container {
     kind.map_or(Container::Other, |(_, kind)| *kind)
 }
 
-/// The numbers of the first namespaces (`include/linux/proc_ns.h`).
+/// The numbers of the initial namespaces (`include/linux/proc_ns.h`).
 const FIRST: [(&str, &str); 2] = [
     ("/proc/self/ns/pid", "pid:[4026531836]"),
     ("/proc/self/ns/user", "user:[4026531837]"),
 ];
 
-/// Whether process ids are those of the kernel; false where that is unknown.
+/// Whether process ids are those of the initial pid namespace; false if unknown.
 pub fn has_ids_of_the_kernel(root: &Root) -> bool {
     let [(path, first), _] = FIRST;
     std::fs::read_link(root.path(path)).is_ok_and(|link| link.as_os_str() == first)
@@ -202,7 +202,7 @@ pub fn has_ids_of_the_kernel(root: &Root) -> bool {
 
 fn by_files_of_proc(root: &Root, note: Note<'_>) -> Option<Container> {
     let mounts = root.text("/proc/self/mounts").unwrap_or_default();
-    // The host has it, too, at /var/lib/lxcfs; in a container it lies over single files.
+    // The host mounts lxcfs, too, at /var/lib/lxcfs. In a container it covers single files.
     let is_inside = |line: &&str| {
         let point = line.split(' ').nth(1).unwrap_or_default();
         let covers = ["/proc/", "/sys/"]
@@ -273,7 +273,7 @@ const HYPERVISORS: [(&str, &str); 14] = [
 ];
 
 fn hypervisor(root: &Root, note: Note<'_>) -> Option<String> {
-    // The processor says it to a guest. Without the file, only the firmware's tables count.
+    // The processor tells a guest so. Without this file, only the firmware's tables count.
     let processor = root.start("/proc/cpuinfo", 8 << 10);
     let flags = processor.as_deref().and_then(|text| {
         let mut lines = text.lines();
@@ -283,7 +283,7 @@ fn hypervisor(root: &Root, note: Note<'_>) -> Option<String> {
     if is_guest == Some(false) {
         return None;
     }
-    // Xen's first domain has the hardware.
+    // Xen's first domain has the real hardware.
     let capabilities = root.text("/proc/xen/capabilities").unwrap_or_default();
     if capabilities.contains("control_d") {
         return None;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Programs that use KFD, and the variables of their environment that libraries read.
+//! Programs that use KFD, and the variables of their environments that libraries read.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -27,14 +27,14 @@ pub struct Process {
     pub pid: u32,
     /// Its name.
     pub command: String,
-    /// The variables of its environment that libraries of ROCm or the linker read; `None` if the
+    /// The variables of its environment that libraries of ROCm or the linker read; `None` if its
     /// environment could not be read.
     pub environment: Option<Vec<Variable>>,
     /// Its VRAM in bytes, by KFD's id of the card.
     pub vram_bytes: Vec<(u64, u64)>,
-    /// The unit of systemd's that started it, if one did.
+    /// The systemd unit that started it, if one did.
     pub unit: Option<String>,
-    /// Whether it is a service of the system's, or runs in a container: those read no file of a login.
+    /// Whether it is a system service or runs in a container: those read no login files.
     pub is_service: bool,
     /// The libraries that it has mapped; not read until [`Processes::look_at_libraries`].
     pub libraries: Mapped,
@@ -54,34 +54,35 @@ pub fn value<'a>(variables: &'a [Variable], name: &str) -> Option<&'a str> {
 pub struct Processes {
     /// The programs that were found, by their ids.
     pub list: Vec<Process>,
-    /// Whether there may be others: the open files of some programs could not be read.
+    /// Whether there may be others, because the open files of some programs could not be read.
     pub may_be_more: bool,
-    /// The programs that do not use KFD now and have variables of that kind; empty until
+    /// The programs that do not use KFD now, but have such variables; empty until
     /// [`Processes::look_at_others`].
     pub others: Vec<Process>,
     /// The programs that did not answer in time: they are stuck in the kernel.
     pub stuck: Vec<u32>,
-    /// The service of the system's that this program runs in, if it does.
+    /// The system service that rdna1ctl runs in, if it does.
     pub own_service: Option<String>,
-    /// This program's own environment, which the next program inherits.
+    /// rdna1ctl's own environment, which the next program inherits.
     pub own: Vec<Variable>,
-    /// The environment of the shell that called sudo or a similar program, which removes most of it;
-    /// and the file that holds it.
+    /// The environment of the shell that called sudo or a similar program, which removes most
+    /// variables; and the file that holds it.
     pub caller: Option<(String, Vec<Variable>)>,
     /// Libraries that are loaded into every program.
     pub preloaded_in_all: Option<String>,
 }
 
-/// KFD's own list (`kfd_process.c`, from Linux 5.9 on).
+/// KFD's own list of processes (`kfd_process.c`, from Linux 5.9 on).
 const KFD_LIST: &str = "/sys/class/kfd/kfd/proc";
 
 impl Processes {
-    /// Looks for them.
+    /// Finds the programs that use KFD.
     pub fn read(root: &Root) -> Self {
         let listed: BTreeSet<_> = root.numbers(KFD_LIST).into_iter().collect();
         let has_list = root.has(KFD_LIST);
-        // Then it names every program that can use an open /dev/kfd (`kfd_open()`), and nobody has to look
-        // at the open files of all. Elsewhere its ids are others.
+        // In the initial pid namespace, KFD's list names every program that can use an open
+        // /dev/kfd (`kfd_open()`), so nobody has to look at all open files. Elsewhere its ids are
+        // different.
         let is_complete = has_list && has_ids_of_the_kernel(root);
         let pids = root.numbers("/proc");
         let looked = each(pids.clone(), FOR_FILES, {
@@ -119,13 +120,13 @@ impl Processes {
     }
 }
 
-/// What a look at a program showed.
+/// The result of a look at a program.
 enum Look {
     /// It uses KFD.
     Uses(Process),
-    /// It does not, or has ended meanwhile.
+    /// It does not use KFD, or has ended meanwhile.
     Other,
-    /// This user must not see its open files.
+    /// This user may not see its open files.
     Hidden,
 }
 
@@ -150,12 +151,12 @@ pub(super) const FOR_ROOT: [&str; 3] = ["sudo", "doas", "pkexec"];
 /// The parent of a process.
 pub(super) fn parent(root: &Root, pid: &str) -> Option<u32> {
     let stat = root.text(format!("/proc/{pid}/stat"))?;
-    // pid (command) state parent: the command may hold anything.
+    // pid (command) state parent: the command may contain anything.
     let (_, rest) = stat.rsplit_once(") ")?;
     rest.split(' ').nth(1)?.parse().ok()
 }
 
-/// The environment that such a program, our parent, was called with.
+/// The environment of the program that called us, if it runs others as root.
 fn caller(root: &Root) -> Option<(String, Vec<Variable>)> {
     let parent = parent(root, "self")?;
     let is_one = FOR_ROOT.contains(&command(root, parent).as_str());
@@ -165,7 +166,7 @@ fn caller(root: &Root) -> Option<(String, Vec<Variable>)> {
 }
 
 impl Processes {
-    /// Reads which libraries they have mapped. That may take seconds: libraries are large.
+    /// Reads which libraries the programs have mapped. This may take seconds: libraries are large.
     pub fn look_at_libraries(&mut self, root: &Root) {
         let programs = self.list.iter().map(|process| {
             let own = process.environment.as_ref();
@@ -178,7 +179,7 @@ impl Processes {
         }
     }
 
-    /// Looks at the programs that do not use KFD now: a daemon may open it with the next request.
+    /// Looks at the programs that do not use KFD now: a daemon may open it for the next request.
     pub fn look_at_others(&mut self, root: &Root) {
         let mut known: BTreeSet<_> = self.list.iter().map(|one| one.pid).collect();
         known.extend(&self.stuck);
@@ -203,19 +204,19 @@ impl Processes {
     }
 }
 
-/// Whether a process has `/dev/kfd` open; `None` if this user must not read that. It reads links and
-/// opens nothing: an open render node would wake its card.
+/// Whether a process has `/dev/kfd` open; `None` if this user may not know. It reads links and
+/// opens nothing, because an open render node would wake its card.
 fn has_open(root: &Root, pid: u32) -> Option<bool> {
     let folder = root.path(format!("/proc/{pid}/fd"));
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let mut folder = match Dir::open(&folder, flags, Mode::empty()) {
         Ok(folder) => folder,
         Err(Errno::EACCES | Errno::EPERM) => return None,
-        // It has ended meanwhile.
+        // The process has ended meanwhile.
         Err(_) => return Some(false),
     };
     let entries: Vec<_> = folder.iter().flatten().collect();
-    // From the folder on: a walk from the root takes twice as long, and there are many files.
+    // Relative to the folder: a walk from the root takes twice as long, and there are many files.
     Some(entries.iter().any(|entry| {
         let target = readlinkat(&folder, entry.file_name());
         target.is_ok_and(|target| target == KFD)
@@ -262,7 +263,7 @@ fn unit(groups: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// Whether control groups are those of a service of the system's, or of a container.
+/// Whether control groups are those of a system service, or of a container.
 fn is_service(groups: &str) -> bool {
     let of_system = groups.contains("/system.slice/") && !groups.contains("/user.slice/");
     of_system
@@ -282,7 +283,7 @@ fn command(root: &Root, pid: u32) -> String {
     }
 }
 
-/// Prefixes of the variables that libraries read.
+/// Prefixes of the variables that libraries of ROCm or the linker read.
 const HEEDED: [&str; 11] = [
     "AMD_", "CUDA_", "GPU_", "HIP_", "HSA_", "LD_", "MIOPEN_", "PYTORCH_", "ROC_", "ROCBLAS_",
     "ROCR_",
@@ -293,7 +294,7 @@ pub fn environment(root: &Root, pid: &str) -> Option<Vec<Variable>> {
     Some(variables(&root.bytes(format!("/proc/{pid}/environ")).ok()?))
 }
 
-/// The variables of programs' environments; `None` for those that did not answer in time, too.
+/// The variables of several programs; also `None` for a program that did not answer in time.
 pub fn environments(root: &Root, pids: Vec<u32>) -> Vec<Option<Vec<Variable>>> {
     let root = root.clone();
     let found = each(pids, FOR_FILES, move |pid| {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! rocBLAS's folder of kernels: an index (`.dat`) and code objects (`.co`, `.hsaco`) for each ISA. rocBLAS
-//! picks them by their names (ROCm/rocBLAS `library/src/tensile_host.cpp`); some installations have links
-//! and copies that say another ISA's name than they hold.
+//! rocBLAS's folder of kernels: an index (`.dat`) and code objects (`.co`, `.hsaco`) for each ISA.
+//!
+//! rocBLAS picks them by name (ROCm/rocBLAS `library/src/tensile_host.cpp`). In some installations,
+//! links and copies name another ISA than that of their code.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
@@ -12,13 +13,13 @@ use super::code;
 use super::target;
 use super::tree::{Kind, Tree};
 
-/// The most names of a folder that are read. AMD's has some 3,000.
+/// The most names of a folder that are read. AMD's folder has some 3,000.
 const NAMES: usize = 50_000;
 
 /// The most code objects that are opened.
 const OBJECTS: usize = 256;
 
-/// Begins the names of the files.
+/// The beginning of the files' names.
 const PREFIX: &str = "TensileLibrary";
 
 /// A folder of kernels.
@@ -26,15 +27,15 @@ const PREFIX: &str = "TensileLibrary";
 pub struct Kernels {
     /// The folder.
     pub folder: String,
-    /// The ISAs that names of files name, and the files are for.
+    /// The ISAs that files are named after and have code for.
     pub targets: BTreeSet<String>,
     /// The number of code objects for the card.
     pub objects: usize,
-    /// The number of the card's other files.
+    /// The number of the card's other files, such as indices.
     pub indices: usize,
-    /// Files that are named after the card's ISA, and are another's: the name, and why.
+    /// Files that are named after the card's ISA but belong to another: the name, and the reason.
     pub disguised: Vec<(String, String)>,
-    /// Files that are named after the card's ISA, and could not be judged: the name, and why.
+    /// Files that are named after the card's ISA but could not be judged: the name, and the reason.
     pub unknown: Vec<(String, String)>,
     /// Whether there are code objects of other ISAs.
     pub has_objects: bool,
@@ -53,9 +54,9 @@ impl Kernels {
         found
     }
 
-    /// Whether rocBLAS finds code for the card there; `None` if that is unknown.
+    /// Whether rocBLAS finds code for the card in the folder; `None` if that is unknown.
     pub fn fits(&self) -> Option<bool> {
-        // rocBLAS would load what its index names.
+        // rocBLAS would load the code that its index names.
         let is_index =
             |(name, _): &(String, String)| name.contains(PREFIX) && name.ends_with(".dat");
         if self.disguised.iter().any(is_index) {
@@ -67,7 +68,7 @@ impl Kernels {
         if self.unreadable.is_some() || !self.unknown.is_empty() {
             return None;
         }
-        // Without any code object, the index is all that there is to judge.
+        // Without any code object, only the index can be judged.
         Some(self.indices != 0 && !self.has_objects && self.disguised.is_empty())
     }
 
@@ -82,7 +83,7 @@ impl Kernels {
         if entries.len() == NAMES {
             self.unreadable = Some(format!("only its first {NAMES} files were looked at"));
         }
-        // The files of other ISAs, by inode: a hard link has several names.
+        // The files of other ISAs, by inode, because a hard link has several names.
         let mut others = Vec::new();
         let mut ours = Vec::new();
         for (name, kind) in &entries {
@@ -118,7 +119,7 @@ impl Kernels {
         }
     }
 
-    /// Finds out whether a file that is named after the card's ISA is the card's.
+    /// Decides whether a file that is named after the card's ISA belongs to the card.
     fn judge(&mut self, tree: &Tree, name: String, path: &Path, others: &[((u64, u64), String)]) {
         if let Some(other) = tree.links(path).iter().find_map(|step| names_another(step)) {
             self.disguised
@@ -187,7 +188,7 @@ pub fn is_kernel(name: &str) -> bool {
     name.starts_with(PREFIX)
 }
 
-/// The folder of kernels of the rocBLAS in that folder, in rocBLAS's own order, and as Debian has it.
+/// The folder of kernels for the rocBLAS in `library`: in rocBLAS's own order, then Debian's.
 pub fn folder_of(tree: &Tree, library: &Path) -> Option<PathBuf> {
     let own = library.join("rocblas");
     let names = tree.names(&own).into_iter();

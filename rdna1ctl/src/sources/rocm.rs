@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The installations of ROCm in the places where packages put them, and their kernels.
+//! The installations of ROCm in the usual folders of packages, and their kernels.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -24,9 +24,9 @@ pub struct Install {
     pub rocblas: Option<Kernels>,
     /// The folder of a rocBLAS that has no kernels where it looks for them.
     pub without_kernels: Option<String>,
-    /// Whether its MIOpen has results of searches on a gfx1010; `None` without a MIOpen.
+    /// Whether its MIOpen has search results for a gfx1010; `None` without a MIOpen.
     pub miopen: Option<bool>,
-    /// Whether it belongs to an application, and no other program uses it.
+    /// Whether it belongs to an application, so that no other program uses it.
     pub is_private: bool,
 }
 
@@ -39,7 +39,7 @@ pub struct Rocm {
 /// Debian's and Ubuntu's folder of libraries.
 const DEBIAN: &str = "/usr/lib/x86_64-linux-gnu";
 
-/// Folders of libraries of other distributions, and of builds by hand.
+/// The library folders of other distributions, and of manual builds.
 const SYSTEM: [&str; 4] = [
     "/usr/lib64",
     "/usr/lib",
@@ -47,7 +47,7 @@ const SYSTEM: [&str; 4] = [
     "/usr/local/lib",
 ];
 
-/// Fedora's builds for one family of ISAs each.
+/// Fedora's builds, each for one family of ISAs.
 const FAMILIES: &str = "/usr/lib64/rocm";
 
 /// Applications that bring libraries of their own.
@@ -59,7 +59,7 @@ const APPLICATIONS: [&str; 4] = [
 ];
 
 impl Rocm {
-    /// Looks for them.
+    /// Finds the installations.
     pub fn read(root: &Root) -> Self {
         let Ok(tree) = Tree::of(root) else {
             return Self {
@@ -88,7 +88,7 @@ impl Rocm {
     }
 }
 
-/// AMD's packages and archives below `/opt`, and whatever has their form.
+/// AMD's packages and archives below `/opt`, and others with the same layout.
 fn of_amd(tree: &Tree) -> Vec<Install> {
     let names = tree.names(Path::new("/opt")).into_iter();
     let places = names.filter(|name| name.starts_with("rocm") || name.starts_with("therock"));
@@ -102,7 +102,7 @@ fn of_amd(tree: &Tree) -> Vec<Install> {
         let places = [place.clone()].into_iter().chain(inner);
         let mut found: Vec<_> = places.map(|place| one_of_amd(tree, place)).collect();
         let is_known = found.iter().any(Install::has_rocblas);
-        // Without any rocBLAS, the place itself is what there is to tell of.
+        // Without any rocBLAS, report the place itself.
         found.retain(|one| match is_known {
             true => one.has_rocblas(),
             false => one.place == place && !names.is_empty(),
@@ -155,7 +155,7 @@ fn look(tree: &Tree, folder: &Path, found: &mut Install) {
     }
 }
 
-/// The folder of kernels, also an empty one that is where it belongs.
+/// The folder of kernels; an empty folder counts if it is in the usual place.
 fn kernels_of(tree: &Tree, folder: &Path) -> Option<PathBuf> {
     let usual = folder.join("rocblas/library");
     let named = rocblas::folder_of(tree, folder);
@@ -168,7 +168,7 @@ fn rocblas_in(tree: &Tree, folder: &Path) -> Option<String> {
     names.find(|name| name.starts_with("librocblas") && is_of_rocm(name))
 }
 
-/// A rocBLAS in a folder of libraries that are not only ROCm's.
+/// A rocBLAS in a folder that also has other libraries than ROCm's.
 fn in_libraries(tree: &Tree, folder: &str, is_private: bool) -> Option<Install> {
     let mut found = Install {
         place: folder.to_owned(),
@@ -212,7 +212,7 @@ fn of_debian(root: &Root, tree: &Tree) -> Option<Install> {
     })
 }
 
-/// Whether a file in that folder is for a gfx1010; `None` without such a folder.
+/// Whether the name of a file in that folder contains gfx1010; `None` without such a folder.
 fn names_gfx1010(tree: &Tree, folder: &Path) -> Option<bool> {
     let found = || {
         let names = tree.names(folder);

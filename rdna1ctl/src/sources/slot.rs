@@ -2,9 +2,10 @@
 
 //! The link between a card and its slot.
 //!
-//! Navi10 cards have a PCI Express switch of their own between slot and GPU. The GPU's own link goes to
-//! that switch, and always runs at its maximum. The link to the slot is the one of the switch's upstream
-//! port (seen on an RX 5700 XT in a Thunderbolt case: ewagner12/all-ways-egpu issue 37).
+//! Navi10 cards have a PCI Express switch of their own between the slot and the GPU. The GPU's link
+//! goes to that switch, and always runs at its maximum. The link to the slot is the one of the
+//! switch's upstream port (seen on an RX 5700 XT in a Thunderbolt case: ewagner12/all-ways-egpu
+//! issue 37).
 
 use std::path::Path;
 
@@ -14,13 +15,13 @@ use serde::Serialize;
 
 use crate::root::Root;
 
-/// The switch's upstream port, as `pci.ids` has it.
+/// The device id of the switch's upstream port, from `pci.ids`.
 const UPSTREAM: &str = "0x1478";
-/// The switch's downstream port.
+/// The device id of the switch's downstream port.
 const DOWNSTREAM: &str = "0x1479";
 
-/// The link between a slot and a card's own switch. Speeds and lanes are not read while the card or
-/// a bridge above it sleeps.
+/// The link between a slot and a card's own switch. Its speeds and lanes are unknown while the card
+/// or a bridge above it sleeps.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct SlotLink {
     /// The PCI address of the switch's upstream port.
@@ -53,7 +54,8 @@ impl SlotLink {
         }
         let is_awake = is_awake(&card);
         let of_link = |name: &str| is_awake.then(|| text(upstream, name)).flatten();
-        // As `16.0 GT/s PCIe` and `16`. The kernel prints `Unknown` and 255 for unknown values.
+        // Such as `16.0 GT/s PCIe` and `16`. The kernel prints `Unknown` and 255 for unknown
+        // values.
         let gts = |name: &str| of_link(name)?.split(' ').next()?.parse().ok();
         let width = |name: &str| {
             let width = of_link(name)?.parse().ok();

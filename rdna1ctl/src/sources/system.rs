@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The distribution and its kernel, with the remedies for what is missing there.
+//! The distribution and its kernel, with its remedies for missing things.
 
 use crate::root::Root;
 
 /// The remedies for each missing thing, by system. `scripts/preflight.sh` reads the same file.
 const REMEDIES: &str = include_str!("../../../scripts/remedies.txt");
 
-/// The system, by os-release and by its kernel.
+/// The system, identified by os-release and by its kernel.
 pub struct System {
-    /// By which names [`REMEDIES`] knows it, the most special first. `know_distribution` and
-    /// `kinds_of_kernel` in `scripts/remedies.sh` make the same.
+    /// The names under which [`REMEDIES`] lists it, the most specific first. `know_distribution`
+    /// and `kinds_of_kernel` in `scripts/remedies.sh` produce the same names.
     kinds: Vec<String>,
-    /// What the words in braces stand for.
+    /// The replacements of the words in braces.
     words: Vec<(&'static str, String)>,
-    /// Whether it is Debian, or calls itself so: packages of the kernel then bring no Rust metadata.
+    /// Whether it is Debian, or says so of itself: its kernel packages then contain no Rust
+    /// metadata.
     pub is_debian: bool,
 }
 
@@ -76,7 +77,7 @@ impl System {
         }
     }
 
-    /// What to do about a thing that is missing, by its name in [`REMEDIES`].
+    /// The remedy for a missing thing, by its name in [`REMEDIES`].
     pub fn remedy(&self, what: &str) -> String {
         let find = |kind: &String| {
             REMEDIES.lines().find_map(|line| {
@@ -91,7 +92,7 @@ impl System {
             .find_map(find)
             .unwrap_or_default()
             .to_owned();
-        // One remedy can hold another.
+        // A remedy can contain another one.
         for other in ["newer kernel", "kernel headers"] {
             let word = format!("{{{other}}}");
             if text.contains(&word) {
@@ -112,7 +113,7 @@ fn value<'t>(text: &'t str, name: &str) -> &'t str {
     found.unwrap_or_default()
 }
 
-/// The oldest kernel that the module can be built for, from where DKMS reads it.
+/// The oldest kernel that the module can be built for, from `dkms.conf`, which DKMS reads.
 pub fn floor() -> &'static str {
     let config = include_str!("../../../dkms.conf");
     let value = config

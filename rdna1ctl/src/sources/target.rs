@@ -6,7 +6,7 @@
 /// The card's ISA.
 pub const CARD: &str = "gfx1010";
 
-/// The ISA for which `HSA_OVERRIDE_GFX_VERSION=10.3.0` makes libraries take the card.
+/// The ISA that libraries assume for the card under `HSA_OVERRIDE_GFX_VERSION=10.3.0`.
 pub const OVERRIDDEN: &str = "gfx1030";
 
 /// The numbers of the ISAs in an ELF header's flags.
@@ -66,13 +66,13 @@ const NUMBERS: [(u32, &str); 53] = [
     (0x05f, "gfx9-4-generic"),
 ];
 
-/// `EF_AMDGPU_MACH`: the ISA's part of the flags.
+/// `EF_AMDGPU_MACH`: the part of the flags that names the ISA.
 const MACHINE: u32 = 0xff;
 
 /// `EF_AMDGPU_FEATURE_XNACK_V4`, and its value for code that needs page faults on (XNACK).
 const XNACK: u32 = 0x300;
 
-/// Ends the name of a target whose code needs XNACK.
+/// The end of a target's name if its code needs XNACK.
 const XNACK_ON: &str = ":xnack+";
 
 /// The target that the flags of a code object's ELF header name.
@@ -90,8 +90,8 @@ pub fn runs(target: &str) -> bool {
     [CARD, "gfx10-1-generic"].contains(&isa) && !target.contains(XNACK_ON)
 }
 
-/// The target that a name holds: that of a file, as `Kernels.so-000-gfx1010.hsaco`, or that of an entry
-/// of a bundle, as `hipv4-amdgcn-amd-amdhsa--gfx90a:xnack-`.
+/// The target in a name: of a file, such as `Kernels.so-000-gfx1010.hsaco`, or of a bundle's entry,
+/// such as `hipv4-amdgcn-amd-amdhsa--gfx90a:xnack-`.
 pub fn in_name(name: &str) -> Option<&str> {
     let from = name.get(name.find("gfx")?..)?;
     let count = |text: &str, wanted: fn(&char) -> bool| text.chars().take_while(wanted).count();

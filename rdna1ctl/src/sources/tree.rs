@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The files below some root folder, as a program with that root sees them: a container's, or that of
-//! another process. The kernel resolves each link below the root (`openat2(2)`), so that no link of a
-//! container leads to the host's files.
+//! The files below a root folder, as a program with that root sees them: a container's root, or
+//! that of another process. The kernel resolves each link below the root (`openat2(2)`), so no link
+//! of a container leads to the host's files.
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
@@ -15,10 +15,10 @@ use nix::fcntl::{openat2, readlinkat, OFlag, OpenHow, ResolveFlag};
 
 use crate::root::Root;
 
-/// How often a resolution is tried that a rename of somebody else's has disturbed.
+/// How often to try a resolution that a concurrent rename disturbs.
 const TRIES: u32 = 8;
 
-/// The most links that are followed, as the kernel has it (`MAXSYMLINKS`).
+/// The most links that are followed, the kernel's own limit (`MAXSYMLINKS`).
 const MOST_LINKS: usize = 40;
 
 /// The most names of a folder that are listed at once.
@@ -61,7 +61,7 @@ impl Tree {
         }
     }
 
-    /// What is known of a file; links are followed.
+    /// The metadata of a file; links are followed.
     pub fn about(&self, path: &Path) -> io::Result<Metadata> {
         let found = self.reach(path, OFlag::empty())?;
         fs::metadata(place(&found))
@@ -89,7 +89,7 @@ impl Tree {
         Some(String::from_utf8_lossy(&bytes).trim().to_owned())
     }
 
-    /// At most that many entries of a folder, sorted by name, and what each is.
+    /// At most `most` entries of a folder, sorted by name, and their kinds.
     pub fn entries(&self, folder: &Path, most: usize) -> io::Result<Vec<(OsString, Kind)>> {
         let found = self.reach(folder, OFlag::O_DIRECTORY)?;
         let entries = fs::read_dir(place(&found))?;
@@ -119,7 +119,7 @@ impl Tree {
             .collect()
     }
 
-    /// The files that a link leads to, one after the other; none for a file that is no link.
+    /// The targets that a link leads to, one after the other; none if the file is not a link.
     pub fn links(&self, path: &Path) -> Vec<PathBuf> {
         let mut path = path.to_owned();
         let mut steps = Vec::new();
@@ -151,7 +151,7 @@ pub enum Kind {
     Other,
 }
 
-/// The path of a file that was reached, as long as it is held.
+/// A path to a file that was reached, valid while its descriptor is open.
 fn place(file: &OwnedFd) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }

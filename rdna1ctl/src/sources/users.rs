@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The users whose programs are to use the card: this one, and the one who called sudo.
+//! The users whose access is checked: the one who runs rdna1ctl, and the one who called sudo.
 
 use std::path::PathBuf;
 
@@ -12,13 +12,13 @@ use super::processes::{parent, FOR_ROOT};
 /// A user, and the groups of the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// The name; the number where `/etc/passwd` has no name.
+    /// The name, or the number if `/etc/passwd` has no name.
     pub name: String,
     /// The number.
     pub uid: u32,
-    /// The groups of the session, the primary one first; `None` where they are unknown.
+    /// The groups of the session, the primary one first; `None` if they are unknown.
     pub groups: Option<Vec<u32>>,
-    /// The groups in `/etc/group` and `/etc/passwd`. A session that is older lacks the new ones.
+    /// The groups in `/etc/group` and `/etc/passwd`. An older session lacks the new ones.
     pub registered: Vec<u32>,
     /// The home folder.
     pub home: Option<PathBuf>,
@@ -27,14 +27,14 @@ pub struct User {
 /// The users.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Users {
-    /// Who runs rdna1ctl.
+    /// The user who runs rdna1ctl.
     pub own: Option<User>,
-    /// Who called sudo or a similar program, if somebody else than root did.
+    /// The user who called sudo or a similar program, unless that is root.
     pub caller: Option<User>,
 }
 
 impl Users {
-    /// Both of them.
+    /// Reads both users.
     pub fn read(root: &Root) -> Self {
         let own = Session::read(root, "self");
         let is_root = own.as_ref().is_some_and(|own| own.uid == 0);
@@ -88,7 +88,7 @@ fn caller(root: &Root) -> Option<User> {
     Some(user(root, uid, session.map(|session| session.groups)))
 }
 
-/// The session of the shell that called sudo. sudo can stand there twice, for its terminal.
+/// The session of the shell that called sudo. sudo can run twice there, because of its terminal.
 fn session_of_caller(root: &Root) -> Option<Session> {
     let mut pid = parent(root, "self")?;
     for _ in 0..4 {
@@ -101,7 +101,7 @@ fn session_of_caller(root: &Root) -> Option<Session> {
     None
 }
 
-/// The lines of the files of groups. Image-based systems have a second one.
+/// The lines of both group files. Image-based systems have the second one.
 pub(super) fn groups(root: &Root) -> String {
     let files = ["/etc/group", "/usr/lib/group"].map(|file| root.text(file).unwrap_or_default());
     files.join("\n")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Looks for libraries with GPU code below a folder: a Python environment, an application, a container's
-//! root.
+//! Searches a folder for libraries with GPU code: a Python environment, an application, a
+//! container's root.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
@@ -15,22 +15,22 @@ use super::rocblas::{self, Kernels};
 use super::target;
 use super::tree::{Kind, Tree};
 
-/// The most files and folders that are looked at.
+/// The most files and folders that are searched.
 const MOST: usize = 2_000_000;
 
 /// The longest time that a search takes.
 const TIME: Duration = Duration::from_secs(60);
 
-/// Folders of a system's root that have no libraries. Reading files of `/sys` can wake a card.
+/// Folders without libraries in a system's root. Reading files of `/sys` can wake a card.
 const NO_LIBRARIES: [&str; 4] = ["dev", "proc", "run", "sys"];
 
-/// The most reasons that are kept for what was not looked at.
+/// The most reasons for skipped folders that are kept.
 const MOST_UNSEEN: usize = 20;
 
 /// A library whose folder of kernels looks like rocBLAS's.
 const HIPBLASLT: &str = "hipblaslt";
 
-/// Looks for libraries in a folder, or at a file.
+/// Searches a folder, or reads a single file.
 pub fn look(tree: &Tree, start: &Path) -> io::Result<Libraries> {
     let mut found = Libraries::default();
     let about = tree.about(start)?;
@@ -39,7 +39,7 @@ pub fn look(tree: &Tree, start: &Path) -> io::Result<Libraries> {
         found.find_version(tree);
         return Ok(found);
     }
-    // Only what can be listed can be judged.
+    // Fail if the folder cannot be listed, because it cannot be judged.
     tree.entries(start, 1)?;
     let mut search = Search {
         tree,
@@ -52,7 +52,7 @@ pub fn look(tree: &Tree, start: &Path) -> io::Result<Libraries> {
     };
     search.below(start);
     if found.kernels.is_empty() {
-        // A rocBLAS whose kernels are not below the start looks for them beside itself.
+        // A rocBLAS without kernels below the start looks for them beside itself.
         found.add_kernels(tree, None);
     }
     let has_rocblas = !found.kernels.is_empty() || !found.without_kernels.is_empty();
@@ -73,7 +73,7 @@ pub fn is_root(tree: &Tree, folder: &Path) -> bool {
     })
 }
 
-/// Whether a link to a folder is followed: others lead anywhere, as Wine's do to the whole system.
+/// Whether to follow a link to a folder. Others lead anywhere: Wine has links to the whole system.
 fn leads_to_libraries(name: &str) -> bool {
     let words = ["library", "ollama", "rocblas", "rocm", "torch"];
     words.iter().any(|word| name.contains(word))
@@ -84,7 +84,7 @@ struct Search<'a> {
     found: &'a mut Libraries,
     device: u64,
     is_root: bool,
-    /// Files and folders that were looked at, by inode: several names may lead to one.
+    /// The files and folders that were searched, by inode: several names may lead to one.
     seen: BTreeSet<(u64, u64)>,
     count: usize,
     end: Instant,
@@ -101,7 +101,7 @@ impl Search<'_> {
                 self.leave_out(why);
                 return;
             }
-            // It may have vanished meanwhile.
+            // The folder may have vanished meanwhile.
             let Ok(about) = self.tree.about(&folder) else {
                 continue;
             };
@@ -116,7 +116,7 @@ impl Search<'_> {
             }
             let entries = match self.tree.entries(&folder, left) {
                 Ok(entries) => entries,
-                // It has vanished meanwhile.
+                // The folder has vanished meanwhile.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => {
                     self.leave_out(format!("{}: {error}", folder.display()));
@@ -128,7 +128,7 @@ impl Search<'_> {
                 continue;
             }
             self.take_torch(&folder);
-            // The name of the file itself may tell a version, that of a link to it does not.
+            // Files before links: only the name of the file itself may contain a version.
             let of = |wanted: Kind| entries.iter().filter(move |(_, kind)| *kind == wanted);
             for (name, _) in of(Kind::File).chain(of(Kind::Link)) {
                 self.take(&folder.join(name), &name.to_string_lossy());
@@ -155,7 +155,7 @@ impl Search<'_> {
 
     /// Takes a file that may be a library or a program.
     fn take(&mut self, path: &Path, name: &str) {
-        // Reaching a file costs more than its name.
+        // A look at a file costs more than one at its name.
         let may_be_program = !name.contains('.') || is_library(name);
         if !may_be_program {
             return;
@@ -172,7 +172,7 @@ impl Search<'_> {
         }
     }
 
-    /// Takes a folder of kernels; whether it is one.
+    /// Takes a folder if it contains kernels; returns whether it does.
     fn take_kernels(&mut self, folder: &Path, entries: &[(std::ffi::OsString, Kind)]) -> bool {
         let mut names = entries.iter().filter_map(|(name, _)| name.to_str());
         if !names.any(rocblas::is_kernel) {
@@ -201,7 +201,7 @@ impl Search<'_> {
     }
 }
 
-/// The tree and the path in it by which a folder is looked at: a system's root, or a folder of ours.
+/// The tree, and the path in it, to search a folder: a system's root, or an ordinary folder.
 pub fn place(tree: Tree, folder: &Path) -> io::Result<(Tree, PathBuf)> {
     if is_root(&tree, folder) {
         return Ok((tree.below(folder)?, PathBuf::from("/")));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Attaches the programs to KFD's functions, and detaches them.
+//! Attaches the BPF programs to KFD's functions, and detaches them.
 
 use std::fs;
 use std::io;
@@ -25,21 +25,21 @@ pub(super) const FUNCTIONS: [&str; KINDS.len()] = [
     "kfd_ioctl_create_queue",
 ];
 
-/// KFD calls it for each read of `generation_id`.
+/// KFD calls this function for each read of `generation_id`.
 const CHECKED: &str = "sysprops_show";
-/// KFD calls it before its handler of SVM, and it checks the number of attributes.
+/// KFD calls this function before its SVM handler, to check the number of attributes.
 const SVM_CHECK: &str = "kfd_ioctl_svm_validate";
 
-/// The places of tracefs.
+/// The usual mount points of tracefs.
 const TRACEFS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 
-/// What is attached to amdgpu.
+/// The probes that are attached to amdgpu.
 #[derive(Debug)]
 pub(super) struct Attached {
     links: Vec<(&'static str, KProbeLinkId)>,
-    /// For each kind: why it is not traced.
+    /// For each kind of request: why it is not traced; `None` if it is.
     pub(super) unavailable: Vec<Option<String>>,
-    /// Whether the self-check can be seen.
+    /// Whether the function of the self-check has a probe.
     pub(super) has_check: bool,
     /// Whether KFD checks the number of SVM attributes.
     pub(super) svm_is_checked: bool,
@@ -96,7 +96,7 @@ impl Attached {
         Ok(attached)
     }
 
-    /// Detaches everything, also from an amdgpu that is gone.
+    /// Detaches everything, even from an amdgpu that was unloaded.
     pub(super) fn detach(&mut self, bpf: &mut Ebpf) -> Result<()> {
         for (name, link) in self.links.drain(..) {
             program(bpf, name)?.detach(link)?;
@@ -106,7 +106,7 @@ impl Attached {
     }
 }
 
-/// A program, loaded.
+/// The program of that name; loads it, unless it is loaded.
 fn program<'a>(bpf: &'a mut Ebpf, name: &str) -> Result<&'a mut KProbe> {
     let program = bpf.program_mut(name);
     let program: &mut KProbe = program
@@ -141,7 +141,7 @@ pub(super) fn follow(bpf: &mut Ebpf) -> Result<()> {
     Ok(())
 }
 
-/// The offset of a tracepoint's field; 0 if it is not wanted.
+/// The offset of a tracepoint's field; 0 if it is not needed.
 pub(super) fn field(root: &Root, is_wanted: bool, event: &str, field: &str) -> Result<u32> {
     if !is_wanted {
         return Ok(0);
@@ -165,14 +165,15 @@ pub(super) fn field(root: &Root, is_wanted: bool, event: &str, field: &str) -> R
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             return Err(error).context(words);
         }
-        // No cause: its code would be taken for that of a probe.
+        // Do not chain this error: errno() would take its code for that of a probe.
         Err(error) => bail!("{words}: {error}"),
     };
     let text = String::from_utf8_lossy(&text);
     offset(&text, field).with_context(|| format!("sched:{event} has no field {field}:\n{text}"))
 }
 
-/// A line is `field:pid_t child_pid; offset:44; size:4; signed:1;`, with tabs before and between.
+/// Parses lines such as `field:pid_t child_pid; offset:44; size:4; signed:1;`, with tabs before and
+/// between.
 fn offset(format: &str, field: &str) -> Option<u32> {
     let line = format.lines().find(|line| {
         let declared = line.trim_start().strip_prefix("field:");
@@ -186,7 +187,7 @@ fn offset(format: &str, field: &str) -> Option<u32> {
         .ok()
 }
 
-/// How often the kernel did not run a program, because the CPU was at another one.
+/// How often the kernel skipped a program, because the CPU was running another one.
 pub(super) fn missed(bpf: &Ebpf, name: &str) -> u64 {
     let find = || -> Option<u64> {
         let program: &KProbe = bpf.program(name)?.try_into().ok()?;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the BPF program keeps, as bpf/requests.bpf.c declares it.
+//! The data that the BPF programs keep, as bpf/layout.h declares it.
 
 use aya::Pod;
 
-/// Heaps that an allocation may name, in the order of their flags; KFD takes the first.
+/// The heaps that an allocation may name, in the order of their flags. KFD takes the first one.
 pub const HEAPS: [&str; 6] = ["vram", "gtt", "userptr", "doorbell", "mmio", "none"];
-/// Sets of the four flags that tell an allocation's grain.
+/// Combinations of the four flags that determine an allocation's grain.
 const GRAINS: usize = 16;
 /// Types of queues.
 pub const QUEUES: usize = 6;
@@ -24,11 +24,11 @@ pub const ATTRIBUTES: [&str; 9] = [
     "granularity",
     "other",
 ];
-/// The bytes of a thread's name.
+/// The size of a thread's name in bytes.
 const COMMAND: usize = 16;
 /// How many fine-grained requests are kept.
 pub const KEPT: usize = 32;
-/// The seal of an entry that is being written.
+/// The seal of an entry while a writer is at work.
 const BUSY: u64 = u64::MAX;
 
 /// The ioctls that are traced, in the order of `enum kind`.
@@ -38,13 +38,13 @@ pub const KINDS: [&str; 4] = ["alloc_memory", "svm", "set_memory_policy", "creat
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct Asked {
-    /// Process << 32 | KFD's id of the card; 0 if the row is free.
+    /// Process << 32 | KFD's id of the card; 0 in a free row.
     pub key: u64,
-    /// By heap and grain.
+    /// Counts by heap and grain.
     pub allocations: [[u64; GRAINS]; HEAPS.len()],
-    /// By the policy of the default aperture times four, and that of the alternate one.
+    /// Counts; the index is the policy of the default aperture * 4 + that of the alternate one.
     pub policies: [u64; 16],
-    /// By type.
+    /// Counts by type.
     pub queues: [u64; QUEUES],
     /// The name of the thread that asked first.
     pub command: [u8; COMMAND],
@@ -54,13 +54,13 @@ pub struct Asked {
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct Svm {
-    /// The process; 0 if the row is free.
+    /// The process; 0 in a free row.
     pub key: u64,
-    /// By operation.
+    /// Counts by operation.
     pub operations: [u64; OPERATIONS.len()],
-    /// Of a set and a get: by attribute and grain.
+    /// Counts for set and for get, by attribute and grain.
     pub attributes: [[[u64; 4]; ATTRIBUTES.len()]; 2],
-    /// Attributes that were not looked at.
+    /// The number of attributes that were not read.
     pub unread: u64,
     /// The name of the thread that asked first.
     pub command: [u8; COMMAND],
@@ -70,9 +70,9 @@ pub struct Svm {
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fine {
-    /// Twice its number counted from 1, and 1 for SVM; 0 or the greatest number: there is none.
+    /// Twice its number (from 1), plus 1 for SVM. 0 or `u64::MAX` if there is no complete request.
     pub seal: u64,
-    /// When, in ticks of the kernel.
+    /// Its time in ticks of the kernel.
     pub ticks: u64,
     /// Process << 32 | thread.
     pub who: u64,
@@ -80,12 +80,12 @@ pub struct Fine {
     pub size: u64,
     /// KFD's id of the card; 0 for SVM.
     pub gpu_id: u32,
-    /// As asked.
+    /// The flags of the request.
     pub flags: u32,
 }
 
 impl Fine {
-    /// Its number counted from 0, and whether it was asked by SVM; `None` if it is not whole.
+    /// Its number (from 0), and whether it came by SVM; `None` if the entry is incomplete.
     pub fn number(&self) -> Option<(u64, bool)> {
         match self.seal {
             0 | BUSY => None,
@@ -99,27 +99,27 @@ impl Fine {
     }
 }
 
-/// What is kept beside the maps.
+/// The counters that belong to no row, and the last fine-grained requests.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct Kept {
-    /// Requests that found no room, by kind.
+    /// Requests that found no free row or could not be read, by kind.
     pub lost: [u64; KINDS.len()],
-    /// How often the self-check was seen.
+    /// The number of self-checks that were seen.
     pub checks: u64,
-    /// When it was last, in ticks of the kernel.
+    /// The time of the last one, in ticks of the kernel.
     pub ticks: u64,
-    /// The same by `CLOCK_MONOTONIC`.
+    /// The time of the last one, in nanoseconds of `CLOCK_MONOTONIC`.
     pub nanoseconds: u64,
-    /// Fine-grained requests.
+    /// The number of fine-grained requests.
     pub fine: u64,
-    /// Those of them that were not kept because two came to one place at once.
+    /// The number of those that were dropped because two came to one entry at once.
     pub left_out: u64,
-    /// The last of them.
+    /// The last fine-grained requests.
     pub ring: [Fine; KEPT],
 }
 
-// The program's own asserts are on the same sizes.
+// bpf/layout.h asserts the same sizes.
 const _: () = assert!(size_of::<Asked>() == 968 && size_of::<Svm>() == 632);
 const _: () = assert!(size_of::<Fine>() == 40 && size_of::<Kept>() == 72 + 32 * 40);
 
@@ -131,9 +131,9 @@ unsafe impl Pod for Svm {}
 unsafe impl Pod for Kept {}
 
 impl Kept {
-    /// When a request was made, by `CLOCK_MONOTONIC`, if a tick is that long.
+    /// The time of a request in nanoseconds of `CLOCK_MONOTONIC`; a tick has `tick` nanoseconds.
     pub fn nanoseconds(&self, fine: &Fine, tick: u64) -> u64 {
-        // A request can be before and after the last check.
+        // Signed, because a request can come before or after the last self-check.
         let after = fine.ticks.wrapping_sub(self.ticks);
         let after = i64::from_ne_bytes(after.to_ne_bytes());
         let after = after.saturating_mul(i64::try_from(tick).unwrap_or(i64::MAX));

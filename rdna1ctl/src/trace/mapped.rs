@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! An array of the BPF program, in our memory.
+//! An array of the BPF programs, mapped into our memory.
 //!
-//! A read of it is no system call: bpf(2) would keep BPF programs from running on its CPU, and
-//! requests of threads that preempt it would be missed.
+//! Reading it takes no system call. bpf(2) would keep BPF programs from running on its CPU, and
+//! they would miss requests of threads that preempt the caller.
 
 use std::ffi::c_void;
 use std::marker::PhantomData;
@@ -29,13 +29,13 @@ impl<T: Pod> Mapped<T> {
     /// Maps the array of that name.
     pub(super) fn new(bpf: &Ebpf, name: &str) -> Result<Self> {
         let map = bpf.map(name).with_context(|| format!("no map {name}"))?;
-        // Checks the size of a row, too.
+        // This also checks the size of a row.
         let array: Array<_, T> = Array::try_from(map)?;
         let rows = usize::try_from(array.len())?;
         let Map::Array(map) = map else {
             bail!("the map {name} is not an array");
         };
-        // The kernel puts rows at multiples of 8 bytes, and gives whole pages.
+        // The kernel puts rows at multiples of 8 bytes, and maps complete pages.
         const { assert!(size_of::<T>() % 8 == 0 && align_of::<T>() == 8) };
         let page = sysconf(SysconfVar::PAGE_SIZE)?.context("no size of a page")?;
         let bytes = rows.checked_mul(size_of::<T>()).context("too many rows")?;
@@ -54,12 +54,12 @@ impl<T: Pod> Mapped<T> {
         })
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub(super) fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Copies a row. The program may change it meanwhile: each number is that of some moment.
+    /// Copies a row. A program may change it meanwhile, so its numbers may be of different moments.
     pub(super) fn get(&self, row: usize) -> Result<T> {
         ensure!(row < self.rows, "row {row} of {}", self.rows);
         let first = self.address.cast::<T>().as_ptr();
@@ -71,7 +71,8 @@ impl<T: Pod> Mapped<T> {
 
 impl<T> Drop for Mapped<T> {
     fn drop(&mut self) {
-        // SAFETY: It is our mapping, and nothing borrows of it. If it cannot be unmapped, it stays.
+        // SAFETY: It is our mapping, and nothing borrows from it. If it cannot be unmapped, it
+        // stays.
         let _ = unsafe { munmap(self.address, self.bytes) };
     }
 }

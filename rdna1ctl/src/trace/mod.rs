@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Traces what programs ask of KFD, by a BPF program that counts in the kernel.
+//! Traces the requests of programs to KFD, with BPF programs that count in the kernel.
 //!
-//! The program ([`layout`]) is attached by kprobes of perf, which belong to file descriptors of this
-//! process: when it ends, however it ends, the kernel removes them.
+//! perf's kprobes attach the programs, whose data is in [`layout`]. They belong to file descriptors
+//! of this process, so the kernel removes them however this process ends.
 
 mod attach;
 pub mod layout;
@@ -24,44 +24,44 @@ use layout::{Asked, Fine, Kept, Svm, KINDS};
 use mapped::Mapped;
 pub use unable::Unable;
 
-/// The program. The macro aligns it.
+/// The BPF programs. The macro aligns them.
 static PROGRAM: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/requests.bpf.o"));
 
-/// A file of KFD's topology. Whoever reads it makes KFD call a function that is probed.
+/// A file of KFD's topology. A read of it makes KFD call a function that has a probe.
 const CHECK: &str = "/sys/class/kfd/kfd/topology/generation_id";
 
-/// The driver. Its inode is another one when it was loaded again.
+/// The driver. Its inode changes if the driver is loaded again.
 const DRIVER: &str = "/sys/module/amdgpu";
 
-/// How many pairs of a process and a card there is room for: a power of two.
+/// The room for pairs of a process and a card: a power of two.
 const ROOM: u32 = 4096;
 
-/// Whose requests are counted.
+/// The processes whose requests are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
-    /// Those of all processes.
+    /// All processes.
     All,
-    /// Those of that process.
+    /// That process.
     Process(u32),
-    /// Those of the processes that the calling thread starts, and of all their descendants.
+    /// The processes that the calling thread starts, and all their descendants.
     Started,
 }
 
-/// Whether what is asked now is counted.
+/// Whether new requests are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TracerState {
-    /// A function that KFD was made to call was seen.
+    /// KFD was made to call a function, and its probe saw the call.
     Armed,
-    /// It was called, and not seen: kprobes or ftrace are switched off.
+    /// KFD called the function, but its probe did not see it: kprobes or ftrace are switched off.
     Blind,
     /// The probes are attached, but the check could not be made.
     Unchecked,
-    /// amdgpu is not loaded any more.
+    /// amdgpu is no longer loaded.
     Gone,
 }
 
-/// One of KFD's handlers.
+/// One of KFD's ioctl handlers.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Probe {
     /// The name of the ioctl.
@@ -70,30 +70,30 @@ pub struct Probe {
     pub function: &'static str,
     /// Why it is not traced; null if it is.
     pub unavailable: Option<String>,
-    /// Requests that found no room in the program's maps: they are counted nowhere else.
+    /// Requests that found no room or could not be read. They are counted nowhere else.
     pub lost: u64,
-    /// Requests that the kernel did not pass on, because the CPU was at another BPF program.
+    /// Requests that the kernel did not pass on, because the CPU was running another BPF program.
     pub missed: u64,
 }
 
 /// How tracing went.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Tracing {
-    /// Whether what is asked now is counted.
+    /// Whether new requests are counted.
     pub state: TracerState,
-    /// Whether a check was not seen before, so that requests may be missing.
+    /// Whether an earlier check was not seen, so that requests may be missing.
     pub was_blind: bool,
-    /// How often amdgpu was unloaded meanwhile. Requests made before the probes were attached again are
-    /// missing.
+    /// How often amdgpu was unloaded meanwhile. Requests made after a reload, but before the probes
+    /// were attached again, are missing.
     pub unloads: u64,
-    /// Whether SVM attributes are counted; this amdgpu may not check their number.
+    /// Whether SVM attributes are counted: only if this amdgpu checks their number.
     pub svm_attributes: bool,
     /// The handlers.
     pub probes: Vec<Probe>,
 }
 
 impl Tracing {
-    /// Whether everything that was asked is counted.
+    /// Whether every request was counted.
     pub fn is_complete(&self) -> bool {
         self.state == TracerState::Armed
             && !self.was_blind
@@ -105,23 +105,23 @@ impl Tracing {
     }
 }
 
-/// Everything that was counted so far.
+/// All counts so far.
 pub struct Counts {
-    /// By process and card.
+    /// The requests by process and card.
     pub cards: Vec<Asked>,
-    /// By process.
+    /// The requests by process.
     pub svm: Vec<Svm>,
-    /// Fine-grained requests.
+    /// The number of fine-grained requests.
     pub fine: u64,
-    /// Those of them that were not kept.
+    /// The number of those that were not kept.
     pub left_out: u64,
-    /// The last of them that are whole, each with its time in nanoseconds, the oldest first.
+    /// The last complete ones, each with its time in nanoseconds, the oldest first.
     pub last: Vec<(u64, Fine)>,
-    /// How it went.
+    /// The state of tracing.
     pub tracing: Tracing,
 }
 
-/// Traces as long as it lives.
+/// Traces as long as this value lives.
 pub struct Tracer {
     root: Root,
     bpf: Ebpf,
@@ -136,7 +136,7 @@ pub struct Tracer {
 }
 
 impl Tracer {
-    /// Begins. `room` is how many pairs of a process and a card there can be at most.
+    /// Starts tracing. `room` limits the number of pairs of a process and a card.
     pub fn start(root: &Root, wanted: Wanted, room: Option<u32>) -> Result<Self, Unable> {
         let driver = inode(root);
         unable::check(root, wanted, driver.is_some())?;
@@ -164,7 +164,7 @@ impl Tracer {
         begin().map_err(|error| unable::explain(root, &error))
     }
 
-    /// Looks whether tracing still works, and attaches again if amdgpu was loaded again.
+    /// Checks that tracing still works. If amdgpu was loaded again, attaches the probes again.
     pub fn look(&mut self) -> Result<()> {
         let driver = inode(&self.root);
         if driver != self.driver {
@@ -174,7 +174,8 @@ impl Tracer {
         }
         self.check()?;
         if self.state == TracerState::Blind {
-            // A probe that was attached while kprobes were off stays off when they are on again.
+            // A probe that is attached while kprobes are off stays off after they are turned on
+            // again.
             self.attach_again()?;
             self.check()?;
         }
@@ -207,10 +208,10 @@ impl Tracer {
         Ok(())
     }
 
-    /// Copies what was counted.
+    /// Copies the counts.
     pub fn read(&mut self) -> Result<Counts> {
         self.look()?;
-        // An entry is whole if its seal was the same before and after it was copied.
+        // An entry is complete if its seal did not change while it was copied.
         let (kept, later) = (self.kept.get(0)?, self.kept.get(0)?);
         let both = kept.ring.into_iter().zip(&later.ring);
         let whole = both.filter(|(fine, later)| fine.number().is_some() && fine.is_same(later));
@@ -248,14 +249,14 @@ impl Tracer {
     }
 }
 
-/// The rows that were taken.
+/// The rows that are in use.
 fn rows<T: aya::Pod>(rows: &Mapped<T>, is_taken: impl Fn(&T) -> bool) -> Result<Vec<T>> {
     let all = (0..rows.rows()).map(|row| rows.get(row));
     all.filter(|row| row.as_ref().map_or(true, &is_taken))
         .collect()
 }
 
-/// Loads the program and its maps.
+/// Loads the programs and their maps.
 fn load(root: &Root, wanted: Wanted, room: Option<u32>) -> Result<Ebpf> {
     let (wanted, process) = match wanted {
         Wanted::All => (0_u32, 0),
@@ -292,7 +293,7 @@ fn inode(root: &Root) -> Option<u64> {
     Some(metadata.st_ino())
 }
 
-/// Whether amdgpu is a module, and not a part of the kernel.
+/// Whether amdgpu is a module, rather than a part of the kernel.
 fn is_module(root: &Root) -> bool {
     root.has(format!("{DRIVER}/initstate"))
 }

@@ -31,7 +31,7 @@ impl fmt::Display for Unable {
 
 impl std::error::Error for Unable {}
 
-/// What can be known without trying.
+/// Checks for causes that are known without an attempt.
 pub(super) fn check(root: &Root, wanted: Wanted, has_driver: bool) -> Result<(), Unable> {
     if !cfg!(target_arch = "x86_64") {
         return unable("rdna1ctl knows only how x86-64 passes arguments to a function.");
@@ -64,7 +64,7 @@ fn unable(why: &str) -> Result<(), Unable> {
     Err(Unable(why.to_owned()))
 }
 
-/// What an error means.
+/// Explains an error of an attempt.
 pub(super) fn explain(root: &Root, error: &Error) -> Unable {
     let lockdown = Kernel::read(root).lockdown;
     let why = if lockdown.as_deref() == Some("confidentiality") {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `check`: whether libraries have code for the card.
+//! Prints `check`: whether libraries have code for the card.
 
 use crate::check::{CheckDocument, Place};
 use crate::findings::code::Answer;
@@ -46,7 +46,7 @@ fn one(paper: &mut Paper, place: &Place) {
     }
 }
 
-/// A path below the place, without the place.
+/// The path relative to the place, if it is below the place.
 fn shortened<'a>(path: &'a str, place: &str) -> &'a str {
     let rest = path.strip_prefix(place.trim_end_matches('/'));
     let rest = rest.and_then(|rest| rest.strip_prefix('/'));

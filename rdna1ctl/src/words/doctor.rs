@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `doctor`: the findings, troubles first.
+//! Prints `doctor`: the findings, troubles first.
 
 use crate::findings::{Finding, State};
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kernel's log: first what happened, then the lines that tell most.
+//! Prints the kernel's log: first the events, then the most relevant lines.
 
 use crate::findings::events::{is_telling, Events};
 use crate::findings::happened::times;
@@ -13,7 +13,7 @@ use super::safe;
 /// The most lines that are shown.
 const LINES: usize = 40;
 
-/// The most programs or rings of each kind of event.
+/// The most programs or rings that are shown for each kind of event.
 const NAMED: usize = 5;
 
 /// Writes the events, newest first.
@@ -46,11 +46,11 @@ pub fn events(paper: &mut Paper, events: &[Events]) {
     }
 }
 
-/// How much a line tells; less is more. `named` are the lines of events.
+/// The relevance of a line; 0 is the highest. `named` has the numbers of the events' lines.
 fn rank(line: &Line, named: &[u64]) -> u8 {
     match line.level {
         _ if named.contains(&line.number) || line.is_about_a_crash() => 0,
-        // drm.debug and the like.
+        // Debugging messages, such as those of drm.debug.
         7 => 4,
         _ if is_telling(&line.text) => 1,
         // Errors and warnings.
@@ -59,7 +59,7 @@ fn rank(line: &Line, named: &[u64]) -> u8 {
     }
 }
 
-/// The first and the last line of each kind of event.
+/// The numbers of the first and the last line of each kind of event.
 fn ends(events: &[Events]) -> Vec<u64> {
     let lines = events.iter().flat_map(|one| {
         let first = one.groups.iter().map(|group| group.first.number).min();
@@ -69,8 +69,8 @@ fn ends(events: &[Events]) -> Vec<u64> {
     lines.collect()
 }
 
-/// Writes the lines about the card or a crash, in their order. If there are too many, those that tell least
-/// are left out, and of equal ones the oldest.
+/// Writes the lines about the card or a crash, in their order. If there are too many, it leaves out
+/// the least relevant lines, and among equal ones the oldest.
 pub fn lines(paper: &mut Paper, lines: &[Line], events: &[Events]) {
     if lines.is_empty() {
         paper.line("Nothing about the card or a crash.");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Words: facts and findings as text for people.
+//! Prints facts and findings as text for people.
 
 pub mod check;
 mod colours;
@@ -16,8 +16,8 @@ mod table;
 /// The most characters of foreign text that are shown.
 const LONGEST: usize = 400;
 
-/// Foreign text, safe to print: without control characters, hence without escape sequences, and not
-/// longer than [`LONGEST`].
+/// Makes foreign text safe to print: no control characters, hence no escape sequences, and at most
+/// [`LONGEST`] characters.
 pub fn safe(text: &str) -> String {
     let safe = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     let mut shown: String = text.chars().take(LONGEST).map(safe).collect();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The module's files as tables.
+//! Prints the module's files as tables.
 
 use rdna1_records::{Counters, Record};
 
@@ -10,7 +10,7 @@ use crate::sources::pages::{Origin, Source};
 use super::paper::{bold, Paper};
 use super::safe;
 
-/// The source of the facts, and why it is not the module.
+/// Writes the source of the facts, and why it is not the module.
 pub fn origin(paper: &mut Paper, origin: &Origin) {
     match (origin.source, &origin.why) {
         (Source::Module, _) => paper.paragraph("", "Read from the module rdna1_kfd_guard."),

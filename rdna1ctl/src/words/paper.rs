@@ -2,8 +2,8 @@
 
 //! Text of a certain width: colours, paragraphs and tables.
 //!
-//! The text always has colours. `anstream` removes them when printing, if stdout is no terminal or
-//! `NO_COLOR` or `TERM=dumb` is set.
+//! The text always has colours. `anstream` removes them when printing, if stdout is not a terminal,
+//! or if `NO_COLOR` or `TERM=dumb` is set.
 
 use super::table;
 
@@ -19,7 +19,7 @@ pub struct Paper {
 }
 
 impl Paper {
-    /// The width of the terminal, or of `COLUMNS`.
+    /// Takes the width of the terminal, or of `COLUMNS`.
     pub fn new() -> Self {
         let terminal = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
         let named = std::env::var("COLUMNS")
@@ -29,7 +29,7 @@ impl Paper {
         Self::of_width(width)
     }
 
-    /// That width, limited to 40 to 200 columns.
+    /// Takes that width, limited to 40 to 200 columns.
     pub fn of_width(width: usize) -> Self {
         Self {
             width: width.clamp(40, 200),
@@ -42,26 +42,26 @@ impl Paper {
         &self.text
     }
 
-    /// A line as it is.
+    /// Adds a line without wrapping it.
     pub fn line(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push('\n');
     }
 
-    /// An empty line, unless there is one, or nothing yet.
+    /// Adds an empty line, unless the text is empty or ends with one.
     pub fn gap(&mut self) {
         if !self.text.is_empty() && !self.text.ends_with("\n\n") {
             self.text.push('\n');
         }
     }
 
-    /// A paragraph. Its first line begins with `first`, the others with as many blanks.
+    /// Adds a paragraph. Its first line begins with `first`, the others with as many blanks.
     pub fn paragraph(&mut self, first: &str, words: &str) {
         let blanks = " ".repeat(textwrap::core::display_width(first));
         self.lines(first, &blanks, words);
     }
 
-    /// A name and what belongs to it. After a long name the other lines begin further left.
+    /// Adds a name and its text. After a long name, the other lines begin further left.
     pub fn named(&mut self, name: &str, words: &str) {
         let first = format!("  {name}: ");
         match textwrap::core::display_width(&first) > self.width / 2 {
@@ -70,7 +70,7 @@ impl Paper {
         }
     }
 
-    /// A shell comment.
+    /// Adds a shell comment.
     pub fn comment(&mut self, words: &str) {
         self.lines("# ", "# ", words);
     }
@@ -87,7 +87,7 @@ impl Paper {
         }
     }
 
-    /// A table. Verdicts are coloured.
+    /// Adds a table. Verdicts are coloured.
     pub fn table<R: AsRef<[String]>>(&mut self, heads: &[&str], rows: &[R]) {
         for line in table::lines(self.width, heads, rows) {
             self.line(&line);

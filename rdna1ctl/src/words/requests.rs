@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Requests to KFD as text: a part for each process and card, and the last fine-grained requests.
+//! Prints requests to KFD: a part for each process and card, and the last fine-grained requests.
 
 use crate::requests::{Card, Last, Process, RequestsDocument, SvmRequests};
 use crate::trace::{TracerState, Tracing};
@@ -8,7 +8,7 @@ use crate::trace::{TracerState, Tracing};
 use super::paper::{bold, yellow, Paper};
 use super::safe;
 
-/// Everything that was counted; first of all what is missing.
+/// Writes all counts, after warnings about missing ones.
 pub fn requests(paper: &mut Paper, document: &RequestsDocument) {
     tracing(paper, &document.tracing);
     if document.processes.is_empty() {
@@ -26,7 +26,7 @@ pub fn requests(paper: &mut Paper, document: &RequestsDocument) {
     last(paper, document);
 }
 
-/// When a zero, or any number, does not mean what it seems to.
+/// Warns if a zero, or any number, does not mean what it seems to.
 fn tracing(paper: &mut Paper, tracing: &Tracing) {
     let mut warn = |words: String| paper.paragraph("", &yellow(&words));
     match tracing.state {
@@ -95,7 +95,7 @@ fn of_process(paper: &mut Paper, process: &Process) {
     }
 }
 
-/// `2 (compute_aql 2)`, without zeros.
+/// Such as `compute_aql 2, sdma 1`, without zeros.
 fn list(pairs: &[(&'static str, u64)]) -> String {
     let parts = pairs.iter().filter(|(_, count)| *count != 0);
     let parts: Vec<_> = parts

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `env`: lines for a shell, each with its reason as a comment.
+//! Prints `env`: lines for a shell, each with its reason as a comment.
 
 use crate::findings::variables::Setting;
 use crate::sources::Facts;
@@ -57,7 +57,7 @@ pub fn settings(paper: &mut Paper, settings: &[Setting]) {
     }
 }
 
-/// Quoted so that a shell reads one word.
+/// Quotes a value so that a shell reads it as one word.
 fn quoted(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-.,/:".contains(c);
     if !value.is_empty() && value.chars().all(plain) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `status`: the state of each card, in plain words.
+//! Prints `status`: the state of each card, in plain words.
 
 use crate::documents::{Card, OnlyInKfd, Program, StatusDocument};
 use crate::findings::unknown::Cause;
@@ -59,7 +59,7 @@ fn none(paper: &mut Paper, status: &StatusDocument) {
     }
 }
 
-/// A card that the PCI bus does not have.
+/// Writes a card that is not on the PCI bus.
 fn without_function(paper: &mut Paper, card: &OnlyInKfd) {
     let address = card.gpu.as_deref().unwrap_or("unknown address");
     paper.line(&format!("{}  a 0x731f card only in KFD", bold(address)));
@@ -114,7 +114,7 @@ fn one(paper: &mut Paper, shown: &Card, hidden: Option<&str>) {
     line("atomics", &atomics(shown));
 }
 
-/// Replaces a value that rdna1ctl reads only of a card that is awake.
+/// Stands for a value that rdna1ctl reads only while the card is awake.
 const NOT_READ: &str = "not read: the card sleeps";
 
 fn sleeps(shown: &Card) -> bool {
@@ -126,7 +126,8 @@ fn meaning(verdict: &str, lies: &[String], unknown: &[String], cause: Option<Cau
     match (verdict, cause) {
         ("truth", _) => "KFD's topology matches the hardware".to_owned(),
         ("lie", _) => {
-            // The module writes its files one after the other: `checks` can be older than `gpus`.
+            // The module writes its files one after the other, so `checks` can be older than
+            // `gpus`.
             let rules = match lies {
                 [] => String::new(),
                 rules => format!(" ({})", rules.join(", ")),
@@ -220,7 +221,7 @@ fn link(shown: &Card) -> String {
     }
     let words = |(gts, width): (Option<f64>, Option<u64>)| {
         let gts = gts.map_or_else(|| "?".to_owned(), |gts| gts.to_string());
-        // A card that does not answer has all bits set.
+        // A card that does not answer returns all bits set.
         format!("{gts} GT/s x{}", number(width.filter(|&width| width <= 32)))
     };
     format!("{} now, {} at most", words(now), words(most))

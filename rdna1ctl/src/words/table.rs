@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tables that fit a width: the widest columns are wrapped, after a separator where there is one.
+//! Tables that fit a width: the widest columns are wrapped, if possible after a separator.
 
 use std::iter;
 
@@ -13,7 +13,7 @@ use super::safe;
 /// Blanks between columns.
 const GAP: usize = 2;
 
-/// The least width to which a column is wrapped.
+/// The least width of a column that is wrapped.
 const LEAST: usize = 8;
 
 /// The lines of a table: a head, and a row for each of `rows`.
@@ -41,7 +41,7 @@ fn widths(width: usize, heads: &[String], rows: &[Vec<String>]) -> Vec<usize> {
     let mut widths: Vec<usize> = wanted.collect();
     let room = width.saturating_sub(GAP * widths.len().saturating_sub(1));
     while widths.iter().sum::<usize>() > room {
-        // The last of the widest.
+        // Takes the last one of the widest columns.
         let Some(widest) = widths.iter_mut().max_by_key(|width| **width) else {
             break;
         };
@@ -86,7 +86,7 @@ fn broken(cell: &str, width: usize) -> Vec<String> {
     lines.into_iter().map(|line| line.into_owned()).collect()
 }
 
-/// The parts of a cell that lines can begin with.
+/// The parts of a cell. A line can begin with each of them.
 fn parts(text: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
     Box::new(text.split_inclusive([' ', ',', '|', '-']).map(Word::from))
 }

@@ -18,7 +18,7 @@ fn forms_of_code() {
         (code::fat(&[&ours]), "native", 0),
         (code::fat(&[&theirs]), "no-code", 1),
         (code::fat(&[&theirs, &ours]), "native", 0),
-        // What the code says of itself counts more than the list.
+        // The code's own flags outweigh the list.
         (
             code::fat(&[&code::bundle(&[("gfx1010", Some(GFX1030))])]),
             "override-only",
@@ -47,7 +47,7 @@ fn forms_of_code() {
             "no-code",
             1,
         ),
-        // The oldest form names no size: more may follow.
+        // The oldest format has no size: more may follow.
         (
             code::fat(&[&code::compressed(&theirs, 1, &Method::Zlib)]),
             "unknown",
@@ -75,7 +75,7 @@ fn forms_of_code() {
     }
 }
 
-/// A bundle with a megabyte that does not compress.
+/// Appends a megabyte of incompressible data to a bundle.
 fn like_real(mut bundle: Vec<u8>) -> Vec<u8> {
     let mut number = 1u32;
     bundle.extend((0..1 << 20).map(|_| {
@@ -85,7 +85,7 @@ fn like_real(mut bundle: Vec<u8>) -> Vec<u8> {
     bundle
 }
 
-/// Real code compresses badly: the first block, which has the list, is large then.
+/// Real code compresses badly, so the first block, which has the list, is large.
 #[test]
 fn code_that_compresses_badly() {
     let machine = Machine::bare();
@@ -103,13 +103,13 @@ fn code_that_compresses_badly() {
     }
 }
 
-/// A frame that asks for a window of gigabytes gets none.
+/// The decoder allocates no window of gigabytes, even if a frame asks for one.
 #[test]
 fn a_large_window() {
     let machine = Machine::bare();
     let bundle = like_real(code::listed(&["gfx1010"]));
     let mut made = code::compressed(&bundle, 3, &Method::Zstd);
-    // The header's 32 bytes, the frame's magic: the descriptor, and the window's.
+    // After the header's 32 bytes and the frame's magic: the descriptor and the window's byte.
     let frame = 32 + 4;
     assert_eq!(made[32..36], [0x28, 0xb5, 0x2f, 0xfd]);
     let descriptor = made[frame];

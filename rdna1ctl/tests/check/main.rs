@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `check`: what libraries in a folder are good for, before a program starts.
+//! The command `check`: whether libraries in a folder suit the card, before a program starts.
 
 mod forms;
 #[path = "../machine/mod.rs"]
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 const PACKAGES: &str = "/home/ann/venv/lib/python3.12/site-packages";
 
-/// The one place of the document, and the exit status.
+/// Asserts the exit status; returns the document's only place.
 fn place(machine: &Machine, path: &str, status: i32) -> Value {
     let page = machine.says(&["check", "--json", path], status);
     let document: Value = serde_json::from_str(&page).unwrap();
@@ -44,7 +44,7 @@ fn python_environments() {
     let machine = Machine::bare();
     machine.add_torch(PACKAGES, "2.9.0+rocm7.1", &["gfx1010", "gfx1100"]);
     insta::assert_snapshot!("fit", machine.says(&["check", "/home/ann/venv"], 0));
-    // The package itself, and its library.
+    // The package folder, and its library.
     assert_eq!(answer(&machine, &format!("{PACKAGES}/torch"), 0), "native");
     assert_eq!(
         answer(
@@ -71,7 +71,7 @@ fn an_environment_of_links() {
     assert_eq!(answer(&machine, "/home/ann/venv", 1), "override-only");
 }
 
-/// A link to a folder is followed if its name speaks of libraries.
+/// rdna1ctl follows a link to a folder whose name suggests libraries.
 #[test]
 fn links_to_folders() {
     let machine = Machine::bare();
@@ -105,7 +105,7 @@ fn a_pytorch_without_rocm() {
     }
 }
 
-/// ollama and llama.cpp bring a library of kernels each.
+/// ollama and llama.cpp each bring a library of kernels.
 #[test]
 fn applications() {
     let machine = Machine::bare();
@@ -128,7 +128,7 @@ fn applications() {
         (&found["answer"], &found["version"]),
         (&"override-only".into(), &"6.3.3".into())
     );
-    // A program that is linked statically; it uses the system's rocBLAS.
+    // A statically linked program; it uses the system's rocBLAS.
     let server = "/opt/llama.cpp/bin/llama-server";
     machine.put(server, code::fat(&[&code::listed(&["gfx1010"])]));
     assert_eq!(answer(&machine, "/opt/llama.cpp", 3), "nothing-found");
@@ -137,7 +137,7 @@ fn applications() {
     assert_eq!(answer(&machine, "/opt/llama.cpp", 0), "native");
 }
 
-/// A container's links lead to its own files, and its `/sys` is not looked into.
+/// A container's links lead to its own files, and rdna1ctl skips its `/sys`.
 #[test]
 fn a_container() {
     let machine = Machine::bare();
@@ -159,7 +159,7 @@ fn a_container() {
     );
     machine.link(&format!("{root}/opt/rocm"), "/opt/rocm-6.3.2");
     machine.link(&format!("{root}/usr/lib/libmine.so"), "/opt/app/libmine.so");
-    // The host's file of that name is none of the container's.
+    // The host's file of that name does not belong to the container.
     machine.put(
         "/opt/app/libmine.so",
         code::fat(&[&code::listed(&["gfx900"])]),
@@ -197,7 +197,7 @@ fn several_places_and_none() {
     );
 }
 
-/// Without a path: the active environment, and the installed ROCm.
+/// Without a path, `check` reads the active environment and the installed ROCm.
 #[test]
 fn usual_places() {
     let machine = Machine::bare();
@@ -230,7 +230,7 @@ fn usual_places() {
     );
 }
 
-/// Loops of links, pipes, folders that may not be read, names that are no text.
+/// Loops of links, pipes, unreadable folders, and names that are not text.
 #[test]
 fn hostile_folders() {
     use std::os::unix::ffi::OsStrExt as _;
@@ -248,6 +248,6 @@ fn hostile_folders() {
     let page = machine.says(&["check", "/app"], 1);
     assert!(!page.contains('\u{1b}'), "{page}");
     machine.says(&["check", "/app/loop"], 2);
-    // A pipe is no library, and is not waited for.
+    // A pipe is not a library, and must not block `check`.
     assert_eq!(answer(&machine, "/app/libpipe.so", 3), "nothing-found");
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Who may open the card's devices, and what to do where somebody may not.
+//! Users' access to the card's devices, and the advice for users without access.
 //!
-//! Only root can give a file to another user, or ask as one. As another user, the tests check that rdna1ctl
-//! says it does not know.
+//! Only root can give a file to another user, or ask as another user. Without root, the tests check
+//! that rdna1ctl reports unknown access.
 
 use std::os::unix::fs::{chown, PermissionsExt as _};
 
@@ -16,7 +16,7 @@ use crate::{contains, expect, finding, lacks, NO_PACKAGE};
 const RENDER: u32 = 105;
 const DEVICES: [&str; 2] = ["/dev/kfd", "/dev/dri/renderD128"];
 
-/// A machine on which alice called sudo: her groups are registered, and those of her shell.
+/// A machine where alice called sudo, with her registered groups and those of her shell.
 fn of_alice(registered: &str, shell: Option<&str>) -> Machine {
     let machine = Machine::healthy();
     machine.put(
@@ -31,7 +31,7 @@ fn of_alice(registered: &str, shell: Option<&str>) -> Machine {
         "/proc/self/environ",
         "SUDO_USER=alice\0SUDO_UID=1000\0SUDO_GID=1000\0",
     );
-    // sudo stands there twice, for its terminal.
+    // sudo shows up twice: it runs a second process for its terminal.
     machine.put("/proc/self/stat", "99 (rdna1ctl) S 78 99 77 0\n");
     machine.put("/proc/78/stat", "78 (sudo) S 77 99 77 0\n");
     machine.put("/proc/78/comm", "sudo\n");
@@ -59,7 +59,7 @@ fn set(machine: &Machine, device: &str, uid: u32, gid: u32, mode: u32) {
     }
 }
 
-/// What doctor says of alice's access; nothing where the tests do not run as root.
+/// The doctor's text about alice's access; `None` if the tests do not run as root.
 fn of(machine: &Machine) -> Option<String> {
     if geteuid().is_root() {
         return Some(finding(machine, "access-denied", "trouble"));
@@ -85,7 +85,7 @@ fn the_user_who_called_sudo_may_not() {
     }
 }
 
-/// The group is in the image's own file of groups.
+/// The image's own group file has the group.
 #[test]
 fn a_group_of_the_image() {
     let machine = of_alice("wheel:x:10:\n", None);
@@ -95,7 +95,7 @@ fn a_group_of_the_image() {
     lacks(&said, &["udev rule"]);
 }
 
-/// A service's user has no session to begin anew.
+/// A service's user cannot log in again.
 #[test]
 fn a_service_may_not() {
     let machine = of_alice("render:x:105:bob\n", None);
@@ -116,7 +116,7 @@ fn the_user_who_called_sudo_may() {
     if !geteuid().is_root() {
         return;
     }
-    // In the group, by both; and by the shell's groups only, which newgrp gave it.
+    // Registered; registered and in the shell's groups; only in the shell's groups, by newgrp.
     for (group, shell) in [
         ("render:x:105:alice\n", None),
         ("render:x:105:bob,alice\n", Some("27 105")),
@@ -124,13 +124,13 @@ fn the_user_who_called_sudo_may() {
     ] {
         expect(&of_alice(group, shell), &[NO_PACKAGE]);
     }
-    // Everybody may.
+    // Every user has access.
     let machine = of_alice("render:x:105:\n", None);
     for device in DEVICES {
         set(&machine, device, 0, RENDER, 0o666);
     }
     expect(&machine, &[NO_PACKAGE]);
-    // root called it: there is nobody else to ask for.
+    // root called sudo, so there is no other user to check.
     let machine = of_alice("render:x:105:\n", None);
     machine.put("/proc/self/environ", "SUDO_USER=root\0SUDO_UID=0\0");
     expect(&machine, &[NO_PACKAGE]);
@@ -156,7 +156,7 @@ fn a_session_that_is_older_than_the_group() {
     }
 }
 
-/// A name that a shell would take apart is not put into a command.
+/// rdna1ctl puts no name into a command that a shell would split.
 #[test]
 fn a_name_that_is_no_word() {
     let machine = of_alice("render:x:105:\n", None);
@@ -180,7 +180,7 @@ fn a_user_whom_nobody_knows() {
     contains(&said, &["unknown whether 1000 may", "without sudo"]);
 }
 
-/// No group that gives more than the card, or nobody's, is advised.
+/// rdna1ctl advises no group that grants more than the card, and not nobody's group.
 #[test]
 fn groups_that_are_no_remedy() {
     for (gid, mode, groups) in [
@@ -207,7 +207,7 @@ fn groups_that_are_no_remedy() {
     }
 }
 
-/// Such a group is nobody's outside of containers: this is one, also if nothing else says so.
+/// Outside of containers this is nobody's group. So this is a container, even without other marks.
 #[test]
 fn a_group_without_a_number() {
     for groups in ["nogroup:x:65534:\n", "nobody:x:65534:\n", ""] {
@@ -221,7 +221,7 @@ fn a_group_without_a_number() {
     }
 }
 
-/// root may, and nobody else can.
+/// Only root has access.
 #[test]
 fn devices_for_root_only() {
     if !geteuid().is_root() {
@@ -250,7 +250,7 @@ fn devices_for_root_only() {
     lacks(&machine.says(&["doctor"], 0), &["no other user"]);
 }
 
-/// In a container, groups count by number, and their names are others'.
+/// In a container only a group's number counts: the host's group names differ.
 #[test]
 fn groups_in_containers() {
     for (marks, name, option) in CONTAINERS {
@@ -273,7 +273,7 @@ fn groups_in_containers() {
                 set(&machine, device, 0, gid, 0o660);
             }
             let Some(said) = of(&machine) else { continue };
-            // By the evidence, every group's number is told.
+            // With evidence of a container, the text has every group's number.
             contains(&said, &[word, option]);
             lacks(&said, &["usermod", "-G "]);
             assert!(!name.is_empty());
@@ -281,7 +281,7 @@ fn groups_in_containers() {
     }
 }
 
-/// As no root: only the devices of our card count.
+/// Only the devices of the card count.
 #[test]
 fn another_cards_device_does_not_matter() {
     let machine = of_alice("render:x:105:alice\n", None);
@@ -310,7 +310,7 @@ fn a_folder_for_devices_that_is_mounted_without_them() {
         &finding(&machine, "access-denied", "trouble"),
         &["/dev is mounted with nodev"],
     );
-    // A later mount hides it; another folder does not matter.
+    // A later mount hides it; other folders do not matter.
     machine.put(
         "/proc/self/mounts",
         format!("{mounts}tmpfs /dev tmpfs rw,nodev 0 0\nudev /dev devtmpfs rw,nosuid 0 0\ntmpfs /dev/shm tmpfs rw,nodev 0 0\n"),
@@ -318,7 +318,7 @@ fn a_folder_for_devices_that_is_mounted_without_them() {
     expect(&machine, &[NO_PACKAGE]);
 }
 
-/// Over ssh a desktop's access list does not count.
+/// A desktop's access list does not apply over ssh.
 #[test]
 fn a_session_without_a_seat() {
     let machine = of_alice("render:x:105:\n", None);
@@ -329,7 +329,7 @@ fn a_session_without_a_seat() {
     if let Some(said) = of(&machine) {
         contains(&said, &["over ssh there is no seat", "usermod"]);
     }
-    // sudo removes the variable; the shell's own has it.
+    // sudo removes the variable, but the shell still has it.
     machine.put("/proc/self/environ", "SUDO_USER=alice\0SUDO_UID=1000\0");
     machine.put("/proc/78/environ", "SSH_TTY=/dev/pts/3\0");
     if let Some(said) = of(&machine) {
@@ -338,7 +338,7 @@ fn a_session_without_a_seat() {
     assert_eq!(machine.json("status", 0)["place"]["ssh"], true);
 }
 
-/// The permissions of this process, not those of the made-up root.
+/// This checks the real permissions of the process, not those of the fake root.
 #[test]
 fn a_user_without_sudo() {
     use std::fs::File;
@@ -359,7 +359,7 @@ fn a_user_without_sudo() {
             if geteuid().is_root() { 0o660 } else { 0 },
         );
     }
-    // By its descriptor: that user may not be able to reach the folder it was built in.
+    // Runs the program by its descriptor: that user may lack access to the build folder.
     let asked = machine.command(&["doctor"]);
     let program = File::open(asked.get_program()).unwrap();
     let mut command = Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()));

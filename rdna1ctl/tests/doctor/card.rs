@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The card: on the bus, its driver, in KFD, its path, its BAR and its firmware.
+//! Findings about the card: bus, driver, KFD, path, BAR and firmware.
 
 use crate::machine::{Atomics, Machine, RELEASE};
 use crate::{contains, expect, CARD, NODE, NO_PACKAGE};
@@ -35,7 +35,7 @@ fn no_driver() {
         ("kfd-absent", "trouble"),
         ("bar-unknown", "unseen"),
     ];
-    // The firmware is not looked for as long as nothing asks for it.
+    // rdna1ctl does not look for firmware that no driver needs yet.
     machine.put("/lib/firmware/amdgpu/navi10_mec.bin.xz", "");
     let findings = machine.findings();
     let troubles: Vec<_> = findings
@@ -57,8 +57,7 @@ fn no_driver() {
     contains(&said, &["boot without modprobe.blacklist=nouveau,amdgpu"]);
 }
 
-/// Only a driver makes KFD list a card. Where none is bound, the node is an old one, and loading a
-/// driver is no remedy.
+/// KFD lists a card only for its driver. Without one, the node is stale; loading one does not help.
 #[test]
 fn in_kfd_without_a_driver() {
     let machine = Machine::healthy();
@@ -80,7 +79,7 @@ fn in_kfd_without_a_driver() {
     );
 }
 
-/// Without a list of its modules, a kernel may have amdgpu or not.
+/// Without a list of its modules, it is unknown whether a kernel has amdgpu.
 #[test]
 fn no_driver_and_no_list_of_modules() {
     let machine = Machine::bare();
@@ -143,7 +142,7 @@ fn absent_from_kfd() {
         &expect(&machine, &wanted),
         &["reason=unknown", "the reason is unknown"],
     );
-    // Without KFD at all.
+    // Without KFD.
     machine.remove("/sys/class/kfd");
     machine.edit(
         &format!("/boot/config-{RELEASE}"),
@@ -265,7 +264,7 @@ fn a_narrow_link_but_not_a_slow_one() {
     let machine = Machine::healthy();
     machine.put(&format!("{CARD}/current_link_speed"), "2.5 GT/s PCIe\n");
     machine.write_files();
-    // The module reads registers, rdna1ctl reads files: both must agree.
+    // The module reads registers and rdna1ctl reads files: both must agree.
     expect(&machine, &[NO_PACKAGE]);
     machine.put(&format!("{CARD}/current_link_width"), "4\n");
     machine.write_files();
@@ -275,7 +274,7 @@ fn a_narrow_link_but_not_a_slow_one() {
     );
 }
 
-/// Seen where a card had just fallen asleep: all bits are set, and no slot has so many lanes.
+/// Seen when a card had just fallen asleep: all bits are set, and no slot has that many lanes.
 #[test]
 fn a_link_that_nobody_can_have() {
     for (width, shown) in [
@@ -295,7 +294,7 @@ fn a_link_that_nobody_can_have() {
     }
 }
 
-/// The GPU's own link goes to the card's switch, and always runs at its maximum: the slot's matters.
+/// The GPU's own link, to the card's switch, always runs at its maximum. The slot's link counts.
 #[test]
 fn a_narrow_slot_before_the_cards_own_switch() {
     let machine = Machine::healthy();

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Containers and sandboxes: each is named, and the advice is for it.
+//! Containers and sandboxes: rdna1ctl names each, and its advice fits.
 
 use crate::machine::{Machine, RELEASE};
 use crate::{contains, expect, finding, lacks, CARD, NODE, NO_PACKAGE};
 
-/// The files that a place leaves.
+/// Files that identify a place.
 pub(crate) type Marks = &'static [(&'static str, &'static str)];
 
-/// Containers: their marks, their name, and a word of how devices get in.
+/// Containers: their marks, their name, and a word from the advice on passing devices in.
 pub(crate) const CONTAINERS: [(Marks, &str, &str); 17] = [
     (&[("/.dockerenv", "")], "a Docker container", "--group-add"),
     (
@@ -111,13 +111,13 @@ pub(crate) fn put(machine: &Machine, marks: Marks) {
     }
 }
 
-/// sysfs is whole, the devices are not there: reported for Apptainer and Docker.
+/// sysfs is complete, but the devices are missing: reported for Apptainer and Docker.
 #[test]
 fn devices_that_were_not_passed_in() {
     for (marks, name, option) in CONTAINERS {
         let machine = Machine::healthy();
         put(&machine, marks);
-        // In a container, debugfs is not there either.
+        // A container lacks debugfs, too.
         if name != "an LXC container" {
             expect(&machine, &[("place", "note"), NO_PACKAGE]);
         }
@@ -154,7 +154,7 @@ fn one_device_that_was_not_passed_in() {
         contains(&said, &[gone]);
         lacks(&said, &[&format!("\"from\":\"{stays}\"")]);
     }
-    // Docker makes a folder where its host has no such device.
+    // Docker creates a folder if its host lacks the device.
     let machine = Machine::healthy();
     machine.remove("/dev/kfd");
     std::fs::create_dir(machine.path("/dev/kfd")).unwrap();
@@ -163,7 +163,7 @@ fn one_device_that_was_not_passed_in() {
         &finding(&machine, "devices-missing", "trouble"),
         &["is a folder"],
     );
-    // Outside of containers udev makes them.
+    // Outside of containers udev creates the devices.
     let machine = Machine::healthy();
     machine.remove("/dev/kfd");
     let said = finding(&machine, "devices-missing", "trouble");
@@ -180,7 +180,7 @@ fn no_device_of_a_card_without_driver_is_missing() {
         .findings()
         .iter()
         .all(|(id, ..)| id != "devices-missing"));
-    // Nor a device without a number: the kernel makes no file for it.
+    // Nor a device without a number: the kernel creates no file for it.
     let machine = Machine::healthy();
     machine.remove("/dev/dri/renderD128");
     expect(&machine, &[("devices-missing", "trouble"), NO_PACKAGE]);
@@ -188,7 +188,7 @@ fn no_device_of_a_card_without_driver_is_missing() {
     expect(&machine, &[NO_PACKAGE]);
 }
 
-/// A container can hide KFD's topology. That is no kernel without KFD.
+/// A container can hide KFD's topology. That does not mean that the kernel lacks KFD.
 #[test]
 fn a_hidden_topology() {
     for (marks, _, _) in CONTAINERS {
@@ -222,7 +222,7 @@ fn a_hidden_topology() {
         lacks(&env, &["no ROCm program can use it"]);
         contains(&env, &["this container does not"]);
     }
-    // Nothing speaks for a container, but there is a device of KFD's.
+    // No sign of a container, but /dev/kfd exists.
     let machine = Machine::healthy();
     machine.remove("/sys/class/kfd");
     machine.write_files();
@@ -237,7 +237,7 @@ fn a_hidden_topology() {
     );
 }
 
-/// The firmware, debugfs and headers of a container are not those of the host.
+/// rdna1ctl does not report the host's firmware, debugfs and headers as missing in a container.
 #[test]
 fn files_of_the_host_are_not_missed() {
     let machine = Machine::healthy();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The driver, its package and its sources.
+//! Findings about the driver, its package and its sources.
 
 use crate::machine::{Machine, RELEASE};
 use crate::{contains, expect, NO_PACKAGE};
@@ -12,7 +12,7 @@ fn a_package_that_is_as_it_was() {
     expect(&machine, &[]);
 }
 
-/// amdgpu.ko in a package, with its sum.
+/// Adds a package with amdgpu.ko and its checksum.
 fn add_package(machine: &Machine) -> String {
     let file = format!("usr/lib/modules/{RELEASE}/kernel/drivers/gpu/drm/amd/amdgpu/amdgpu.ko.xz");
     machine.put(&format!("/{file}"), "a module");
@@ -26,7 +26,7 @@ fn add_package(machine: &Machine) -> String {
     file
 }
 
-/// However long a file is, it is compared whole; what cannot be read is not taken for compared.
+/// rdna1ctl compares a long file completely, and does not count an unreadable one as compared.
 #[test]
 fn a_long_driver_and_one_that_is_no_file() {
     let machine = Machine::healthy();
@@ -134,7 +134,7 @@ fn amds_package_is_told_with_its_version_and_the_place_of_the_patch() {
             &format!("sudo dkms install amdgpu/{version} -k {RELEASE}"),
         ],
     );
-    // Built for another kernel is not built for this one.
+    // A build for another kernel does not count for this one.
     machine.put(
         &format!("/var/lib/dkms/amdgpu/{version}/6.1.0/x86_64/module/amdgpu.ko"),
         "",

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the kernel's log says happened to the card: named, counted, newest first.
+//! Card events from the kernel's log: named, counted, newest first.
 
 use crate::machine::Machine;
 use crate::{contains, expect, finding, lacks, NO_PACKAGE};
 
-/// Adds lines to the log, one each second.
+/// Adds lines to the log, one per second.
 fn log(machine: &Machine, lines: &[&str]) {
     let mut text = std::fs::read_to_string(machine.path("/dev/kmsg")).unwrap();
     for (number, line) in (902u64..).zip(lines) {
@@ -20,7 +20,7 @@ fn of(lines: &[&str]) -> Machine {
     machine
 }
 
-/// The texts of several kernels: 5.x names the program in the line of the fault, later ones in the next.
+/// Texts of several kernels: 5.x names the program in the fault's line, later ones in the next.
 #[test]
 fn page_faults_by_program() {
     let machine = of(&[
@@ -44,7 +44,7 @@ fn page_faults_by_program() {
             "override of the ISA",
         ],
     );
-    // Newest first: the fault of nobody, then python3's last, then ollama's.
+    // Newest first: the fault without a program, then python3's last, then ollama's.
     let at = |word: &str| said.find(word).unwrap();
     assert!(
         at("908.000000") < at("906.000000") && at("906.000000") < at("904.000000"),
@@ -52,7 +52,7 @@ fn page_faults_by_program() {
     );
 }
 
-/// Each kind by its texts, old and new.
+/// Each kind of event, by its old and new texts.
 #[test]
 fn each_kind() {
     let kinds: [(&str, &str, &[&str]); 12] = [
@@ -189,7 +189,7 @@ fn how_a_reset_ended() {
         &finding(&of(&[begin, well]), "log-reset", "trouble"),
         &[well],
     );
-    // Tries that have nothing to do with a hang.
+    // Reset lines that do not belong to a hang.
     expect(
         &of(&[
             "amdgpu 0000:03:00.0: amdgpu: MODE1 reset",
@@ -225,7 +225,7 @@ fn many_faults_and_one_reset() {
     assert!(machine.says(&["doctor"], 1).len() < 20_000);
 }
 
-/// Lines about other cards, other drivers and other faults are no events of this card.
+/// Lines about other cards, drivers and faults are not events of this card.
 #[test]
 fn lines_that_are_about_something_else() {
     let quiet = of(&[
@@ -242,7 +242,7 @@ fn lines_that_are_about_something_else() {
         "amdgpu: Queue memory allocated to wrong device",
         "kfd kfd: amdgpu: added device 1002:731f",
         "usb 1-1: reset high-speed USB device number 2 using xhci_hcd",
-        // DRM's own words, of another driver's device.
+        // DRM's own messages, about another driver's device.
         "xe 0000:00:02.0: [drm] device wedged, needs recovery",
         "i915 0000:00:02.0: [drm] *ERROR* Waiting for fences timed out",
         "nouveau 0000:01:00.0: [drm] *ERROR* ring gr timeout",
@@ -252,7 +252,7 @@ fn lines_that_are_about_something_else() {
     contains(&page, &["names no fault, hang or reset"]);
 }
 
-/// Words of newer kernels, and what owners see as a freeze.
+/// Messages of newer kernels, and symptoms that owners see as a freeze.
 #[test]
 fn more_words() {
     for (id, line) in [
@@ -295,7 +295,7 @@ fn more_words() {
     expect(&of(&[reset]), &[("log-ring-recovered", "note"), NO_PACKAGE]);
 }
 
-/// Up to Linux 6.12 the line begins with the word that it names the program by.
+/// Up to Linux 6.12 the line begins with the word that introduces the program's name.
 #[test]
 fn the_program_of_a_time_out() {
     let said = expect(
@@ -313,7 +313,7 @@ fn the_program_of_a_time_out() {
     contains(&said, &["\"what\":\"process 4242, "]);
 }
 
-/// Beside another card of AMD's, a line without an address may be about that.
+/// With a second AMD card, a line without an address may be about that card.
 #[test]
 fn a_line_that_names_no_card() {
     let line = "[drm:amdgpu_job_timedout [amdgpu]] *ERROR* ring gfx timeout, signaled seq=5, emitted seq=7";
@@ -339,14 +339,14 @@ fn a_log_that_may_not_be_read() {
     contains(&finding(&machine, "log-unread", "unseen"), &["outside"]);
     machine.put("/dev/kmsg", "");
     finding(&machine, "log-empty", "unseen");
-    // What was overwritten is not known.
+    // Overwritten lines are unknown.
     let machine = Machine::healthy();
     machine.put("/dev/kmsg", "6,70001,900000000000,-;usb 1-1: new device\n");
     contains(
         &machine.says(&["doctor", "--json"], 0),
         &["since [900000.000000]; what was earlier is overwritten"],
     );
-    // No card, no word on it.
+    // Without a card there is no finding about the log.
     let bare = Machine::bare();
     log(&bare, &["amdgpu 0000:03:00.0: amdgpu: GPU reset begin!"]);
     assert!(bare
@@ -355,7 +355,7 @@ fn a_log_that_may_not_be_read() {
         .all(|(id, ..)| !id.starts_with("log")));
 }
 
-/// KFD has several ways to say that it left a card out; firmware has several names.
+/// KFD has several messages for a card that it rejects; firmware has several names.
 #[test]
 fn cards_that_kfd_left_out() {
     for line in [

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Each trouble one by one, and a healthy machine as the control.
+//! The command `doctor`: each problem by itself, and a healthy machine as the control.
 
 mod access;
 mod card;
@@ -20,7 +20,7 @@ use machine::{contains, Machine};
 const CARD: &str = "/sys/devices/pci0000:00/0000:00:01.0/0000:03:00.0";
 const NODE: &str = "/sys/class/kfd/kfd/topology/nodes/1";
 
-/// Demands exactly these findings besides the good ones; returns their text.
+/// Asserts exactly these findings besides the good ones; returns their text.
 fn expect(machine: &Machine, wanted: &[(&str, &str)]) -> String {
     let findings = machine.findings();
     let seen: Vec<_> = findings
@@ -37,7 +37,7 @@ fn lacks(said: &str, words: &[&str]) {
     }
 }
 
-/// Demands that finding once, in that state; returns its text.
+/// Asserts that this finding occurs once, in that state; returns its text.
 fn finding(machine: &Machine, id: &str, state: &str) -> String {
     let findings = machine.findings();
     let mut found = findings.iter().filter(|(seen, ..)| seen == id);
@@ -49,7 +49,7 @@ fn finding(machine: &Machine, id: &str, state: &str) -> String {
     one.2.clone()
 }
 
-/// No made-up system has a package of amdgpu, unless a test adds one.
+/// No fake system has a package of amdgpu, unless a test adds one.
 const NO_PACKAGE: (&str, &str) = ("amdgpu-package", "unseen");
 
 #[test]

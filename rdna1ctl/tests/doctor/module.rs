@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The module, its files, and the kernel that it is for.
+//! Findings about the module, its files, and its kernel.
 
 use crate::machine::{Machine, RELEASE};
 use crate::{contains, expect, NO_PACKAGE};
@@ -67,7 +67,7 @@ fn an_unfit_kernel() {
     ];
     let said = expect(&machine, &wanted);
     contains(&said, &["CONFIG_RUST is not set", "trixie-backports"]);
-    // With its source installed, the user wants the module.
+    // An installed source shows that the user wants the module.
     machine.put("/var/lib/dkms/rdna1_kfd_guard/0.1.0/source", "");
     let wanted = [
         ("kernel-unfit", "trouble"),
@@ -91,7 +91,7 @@ fn debugfs_not_mounted_and_off() {
     expect(&machine, &[("debugfs-off", "trouble"), NO_PACKAGE]);
 }
 
-/// With debugfs off the module cannot be loaded: that is what to tell, and no modprobe.
+/// The module cannot load without debugfs. The advice must name debugfs, not modprobe.
 #[test]
 fn debugfs_off_and_so_no_module() {
     let machine = Machine::without_module("reconstructed/0x731f-5700xt-largebar");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Parameters of amdgpu's that change what is judged, or hide hangs.
+//! amdgpu parameters that affect the verdicts, or hide hangs.
 
 use crate::machine::Machine;
 use crate::{contains, expect, lacks, NO_PACKAGE};
@@ -23,7 +23,7 @@ fn each_on_the_command_line() {
         ("vm_fault_stop=2", "hangs on purpose"),
         ("vis_vramlimit=256", "fb_private behind a large BAR"),
         ("vramlimit=4096", "limits VRAM"),
-        // The kernel takes a dash for an underscore.
+        // The kernel treats a dash as an underscore.
         ("gpu-recovery=0", "leaves a card that hangs"),
     ] {
         let machine = Machine::healthy();
@@ -42,7 +42,7 @@ fn each_on_the_command_line() {
     }
 }
 
-/// A value that changes nothing, or nothing that matters.
+/// Values that change nothing, or nothing important.
 #[test]
 fn other_values_are_no_news() {
     for word in [
@@ -89,18 +89,18 @@ fn of_modprobe() {
             "gpu_recovery=0",
         ],
     );
-    // A file of the same name in an earlier folder replaces one in a later.
+    // A file in an earlier folder replaces one of the same name in a later folder.
     machine.put("/etc/modprobe.d/card.conf", "");
     machine.put("/usr/lib/modprobe.d/card.conf", "options amdgpu runpm=0\n");
     expect(&machine, &[NO_PACKAGE]);
-    // A container has another modprobe.d than the kernel.
+    // A container's modprobe.d is not the kernel's.
     machine.put("/etc/modprobe.d/other.conf", "options amdgpu runpm=0\n");
     expect(&machine, &[NOTE, NO_PACKAGE]);
     machine.put("/.dockerenv", "");
     expect(&machine, &[("place", "note"), NO_PACKAGE]);
 }
 
-/// Defaults, parameters for the display and for other cards, other modules.
+/// Defaults, parameters for the display and for other cards, and other modules.
 #[test]
 fn those_that_change_nothing() {
     for line in [
@@ -113,7 +113,7 @@ fn those_that_change_nothing() {
         machine.put("/proc/cmdline", line);
         expect(&machine, &[NO_PACKAGE]);
     }
-    // Without a card, they are nobody's.
+    // Without a card, parameters do not matter.
     let machine = Machine::bare();
     machine.put("/proc/cmdline", "amdgpu.runpm=0");
     assert!(machine.findings().iter().all(|(id, ..)| id != NOTE.0));

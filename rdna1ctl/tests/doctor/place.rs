@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! WSL, virtual machines and the machine itself: each is named, and the advice is for it.
+//! WSL, virtual machines and real machines: rdna1ctl names each, and its advice fits.
 
 use crate::containers::{put, Marks};
 use crate::machine::{Machine, RELEASE};
@@ -91,7 +91,7 @@ fn virtual_machines() {
     ] {
         let machine = Machine::healthy();
         put(&machine, marks);
-        // A card that is passed through and works is no trouble, and no note.
+        // A working passed-through card causes neither a problem nor a note.
         expect(&machine, &[NO_PACKAGE]);
         assert_eq!(machine.json("status", 0)["place"]["virtual_machine"], name);
         machine.put(&format!("{CARD}/current_link_width"), "4\n");
@@ -100,31 +100,31 @@ fn virtual_machines() {
             &finding(&machine, "link-narrow", "note"),
             &["this is a virtual machine", "vfio-pci"],
         );
-        // Without a card, it may not have been passed through.
+        // A missing card may not have been passed through.
         let machine = Machine::bare();
         put(&machine, marks);
         let said = finding(&machine, "no-card", "trouble");
         contains(&said, &["pass the card through"]);
         lacks(&said, &["power plugs"]);
     }
-    // A machine itself: such words in the tables are the firmware's.
+    // A real machine: firmware tables may contain such words.
     let machine = Machine::healthy();
     machine.put("/proc/cpuinfo", "flags\t\t: fpu vme lahf_lm\n");
     machine.put("/sys/class/dmi/id/bios_vendor", "QEMU\n");
     assert!(machine.json("status", 0)["place"]["virtual_machine"].is_null());
 }
 
-/// Nothing speaks for a place where there is none.
+/// A real machine shows no sign of a container or a virtual machine.
 #[test]
 fn a_machine_itself() {
     let machine = Machine::healthy();
     machine.link("/proc/self/ns/pid", "pid:[4026531836]");
     machine.link("/proc/self/ns/user", "user:[4026531837]");
     machine.put("/proc/self/attr/current", "unconfined\n");
-    // A terminal of an editor that is a snap.
+    // The terminal of an editor that is a snap.
     machine.put("/proc/self/environ", "SNAP=/snap/code/1\0SNAP_NAME=code\0");
     machine.put("/proc/1/cgroup", "0::/init.scope\n");
-    // The host of containers has this service, too.
+    // A host of containers runs this service, too.
     machine.put(
         "/proc/self/mounts",
         "debugfs /sys/kernel/debug debugfs rw 0 0\nlxcfs /var/lib/lxcfs fuse.lxcfs rw,nosuid,nodev 0 0\n",

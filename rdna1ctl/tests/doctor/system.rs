@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a system lacks for the module is told with that system's own remedy, the same that
-//! `scripts/preflight.sh` has (`tests/systems.rs` of the module shows those).
+//! Remedies for a system that lacks something for the module. Each system gets its own, the same as
+//! in `scripts/preflight.sh` (`tests/systems.rs` of the module tests those).
 
 use super::{contains, expect, Machine, NO_PACKAGE};
 use crate::machine::RELEASE;

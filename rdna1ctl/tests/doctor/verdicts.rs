@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The findings about verdicts.
+//! Findings about verdicts.
 
 use crate::machine::Machine;
 use crate::{contains, expect, CARD, NODE, NO_PACKAGE};
 
-/// Each lie, by the line of KFD's that contains it.
+/// Each lie, by KFD's line that contains it.
 #[test]
 fn each_lie_is_named() {
     let link = "/sys/class/kfd/kfd/topology/nodes/0/io_links/0/properties";

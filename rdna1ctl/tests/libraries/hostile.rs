@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Files of GPU code that are not what they claim.
+//! GPU code files with false contents.
 
 use std::time::Duration;
 
 use crate::machine::code;
 use crate::{with_torch, TORCH};
 
-/// Files that claim anything hold up nothing.
+/// False claims in a file do not delay rdna1ctl.
 #[test]
 fn hostile_files() {
     let machine = with_torch(&["gfx900"]);
@@ -18,7 +18,7 @@ fn hostile_files() {
         let output = command.timeout(Duration::from_secs(30)).output().unwrap();
         assert!(matches!(output.status.code(), Some(0 | 1)), "{output:?}");
     };
-    // A file of a terabyte, most of it a hole.
+    // A sparse file of a terabyte.
     std::fs::write(&own, &fat).unwrap();
     std::fs::File::options()
         .write(true)
@@ -27,7 +27,7 @@ fn hostile_files() {
         .set_len(1 << 40)
         .unwrap();
     in_time();
-    // Each place of the header says something else.
+    // Changes each byte of the two headers.
     for at in (16..64).chain(4096..4096 + 80) {
         for byte in [0xff, 0x00, 0x7f] {
             let mut odd = fat.clone();

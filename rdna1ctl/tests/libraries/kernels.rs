@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Installations: what is in rocBLAS's folder of kernels, and where the folder is.
+//! Installations: the contents and the location of rocBLAS's kernel folder.
 
 use crate::machine::code::{self, Method, GFX1010, GFX1010_XNACK, GFX1030, GFX10_1_GENERIC};
 use crate::machine::Machine;
@@ -8,7 +8,7 @@ use crate::{contains, only, LIB};
 
 const INDEX: &str = "/opt/rocm/lib/rocblas/library/TensileLibrary_lazy_gfx1010.dat";
 
-/// What links and copies pretend in rocBLAS's folder.
+/// Links and copies that pretend to be the card's kernels.
 #[test]
 fn files_under_another_name() {
     let machine = || {
@@ -49,7 +49,7 @@ fn files_under_another_name() {
         &hard,
         &["is the same file as TensileLibrary_lazy_gfx1030.dat"],
     );
-    // A copy of all: the code objects tell.
+    // A copy of everything: only the code objects show the truth.
     let copied = machine();
     copied.put(INDEX, "an index");
     copied.put(
@@ -60,14 +60,14 @@ fn files_under_another_name() {
         &copied,
         &["Kernels.so-000-gfx1010.hsaco is code for gfx1030"],
     );
-    // A copy of the index only.
+    // A copy of only the index.
     let index = machine();
     index.put(INDEX, "an index");
     trouble(
         &index,
         &["an index named gfx1010, and no code object for it"],
     );
-    // Both link to another's, one level deeper.
+    // The same link, one folder deeper.
     let deep = machine();
     deep.link(
         &format!("{LIB}/gfx1010/TensileLibrary_lazy_gfx1010.dat"),
@@ -88,7 +88,7 @@ fn files_that_are_the_cards() {
     let machine = Machine::healthy();
     machine.add_kernels(LIB, &["gfx1010", "gfx1030"]);
     good(&machine);
-    // A store of files by content.
+    // Links into a content-addressed store.
     let machine = Machine::healthy();
     machine.put("/store/0f1e2d", code::object(GFX1010));
     machine.link(
@@ -100,7 +100,7 @@ fn files_that_are_the_cards() {
         code::object(GFX1030),
     );
     good(&machine);
-    // One for the family, and a bundle.
+    // Code for the whole family, and bundles.
     for bytes in [
         code::object(GFX10_1_GENERIC),
         code::bundle(&[("gfx1010:xnack-", Some(0x233))]),
@@ -145,17 +145,17 @@ fn files_that_cannot_be_judged() {
     let machine = Machine::healthy();
     machine.link(INDEX, "TensileLibrary_lazy_gfx1010.dat");
     unknown(&machine, &["Too many levels of symbolic links"]);
-    // A rocBLAS without kernels where it looks for them.
+    // A rocBLAS without kernels in its search path.
     let machine = Machine::healthy();
     machine.put("/opt/rocm/lib/librocblas.so.5", code::library(".text", b""));
     unknown(&machine, &["/opt/rocm/lib/rocblas/library"]);
-    // Code that needs XNACK is not loaded on this card.
+    // This card does not load code that needs XNACK.
     let machine = Machine::healthy();
     machine.put(&file, code::object(GFX1010_XNACK));
     only(&machine, "rocblas-without-gfx1010", "trouble");
 }
 
-/// Where distributions, archives and applications put ROCm.
+/// The locations of ROCm in distributions, archives and applications.
 #[test]
 fn usual_places() {
     for (place, kernels) in [
@@ -180,17 +180,17 @@ fn usual_places() {
         let found = machine.findings();
         assert_eq!(found.len(), 1, "{place}: {found:#?}");
     }
-    // A form that nobody has seen yet is named.
+    // rdna1ctl names a layout that it does not know.
     let machine = Machine::healthy();
     machine.put("/opt/therock-9/gfx101X/lib/librocblas.so.9", "");
     let said = only(&machine, "rocblas-not-found", "unseen");
     contains(&said, &["/opt/therock-9", "rdna1ctl check FOLDER"]);
-    // Two names of one installation are one finding.
+    // Two names of one installation make one finding.
     let machine = Machine::healthy();
     machine.add_kernels("/opt/rocm/core-7.11/lib/rocblas/library", &["gfx1030"]);
     machine.link("/opt/rocm/core", "core-7.11");
     only(&machine, "rocblas-without-gfx1010", "trouble");
-    // An application that does not run is no trouble.
+    // An application that does not run causes no finding.
     let machine = Machine::healthy();
     machine.put(
         "/usr/lib/ollama/rocm/librocblas.so.4",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The libraries that running programs and installations bring, and whether they have code for the card.
+//! Libraries of running programs and installations: whether they have code for the card.
 
 mod hostile;
 mod kernels;
@@ -15,7 +15,7 @@ use machine::{contains, Machine};
 const LIB: &str = "/opt/rocm/lib/rocblas/library";
 const TORCH: &str = "/home/ann/venv/lib/python3.12/site-packages";
 
-/// The finding of that name and its state; the machine has no other of this page's.
+/// Asserts that this is the only finding besides amdgpu's package, in that state; returns its text.
 fn only(machine: &Machine, id: &str, state: &str) -> String {
     let mut found = machine.findings();
     found.retain(|(id, ..)| id != "amdgpu-package");
@@ -26,7 +26,7 @@ fn only(machine: &Machine, id: &str, state: &str) -> String {
     text.clone()
 }
 
-/// A python of a wheel for these ISAs.
+/// A machine that runs a wheel's PyTorch with kernels for these ISAs.
 fn with_torch(targets: &[&str]) -> Machine {
     let machine = Machine::healthy();
     machine.add_torch(TORCH, "2.6.0+rocm6.2.4", targets);
@@ -75,7 +75,7 @@ fn a_wheel_for_the_card() {
     assert_eq!(machine.json("status", 0)["programs"][0]["gfx1010"], true);
 }
 
-/// It may use the other GPU, unless it has memory of the card.
+/// The program may use the other GPU, unless it has memory on the card.
 #[test]
 fn beside_another_gpu() {
     let machine = with_torch(&["gfx900"]);
@@ -103,7 +103,7 @@ fn programs_with_the_same_libraries_are_one_finding() {
     );
 }
 
-/// Kernels of the program's own decide, too.
+/// The program's own kernels count, too.
 #[test]
 fn one_library_of_several_lacks_it() {
     let machine = with_torch(&["gfx900", "gfx1010"]);
@@ -112,7 +112,7 @@ fn one_library_of_several_lacks_it() {
     let said = only(&machine, "program-without-gfx1010", "trouble");
     contains(&said, &["libtorch_hip.so", "code for gfx900, gfx90a"]);
     assert!(!said.contains("rocblas/library"), "{said}");
-    // Most programs do without this one.
+    // Most programs work without this library.
     let machine = with_torch(&["gfx900", "gfx1010"]);
     let miopen = format!("{TORCH}/torch/lib/libMIOpen.so");
     machine.put(&miopen, code::fat(&[&code::listed(&["gfx90a"])]));
@@ -123,11 +123,11 @@ fn one_library_of_several_lacks_it() {
     assert_eq!(machine.findings().len(), 1, "{:#?}", machine.findings());
 }
 
-/// A container has a root of its own, and its links lead to its own files.
+/// A container has its own root, and its links lead to its own files.
 #[test]
 fn a_container() {
     let machine = Machine::healthy();
-    // The host's would do.
+    // The host's files have code for the card.
     machine.put("/opt/rocm/.info/version", "6.3.2\n");
     machine.add_kernels(LIB, &["gfx1010", "gfx1030"]);
     let root = "/var/lib/containers/1/merged";
@@ -160,7 +160,7 @@ fn kernels_elsewhere() {
     assert_eq!(machine.findings().len(), 1, "{:#?}", machine.findings());
 }
 
-/// The version is in the name of a library where no file names one.
+/// If no file has the version, rdna1ctl takes it from a library's name.
 #[test]
 fn versions_in_names() {
     let machine = Machine::healthy();
@@ -196,7 +196,7 @@ fn programs_that_cannot_be_judged() {
         &said,
         &["replaced or removed after the program had loaded it"],
     );
-    // A pipe, and a folder, in the place of its files.
+    // A pipe and a folder in place of its files.
     machine.map(4242, &["/pipe/libamdhip64.so", "/folder/libMIOpen.so"]);
     std::fs::create_dir_all(machine.path("/folder/libMIOpen.so")).unwrap();
     std::fs::create_dir_all(machine.path("/pipe")).unwrap();
@@ -204,13 +204,13 @@ fn programs_that_cannot_be_judged() {
     nix::unistd::mkfifo(&machine.path("/pipe/libamdhip64.so"), mode).unwrap();
     let said = only(&machine, "program-libraries-unknown", "unseen");
     contains(&said, &["it is not a regular file"]);
-    // Uses KFD without ROCm.
+    // The program uses KFD without ROCm.
     machine.map(4242, &["/usr/lib/libc.so.6"]);
     assert_eq!(machine.findings().len(), 1);
     machine.remove("/proc/4242/maps");
     std::fs::create_dir(machine.path("/proc/4242/maps")).unwrap();
     only(&machine, "program-libraries-unread", "unseen");
-    // Without a card, nothing matters.
+    // Without a card, libraries do not matter.
     let bare = Machine::bare();
     bare.add_mapping_program(7, "/", &["/x/librocblas.so"]);
     let found = bare.findings();
@@ -220,7 +220,7 @@ fn programs_that_cannot_be_judged() {
     );
 }
 
-/// `run` tells it of the command.
+/// `run` reports it about the command.
 #[test]
 fn a_command_that_maps_them() {
     let machine = Machine::healthy();
@@ -249,7 +249,7 @@ fn a_command_that_maps_them() {
     );
 }
 
-/// A report holds no folder below a user's home.
+/// A report contains no folder below a user's home.
 #[test]
 fn a_report_leaves_folders_out() {
     let machine = with_torch(&["gfx900"]);

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Made GPU code: files with true headers and no instructions.
+//! Fake GPU code: files with valid headers and no instructions.
 
 use std::io::Write as _;
 
 use ruzstd::encoding::{compress_to_vec, CompressionLevel};
 
-/// The numbers of ISAs in the flags of a code object (LLVM's AMDGPUUsage).
+/// ISA numbers in the flags of a code object (LLVM's AMDGPUUsage).
 pub const GFX1010: u32 = 0x033;
 pub const GFX1030: u32 = 0x036;
 pub const GFX1010_XNACK: u32 = 0x333;
 pub const GFX10_1_GENERIC: u32 = 0x0100_0052;
 
-/// An ELF header of 64 bits, little-endian.
 fn header(machine: u16, flags: u32, sections: u64, count: u16) -> Vec<u8> {
     let mut elf = b"\x7fELF\x02\x01\x01\x40".to_vec();
     elf.resize(16, 0);
@@ -35,7 +34,7 @@ pub fn object(flags: u32) -> Vec<u8> {
     object
 }
 
-/// A library for x86-64 with a section of that name and contents.
+/// An x86-64 library with one section.
 pub fn library(name: &str, contents: &[u8]) -> Vec<u8> {
     const AT: usize = 4096;
     let names = format!("\0{name}\0.shstrtab\0");
@@ -58,7 +57,7 @@ pub fn library(name: &str, contents: &[u8]) -> Vec<u8> {
     elf
 }
 
-/// A library whose kernels were compiled for these targets, from one source file each time.
+/// A library with one bundle for each source file.
 pub fn fat(bundles: &[&[u8]]) -> Vec<u8> {
     let mut section = Vec::new();
     for bundle in bundles {
@@ -68,7 +67,7 @@ pub fn fat(bundles: &[&[u8]]) -> Vec<u8> {
     library(".hip_fatbin", &section)
 }
 
-/// A bundle for these targets; with code objects that say so, where there are flags.
+/// A bundle for these targets: a code object for a target with flags, else filler bytes.
 pub fn bundle(targets: &[(&str, Option<u32>)]) -> Vec<u8> {
     let mut list = b"__CLANG_OFFLOAD_BUNDLE__".to_vec();
     list.extend((targets.len() as u64 + 1).to_le_bytes());
@@ -90,20 +89,20 @@ pub fn bundle(targets: &[(&str, Option<u32>)]) -> Vec<u8> {
     list
 }
 
-/// A bundle for targets without true code objects.
+/// A bundle that lists these targets without code objects.
 pub fn listed(targets: &[&str]) -> Vec<u8> {
     let targets: Vec<_> = targets.iter().map(|target| (*target, None)).collect();
     bundle(&targets)
 }
 
-/// How a bundle is compressed.
+/// The compression of a bundle.
 pub enum Method {
     Zlib,
     Zstd,
     Unknown,
 }
 
-/// A compressed bundle of that version of the form.
+/// A compressed bundle in that version of the format.
 pub fn compressed(bundle: &[u8], version: u16, method: &Method) -> Vec<u8> {
     let (number, data) = match method {
         Method::Zlib => {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Made-up systems: a root folder with the files of `/sys`, `/proc`, `/dev` and `/var` that are read.
+//! Fake systems: root folders with the parts of `/sys`, `/proc`, `/dev` and `/var` that matter.
 
-// Each test binary uses a part of this.
+// Each test binary uses only a part of this.
 #![allow(dead_code)]
 
 pub mod code;
@@ -23,10 +23,10 @@ use tempfile::TempDir;
 
 pub use pci::Atomics;
 
-/// The kernel of all made-up systems.
+/// The kernel of all fake systems.
 pub const RELEASE: &str = "7.2.12+deb13-amd64";
 
-/// Demands all these words in what was said.
+/// Asserts that `said` contains all these words.
 #[track_caller]
 pub fn contains(said: &str, words: &[&str]) {
     for word in words {
@@ -34,12 +34,12 @@ pub fn contains(said: &str, words: &[&str]) {
     }
 }
 
-/// The commands with `--json` that show a made-up machine.
+/// The commands with `--json` that work on a fake system.
 pub const COMMANDS: [&str; 7] = [
     "status", "heaps", "checks", "gpus", "counters", "doctor", "env",
 ];
 
-/// The machines of the snapshots, and the exit status on each.
+/// The machines of the snapshots, with the exit status on each.
 pub fn machines() -> [(&'static str, Machine, i32); 3] {
     let lie = Machine::without_module("reconstructed/lie-hive-id");
     [
@@ -49,23 +49,22 @@ pub fn machines() -> [(&'static str, Machine, i32); 3] {
     ]
 }
 
-/// A made-up system.
+/// A fake system.
 pub struct Machine {
     folder: TempDir,
 }
 
-/// The folder of captures.
 pub fn captures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../selftests/captures")
 }
 
 impl Machine {
-    /// A machine without a card: a kernel, its command line, root as the reader.
+    /// A machine without a card: it has a kernel, its command line, and root as the reader.
     pub fn bare() -> Self {
         let machine = Self {
             folder: tempfile::tempdir().unwrap(),
         };
-        // Another user may have to read it.
+        // Some tests read it as another user.
         let open = fs::Permissions::from_mode(0o755);
         fs::set_permissions(machine.folder.path(), open).unwrap();
         machine.put("/proc/sys/kernel/osrelease", RELEASE);
@@ -106,14 +105,14 @@ impl Machine {
         machine
     }
 
-    /// An honest 5700 XT with a large BAR: amdgpu, KFD, firmware, and the module with its files.
+    /// A 5700 XT with a large BAR and a true topology: amdgpu, KFD, firmware, and the module.
     pub fn healthy() -> Self {
         let machine = Self::without_module("reconstructed/0x731f-5700xt-largebar");
         machine.load_module();
         machine
     }
 
-    /// The healthy one, with files that the module itself has written in a guest.
+    /// The healthy machine, with files that the module itself wrote in a guest.
     pub fn recorded() -> Self {
         let machine = Self::healthy();
         let from = captures().join("guest-5700xt/rdna1");
@@ -121,7 +120,7 @@ impl Machine {
         machine
     }
 
-    /// The healthy one, with a user.
+    /// The healthy machine, with the user alice.
     pub fn of_alice() -> Self {
         let machine = Self::healthy();
         machine.put(
@@ -131,7 +130,7 @@ impl Machine {
         machine
     }
 
-    /// The machine of a capture with its card on the bus, amdgpu loaded, and no module.
+    /// The machine of a capture, with its card on the bus, amdgpu loaded, and no module.
     pub fn without_module(capture: &str) -> Self {
         let machine = Self::bare();
         let from = captures().join(capture);
@@ -144,7 +143,7 @@ impl Machine {
         machine.put("/sys/module/amdgpu/taint", "\n");
         for device in ["/dev/kfd", "/dev/dri/renderD128"] {
             machine.put(device, "");
-            // Whatever the umask is.
+            // Set here, so that the umask does not matter.
             let open = fs::Permissions::from_mode(0o666);
             fs::set_permissions(machine.path(device), open).unwrap();
         }
@@ -156,7 +155,7 @@ impl Machine {
         machine
     }
 
-    /// Two GPUs, a MIOpen without the card's results, and an environment full of bad advice.
+    /// Two GPUs, a MIOpen without results for the card, and an environment full of bad advice.
     pub fn crowded() -> Self {
         let nodes = "/sys/class/kfd/kfd/topology/nodes";
         let machine = Self::healthy();
@@ -180,31 +179,29 @@ impl Machine {
         machine
     }
 
-    /// The path of one of its files.
+    /// The real path of a file of the machine.
     pub fn path(&self, path: &str) -> PathBuf {
         self.folder.path().join(path.trim_start_matches('/'))
     }
 
-    /// The root folder.
     pub fn root(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Makes a file.
+    /// Writes a file and creates its folders.
     pub fn put(&self, path: &str, text: impl AsRef<[u8]>) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
-    /// Changes a file.
+    /// Replaces text in a file.
     pub fn edit(&self, path: &str, from: &str, to: &str) {
         let text = fs::read_to_string(self.path(path)).unwrap();
         assert!(text.contains(from), "{from} is not in {path}: {text}");
         self.put(path, text.replace(from, to));
     }
 
-    /// Removes a file or a folder.
     pub fn remove(&self, path: &str) {
         let path = self.path(path);
         if path.is_dir() {
@@ -214,14 +211,13 @@ impl Machine {
         }
     }
 
-    /// Makes a link.
     pub fn link(&self, path: &str, target: &str) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         symlink(target, path).unwrap();
     }
 
-    /// Makes the traces of a loaded module, with the files that it would write now.
+    /// Adds the traces of a loaded module, and the files that it would write now.
     pub fn load_module(&self) {
         self.put("/sys/module/rdna1_kfd_guard/initstate", "live\n");
         self.put(
@@ -231,7 +227,7 @@ impl Machine {
         self.write_files();
     }
 
-    /// Rewrites the module's files for the current state of the system, with the module's own code.
+    /// Rewrites the module's files from the system's current state, with the module's own code.
     pub fn write_files(&self) {
         let mut tally = Tally::default();
         let mut topology = LiveTopology::new(self.root());
@@ -252,7 +248,7 @@ impl Machine {
         write("counters", &|page| text::counters(&values, page).unwrap());
     }
 
-    /// A program that uses KFD.
+    /// Adds a program that uses KFD.
     pub fn add_program(&self, pid: u32, environment: &str) {
         self.put(&format!("/proc/{pid}/comm"), "python3\n");
         self.put(&format!("/proc/{pid}/environ"), environment);
@@ -263,7 +259,7 @@ impl Machine {
         );
     }
 
-    /// A program that uses KFD and has mapped these files of the system with that root folder.
+    /// Adds a program that uses KFD and maps these files of the root folder `root`.
     pub fn add_mapping_program(&self, pid: u32, root: &str, files: &[&str]) {
         self.add_program(pid, "HOME=/root\0");
         self.map(pid, files);
@@ -282,7 +278,7 @@ impl Machine {
         self.put(&format!("/proc/{pid}/maps"), maps);
     }
 
-    /// A PyTorch of a wheel with that version in a folder; its kernels and rocBLAS's are for these ISAs.
+    /// Adds a wheel's PyTorch of that version, with rocBLAS, both with kernels for these ISAs.
     pub fn add_torch(&self, packages: &str, version: &str, targets: &[&str]) {
         let torch = format!("{packages}/torch");
         self.put(
@@ -304,7 +300,6 @@ impl Machine {
         self.add_kernels(&format!("{torch}/lib/rocblas/library"), targets);
     }
 
-    /// rocBLAS's kernels for these ISAs.
     pub fn add_kernels(&self, folder: &str, targets: &[&str]) {
         for target in targets {
             let flags = match *target {
@@ -327,7 +322,7 @@ impl Machine {
         );
     }
 
-    /// The command, looking at this machine, 80 columns wide.
+    /// The command for this machine, 80 columns wide.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rdna1ctl"));
         command
@@ -340,24 +335,23 @@ impl Machine {
         command
     }
 
-    /// Runs the command on this machine.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
     }
 
-    /// Runs the command, demands that exit status, and returns its stdout.
+    /// Runs the command, asserts the exit status, and returns its stdout.
     pub fn says(&self, arguments: &[&str], status: i32) -> String {
         let ran = assert_cmd::Command::from_std(self.command(arguments)).assert();
         let ran = ran.code(status);
         String::from_utf8(ran.get_output().stdout.clone()).unwrap()
     }
 
-    /// Runs the command with `--json`, demands that exit status, and returns the document.
+    /// Runs the command with `--json`, asserts the exit status, and returns the document.
     pub fn json(&self, command: &str, status: i32) -> serde_json::Value {
         serde_json::from_str(&self.says(&[command, "--json"], status)).unwrap()
     }
 
-    /// The findings of `doctor` without the good ones: name, state and the whole text.
+    /// The findings of `doctor` without the good ones: name, state and full text.
     pub fn findings(&self) -> Vec<(String, String, String)> {
         let output = self.run(&["doctor", "--json"]);
         let document: serde_json::Value = serde_json::from_slice(&output.stdout)
@@ -375,7 +369,7 @@ impl Machine {
         findings.collect()
     }
 
-    /// Those findings but the one on amdgpu's package, which no made-up system has.
+    /// The same findings without that on amdgpu's package, which no fake system has.
     pub fn findings_but_package(&self) -> Vec<(String, String, String)> {
         let mut found = self.findings();
         found.retain(|(id, ..)| id != "amdgpu-package");
@@ -383,7 +377,6 @@ impl Machine {
     }
 }
 
-/// Copies a folder.
 pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {

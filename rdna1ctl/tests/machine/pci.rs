@@ -4,14 +4,12 @@
 
 use super::Machine;
 
-/// How the root port handles AtomicOps.
+/// The root port's support for AtomicOps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Atomics {
-    /// It completes them.
     Completer,
-    /// It does not.
     None,
-    /// Configuration space is cut off, as it is for others than root.
+    /// Configuration space is cut off, as for users other than root.
     Unreadable,
 }
 
@@ -21,8 +19,7 @@ const PORT: &str = "0000:00:01.0";
 /// The minor number of the card's render node: `drm_render_minor` in the captures.
 const RENDER_MINOR: u32 = 128;
 
-/// The VRAM and the MEC firmware that amdgpu publishes for a board of that revision, as the nodes of
-/// the captures have them.
+/// The VRAM and MEC firmware that amdgpu publishes for a revision, as in the captures' nodes.
 fn board(revision: &str) -> (&'static str, u32) {
     match revision {
         "0xca" => ("6425673728", 149),
@@ -31,8 +28,7 @@ fn board(revision: &str) -> (&'static str, u32) {
 }
 
 impl Machine {
-    /// Puts the function of a `classify --pci` file on the bus. amdgpu drives a card, unless the file
-    /// says otherwise.
+    /// Adds the function of a `classify --pci` file. Without a `driver` line, amdgpu drives a card.
     pub fn add_card(&self, pci: &str, atomics: Atomics) {
         let value = |key: &str| {
             let mut lines = pci.lines();
@@ -110,7 +106,7 @@ impl Machine {
         }
     }
 
-    /// The same for the card at 0000:03:00.0 and for each bridge above it, nearest first.
+    /// Sets the power of the card at 0000:03:00.0 and of each bridge above it, nearest first.
     pub fn set_power_of_path(&self, powers: &[(&str, &str)]) {
         let root = self.root().canonicalize().unwrap();
         let card = self.path("/sys/bus/pci/devices/0000:03:00.0");
@@ -137,8 +133,8 @@ impl Machine {
         self.put(&format!("{folder}/power_state"), format!("{power_state}\n"));
     }
 
-    /// Puts a switch between the root port and the card at 0000:03:00.0, as Navi10 cards have one.
-    /// Its link to the slot has that speed and width.
+    /// Adds a switch between the root port and the card at 0000:03:00.0, as on Navi10 cards. Its
+    /// link to the slot has that speed and width.
     pub fn add_switch(&self, gts: &str, width: u32) {
         let port = format!("/sys/devices/pci0000:00/{PORT}");
         let below = format!("{port}/0000:01:00.0/0000:02:00.0");
@@ -171,7 +167,7 @@ impl Machine {
         }
     }
 
-    /// How the path to the card at that address handles AtomicOps.
+    /// Sets the AtomicOps support of the path to the card at that address.
     pub fn set_atomics(&self, address: &str, atomics: Atomics) {
         let port = format!("/sys/devices/pci0000:00/{PORT}");
         // An endpoint, and a root port whose Device Capabilities 2 have 32- and 64-bit completion.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a program asked of KFD, as the BPF program would have counted it.
+//! A program's requests to KFD, as the BPF program would have counted them.
 
 use rdna1ctl::requests::names::Names;
 use rdna1ctl::requests::RequestsDocument;
@@ -12,7 +12,7 @@ use super::Machine;
 
 const COHERENT: usize = 4;
 const QUEUE_UNCACHED: usize = 8 | 2;
-/// The card's id on the machine.
+/// The card's KFD id on the machine.
 const CARD: u32 = 0x3039;
 
 fn command(name: &str) -> [u8; 16] {
@@ -21,7 +21,7 @@ fn command(name: &str) -> [u8; 16] {
     bytes
 }
 
-/// How it goes if nothing goes wrong.
+/// A trace without problems.
 pub fn tracing() -> Tracing {
     let functions = [
         "kfd_ioctl_alloc_memory_of_gpu",
@@ -47,7 +47,6 @@ pub fn tracing() -> Tracing {
     }
 }
 
-/// Nothing was asked.
 pub fn nothing() -> Counts {
     Counts {
         cards: Vec::new(),
@@ -108,7 +107,7 @@ pub fn counts() -> Counts {
     }
 }
 
-/// The document, on a machine with that card.
+/// The document of `requests` on a machine with that card.
 pub fn document(counts: &Counts) -> RequestsDocument {
     let machine = Machine::healthy();
     let mut names = Names::default();

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Prometheus's promtool. `make test` fetches it, and names it by `PROMTOOL`.
+//! Runs Prometheus's promtool. `make test` fetches it, and sets `PROMTOOL` to its path.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-/// Runs promtool with that input: whether it is content, and what it says.
+/// Runs promtool with that input; returns whether it succeeds, and its output.
 pub fn run(arguments: &[&str], input: &str) -> (bool, String) {
     let words = std::env::var("PROMTOOL").unwrap_or_else(|_| "promtool".to_owned());
     let mut words = words.split(' ');

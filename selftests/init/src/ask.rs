@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A process that opens `/dev/kfd` and asks for what it is told to ask for, as often as it is told.
+//! Test client for `/dev/kfd`: a child process that makes the ioctls its parent sends it by pipe.
 //!
-//! A process of its own: whoever has opened `/dev/kfd` keeps the cards until it has exited. Nothing
-//! that it asks for can be granted, as a virtual card has no memory; KFD's handlers are entered.
+//! It is a separate process because a process that has opened `/dev/kfd` holds the cards until it
+//! exits. KFD enters its ioctl handlers but can grant nothing: a virtual card has no memory.
 
 mod helper;
 mod ioctl;
@@ -17,12 +17,12 @@ use modproof_guest::count::Counts;
 
 pub use helper::{run, VERB};
 
-/// What is asked for.
+/// A KFD ioctl and the arguments that the tests vary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// `AMDKFD_IOC_ALLOC_MEMORY_OF_GPU`.
     Alloc {
-        /// KFD's id of the card, or any number.
+        /// KFD's id of the card; tests also pass ids that no card has.
         gpu_id: u32,
         /// `KFD_IOC_ALLOC_MEM_FLAGS_*`.
         flags: u32,
@@ -35,26 +35,26 @@ pub enum Request {
         op: u32,
         /// In bytes.
         size: u64,
-        /// Types and values.
+        /// Pairs of `KFD_IOCTL_SVM_ATTR_*` and value.
         attributes: Vec<(u32, u32)>,
     },
     /// `AMDKFD_IOC_SET_MEMORY_POLICY`.
     Policy {
-        /// As above.
+        /// KFD's id of the card.
         gpu_id: u32,
         /// `KFD_IOC_CACHE_POLICY_*`.
         default: u32,
-        /// As above.
+        /// `KFD_IOC_CACHE_POLICY_*`.
         alternate: u32,
     },
     /// `AMDKFD_IOC_CREATE_QUEUE`.
     Queue {
-        /// As above.
+        /// KFD's id of the card.
         gpu_id: u32,
         /// `KFD_IOC_QUEUE_TYPE_*`.
         kind: u32,
     },
-    /// `AMDKFD_IOC_GET_VERSION`, which tells nothing of memory.
+    /// `AMDKFD_IOC_GET_VERSION`, which is not about memory.
     Version,
 }
 
@@ -126,14 +126,14 @@ impl Request {
     }
 }
 
-/// How the process ends.
+/// How the child process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Last {
-    /// By itself.
+    /// The child exits because its input is closed.
     End,
-    /// By a read where nothing is.
+    /// The child reads an unmapped address and gets SIGSEGV.
     Crash,
-    /// Not by itself.
+    /// The child keeps running until somebody else ends it.
     Hang,
 }
 
@@ -143,7 +143,7 @@ fn spawn(command: &mut Command) -> Result<Child> {
     child.context("start a process that asks KFD")
 }
 
-/// The process.
+/// The parent's end of the child process: commands go to `tell`, replies come from `hear`.
 pub struct Asker {
     child: Child,
     tell: Option<ChildStdin>,
@@ -152,12 +152,12 @@ pub struct Asker {
 }
 
 impl Asker {
-    /// Starts it. It has opened `/dev/kfd` when this returns.
+    /// Starts the child and waits until it has opened `/dev/kfd`.
     pub fn start() -> Result<Self> {
         Self::start_by(&mut Command::new("/proc/self/exe"))
     }
 
-    /// The same with a command that runs this program.
+    /// Like `start`, by a command that runs this program.
     pub fn start_by(command: &mut Command) -> Result<Self> {
         let mut child = spawn(command)?;
         let hear = child.stdout.take().context("it has no output")?;
@@ -165,7 +165,7 @@ impl Asker {
         Self::opened(child, Box::new(hear), rest)
     }
 
-    /// The same with a command that has something else on its output.
+    /// Like `start_by`, but the child replies on stderr: the command itself uses stdout.
     pub fn start_heard_by_stderr(command: &mut Command) -> Result<Self> {
         let mut child = spawn(command.stderr(Stdio::piped()))?;
         let hear = child.stderr.take().context("it has no error output")?;
@@ -193,12 +193,12 @@ impl Asker {
         Ok(asker)
     }
 
-    /// Its process id.
+    /// The child's process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Has each of so many threads ask so many times.
+    /// Makes `times` requests from each of `threads` threads.
     pub fn ask(&mut self, request: &Request, times: u64, threads: u64) -> Result<()> {
         let said = self.told(&format!("ask {times} {threads} {request}"))?;
         let expected = format!("entered {}", times * threads);
@@ -209,7 +209,7 @@ impl Asker {
         Ok(())
     }
 
-    /// Has it ask so many times, and count what each time takes.
+    /// Makes the request `times` times and counts the instructions of each.
     pub fn count(&mut self, request: &Request, times: u64) -> Result<Counts> {
         let said = self.told(&format!("count {times} {request}"))?;
         let counts = said.strip_prefix("counted ");
@@ -226,14 +226,14 @@ impl Asker {
         Counts::new(counts)
     }
 
-    /// Has threads of it ask over and over.
+    /// Starts `threads` threads that repeat the request until `end_storm`.
     pub fn begin_storm(&mut self, request: &Request, threads: u64) -> Result<()> {
         let said = self.told(&format!("storm {threads} {request}"))?;
         ensure!(said == "begun", "{request}: it said {said:?}");
         Ok(())
     }
 
-    /// Ends that, and gives how often they asked.
+    /// Ends the storm and returns the number of requests that it made.
     pub fn end_storm(&mut self) -> Result<u64> {
         let said = self.told("end")?;
         let count = said.strip_prefix("entered ");
@@ -241,28 +241,28 @@ impl Asker {
         count.parse().with_context(|| format!("it said {said:?}"))
     }
 
-    /// Gives it another name, which its threads take over.
+    /// Renames the child; its threads inherit the name.
     pub fn rename(&mut self, name: &str) -> Result<()> {
         let said = self.told(&format!("name {name}"))?;
         ensure!(said == "named", "{name}: it said {said:?}");
         Ok(())
     }
 
-    /// Gives it a mount namespace of its own, with an empty file system in that folder.
+    /// Gives the child its own mount namespace, with an empty tmpfs on `folder`.
     pub fn part_mounts(&mut self, folder: &str) -> Result<()> {
         let said = self.told(&format!("part {folder}"))?;
         ensure!(said == "parted", "{folder}: it said {said:?}");
         Ok(())
     }
 
-    /// Has it map a file, until it ends.
+    /// Makes the child map a file until it exits.
     pub fn map(&mut self, file: &str) -> Result<()> {
         let said = self.told(&format!("map {file}"))?;
         ensure!(said == "mapped", "{file}: it said {said:?}");
         Ok(())
     }
 
-    /// Ends it.
+    /// Closes the child's input and demands that it exits with success.
     pub fn end(mut self) -> Result<()> {
         self.tell = None;
         let status = self.child.wait().context("wait for it")?;
@@ -270,15 +270,15 @@ impl Asker {
         Ok(())
     }
 
-    /// Ends it by SIGKILL, not what it has started.
+    /// Kills the child by SIGKILL, but not its own children.
     pub fn murder(mut self) -> Result<()> {
         self.child.kill().context("kill it")?;
         self.child.wait().context("wait for it")?;
         Ok(())
     }
 
-    /// Lets it end like that, and gives how it ended, and what came on its other output, which has to
-    /// be a pipe.
+    /// Ends the child as `last` says; returns its exit status and its other output, which must be a
+    /// pipe.
     pub fn output(mut self, last: Last) -> Result<(ExitStatus, String)> {
         match (last, &mut self.tell) {
             (Last::End, tell) => *tell = None,
@@ -308,7 +308,7 @@ impl Asker {
 
 impl Drop for Asker {
     fn drop(&mut self) {
-        // One that was ended is gone already; one that a failure has left must not keep the cards.
+        // After a failed case the child still runs and would keep the cards in use.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

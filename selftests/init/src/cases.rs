@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The suites and their cases, by name.
+//! The table of all suites: each suite's name and its list of cases.
 
 use modproof_guest::Suite;
 
@@ -55,7 +55,7 @@ mod views;
 pub use demo::LIE;
 pub use stock::need_amdgpu;
 
-/// Every suite, with its cases in the order of running.
+/// Every suite; its cases run in the order of their list.
 pub const SUITES: &[Suite] = &[
     ("no-amdgpu", lifecycle::CASES),
     ("debugfs-off", debugfs_off::CASES),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Cleans up after a case.
+//! Unloads this project's modules after each case.
 
 use anyhow::{ensure, Result};
 use modproof_guest::modules::is_loaded;
@@ -8,7 +8,7 @@ use modproof_guest::modules::is_loaded;
 use crate::fixture;
 use crate::guard;
 
-/// Unloads the module and the fixtures, so that the next case starts afresh.
+/// Unloads the module and the fixtures, so that the next case starts without them.
 pub fn clean_up() -> Result<()> {
     let mut stuck = Vec::new();
     if is_loaded(guard::NAME) {

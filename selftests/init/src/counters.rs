@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The module's `counters` file: lines of a name and a number.
+//! Parses and compares the module's `counters` file: one name and number on each line.
 
 use std::collections::BTreeMap;
 
 use anyhow::{bail, ensure, Result};
 
-/// What the file held at one moment.
+/// One read of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counters(BTreeMap<String, u64>);
 
@@ -22,7 +22,7 @@ impl Counters {
         ))
     }
 
-    /// Demands that every counter is still there and none has fallen.
+    /// Demands that no counter vanished or fell.
     pub fn expect_none_fell(&self, later: &Self) -> Result<()> {
         for (name, before) in &self.0 {
             match later.0.get(name) {
@@ -38,7 +38,7 @@ impl Counters {
         Ok(())
     }
 
-    /// By how much those counters rose whose name has one of `words` in it.
+    /// The total rise of the counters whose names contain any of `words`.
     pub fn rise(&self, later: &Self, words: &[&str]) -> u64 {
         let names = later
             .0
@@ -49,12 +49,12 @@ impl Counters {
             .sum()
     }
 
-    /// The sum of those counters whose name has one of `words` in it.
+    /// The sum of the counters whose names contain any of `words`.
     pub fn sum(&self, words: &[&str]) -> u64 {
         Self(BTreeMap::new()).rise(self, words)
     }
 
-    /// Demands that some counter with one of `words` in its name rose by `least` or more.
+    /// Demands that the counters named like any of `words` rose by at least `least` in total.
     pub fn expect_rise(&self, later: &Self, words: &[&str], least: u64) -> Result<()> {
         let rise = self.rise(later, words);
         ensure!(

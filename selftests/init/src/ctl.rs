@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The command rdna1ctl, as a user runs it, and what its doctor says.
+//! Runs the command rdna1ctl as a user does, and checks the findings of `rdna1ctl doctor`.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -8,10 +8,10 @@ use std::process::{Command, Output};
 use anyhow::{bail, ensure, Context, Result};
 use serde_json::Value;
 
-/// Where the initramfs has it.
+/// The program's path in the initramfs.
 const PROGRAM: &str = "/rdna1ctl";
 
-/// The command, in an empty environment.
+/// The command, with an empty environment.
 pub fn command(arguments: &[&str]) -> Result<Command> {
     ensure!(
         Path::new(PROGRAM).exists(),
@@ -22,7 +22,7 @@ pub fn command(arguments: &[&str]) -> Result<Command> {
     Ok(command)
 }
 
-/// What it prints; its exit status must be that one.
+/// Runs rdna1ctl, which must exit with `status`; returns its stdout.
 pub fn says(arguments: &[&str], status: i32) -> Result<String> {
     let output = run(arguments)?;
     let out = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -40,10 +40,10 @@ fn run(arguments: &[&str]) -> Result<Output> {
     output.with_context(|| format!("start rdna1ctl {arguments:?}"))
 }
 
-/// What the doctor found.
+/// The findings of `rdna1ctl doctor --json`.
 pub struct Findings(Vec<Value>);
 
-/// Has the doctor look.
+/// Runs the doctor, whose exit status must match its findings.
 pub fn doctor() -> Result<Findings> {
     let output = run(&["doctor", "--json"])?;
     let document: Value = serde_json::from_slice(&output.stdout).with_context(|| {
@@ -63,13 +63,12 @@ pub fn doctor() -> Result<Findings> {
 }
 
 impl Findings {
-    /// The names of the findings of that state, as doctor orders them.
     fn of(&self, state: &str) -> Vec<&str> {
         let of_state = self.0.iter().filter(|one| one["state"] == state);
         of_state.filter_map(|one| one["id"].as_str()).collect()
     }
 
-    /// Demands that these are the findings of that state, and no other.
+    /// Demands exactly these findings in a state.
     pub fn expect_all(&self, state: &str, ids: &[&str]) -> Result<()> {
         let seen = self.of(state);
         ensure!(
@@ -80,7 +79,7 @@ impl Findings {
         Ok(())
     }
 
-    /// Demands findings of these names that tell of something good.
+    /// Demands that the `good` findings include these.
     pub fn expect_good(&self, ids: &[&str]) -> Result<()> {
         let good = self.of("good");
         for id in ids {
@@ -93,8 +92,7 @@ impl Findings {
         Ok(())
     }
 
-    /// Demands that one finding of that name says each of these words somewhere, evidence and advice
-    /// included.
+    /// Demands one finding `id` whose text, evidence and advice contain all of `words`.
     pub fn expect_words(&self, id: &str, words: &[&str]) -> Result<()> {
         let texts: Vec<String> = self
             .0
@@ -113,7 +111,6 @@ impl Findings {
         Ok(())
     }
 
-    /// All of it, but for what is good.
     fn told(&self) -> String {
         let bad = self.0.iter().filter(|one| one["state"] != "good");
         let texts: Vec<String> = bad.map(text).collect();
@@ -121,7 +118,6 @@ impl Findings {
     }
 }
 
-/// What a finding says, in lines.
 fn text(finding: &Value) -> String {
     let word = |value: &Value| value.as_str().unwrap_or("?").to_owned();
     let list = |key: &str| finding[key].as_array().cloned().unwrap_or_default();

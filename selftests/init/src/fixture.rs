@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The fixture modules that make the kernel's own KFD publish a Navi10.
+//! Controls the fixture modules, which make the kernel's own KFD publish virtual Navi10 cards.
 
 use std::fs;
 
@@ -10,32 +10,32 @@ use modproof_guest::places;
 
 use crate::report::Record;
 
-/// One of the two fixture modules; both take the same commands.
+/// A fixture module; both modules take the same commands.
 #[derive(Debug, Clone, Copy)]
 pub struct Fixture {
     name: &'static str,
 }
 
-/// Publishes the topology itself, from the kernel tree's own KFD source.
+/// Builds KFD from the kernel tree's source and publishes the topology itself.
 pub const TREE: Fixture = Fixture {
     name: "navi10_tree",
 };
-/// Publishes through the stock amdgpu.ko.
+/// Publishes cards through the stock amdgpu.ko.
 pub const STOCK: Fixture = Fixture {
     name: "navi10_stock",
 };
-/// Both.
+/// Both fixture modules.
 pub const ALL: [Fixture; 2] = [TREE, STOCK];
 
 impl Fixture {
-    /// The module's name, which its messages bear.
+    /// The module's name, which also prefixes its log messages.
     pub fn name(self) -> &'static str {
         self.name
     }
 
-    /// Loads the fixture, with the cards to add at once (`words;words`) or none.
+    /// Loads the fixture with cards, each the words of `add`, separated by `;`. Empty adds no card.
     pub fn load(self, modules: &Modules, cards: &str) -> Result<()> {
-        // The kernel's parameter parser takes a value with blanks in double quotes.
+        // The kernel's parser needs double quotes around a value with spaces.
         let parameters = if cards.is_empty() {
             String::new()
         } else {
@@ -45,7 +45,7 @@ impl Fixture {
         places::note(self.name)
     }
 
-    /// Unloads the fixture, and all its cards with it.
+    /// Unloads the fixture and all its cards.
     pub fn unload(self) -> Result<()> {
         modules::remove(self.name)
     }
@@ -55,14 +55,14 @@ impl Fixture {
         modules::is_loaded(self.name)
     }
 
-    /// Gives one command to the fixture.
+    /// Writes one command to the fixture.
     pub fn control(self, command: &str) -> Result<()> {
         let path = modules::parameter(self.name, "ctl");
         fs::write(&path, command)
             .with_context(|| format!("write {command:?} to {}", path.display()))
     }
 
-    /// Adds a card and tells what it is.
+    /// Adds a card and returns its state.
     pub fn add(self, slot: u32, words: &str) -> Result<Card> {
         self.control(&format!("add slot={slot} {words}"))?;
         self.card(slot)
@@ -73,14 +73,14 @@ impl Fixture {
         self.control(&format!("remove slot={slot}"))
     }
 
-    /// Rewrites a live property of a card's node.
+    /// Changes a live property of a card's KFD node.
     pub fn set(self, slot: u32, property: &str) -> Result<()> {
         self.control(&format!("set slot={slot} {property}"))
     }
 
-    /// The card in a slot, as the fixture tells it.
+    /// Reads the state of the card in a slot.
     pub fn card(self, slot: u32) -> Result<Card> {
-        // The file holds one page, beginning with this slot's card.
+        // The state file shows one page of cards; `view` makes it begin with this slot.
         self.control(&format!("view slot={slot}"))?;
         let path = modules::parameter(self.name, "state");
         let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
@@ -94,24 +94,24 @@ impl Fixture {
     }
 }
 
-/// A card of the fixture.
+/// The state of a card, as the fixture reports it.
 #[derive(Debug, Clone)]
 pub struct Card {
     record: Record,
 }
 
 impl Card {
-    /// The PCI address.
+    /// The card's PCI address.
     pub fn gpu(&self) -> &str {
         self.record.get("gpu").unwrap_or("?")
     }
 
-    /// The number of the KFD node.
+    /// The number of the card's KFD node.
     pub fn node(&self) -> &str {
         self.record.get("node").unwrap_or("?")
     }
 
-    /// Any other word of the fixture's state line.
+    /// Any other value of the fixture's state line.
     pub fn get(&self, key: &str) -> Result<&str> {
         self.record.get(key).context("the fixture's state")
     }

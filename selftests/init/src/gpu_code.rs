@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Made files of GPU code: their headers are true, and they hold no instructions. Nothing runs them.
+//! Builds fake files of GPU code with valid headers and no instructions. Nothing executes them.
 
 /// `EF_AMDGPU_MACH_AMDGCN_GFX1010` (LLVM's AMDGPUUsage).
 pub const GFX1010: u32 = 0x033;
 /// `EF_AMDGPU_MACH_AMDGCN_GFX1030`.
 pub const GFX1030: u32 = 0x036;
 
-/// What the files say instead of instructions.
+/// Stands in the place of the instructions.
 const MARK: &[u8] = b"made by the tests of rdna1_kfd_guard; no instructions";
 
 const EM_X86_64: u16 = 62;
@@ -16,8 +16,8 @@ const EM_AMDGPU: u16 = 224;
 const HSA: u8 = 64;
 const PAGE: usize = 4096;
 
-/// The header of a shared object of 64 bits, with so many sections at that place; the last has their
-/// names.
+/// A 64-bit ELF header of a shared object with `count` section headers at `sections`. The last
+/// section holds the names.
 fn header(machine: u16, abi: u8, flags: u32, sections: usize, count: u16) -> Vec<u8> {
     let mut elf = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, abi];
     elf.resize(16, 0);
@@ -33,12 +33,12 @@ fn header(machine: u16, abi: u8, flags: u32, sections: usize, count: u16) -> Vec
     elf
 }
 
-/// A code object for the ISA of these flags.
+/// A code object for the ISA in `flags` (`e_flags`).
 pub fn object(flags: u32) -> Vec<u8> {
     [header(EM_AMDGPU, HSA, flags, 0, 0), MARK.to_vec()].concat()
 }
 
-/// A bundle of a code object, as clang lists it under that name.
+/// A clang offload bundle with one code object, listed for `target`.
 fn bundle(target: &str, flags: u32) -> Vec<u8> {
     let object = object(flags);
     let name = format!("hipv4-amdgcn-amd-amdhsa--{target}");
@@ -52,7 +52,7 @@ fn bundle(target: &str, flags: u32) -> Vec<u8> {
     bundle
 }
 
-/// A library for x86-64 whose kernels are for that ISA.
+/// An x86-64 library whose GPU kernels are for `target`.
 pub fn library(target: &str, flags: u32) -> Vec<u8> {
     const NAMES: &[u8] = b"\0.hip_fatbin\0.shstrtab\0";
     let code = bundle(target, flags);
@@ -78,7 +78,7 @@ mod tests {
     use elf::endian::LittleEndian;
     use elf::ElfBytes;
 
-    /// Another reader than the one of rdna1ctl finds what is meant.
+    /// The `elf` crate parses the files, independently of rdna1ctl's own parser.
     #[test]
     fn a_reader_of_elf_takes_them() {
         let object = object(GFX1030);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The module under test and its files.
+//! Loads and unloads the module under test, and reads its files.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -16,11 +16,11 @@ use crate::report::Report;
 
 /// The module's name.
 pub const NAME: &str = "rdna1_kfd_guard";
-/// Where its uevents come from.
+/// The `DEVPATH` of the module's uevents.
 pub const DEVPATH: &str = "/module/rdna1_kfd_guard";
-/// The files of records; `counters` stands beside them.
+/// The record files; `counters` has another form.
 pub const RECORD_FILES: [&str; 4] = ["gpus", "heaps", "flags", "checks"];
-/// All files.
+/// All of the module's files.
 pub const FILES: [&str; 5] = ["gpus", "heaps", "flags", "checks", "counters"];
 
 /// The folder of the module's files.
@@ -38,13 +38,13 @@ pub fn load(modules: &Modules) -> Result<()> {
     modules.load_own(NAME, "")
 }
 
-/// Unloads the module and checks that nothing of it is left.
+/// Unloads the module and checks that the kernel keeps nothing of it.
 pub fn unload() -> Result<()> {
     modules::remove(NAME)?;
     expect_gone()
 }
 
-/// Demands that the kernel holds nothing of the module any more.
+/// Demands that debugfs, the PCI bus and the module list no longer show the module.
 pub fn expect_gone() -> Result<()> {
     ensure!(
         !dir().exists(),
@@ -65,12 +65,12 @@ pub fn text(file: &str) -> Result<String> {
     files::text(&path(file))
 }
 
-/// Reads the texts of all files of records.
+/// Reads the texts of all record files.
 pub fn texts() -> Result<Vec<String>> {
     RECORD_FILES.into_iter().map(text).collect()
 }
 
-/// Reads and parses one of the module's files of records.
+/// Reads and parses a record file.
 pub fn read(file: &str) -> Result<Report> {
     Report::parse(file, &text(file)?)
 }
@@ -80,7 +80,7 @@ pub fn counters() -> Result<Counters> {
     Counters::parse(&text("counters")?)
 }
 
-/// Demands the header alone in every file of records, and living counters.
+/// Demands that every record file has only its header, and that the counters still count.
 pub fn expect_header_only() -> Result<()> {
     for file in RECORD_FILES {
         read(file)?.expect_count(0)?;
@@ -91,7 +91,7 @@ pub fn expect_header_only() -> Result<()> {
     before.expect_rise(&after, &["reads"], 1)
 }
 
-/// Demands exactly the files of version 1, read-only for root.
+/// Demands exactly the files of version 1, readable for root only.
 pub fn expect_files() -> Result<()> {
     let mut expected = FILES;
     expected.sort_unstable();

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What libhsakmt, AMD's own reader of KFD's files, says of the topology.
+//! Reads the topology through libhsakmt, AMD's own library, to compare it with the module's files.
 //!
-//! A program of its own asks it (`selftests/hsakmt`): whoever has opened `/dev/kfd` keeps the cards
-//! until it has exited, so PID 1 must not.
+//! A separate program (`selftests/hsakmt`) calls the library. A process that has opened `/dev/kfd`
+//! holds the cards until it exits, so PID 1 must not open it.
 
 mod compare;
 mod lists;
@@ -20,52 +20,52 @@ use crate::report::Record;
 
 pub use compare::{compare, Compared, Difference};
 
-/// Where the initramfs has the program.
+/// The program's path in the initramfs.
 const PROGRAM: &str = "/hsakmt/topology";
-/// The version of the package that the library is from.
+/// Holds the version of the libhsakmt package.
 const VERSION: &str = "/hsakmt/version";
-/// Stands in the place of both, with the reason, where the kernel's release has no libhsakmt.
+/// Replaces both files if the kernel's release has no libhsakmt; holds the reason.
 const NONE: &str = "/hsakmt/none";
 
-/// How much of what a virtual card lacks is stood in for; each step takes in those before it.
+/// The features that a virtual card lacks and the program fakes; each level adds one.
 #[derive(Debug, Clone, Copy)]
 pub enum StandIn {
-    /// Nothing.
+    /// Fakes nothing.
     Nothing,
     /// The card's DRM render node.
     RenderNode,
     /// The answer to `AMDKFD_IOC_ACQUIRE_VM`.
     AcquireVm,
-    /// The answer to `AMDKFD_IOC_SET_MEMORY_POLICY`, which is the last.
+    /// The answer to `AMDKFD_IOC_SET_MEMORY_POLICY`: everything that the library needs.
     All,
 }
 
-/// A node, as libhsakmt gives it.
+/// A topology node, as libhsakmt reports it.
 pub struct Node {
     /// Its properties.
     pub properties: Record,
-    /// Its memory banks, those that the library adds among them.
+    /// Its memory banks, including those that the library adds.
     pub banks: Vec<Record>,
-    /// The links from it.
+    /// The links from this node to others.
     pub links: Vec<Record>,
 }
 
-/// What the program said.
+/// The program's output.
 pub struct Topology {
-    /// The nodes, by number.
+    /// The nodes; the index is the node's number.
     pub nodes: Vec<Node>,
-    /// The calls of KFD, by name.
+    /// The ioctls that the library made, by name.
     calls: Vec<Record>,
-    /// Why it failed, if it did.
+    /// The program's error, if it failed.
     complaint: Option<String>,
 }
 
-/// Reads the topology; the library must not fail.
+/// Reads the topology with everything faked; the library must succeed.
 pub fn read() -> Result<Topology> {
     read_with(StandIn::All, &[])
 }
 
-/// Reads the topology with these variables in the environment.
+/// Reads the topology with these environment variables; the library must succeed.
 pub fn read_with(stand_in: StandIn, environment: &[(&str, &str)]) -> Result<Topology> {
     let topology = run(stand_in, environment)?;
     match &topology.complaint {
@@ -74,7 +74,7 @@ pub fn read_with(stand_in: StandIn, environment: &[(&str, &str)]) -> Result<Topo
     }
 }
 
-/// Demands that the library cannot read the topology; tells what it called, and why it failed.
+/// Demands that the library fails; returns the calls that it made and its error.
 pub fn expect_failure(stand_in: StandIn) -> Result<(Topology, String)> {
     let mut topology = run(stand_in, &[])?;
     let complaint = topology.complaint.take();
@@ -83,7 +83,7 @@ pub fn expect_failure(stand_in: StandIn) -> Result<(Topology, String)> {
     Ok((topology, complaint))
 }
 
-/// The version of the library.
+/// The version of the libhsakmt package.
 pub fn version() -> Result<String> {
     let text = fs::read_to_string(VERSION).with_context(|| format!("read {VERSION}"))?;
     Ok(text.trim().to_owned())
@@ -99,7 +99,7 @@ fn run(stand_in: StandIn, environment: &[(&str, &str)]) -> Result<Topology> {
     let output = Command::new(PROGRAM)
         .arg((stand_in as u8).to_string())
         .env_clear()
-        // The library's errors, and no more.
+        // Prints only the library's errors.
         .env("HSAKMT_DEBUG_LEVEL", "3")
         .envs(environment.iter().copied())
         .output()
@@ -165,7 +165,7 @@ fn parse(text: &str) -> Result<Topology> {
 }
 
 impl Topology {
-    /// Demands that KFD was called so: name, who answered, how often, and the error of the answer.
+    /// Demands exactly these ioctls: name, who answered, number of calls, and errno of the answers.
     pub fn expect_calls(&self, wanted: &[(&str, &str, usize, i32)]) -> Result<()> {
         for (name, answered_by, calls, error) in wanted {
             let found = self.calls.iter().find(|call| call.has(&[("name", name)]));

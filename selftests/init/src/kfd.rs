@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What KFD and the PCI core publish in sysfs, read without the module: the
-//! second source that the module's facts are held against.
+//! Reads the sysfs files of KFD and the PCI core directly. The cases compare the module's facts
+//! with this second source.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ pub fn nodes() -> Result<Vec<String>> {
     Ok(numbers)
 }
 
-/// The nodes that say they are the function at this address.
+/// The nodes that claim this PCI address.
 pub fn nodes_at(gpu: &str) -> Result<Vec<String>> {
     let mut found = nodes()?;
     let mut result = Ok(());
@@ -62,7 +62,6 @@ pub fn nodes_at(gpu: &str) -> Result<Vec<String>> {
     result.map(|()| found)
 }
 
-/// The PCI address of a node that prints these.
 fn address(domain: u64, location: u64) -> String {
     let (bus, device, function) = (location >> 8, location >> 3 & 0x1f, location & 7);
     format!("{domain:04x}:{bus:02x}:{device:02x}.{function}")
@@ -71,7 +70,7 @@ fn address(domain: u64, location: u64) -> String {
 /// `HSA_IOLINKTYPE_PCIEXPRESS` (`kfd_crat.h`).
 const PCI_EXPRESS: u64 = 2;
 
-/// The flags of each PCIe link, direct or not, to a node from one that has CPUs.
+/// The flags of each PCIe link, direct or indirect, to a node from a node that has CPUs.
 pub fn links_from_cpus(to: &str) -> Result<Vec<u64>> {
     let mut flags = Vec::new();
     for number in nodes()? {
@@ -91,7 +90,7 @@ pub fn links_from_cpus(to: &str) -> Result<Vec<u64>> {
     Ok(flags)
 }
 
-/// The properties of a node's links, the direct ones first.
+/// The properties files of a node's links, direct links first.
 fn links(node: &Path) -> Result<Vec<PathBuf>> {
     let mut links = Vec::new();
     for folder in ["io_links", "p2p_links"] {
@@ -108,12 +107,12 @@ fn links(node: &Path) -> Result<Vec<PathBuf>> {
     Ok(links)
 }
 
-/// Whether KFD publishes a link from a CPU's node to this one.
+/// Whether KFD publishes a link to this node from a node that has CPUs.
 pub fn has_link_from_cpu(number: &str) -> Result<bool> {
     Ok(!links_from_cpus(number)?.is_empty())
 }
 
-/// The flags of the link from one node to another.
+/// The flags of the direct link from one node to another.
 pub fn link_flags(from: &str, to: &str) -> Result<u64> {
     let links = node(from).join("io_links");
     for link in fs::read_dir(&links).with_context(|| format!("list {}", links.display()))? {
@@ -130,7 +129,7 @@ pub fn generation() -> Result<u64> {
     number(&Path::new(TOPOLOGY).join("generation_id"))
 }
 
-/// The number that is all of a sysfs file.
+/// The number in a sysfs file that holds nothing else.
 pub fn number(path: &Path) -> Result<u64> {
     let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
     text.trim()
@@ -138,7 +137,7 @@ pub fn number(path: &Path) -> Result<u64> {
         .with_context(|| format!("{} holds {text:?}", path.display()))
 }
 
-/// The subsystem of a PCI function, vendor and device.
+/// The subsystem of a PCI function: `vendor:device`.
 pub fn pci_subsystem(gpu: &str) -> Result<String> {
     let vendor = pci_attribute(gpu, "subsystem_vendor")?;
     Ok(format!(
@@ -154,15 +153,15 @@ pub fn pci_attribute(gpu: &str, name: &str) -> Result<String> {
     Ok(text.trim().to_owned())
 }
 
-/// The driver that is bound to a PCI function. The link `driver` has the name that the driver was
-/// registered by, and the stock fixture's cannot be amdgpu's.
+/// The driver that is bound to a PCI function. The `driver` symlink shows the name of its
+/// registration, and the stock fixture cannot register a driver as `amdgpu`.
 pub fn pci_driver(gpu: &str) -> Result<Option<String>> {
     let uevent = pci_attribute(gpu, "uevent")?;
     let name = uevent.lines().find_map(|line| line.strip_prefix("DRIVER="));
     Ok(name.map(Into::into))
 }
 
-/// The speed of a function's link in GT/s, `current` or `max`, without the PCI core's decimals.
+/// The `current` or `max` speed of a function's link in GT/s, without a trailing `.0`.
 pub fn pci_link_speed(gpu: &str, which: &str) -> Result<String> {
     let text = pci_attribute(gpu, &format!("{which}_link_speed"))?;
     let number = text.split(' ').next().unwrap_or_default();
@@ -175,7 +174,7 @@ pub fn bar0_bytes(gpu: &str) -> Result<u64> {
     bar_bytes(&text).with_context(|| format!("resource of {gpu} begins oddly: {text:?}"))
 }
 
-/// The size of the first window in a PCI function's `resource` file.
+/// The size of the first window (BAR 0) in a PCI function's `resource` file.
 fn bar_bytes(resource: &str) -> Option<u64> {
     let number = |word: &str| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok();
     let mut words = resource.lines().next()?.split_whitespace();

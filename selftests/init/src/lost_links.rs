@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Links between nodes, which KFD loses.
+//! Recognises a memory leak of KFD itself, so that leak checks do not blame the module for it.
 
 use modproof_guest::KnownLoss;
 
-/// When a node goes, KFD takes the links to it off the lists of the other nodes, and does not free them
+/// When a node is removed, KFD unlists the other nodes' links to it but does not free them
 /// (`kfd_topology_update_io_links()`, `kfd_topology.c`).
 pub const OF_KFD: KnownLoss = KnownLoss {
     what: "links to cards that went, which KFD lost (the fixture's README, Limits)",
     matches: is_link_of_kfd,
 };
 
-/// Whether a backtrace is of such a link.
+/// Whether a kmemleak backtrace is the allocation of a KFD link.
 fn is_link_of_kfd(names: &[&str]) -> bool {
-    // The functions that allocate links, and those into which the compiler may inline them.
+    // The functions that allocate links, and the functions into which the compiler may inline them.
     const MAKERS: [&str; 7] = [
         "kfd_parse_subtype_iolink",
         "kfd_parse_subtype",

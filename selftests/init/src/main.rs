@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! PID 1 of the test guest, with the cases of this project's modules.
+//! PID 1 of the test guest: runs this project's suites inside the stock kernel.
 
 mod ask;
 mod cases;

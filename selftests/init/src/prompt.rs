@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The guest of `make shell`.
+//! Prepares the guest of `make shell`, which gives the user a prompt.
 
 use anyhow::Result;
 use modproof_guest::Ctx;
@@ -9,7 +9,7 @@ use crate::cases::need_amdgpu;
 use crate::fixture::STOCK;
 use crate::guard;
 
-/// The prompt shows this text first.
+/// The text above the first prompt.
 pub const HINT: &str = "\
 amdgpu.ko, the fixture with a card, and the module are loaded. Try
     cat /sys/kernel/debug/rdna1/heaps

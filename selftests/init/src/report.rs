@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reading the module's files: strict about their form, exact about their records.
+//! Parses the module's record files and demands their exact form and records.
 
 use anyhow::{bail, ensure, Result};
 
 pub use rdna1_records::Record;
 
-/// The keys of each file, in order. Version 1 may add keys, at the end only.
+/// The keys of each file, in order. Within version 1, new keys are added only at the end.
 const KEYS: &[(&str, &[&str])] = &[
     (
         "gpus",
@@ -75,18 +75,18 @@ const KEYS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// One of the module's record files, as read at one moment.
+/// One read of one of the module's record files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     file: String,
-    /// The text as it was read.
+    /// The unparsed text.
     pub text: String,
     /// Its records.
     pub records: Vec<Record>,
 }
 
 impl Report {
-    /// Parses the text of `file`: header, line form and the keys that version 1 promises.
+    /// Checks the header, the form of each line and the keys that version 1 promises.
     pub fn parse(file: &str, text: &str) -> Result<Self> {
         let Some((_, keys)) = KEYS.iter().find(|(name, _)| *name == file) else {
             bail!("{file} is no file of records");
@@ -116,7 +116,7 @@ impl Report {
             .collect()
     }
 
-    /// The one record that has all these values; none or several are an error.
+    /// The only record that has all these values; fails if there are none or several.
     pub fn one(&self, wanted: &[(&str, &str)]) -> Result<&Record> {
         let found = self.select(wanted);
         let [record] = found.as_slice() else {
@@ -131,7 +131,7 @@ impl Report {
         Ok(record)
     }
 
-    /// Demands that the file has so many records.
+    /// Demands that the file has `count` records.
     pub fn expect_count(&self, count: usize) -> Result<()> {
         let seen = self.records.len();
         ensure!(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `rdna1ctl requests`, and what it should say.
+//! Runs `rdna1ctl requests` in a case and compares its counts with the expected ones.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -14,22 +14,22 @@ use serde_json::Value;
 use crate::ask::Request;
 use crate::ctl;
 
-/// What it says when it has begun.
+/// The message that `rdna1ctl requests` prints when tracing is on.
 const BEGUN: &str = "rdna1ctl: tracing requests to KFD";
 
-/// Its exit status if everything was counted.
+/// The exit status if every request was counted.
 pub const COMPLETE: i32 = 0;
-/// Its exit status if something may be missing.
+/// The exit status if some requests may be missing.
 pub const INCOMPLETE: i32 = 3;
 
-/// Numbers above 0, by the words before them.
+/// Non-zero counts; a key is the process, the request and the counter, such as `12 svm set`.
 pub type Numbers = BTreeMap<String, u64>;
 
 /// A running `rdna1ctl requests --json`.
 pub struct Tracer(Child);
 
 impl Tracer {
-    /// Starts it. Everything that is asked from now on is counted.
+    /// Starts it and waits until it counts every new request.
     pub fn start(arguments: &[&str]) -> Result<Self> {
         let arguments = [&["requests", "--json"], arguments].concat();
         let mut command = ctl::command(&arguments)?;
@@ -45,24 +45,24 @@ impl Tracer {
         Ok(Self(child))
     }
 
-    /// Its process.
+    /// The tracer's process id.
     pub fn id(&self) -> u32 {
         self.0.id()
     }
 
-    /// Ends it as Ctrl-C does; it must end with that status.
+    /// Sends SIGINT, as Ctrl-C does; the tracer must exit with `status`.
     pub fn end(self, status: i32) -> Result<Requests> {
         self.signal(Signal::SIGINT)?;
         self.output(status)
     }
 
-    /// Ends it, whether everything was counted or not.
+    /// Sends SIGINT; the tracer may report complete or incomplete counts.
     pub fn end_in_any_way(self) -> Result<Requests> {
         self.signal(Signal::SIGINT)?;
         self.output_by(&[COMPLETE, INCOMPLETE])
     }
 
-    /// Waits for its own end.
+    /// Waits until the tracer exits on its own; it must exit with `status`.
     pub fn output(self, status: i32) -> Result<Requests> {
         self.output_by(&[status])
     }
@@ -80,7 +80,7 @@ impl Tracer {
         Requests::parse(text)
     }
 
-    /// Ends it by SIGKILL.
+    /// Ends the tracer by SIGKILL.
     pub fn murder(mut self) -> Result<()> {
         self.signal(Signal::SIGKILL)?;
         let status = self.0.wait().context("wait for rdna1ctl")?;
@@ -94,7 +94,7 @@ impl Tracer {
     }
 }
 
-/// Has it fail, and gives what it says.
+/// Runs a command that must fail with `status` and an empty stdout; returns its stderr.
 pub fn refused(command: &mut Command, status: i32) -> Result<String> {
     let output = command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let output = output.spawn()?.wait_with_output()?;
@@ -108,26 +108,26 @@ pub fn refused(command: &mut Command, status: i32) -> Result<String> {
     Ok(said)
 }
 
-/// What it printed.
+/// The JSON document that `rdna1ctl requests` printed.
 pub struct Requests {
     text: String,
     document: Value,
 }
 
 impl Requests {
-    /// Parses it.
+    /// Parses the document.
     pub fn parse(text: String) -> Result<Self> {
         let document = serde_json::from_str(&text).with_context(|| format!("no JSON: {text}"))?;
         Ok(Self { text, document })
     }
 
-    /// A list of the document.
+    /// The list at a top-level key.
     pub fn list(&self, key: &str) -> Result<&Vec<Value>> {
         let list = self.document[key].as_array();
         list.with_context(|| format!("{key} is no list:\n{}", self.text))
     }
 
-    /// Demands that value at that JSON pointer.
+    /// Demands the value at a JSON pointer.
     pub fn expect(&self, pointer: &str, wanted: &Value) -> Result<()> {
         let seen = self.document.pointer(pointer);
         ensure!(
@@ -138,13 +138,13 @@ impl Requests {
         Ok(())
     }
 
-    /// A number at that JSON pointer.
+    /// The number at a JSON pointer.
     pub fn number(&self, pointer: &str) -> Result<u64> {
         let number = self.document.pointer(pointer).and_then(Value::as_u64);
         number.with_context(|| format!("{pointer} is no number:\n{}", self.text))
     }
 
-    /// All that is counted, but for zeros.
+    /// All counts of the document except zeros.
     pub fn numbers(&self) -> Result<Numbers> {
         let mut numbers = Numbers::new();
         for process in self.list("processes")? {
@@ -177,7 +177,7 @@ impl Requests {
         Ok(numbers)
     }
 
-    /// Demands these numbers, and no others.
+    /// Demands exactly these counts.
     pub fn expect_numbers(&self, expected: &Numbers) -> Result<()> {
         let seen = self.numbers()?;
         let names: std::collections::BTreeSet<_> = seen.keys().chain(expected.keys()).collect();
@@ -194,7 +194,6 @@ impl Requests {
     }
 }
 
-/// The numbers of an object, each by its key.
 fn collect(numbers: &mut Numbers, name: &str, object: &Value) {
     for (key, value) in object.as_object().into_iter().flatten() {
         if let Some(number) = value.as_u64().filter(|number| *number != 0) {
@@ -203,7 +202,7 @@ fn collect(numbers: &mut Numbers, name: &str, object: &Value) {
     }
 }
 
-/// Counts in `expected` that a process asks this so many times.
+/// Adds to `expected` the counts for a process that makes `request` `times` times.
 pub fn add(expected: &mut Numbers, pid: u32, request: &Request, times: u64) -> Result<()> {
     let mut rise = |name: String| *expected.entry(name).or_default() += times;
     match request {

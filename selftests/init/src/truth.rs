@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the module has to say of a card that is told truly, or with one lie.
+//! The expected content of the module's files, for an honest card and for a card with one lie.
 
 use anyhow::{bail, ensure, Result};
 use rdna1_kfd_guard::rules::RULES;
@@ -15,7 +15,7 @@ pub fn rules() -> impl Iterator<Item = &'static str> {
     RULES.iter().map(|rule| rule.name)
 }
 
-/// The rules that have something to judge: KFD makes a link from the CPU only for a public heap.
+/// The rules for a card: only a public heap has the CPU link that `link-coherent` needs.
 fn rules_for(card: &Card) -> Result<Vec<&'static str>> {
     let linked = kfd::has_link_from_cpu(card.node())?;
     let judged = |rule: &&str| linked || *rule != "link-coherent";
@@ -24,13 +24,13 @@ fn rules_for(card: &Card) -> Result<Vec<&'static str>> {
 
 /// One read of each of the module's files.
 pub struct View {
-    /// A record for each PCI function.
+    /// One record for each PCI function.
     pub gpus: Report,
-    /// A record for each bank.
+    /// One record for each memory bank.
     pub heaps: Report,
-    /// A record for each card that KFD has.
+    /// One record for each card that KFD lists.
     pub flags: Report,
-    /// A record for each rule.
+    /// One record for each rule.
     pub checks: Report,
 }
 
@@ -51,14 +51,14 @@ impl View {
         Self::read_with(guard::text)
     }
 
-    /// Demands exactly so many cards with one bank each.
+    /// Demands exactly `count` cards with one bank each.
     pub fn expect_cards(&self, count: usize) -> Result<()> {
         self.gpus.expect_count(count)?;
         self.heaps.expect_count(count)?;
         self.flags.expect_count(count)
     }
 
-    /// Demands the truth of this card, each value held against the fixture, KFD and PCI.
+    /// Demands the verdict `truth`, and each value as the fixture, KFD and the PCI core have it.
     pub fn expect_truth(&self, card: &Card) -> Result<()> {
         self.expect_card(card, "truth", "-")?;
         let heap = self.heaps.one(&[("gpu", card.gpu())])?;
@@ -82,13 +82,13 @@ impl View {
         self.expect_only_lies(card, &[])
     }
 
-    /// Demands that this card lies by this one rule, and by no other.
+    /// Demands that the card fails `rule` and passes every other rule.
     pub fn expect_lie(&self, card: &Card, rule: &str) -> Result<()> {
         self.expect_card(card, "lie", rule)?;
         self.expect_only_lies(card, &[rule])
     }
 
-    /// Demands that nothing is judged of the card, as KFD claims nothing of it.
+    /// Demands that the module does not judge the card, because KFD does not list it.
     pub fn expect_absent(&self, gpu: &str) -> Result<()> {
         let unjudged = [("verdict", "unjudged")];
         let record = self.gpus.one(&[("gpu", gpu)])?;
@@ -99,7 +99,7 @@ impl View {
         self.checks.expect_none(&[("gpu", gpu)])
     }
 
-    /// Demands that nothing is said of the card but that it is unknown.
+    /// Demands that every verdict about the card is `unknown`.
     pub fn expect_unknown(&self, gpu: &str) -> Result<()> {
         self.gpus
             .one(&[("gpu", gpu)])?
@@ -116,7 +116,7 @@ impl View {
         Ok(())
     }
 
-    /// Demands that the card is in doubt, whatever stands there of it.
+    /// Demands that the card is unknown and that `gpus` does not call it absent from KFD.
     pub fn expect_not_known(&self, gpu: &str) -> Result<()> {
         self.expect_unknown(gpu)?;
         let record = self.gpus.one(&[("gpu", gpu)])?;
@@ -129,7 +129,7 @@ impl View {
         Ok(())
     }
 
-    /// Demands that the card's path is told as the fixture has laid it.
+    /// Demands that the module reports the PCIe atomics of the path that the fixture built.
     pub fn expect_atomics(&self, card: &Card) -> Result<()> {
         let hop = card.get("hop")?;
         let atomics = if hop == "-" { "completer" } else { "none" };
@@ -137,7 +137,7 @@ impl View {
         record.expect(&[("atomics", atomics), ("atomics_hop", hop)])
     }
 
-    /// What does not depend on the verdict: the hardware's truth, and the raw values.
+    /// Checks the values that do not depend on the verdict: hardware facts and raw values.
     fn expect_card(&self, card: &Card, verdict: &str, rules: &str) -> Result<()> {
         let gpu = card.gpu();
         let node = kfd::node(card.node());
@@ -195,7 +195,7 @@ impl View {
         self.expect_atomics(card)
     }
 
-    /// Demands a record for every rule, exactly one, all truth but those that lie.
+    /// Demands exactly one record for each rule; those in `lies` are lies, the others truth.
     fn expect_only_lies(&self, card: &Card, lies: &[&str]) -> Result<()> {
         let gpu = card.gpu();
         let rules = rules_for(card)?;
@@ -214,7 +214,7 @@ impl View {
     }
 }
 
-/// The board of the fixture's card, as it is sold.
+/// The product name for the revision of the fixture's card.
 fn board_of(card: &Card) -> Result<&'static str> {
     Ok(match card.get("rev")? {
         "0xc0" => "RX-5700-XT-50th-Anniversary",
@@ -228,7 +228,7 @@ fn board_of(card: &Card) -> Result<&'static str> {
     })
 }
 
-/// How much of the bank the BAR reaches, which a lie about the bank's size changes.
+/// How much of the bank BAR0 covers. A lie about the bank's size changes the result.
 fn bar_of(card: &Card) -> Result<&'static str> {
     let reach = kfd::bar0_bytes(card.gpu())?;
     let bank = kfd::node(card.node()).join("mem_banks/0/properties");

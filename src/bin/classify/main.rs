@@ -98,7 +98,7 @@ fn classify(arguments: &Arguments) -> Result<u8> {
     Ok(status(&snapshot))
 }
 
-/// Says what could not be read, as the verdicts alone do not.
+/// Reports read errors, which the verdicts do not show.
 fn explain(tally: &Tally) {
     let errors = Tally::NAMES.into_iter().zip(tally.values());
     for (name, count) in errors.filter(|(name, count)| name.starts_with("errors_") && *count != 0) {

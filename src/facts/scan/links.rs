@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The links of cards, and those that lead to them.
+//! Reads the links of cards, and the links of other nodes to them.
 
 use crate::{
     facts::{
@@ -18,14 +18,14 @@ struct Origin {
     number: u32,
     has_cpu: bool,
     is_unfinished_apu: bool,
-    /// Whether the node says it is a card, which has no XGMI.
+    /// Whether the node claims to be a card, which has no XGMI.
     claims_navi10: bool,
-    /// Whether it stands for a card.
+    /// Whether the node stands for a card.
     is_card: bool,
 }
 
 impl Origin {
-    /// Takes in that some links from here are not known: they may lead to a card.
+    /// Records that some links from this node are unknown, and may lead to a card.
     fn note_unknown(self, links: &mut Links) {
         if self.has_cpu {
             links.from_cpu = worse(links.from_cpu, Value::Unreadable);
@@ -35,12 +35,12 @@ impl Origin {
         }
     }
 
-    /// Takes in a link that leads from here to a card's node.
+    /// Records a link from this node to a card's node.
     fn note_to_card(self, links: &mut Links, link: &LinkProperties) {
         if link.kind() == XGMI {
             links.xgmi = more(links.xgmi, 1);
         } else if link.kind() == PCI_EXPRESS && self.has_cpu {
-            // Not those of other types: between CPUs they have NUMA numbers
+            // Ignores other types: links between CPUs carry NUMA numbers
             // (`kfd_fill_iolink_info_for_cpu()`, `kfd_crat.c`).
             let flags = match self.is_unfinished_apu {
                 true => Value::Unreadable,
@@ -50,26 +50,27 @@ impl Origin {
         }
     }
 
-    /// Whether a link of that folder leads from GPU to GPU. KFD copies its type from the link of one
-    /// of them to its CPU, which may be XGMI (`kfd_add_peer_prop()`, `kfd_topology.c`): it says
-    /// nothing of the other. Those of a hive are direct.
+    /// Whether a link of that folder leads from GPU to GPU. KFD copies its type from the link of
+    /// one GPU to its CPU, which may be XGMI (`kfd_add_peer_prop()`, `kfd_topology.c`). The type
+    /// means nothing for the other GPU. Links within a hive are direct.
     fn is_beside_a_peer(self, folder: LinkFolder, other: Option<&Node>) -> bool {
         !folder.is_direct() && !self.has_cpu && other.is_none_or(|other| !other.has_cpu())
     }
 
-    /// Whether the link with that number leads to a GPU's CPU. KFD names that by its NUMA number,
-    /// which may be any node's (`kfd_fill_gpu_direct_io_link_to_cpu()`, `kfd_crat.c`).
+    /// Whether the link with that number leads from a GPU to its CPU. KFD names the CPU by its NUMA
+    /// number, which may be the number of any node (`kfd_fill_gpu_direct_io_link_to_cpu()`,
+    /// `kfd_crat.c`).
     fn leads_to_own_cpu(self, folder: LinkFolder, number: u32) -> bool {
         !self.has_cpu && folder.is_direct() && number == 0
     }
 }
 
-/// What reading all links of a folder came to.
+/// The outcome of reading all links of a folder.
 #[derive(Default)]
 struct Read {
-    /// Some could not be read.
+    /// Some links could not be read.
     unreadable: bool,
-    /// Fewer are there than the node says: KFD makes them last, and takes them away first.
+    /// There are fewer links than the node prints: KFD creates links last, and removes them first.
     missing: bool,
 }
 
@@ -94,7 +95,7 @@ impl<T: Topology> Walk<'_, T> {
             };
             let direct = node.properties.io_links_count();
             let indirect = node.properties.p2p_links_count();
-            // With several sockets, the CPUs that a card is not at reach it by indirect links.
+            // With several sockets, the CPUs of other sockets reach a card by indirect links.
             self.links_of(LinkFolder::Io(number), direct, origin)?;
             self.links_of(LinkFolder::PeerToPeer(number), indirect, origin)?;
         }
@@ -109,7 +110,7 @@ impl<T: Topology> Walk<'_, T> {
                 self.unfinished_nodes = true;
             }
             if has_gap {
-                // KFD may have removed links already, or given the ends of others new numbers.
+                // KFD may have removed links, or renumbered the ends of others.
                 node.links.xgmi = Value::Unreadable;
                 node.links.from_cpu = Value::Unreadable;
             }
@@ -117,7 +118,7 @@ impl<T: Topology> Walk<'_, T> {
         Ok(())
     }
 
-    /// Reads the links of a folder, of which there should be `announced`.
+    /// Reads the links of a folder that should have `announced` of them.
     fn links_of(
         &mut self,
         folder: LinkFolder,
@@ -145,8 +146,9 @@ impl<T: Topology> Walk<'_, T> {
         Ok(())
     }
 
-    /// Reads as many links as the node says it has, from 0 on, as libhsakmt does. What the folder lists is
-    /// read where one of those is not there, and where a kernel (before 5.19) prints no number.
+    /// Reads as many links as the node prints, from 0 on, as libhsakmt does. If one of them is
+    /// missing, or the kernel prints no number (before 5.19), reads the links that the folder
+    /// lists.
     fn links(
         &mut self,
         folder: LinkFolder,
@@ -174,7 +176,7 @@ impl<T: Topology> Walk<'_, T> {
             }
             Err(error) => {
                 let absent = error == ReadError::Absent;
-                // A node with no link may have no folder, and old kernels have none for indirect
+                // A node without links may have no folder, and old kernels have none for indirect
                 // links.
                 read.unreadable |= !absent || (folder.is_direct() && announced.is_none());
                 read.missing = absent && announced.is_some();
@@ -183,7 +185,7 @@ impl<T: Topology> Walk<'_, T> {
         Ok(read)
     }
 
-    /// Reads a link; returns whether it is there.
+    /// Reads a link; returns whether it exists.
     fn link(
         &mut self,
         folder: LinkFolder,
@@ -200,7 +202,7 @@ impl<T: Topology> Walk<'_, T> {
         Ok(true)
     }
 
-    /// Takes in a link.
+    /// Records a link at both of its ends.
     fn note_link(
         &mut self,
         folder: LinkFolder,

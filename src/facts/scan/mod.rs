@@ -8,21 +8,21 @@ mod settle;
 
 use super::prelude::*;
 
-/// What one walk over the topology found.
+/// The result of one walk over the topology.
 pub struct Walked {
     /// The facts.
     pub snapshot: Snapshot,
-    /// KFD's count of changes when the walk began.
+    /// KFD's generation count when the walk began.
     pub generation: Value,
-    /// Whether KFD kept still, as far as can be seen: the same generation before and after, and no
-    /// node that is half filled in or half taken away.
+    /// Whether KFD changed nothing, as far as visible: it shows the same generation before and
+    /// after, and no node that is half filled in or half removed.
     pub calm: bool,
 }
 
 /// Walks over the topology once.
 ///
-/// `bus` is `None` where the PCI core can't be asked. Fails only for want of memory: whatever KFD
-/// does becomes a fact.
+/// `bus` is `None` if the PCI core cannot be asked. Fails only if memory runs out: any behaviour of
+/// KFD becomes a fact.
 pub fn walk<T: Topology, B: PciBus>(
     topology: &mut T,
     mut bus: Option<&mut B>,
@@ -52,23 +52,22 @@ pub fn walk<T: Topology, B: PciBus>(
     })
 }
 
-/// One walk over the topology.
 struct Walk<'a, T: Topology> {
     topology: &'a mut T,
     tally: &'a mut Tally,
     snapshot: Snapshot,
-    /// Whether the numbers of the nodes have a gap. KFD makes one when it takes a node away, and then
+    /// Whether the numbers of the nodes have a gap. KFD leaves one when it removes a node. It then
     /// renumbers the ends of links, and the folders only later (`kfd_topology_remove_device()`,
     /// `kfd_topology.c`).
     has_gap: bool,
-    /// Nodes are listed whose properties could not be read.
+    /// Whether the properties of a listed node could not be read.
     unread_nodes: bool,
-    /// Nodes that went, or that KFD is still filling in: a later walk may see more.
+    /// Whether a node was removed or is still being filled in: a later walk may see more.
     unfinished_nodes: bool,
 }
 
 impl<T: Topology> Walk<'_, T> {
-    /// Reads all nodes, and those of cards in full; returns the numbers of all.
+    /// Reads all nodes, those of cards in full; returns the numbers of all.
     fn nodes<B: PciBus>(&mut self, mut bus: Option<&mut B>) -> Result<Numbers, OutOfMemory> {
         let numbers = match self.list(Folder::Nodes)? {
             Ok(numbers) => numbers,
@@ -89,7 +88,7 @@ impl<T: Topology> Walk<'_, T> {
         Ok(numbers)
     }
 
-    /// Reads a node, and if it is a card's, all that belongs to it.
+    /// Reads a node. For a card's node, reads everything that belongs to it.
     fn node<B: PciBus>(&mut self, number: u32, bus: Option<&mut B>) -> Result<(), OutOfMemory> {
         bump(&mut self.tally.nodes);
         let mut node = Node::new(number);
@@ -101,7 +100,7 @@ impl<T: Topology> Walk<'_, T> {
         }
         let known = self.card_of(&node);
         if known.is_none() && !node.claims_navi10() {
-            // Another device, unless KFD has still to say which.
+            // Another device, unless KFD has not filled in the device yet.
             self.unfinished_nodes |= node.is_unidentified() || node.is_unfinished_apu();
             return insert(&mut self.snapshot.nodes, number, node);
         }
@@ -128,14 +127,14 @@ impl<T: Topology> Walk<'_, T> {
         self.add_node(key, number, node)
     }
 
-    /// The card that `node` belongs to by its address, if it is known already.
+    /// The known card that `node` belongs to by its address.
     fn card_of(&self, node: &Node) -> Option<CardKey> {
         let card = self.snapshot.card_at(node.address()?)?;
         let has_domain = node.properties.domain() != Value::Absent;
         let belongs = match card.function {
-            // Whatever it claims to be: the card may be called another device.
+            // Accepts any claimed device: KFD may show the card as another device.
             Some(function) if function.id == Id::NAVI10 => has_domain || node.claims_navi10(),
-            // Without a domain it may sit elsewhere.
+            // Without a domain, the node may be in another domain.
             _ => has_domain && node.claims_navi10(),
         };
         belongs.then_some(card.key)
@@ -154,7 +153,6 @@ impl<T: Topology> Walk<'_, T> {
         insert(&mut self.snapshot.cards, key, card)
     }
 
-    /// Adds a node to a card.
     fn add_node(&mut self, key: CardKey, number: u32, mut node: Node) -> Result<(), OutOfMemory> {
         node.card = Some(key);
         insert(&mut self.snapshot.nodes, number, node)?;
@@ -167,7 +165,7 @@ impl<T: Topology> Walk<'_, T> {
         Ok(())
     }
 
-    /// Reads the banks of a node; returns whether none went meanwhile.
+    /// Reads the banks of a node; returns whether none was removed meanwhile.
     fn banks(&mut self, number: u32, node: &mut Node) -> Result<bool, OutOfMemory> {
         let numbers = match self.list(Folder::Banks(number))? {
             Ok(numbers) => numbers,

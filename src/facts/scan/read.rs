@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reads for a walk, with every error counted.
+//! Reads files and folders for a walk, and counts every error.
 
 use crate::facts::{
     prelude::*,
@@ -23,7 +23,7 @@ impl<T: Topology> Walk<'_, T> {
             Ok(()) => Ok(Ok(numbers)),
             Err(ReadError::OutOfMemory) => Err(OutOfMemory),
             Err(error) => {
-                // No KFD, and no links, are ordinary.
+                // A missing KFD or a missing folder of links is normal.
                 if error != ReadError::Absent || matches!(folder, Folder::Banks(_)) {
                     self.tally.error(error);
                 }
@@ -32,8 +32,8 @@ impl<T: Topology> Walk<'_, T> {
         }
     }
 
-    /// Reads `file` into `properties`, which are unreadable if it fails. The inner error is a fact and
-    /// has been counted; the outer one ends the scan.
+    /// Reads `file` into `properties`, which become unreadable if that fails. The inner error is a
+    /// fact and has been counted; the outer one ends the scan.
     pub(super) fn properties<P: Properties>(
         &mut self,
         file: File,
@@ -52,13 +52,13 @@ impl<T: Topology> Walk<'_, T> {
         }
     }
 
-    /// Counts an error.
-    #[inline(never)] // Once is enough.
+    /// Counts an error, unless it is a lack of memory, which ends the scan.
+    #[inline(never)] // One copy keeps the module small.
     fn note(&mut self, error: ReadError) -> Result<ReadError, OutOfMemory> {
         if error == ReadError::OutOfMemory {
             return Err(OutOfMemory);
         }
-        // What was listed and is gone was taken away meanwhile.
+        // KFD listed this file, and has removed it since.
         self.unfinished_nodes |= error == ReadError::Absent;
         self.tally.error(error);
         Ok(error)

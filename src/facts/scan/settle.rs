@@ -7,7 +7,7 @@ use crate::facts::prelude::*;
 use super::Walk;
 
 impl<T: Topology> Walk<'_, T> {
-    /// Decides what the walk as a whole means for each card. `numbers` are those of all nodes.
+    /// Decides what the whole walk means for each card. `numbers` holds the numbers of all nodes.
     pub(super) fn settle(&mut self, same_generation: bool, numbers: &Numbers) {
         let nodes_missed =
             !same_generation || self.unfinished_nodes || self.snapshot.may_hide_a_card();
@@ -30,11 +30,11 @@ impl<T: Topology> Walk<'_, T> {
         }
     }
 
-    /// How far a card's node can be judged that KFD has filled in.
+    /// How far a card's node can be judged, once KFD has filled it in.
     fn basis(&self, node: &Node) -> Basis {
         let card = node.card.and_then(|key| self.snapshot.cards.get(&key));
         let Some(function) = card.and_then(|card| card.function.as_ref()) else {
-            // Whose node it is cannot be known: amdgpu keeps it when the card has gone.
+            // The node's owner is unknown: amdgpu keeps a node after its card is gone.
             return match self.snapshot.pci_known {
                 true => Basis::Nothing,
                 false => Basis::Device,
@@ -46,7 +46,7 @@ impl<T: Topology> Walk<'_, T> {
         } else if node.claims_navi10() {
             Basis::Device
         } else {
-            // The node of another card, which was there before.
+            // The node of another card, which was at this address before.
             Basis::Nothing
         }
     }
@@ -67,8 +67,8 @@ impl<T: Topology> Walk<'_, T> {
     }
 }
 
-/// Whether a GPU's node has the location of `address` and does not say in which PCI domain: kernels
-/// before 5.4 print none. It is taken to be in domain 0, where it may not be.
+/// Whether a GPU's node has the location of `address` and prints no PCI domain, like kernels before
+/// 5.4. Such a node counts as in domain 0, which may be wrong.
 fn is_without_domain_at(node: &Node, address: Option<Address>) -> bool {
     let location = address.map_or(Value::Absent, |address| {
         Value::Known(address.location.into())

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How nodes of GPUs come and go, with their direct links.
+//! Creates and removes GPUs' nodes, with their direct links.
 
 use std::rc::Rc;
 
@@ -17,19 +17,19 @@ use super::{
     XGMI, //
 };
 
-/// What became of a GPU that the driver handed to KFD.
+/// The result for a GPU that the driver handed to KFD.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Created {
-    /// It has a new node, which sysfs does not show yet.
+    /// A new node, which sysfs does not show yet.
     NewNode,
-    /// It is in the node of its CPU.
+    /// The node of its CPU.
     InCpuNode,
-    /// KFD has no node for it.
+    /// No node: KFD failed.
     Refused,
 }
 
 impl Kfd {
-    /// `kfd_topology_add_device()` up to where sysfs is made anew.
+    /// `kfd_topology_add_device()` until it rebuilds sysfs.
     pub fn create(&mut self, life: &Rc<Life>) -> Created {
         if life.gpu.generation.in_cpu_node && self.host.age <= Age::New {
             let mut nodes = self.nodes.iter_mut();
@@ -44,11 +44,11 @@ impl Kfd {
             true => XGMI,
             false => PCI_EXPRESS,
         };
-        // The number of a NUMA node, taken for that of a KFD node.
+        // KFD uses the number of the NUMA node as that of a KFD node.
         let to = life.numa.unwrap_or(0) as usize;
         let to_cpu = Link::new(kind, number, to);
         if life.is_large_bar() || kind == XGMI {
-            // `kfd_parse_subtype_iolink()`: the new node is not among them yet.
+            // `kfd_parse_subtype_iolink()`: the list does not contain the new node yet.
             match self.nodes.get_mut(to) {
                 Some(node) => node.direct.push(to_cpu.reversed()),
                 None => return Created::Refused,
@@ -72,7 +72,7 @@ impl Kfd {
         Created::NewNode
     }
 
-    /// Takes a node off the list and renumbers the others (`kfd_topology_update_io_links()`).
+    /// Removes a node from the list and renumbers the others (`kfd_topology_update_io_links()`).
     pub fn release(&mut self, life: u32) {
         let Some(gone) = self.node_of(life) else {
             return;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How KFD fills in what the tables do not say: `kfd_topology_add_device()` behind the lock.
+//! Properties that the CRAT tables lack: `kfd_topology_add_device()` after it releases its lock.
 
 use super::super::{
     gpus::VEGA20,
@@ -17,7 +17,7 @@ use super::{
     XGMI, //
 };
 
-/// The order in which a node is filled in, as far as it matters here.
+/// The order in which KFD fills in a node's properties, as far as the tests need it.
 pub const IDENTIFIED: u8 = 1;
 pub const GFX: u8 = 2;
 pub const VENDOR: u8 = 3;
@@ -31,14 +31,14 @@ pub const QUEUES: u8 = 10;
 pub const CAPABILITY: u8 = 11;
 pub const FILLED: u8 = 12;
 
-/// Here KFD marks the links.
+/// KFD sets the links' flags after this property.
 pub const MARKED: u8 = QUEUES;
 
-/// From here on the node says where its GPU sits.
+/// From this property on the node prints its GPU's location.
 pub const ADDRESSED: u8 = DOMAIN;
 
 impl Kfd {
-    /// Fills in the next line.
+    /// Fills in the next property.
     pub fn fill_more(&mut self, node: usize) {
         let node = &mut self.nodes[node];
         node.filled += 1;
@@ -47,12 +47,12 @@ impl Kfd {
         }
     }
 
-    /// How many links a node has that are to be marked.
+    /// The number of links whose flags KFD sets for a node.
     pub fn links_to_mark(&self, node: usize) -> usize {
         self.nodes[node].direct.len() + self.nodes[node].indirect.len()
     }
 
-    /// `kfd_fill_iolink_non_crat_info()` for one link, up to where coherence is marked.
+    /// `kfd_fill_iolink_non_crat_info()` for one link, until it sets coherence flags.
     pub fn mark_link(&mut self, node: usize, number: usize) {
         if self.host.marks == Marks::Nothing {
             return;
@@ -86,7 +86,7 @@ impl Kfd {
         }
     }
 
-    /// `kfd_set_iolink_non_coherent()` for one link and those back.
+    /// `kfd_set_iolink_non_coherent()` for one link and its reverse links.
     pub fn mark_coherence(&mut self, node: usize, number: usize) {
         if self.host.marks < Marks::Full {
             return;
@@ -116,7 +116,7 @@ impl Kfd {
         }
     }
 
-    /// A link of a node, counted over both lists, and whether it is a direct one.
+    /// A link of a node, by its number over both lists, and whether it is a direct link.
     fn link_mut(&mut self, node: usize, number: usize) -> (&mut Link, bool) {
         let node = &mut self.nodes[node];
         let direct = node.direct.len();

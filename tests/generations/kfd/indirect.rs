@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Indirect links, and those between GPUs. KFD makes them for the last node of its list.
+//! Adds indirect links, and links between GPUs. KFD creates them for the last node of its list.
 
 use std::rc::Rc;
 
@@ -29,7 +29,7 @@ impl Kfd {
         }
     }
 
-    /// `kfd_create_indirect_link_prop()`; whether it came to its end.
+    /// `kfd_create_indirect_link_prop()`. Returns whether it succeeded.
     fn link_to_other_cpus(&mut self, gpu: usize) -> bool {
         let cpus = self.nodes.iter().take_while(|node| node.life.is_none());
         let cpus = cpus.count();
@@ -56,7 +56,7 @@ impl Kfd {
         true
     }
 
-    /// The other half of `kfd_dev_create_p2p_links()`.
+    /// The links between GPUs of `kfd_dev_create_p2p_links()`.
     fn link_to_peers(&mut self, new: usize) {
         for peer in 0..new {
             let hive = |node: usize| self.nodes[node].life.as_ref().map(|life| life.hive());
@@ -72,8 +72,8 @@ impl Kfd {
         }
     }
 
-    /// `kfd_add_peer_prop()`: links `from` to `reached`, if that can be reached; whether nothing
-    /// failed.
+    /// `kfd_add_peer_prop()`: links `from` to `reached`, if it is reachable. Returns `false` on
+    /// failure.
     fn link_to_peer(&mut self, reached: usize, from: usize) -> bool {
         let life = self.nodes[reached].life.as_ref();
         let is_reached = life.is_some_and(|life| {
@@ -88,7 +88,7 @@ impl Kfd {
         if self.nodes[from].direct.is_empty() {
             return false;
         }
-        // It takes over the type and the flags of the link that the other has to its CPU.
+        // KFD copies type and flags from the link of `reached` to its CPU.
         self.nodes[from].add_indirect(Link {
             from,
             to: reached,

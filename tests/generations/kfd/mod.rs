@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A model of KFD's topology: what `kfd_crat.c` and `kfd_topology.c` of Linux 7.3 make of a machine,
-//! step by step, with what sysfs shows between the steps.
+//! A model of KFD's topology, after `kfd_crat.c` and `kfd_topology.c` of Linux 7.3: step by step,
+//! with the state of sysfs between the steps.
 //!
-//! KFD calls the number of a node in its list the proximity domain. It names NUMA nodes by the same
-//! numbers, although they count other things.
+//! KFD calls a node's number in its list the proximity domain. It uses NUMA node numbers as
+//! proximity domains, although the two can differ.
 
 mod create;
 mod fill;
@@ -32,13 +32,13 @@ pub use self::{
     }, //
 };
 
-/// The types of links (`CRAT_IOLINK_TYPE_*`, `kfd_crat.h`).
+/// Link types (`CRAT_IOLINK_TYPE_*`, `kfd_crat.h`).
 pub const HYPERTRANSPORT: u64 = 1;
 pub const PCI_EXPRESS: u64 = 2;
 pub const QPI: u64 = 5;
 pub const XGMI: u64 = 11;
 
-/// Their flags (`HSA_IOLINK_FLAGS_*`, `kfd_sysfs.h`).
+/// Link flags (`HSA_IOLINK_FLAGS_*`, `kfd_sysfs.h`).
 pub const ENABLED: u64 = 1;
 pub const NON_COHERENT: u64 = 2;
 pub const NO_ATOMICS: u64 = 4 | 8;
@@ -49,11 +49,11 @@ pub struct Link {
     pub from: usize,
     pub to: usize,
     pub flags: u64,
-    /// Reading it needs the permission of a GPU whose render node is forbidden.
+    /// Reading it needs access to a GPU whose render node is denied to the reader.
     pub is_denied: bool,
-    /// The number of its folder, while it has one.
+    /// The number of its folder in sysfs, if it exists.
     pub shown: Option<u32>,
-    /// KFD took it off its list, and its folder is still there.
+    /// KFD removed it from its list, but its folder still exists.
     pub is_orphan: bool,
 }
 
@@ -65,7 +65,7 @@ pub struct Bank {
     pub shown: Option<u32>,
 }
 
-/// What of a node sysfs shows, apart from what is in its folders.
+/// The parts of a node that sysfs shows, without the contents of its subfolders.
 #[derive(Clone, Debug, Default)]
 pub struct Shown {
     /// The number of its folder.
@@ -79,10 +79,10 @@ pub struct Shown {
 
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// The driver's hold on the GPU, if it is a GPU's.
+    /// The GPU's life, if the node has a GPU.
     pub life: Option<Rc<Life>>,
     pub cores: u64,
-    /// The firmware's table says that a GPU is in this node of a CPU.
+    /// The firmware's table lists a GPU in this CPU's node.
     pub awaits_apu: bool,
     /// How far KFD has filled it in, up to [`FILLED`].
     pub filled: u8,
@@ -91,7 +91,7 @@ pub struct Node {
     pub direct: Vec<Link>,
     pub indirect: Vec<Link>,
     pub shown: Shown,
-    /// Lines that say something else than KFD would.
+    /// False lines, which replace KFD's own.
     pub told: Vec<(&'static str, u64)>,
 }
 
@@ -115,7 +115,7 @@ impl Link {
         }
     }
 
-    /// The same in the other direction, as `kfd_parse_subtype_iolink()` copies it.
+    /// The reverse link, as `kfd_parse_subtype_iolink()` copies it.
     fn reversed(&self) -> Self {
         Self::new(self.kind, self.to, self.from)
     }
@@ -143,14 +143,14 @@ impl Node {
         }
     }
 
-    /// Whether it is the node that this hold on a GPU has.
+    /// Whether the node belongs to this life.
     pub fn is_of(&self, life: u32) -> bool {
         self.life.as_ref().is_some_and(|own| own.id == life)
     }
 }
 
 impl Kfd {
-    /// `kfd_create_vcrat_image_cpu()`, or the firmware's table where that knows of an APU.
+    /// `kfd_create_vcrat_image_cpu()`, or the firmware's table if it lists an APU.
     pub fn new(host: &Host, firmware_knows_apu: bool) -> Self {
         let numbers: Vec<u32> = host.numa.iter().map(|node| node.number).collect();
         let with_cpus = host.numa.iter().filter(|node| node.has_cpus);
@@ -166,7 +166,7 @@ impl Kfd {
         };
         let links = with_cpus.flat_map(|from| numbers.iter().map(|&to| (from.number, to)));
         for (from, to) in links.filter(|(from, to)| from != to && kind != 0) {
-            // By NUMA number: where no KFD node has that number, nobody gets the link.
+            // KFD uses the NUMA number. If no KFD node has that number, KFD drops the link.
             if let Some(node) = nodes.get_mut(from as usize) {
                 let link = Link::new(kind, from as usize, to as usize);
                 node.direct.push(link);
@@ -182,7 +182,7 @@ impl Kfd {
         kfd
     }
 
-    /// The number of the node that this hold on a GPU has.
+    /// The number of the node of this life.
     pub fn node_of(&self, life: u32) -> Option<usize> {
         self.nodes.iter().position(|node| node.is_of(life))
     }

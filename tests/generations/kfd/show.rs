@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How KFD takes sysfs down and builds it up again, one entry at a time.
+//! Removes KFD's sysfs entries and creates them again, one at a time.
 
 use super::super::host::Age;
 
@@ -12,19 +12,19 @@ use super::{
 };
 
 impl Kfd {
-    /// Shows one more entry (`kfd_build_sysfs_node_tree()`); whether there was one to show.
+    /// Creates the next entry (`kfd_build_sysfs_node_tree()`). Returns whether there was one.
     pub fn show_more(&mut self) -> bool {
         let has_indirect = self.host.age >= Age::New;
         let mut nodes = (0..).zip(&mut self.nodes);
         nodes.any(|(number, node)| node.show_more(number, has_indirect))
     }
 
-    /// Hides one more entry (`kfd_remove_sysfs_node_tree()`); whether there was one to hide.
+    /// Removes the next entry (`kfd_remove_sysfs_node_tree()`). Returns whether there was one.
     pub fn hide_more(&mut self) -> bool {
         self.nodes.iter_mut().any(Node::hide_more)
     }
 
-    /// Hides one more entry of a node; whether there was one to hide.
+    /// Removes the next entry of a node. Returns whether there was one.
     pub fn hide_more_of(&mut self, life: u32) -> bool {
         let node = self.nodes.iter_mut().find(|node| node.is_of(life));
         node.is_some_and(Node::hide_more)
@@ -100,7 +100,7 @@ fn is_kept(link: &Link) -> bool {
     !link.is_orphan
 }
 
-/// Gives the first entry without a number its own.
+/// Numbers the first entry without a number. Returns whether there was one.
 fn show_first<'e>(entries: impl Iterator<Item = &'e mut Option<u32>>) -> bool {
     let mut numbered = (0..).zip(entries);
     let next = numbered.find(|(_, shown)| shown.is_none());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What sysfs prints: `node_show()`, `mem_show()` and `iolink_show()` in `kfd_topology.c`.
+//! The text of sysfs files: `node_show()`, `mem_show()` and `iolink_show()` in `kfd_topology.c`.
 //!
 //! Sizes, counts and clocks are guesses.
 
@@ -51,7 +51,7 @@ impl Lines<'_> {
 }
 
 impl Kfd {
-    /// Reads a file as sysfs shows it now.
+    /// Reads a file as sysfs shows it at this moment.
     pub fn read(&self, file: File, text: &mut String) -> Result<(), ReadError> {
         match file {
             File::GenerationId => {
@@ -119,7 +119,7 @@ impl Kfd {
         node.ok_or(ReadError::Absent)
     }
 
-    /// A node, if its GPU is not forbidden to the reader.
+    /// A node, if the reader may access its GPU.
     fn readable(&self, number: u32) -> Result<&Node, ReadError> {
         let node = self.shown(number)?;
         match node.life.as_ref().is_some_and(|life| life.is_denied) {
@@ -147,7 +147,7 @@ impl Kfd {
         let told = &node.told[..];
         let mut lines = Lines { text, told };
         let life = node.life.as_deref();
-        // 0 until KFD has got there, and of a CPU.
+        // 0 for a CPU, and until KFD has set the property.
         let of_gpu = |from: u8, value: u64| match life.is_some() && node.filled >= from {
             true => value,
             false => 0,
@@ -184,7 +184,7 @@ impl Kfd {
             lines.put("cwsr_size", of_gpu(FILLED, 1 << 20));
         }
         if let Some(life) = life {
-            // Later kernels count it in the bank only.
+            // Later kernels report the size only in the bank.
             let is_counted = age < Age::New;
             lines.put(
                 "local_mem_size",

@@ -21,13 +21,13 @@ const LONGEST: u64 = 1 << 20;
 /// The programs that get a variable.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reach {
-    /// Those of each login, or of each shell.
+    /// The programs of each login, or of each shell.
     Login,
-    /// Those of each service.
+    /// All services.
     Services,
-    /// Those of a unit of the system's.
+    /// A unit of the system.
     Unit(String),
-    /// Those of a unit of a user's.
+    /// A unit of a user.
     UserUnit(String),
 }
 
@@ -49,19 +49,19 @@ pub struct Kept {
 pub struct AllKept {
     /// The variables, by file.
     pub list: Vec<Kept>,
-    /// Files of a server that does not answer.
+    /// Files on a server that does not answer.
     pub stuck: Vec<String>,
 }
 
 impl AllKept {
-    /// Reads the system's files, and those in the homes of these users.
+    /// Reads the system's files, and those in the home folders of these users.
     pub fn read(root: &Root, users: &[&User]) -> Self {
         let mut files = Vec::new();
         for (name, form) in SYSTEM {
             files.extend(expanded(root, Path::new("/"), name, form));
         }
         let homes: Vec<_> = users.iter().filter_map(|user| user.home.clone()).collect();
-        // Only one thread waits for the folders of homes: a server may not answer.
+        // One thread lists all home folders, because their server may not answer.
         let of_homes = each(homes.clone(), FOR_FILES, {
             let root = root.clone();
             move |home: &PathBuf| {
@@ -102,20 +102,20 @@ impl AllKept {
     }
 }
 
-/// How a file sets variables.
+/// The syntax in which a file sets variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     /// `NAME=value`, as pam_env(8) and environment.d(5) read it.
     Plain,
     /// `NAME DEFAULT=value OVERRIDE=value`, pam_env.conf(5).
     Pam,
-    /// A shell's.
+    /// A script of a shell.
     Shell,
     /// `DefaultEnvironment=` of systemd-system.conf(5).
     Manager,
 }
 
-/// The system's files. `*` stands for all files with that end.
+/// The system's files. `*` stands for all names with that end.
 const SYSTEM: [(&str, Form); 28] = [
     ("etc/environment", Form::Plain),
     ("etc/environment.d/*.conf", Form::Plain),
@@ -124,7 +124,7 @@ const SYSTEM: [(&str, Form); 28] = [
     ("usr/lib/environment.d/*.conf", Form::Plain),
     ("etc/env.d/*", Form::Plain),
     ("etc/security/pam_env.conf", Form::Pam),
-    // OpenRC's services, and NixOS.
+    // Files of OpenRC's services, and of NixOS.
     ("etc/conf.d/*", Form::Shell),
     ("etc/set-environment", Form::Shell),
     ("etc/profile", Form::Shell),
@@ -148,7 +148,7 @@ const SYSTEM: [(&str, Form); 28] = [
     ("usr/lib/systemd/user.conf.d/*.conf", Form::Manager),
 ];
 
-/// Those in a home folder.
+/// The files in a home folder.
 const HOME: [(&str, Form); 17] = [
     (".pam_environment", Form::Plain),
     (".config/environment.d/*.conf", Form::Plain),
@@ -182,8 +182,8 @@ fn expanded(root: &Root, below: &Path, name: &str, form: Form) -> Vec<(String, F
         .collect()
 }
 
-/// The text of a file, if it is one on a disk. A user can put a link to a file of the kernel's into a
-/// home folder: reading one can wait for ever, or wake a card.
+/// The text of a file, unless the kernel makes it. A user can put a link to such a file into a home
+/// folder: reading it can wait for ever, or wake a card.
 fn text(root: &Root, path: &str) -> Option<String> {
     let place = root.path(path).canonicalize().ok()?;
     let is_kernels = ["/proc", "/sys", "/dev"]

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The variables that files of logins and shells set, each with its line.
+//! The variables that login files and shell scripts set, each with its line.
 //!
-//! Nothing is run: a variable counts even where a script sets it under a condition.
+//! Nothing is run: a variable counts even if a script sets it only under a condition.
 
 use crate::sources::processes::Variable;
 
-/// A variable, and its line.
+/// The line number, and the variable that the line sets.
 pub type Set = (usize, Variable);
 
-/// The lines of a text, numbered, each joined with the next one where it ends with a backslash.
+/// The numbered lines of a text. A line that ends with a backslash is joined with the next one.
 pub fn joined(text: &str) -> Vec<(usize, String)> {
     let mut lines: Vec<(usize, String)> = Vec::new();
     let mut goes_on = false;
@@ -27,15 +27,15 @@ pub fn joined(text: &str) -> Vec<(usize, String)> {
     lines
 }
 
-/// `NAME=value`, if the name is one.
+/// Splits `NAME=value`, if the name is valid.
 pub fn assignment(word: &str) -> Option<Variable> {
     let (name, value) = word.split_once('=')?;
     let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     is_name.then(|| (name.to_owned(), value.to_owned()))
 }
 
-/// `NAME=value`, as `/etc/environment` and environment.d(5) have it: quotes around the value, comments,
-/// and an `export` that pam_env(8) skips.
+/// Reads `NAME=value` as `/etc/environment` and environment.d(5) define it: quotes around the
+/// value, comments, and an `export` that pam_env(8) skips.
 pub fn plain(text: &str) -> Vec<Set> {
     let lines = joined(text).into_iter().filter_map(|(number, line)| {
         let line = line.trim_start();
@@ -51,7 +51,7 @@ pub fn plain(text: &str) -> Vec<Set> {
     lines.collect()
 }
 
-/// `NAME DEFAULT=value OVERRIDE=value`.
+/// Reads `NAME DEFAULT=value OVERRIDE=value`.
 pub fn pam(text: &str) -> Vec<Set> {
     let lines = joined(text).into_iter().filter_map(|(number, line)| {
         let words = shlex::split(&line)?;
@@ -66,7 +66,7 @@ pub fn pam(text: &str) -> Vec<Set> {
 /// Words after which a command begins.
 const BEFORE_COMMANDS: [&str; 10] = ["&&", "||", ";", "&", "then", "do", "else", "{", "(", "|"];
 
-/// The text with blanks around what ends a command, outside of quotes.
+/// Puts blanks around the marks that end a command, outside of quotes.
 fn apart(text: &str) -> String {
     let mut apart = String::new();
     let mut quote = None;
@@ -90,8 +90,8 @@ fn apart(text: &str) -> String {
     apart
 }
 
-/// What `${NAME:-value}` gives where nothing has set that variable before; another expression is `None`,
-/// as nothing is run.
+/// The value of `${NAME:-value}` if nothing has set NAME before. Other expressions give `None`,
+/// because nothing is run.
 fn expanded(value: &str) -> Option<String> {
     if !value.contains('$') {
         return Some(value.to_owned());
@@ -109,12 +109,12 @@ struct Seen {
     is_exported: bool,
 }
 
-/// The variables that a shell's script sets and exports: of sh, csh or fish. A variable before a command
-/// is for that command only.
+/// The variables that a script of sh, csh or fish sets and exports. A variable before a command is
+/// only for that command.
 pub fn script(text: &str) -> Vec<Set> {
     let mut seen = Vec::new();
     for (line, text) in joined(text) {
-        // A quote that goes on in the next line has none of these variables.
+        // A line whose quote continues on the next line sets none of these variables.
         let words = shlex::split(&apart(&text)).unwrap_or_default();
         for command in words.split(|word| BEFORE_COMMANDS.contains(&word.as_str())) {
             seen.extend(of_command(line, command));
@@ -154,7 +154,7 @@ fn of_command(line: usize, command: &[String]) -> Vec<Seen> {
         "export" if has('n') => Vec::new(),
         "export" => words.iter().map(|word| one(word, true)).collect(),
         "declare" | "typeset" if has('x') => words.iter().map(|word| one(word, true)).collect(),
-        // csh's, and fish's where it is exported.
+        // csh exports by setenv, fish by set -x.
         "setenv" => pair(),
         "set" if has('x') => pair(),
         _ if command.iter().all(|word| assignment(word).is_some()) => {
@@ -204,7 +204,7 @@ mod tests {
             ("setenv HSA_A 1", &["1 HSA_A=1"]),
             ("set -gx HSA_A 1", &["1 HSA_A=1"]),
             ("set -Ux HSA_A 1", &["1 HSA_A=1"]),
-            // For one command, for the shell only, not any more, or not at all.
+            // Set for one command or for the shell only, no longer exported, or not set at all.
             ("HSA_A=1 python3 train.py", &[]),
             ("alias torch='HSA_A=1 python3'", &[]),
             ("HSA_A=1", &[]),

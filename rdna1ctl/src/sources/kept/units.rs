@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The variables that units of systemd's set, with their drop-ins, and containers of Podman's that
+//! The variables that systemd's units set, with their drop-ins, and Podman's containers that
 //! systemd starts (systemd.exec(5), systemd.unit(5), podman-systemd.unit(5)).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use crate::root::Root;
 use super::shell::{assignment, joined, plain, Set};
 use super::{text, Kept, Reach};
 
-/// Folders with units; the first with a name wins.
+/// Folders with units. If several have a unit of one name, the first wins.
 #[derive(Debug, Clone)]
 pub struct Search {
     folders: Vec<String>,
@@ -19,7 +19,7 @@ pub struct Search {
     is_users: bool,
 }
 
-/// Where the system's units are, and those of users with these homes.
+/// The folders of the system's units, and of the units of users with these homes.
 pub fn searched(homes: &[PathBuf]) -> Vec<Search> {
     let search = |folders: &[&str], end, is_users| Search {
         folders: folders.iter().map(|name| (*name).to_owned()).collect(),
@@ -122,7 +122,7 @@ struct At {
     value: String,
 }
 
-/// The variables of a unit, as its files leave them: an empty `Environment=` takes all back.
+/// The variables that all files of a unit leave set: an empty `Environment=` takes all back.
 fn of_unit(root: &Root, search: &Search, unit: &str) -> BTreeMap<String, At> {
     let mut set: BTreeMap<String, At> = BTreeMap::new();
     let mut of_files: BTreeMap<String, At> = BTreeMap::new();
@@ -158,7 +158,7 @@ fn of_unit(root: &Root, search: &Search, unit: &str) -> BTreeMap<String, At> {
     set
 }
 
-/// A file that a unit names; `-` allows that it is missing, `*` stands for several.
+/// The variables in a file that a unit names. A leading `-` allows that it is missing.
 fn from_file(root: &Root, name: &str) -> Vec<(String, At)> {
     let file = name.trim_start_matches('-').to_owned();
     let set = plain(&text(root, &file).unwrap_or_default()).into_iter();
@@ -169,8 +169,8 @@ fn from_file(root: &Root, name: &str) -> Vec<(String, At)> {
     set.collect()
 }
 
-/// The files of a unit in the order in which they count: itself, then its drop-ins by name. A masked unit
-/// has none.
+/// The files of a unit in the order in which they take effect: the unit itself, then its drop-ins
+/// by name. A masked unit has none.
 fn files(root: &Root, search: &Search, unit: &str) -> Vec<String> {
     let mut files = Vec::new();
     let own = search
@@ -203,7 +203,7 @@ fn exists(root: &Root, file: &str) -> bool {
     std::fs::symlink_metadata(root.path(file)).is_ok()
 }
 
-/// The names of a unit's folders of drop-ins, those of the unit itself first.
+/// The names of a unit's drop-in folders, those of the unit itself first.
 fn folders_of(unit: &str) -> Vec<String> {
     let mut folders = vec![format!("{unit}.d")];
     let Some((stem, kind)) = unit.rsplit_once('.') else {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The process itself.
+//! The child process of the `/dev/kfd` test client: opens KFD and follows commands from stdin.
 
 use std::fs::{File, OpenOptions};
 use std::io::{stdin, BufRead, Stdin, Write};
@@ -18,10 +18,10 @@ use nix::sys::mman::{mmap, MapFlags, ProtFlags};
 use super::ioctl::Ioctl;
 use super::Request;
 
-/// The first argument of the process.
+/// The first argument that makes this program run as the child process.
 pub const VERB: &str = "ask";
 
-/// Does what the lines of the input say, to their end.
+/// Follows the commands on stdin until it is closed.
 pub fn run() -> ExitCode {
     match follow() {
         Ok(()) => ExitCode::SUCCESS,
@@ -84,7 +84,7 @@ fn follow() -> Result<()> {
     Ok(())
 }
 
-/// Maps a file, as a linker does with a library, and leaves it mapped.
+/// Maps a file as the dynamic linker maps a library, and leaves it mapped.
 fn map(file: &str) -> Result<()> {
     let file = File::open(file)?;
     let length = usize::try_from(file.metadata()?.len())?;
@@ -103,14 +103,14 @@ fn map(file: &str) -> Result<()> {
     Ok(())
 }
 
-/// Reads where nothing is, as a program does that takes coarse-grained memory for fine-grained.
+/// Reads an unmapped address, as after mistaking coarse-grained memory for fine-grained.
 fn crash() {
-    // SAFETY: Not on memory of this program: nothing is mapped at the first page, which the kernel
-    // gives to no process (vm.mmap_min_addr), so that the read ends this process by SIGSEGV.
+    // SAFETY: The read touches no memory of this program. The kernel maps the first page for no
+    // process (vm.mmap_min_addr), so the read ends this process by SIGSEGV.
     unsafe { std::arch::asm!("mov {0:e}, dword ptr [{0}]", inout(reg) 8_u64 => _) };
 }
 
-/// Asks until the next line comes.
+/// Repeats the request in all threads until the next command, which must be `end`.
 fn storm(kfd: &File, threads: usize, request: &Ioctl) -> Result<()> {
     let ended = AtomicBool::new(false);
     let entered = thread::scope(|scope| {

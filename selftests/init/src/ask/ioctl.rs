@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The ioctls of a request.
+//! Encodes a test request as the number and the arguments of a KFD ioctl.
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -12,14 +12,14 @@ use nix::libc;
 
 use super::Request;
 
-/// An ioctl with its arguments.
+/// A KFD ioctl with its arguments.
 pub struct Ioctl {
     number: u32,
     arguments: Vec<u64>,
 }
 
 impl Ioctl {
-    /// That of a request.
+    /// The ioctl for a request.
     pub fn new(request: &Request) -> Self {
         match request {
             Request::Alloc {
@@ -44,7 +44,7 @@ impl Ioctl {
             } => Self::of(
                 uapi::AMDKFD_IOC_SVM,
                 uapi::kfd_ioctl_svm_args {
-                    // Not at the begin of a page: KFD looks no further.
+                    // Not page-aligned, so that KFD's handler rejects the range at once.
                     start_addr: 0x7000_0000_0001,
                     size: *size,
                     op: *op,
@@ -84,12 +84,12 @@ impl Ioctl {
         }
     }
 
-    /// The ioctl of a struct of KFD's, with attributes behind it, whose size is in the number.
+    /// Builds an ioctl from a KFD struct; its number includes the size of the attributes behind it.
     fn of<T>(number: u32, arguments: T, attributes: &[(u32, u32)]) -> Self {
         const SIZE_SHIFT: u32 = 16;
         let words = size_of::<T>() / 8;
         let mut memory = vec![0; words];
-        // SAFETY: There is as much memory as the struct takes; its words may hold anything.
+        // SAFETY: `memory` has room for the struct, and any bytes are a valid `u64`.
         unsafe {
             std::ptr::copy_nonoverlapping(
                 (&raw const arguments).cast(),
@@ -109,12 +109,12 @@ impl Ioctl {
         }
     }
 
-    /// Calls it, with the arguments in this memory, where KFD answers. Whatever the answer is, KFD's
-    /// handler has to have been entered.
+    /// Makes the ioctl on a copy of the arguments in `memory`, to which KFD writes its answer.
+    /// Accepts any answer that proves that KFD's handler was entered.
     pub fn call(&self, kfd: &File, memory: &mut Vec<u64>) -> Result<()> {
         memory.clear();
         memory.extend_from_slice(&self.arguments);
-        // SAFETY: The memory is as large as the number says.
+        // SAFETY: `memory` is as large as the ioctl's number says.
         let result =
             unsafe { libc::ioctl(kfd.as_raw_fd(), self.number.into(), memory.as_mut_ptr()) };
         match Errno::result(result) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! PID 1 of a guest that is saved, and goes on as `guest-init`.
+//! PID 1 of a guest that is saved as a snapshot; continues as `guest-init`.
 
 use std::process::ExitCode;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A lie is announced by a uevent, once; cards that come and go are logged and counted.
+//! The module announces each lie by one uevent, and logs and counts cards that come and go.
 
 use anyhow::{ensure, Result};
 use modproof_guest::kmsg::{self, Kmsg};
@@ -10,7 +10,7 @@ use modproof_guest::Ctx;
 use crate::fixture::TREE;
 use crate::guard;
 
-/// One uevent when the verdict becomes lie, however often it is read; another only after the truth.
+/// One uevent when the verdict becomes `lie`, however often it is read; the next after `truth`.
 pub fn once(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "slot=0;slot=1")?;
     guard::load(&ctx.modules)?;
@@ -39,7 +39,7 @@ pub fn once(ctx: &mut Ctx) -> Result<()> {
         );
     }
 
-    // Another rule, and a zero that makes it unknown, are no change to lie.
+    // The card still lies: another rule's lie, or a zero that makes it unknown, sends no uevent.
     TREE.set(0, "bank.flags=0")?;
     TREE.set(0, "num_cp_queues=0")?;
     read_all()?;
@@ -61,7 +61,7 @@ pub fn once(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
-/// A line for each card at load, with its verdict.
+/// At load, the module logs one line for each card with its verdict.
 pub fn log_at_load(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "slot=0;slot=1 lie=bank-flags;slot=2 kfd=0")?;
     let mut log = Kmsg::from_now()?;
@@ -84,7 +84,7 @@ pub fn log_at_load(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
-/// A line and a count for each card that comes or goes.
+/// The module logs and counts each card that comes or goes.
 pub fn comings_and_goings(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "")?;
     guard::load(&ctx.modules)?;

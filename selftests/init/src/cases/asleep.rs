@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A card that is runtime-suspended: reading about it must not wake it.
+//! Reads about a runtime-suspended card must not wake it.
 
 use anyhow::{ensure, Context, Result};
 use modproof_guest::Ctx;
@@ -10,8 +10,8 @@ use crate::guard;
 use crate::report::Record;
 use crate::truth::View;
 
-/// What only the configuration spaces of the card and of the ports above hold,
-/// with what stands there while it sleeps.
+/// The facts that are only in the configuration space of the card or of the ports above it, with
+/// the values that `gpus` shows while the card sleeps.
 const UNKNOWN: [(&str, &str); 6] = [
     ("link_gts", "?"),
     ("link_width", "?"),
@@ -21,7 +21,7 @@ const UNKNOWN: [(&str, &str); 6] = [
     ("power", "asleep"),
 ];
 
-/// Every file is read, the module is loaded anew, and nothing was woken.
+/// Reads every file and reloads the module; neither may wake the card.
 pub fn reads_wake_nothing(ctx: &mut Ctx) -> Result<()> {
     for words in ["", "path=switch bar=small"] {
         TREE.load(&ctx.modules, "slot=1 board=5600xt")?;
@@ -54,7 +54,7 @@ fn expect_asleep(ctx: &Ctx) -> Result<()> {
     expect_same(awake, asleep, |key| {
         UNKNOWN.iter().any(|(known, _)| key == *known)
     })?;
-    // The card beside it is told as ever.
+    // The other card is awake: its facts must be complete.
     view.expect_truth(&TREE.card(1)?)?;
     guard::unload()?;
     guard::load(&ctx.modules)?;
@@ -80,10 +80,10 @@ fn expect_untouched(when: &str) -> Result<()> {
     Ok(())
 }
 
-/// Demands that no value has changed but those.
+/// Demands that only values whose keys match `but` have changed.
 fn expect_same(before: &Record, after: &Record, but: impl Fn(&str) -> bool) -> Result<()> {
     for (key, value) in before.pairs().filter(|(key, _)| !but(key)) {
-        // What led to `atomics` goes with it.
+        // `atomics_hop` explains `atomics`, and is unknown with it.
         if key == "atomics_hop" && after.get("atomics")? == "unknown" {
             continue;
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the module costs, in instructions. The cases measure; what is too much is for the host to
-//! say, which holds the figures against those recorded.
+//! Measures the cost of the module in instructions. The host compares the figures with its record
+//! and decides whether they are too high.
 
 use anyhow::Result;
 use modproof_guest::count::Counter;
@@ -18,7 +18,7 @@ mod programs;
 mod reads;
 mod requests;
 
-/// `make bench`: all there is to be measured, beside the stock amdgpu.ko.
+/// `make bench`: all measurements, beside the stock amdgpu.ko.
 pub const CASES: &[Case] = &[
     Case::new("reads", reads),
     Case::new("programs", programs),
@@ -42,7 +42,7 @@ pub const CASES: &[Case] = &[
     Case::new("cards", cards),
 ];
 
-/// What `make test` measures, in a boot that is short: the main reads.
+/// The short measurement of `make test`: only the main reads.
 pub const GUARD: &[Case] = &[Case::new("main-reads", main_reads)];
 
 fn main_reads(ctx: &mut Ctx) -> Result<()> {
@@ -87,7 +87,6 @@ fn cards(ctx: &mut Ctx) -> Result<()> {
     growth::cards(ctx, &counter)
 }
 
-/// Publishes a card, and gives its gpu_id.
 fn one_card(ctx: &mut Ctx) -> Result<u32> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "slot=0")?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Cards that are told truly, or that KFD does not have.
+//! Honest cards, and cards that KFD does not list.
 
 use anyhow::{ensure, Context, Result};
 use modproof_guest::files::read_chunked;
@@ -11,7 +11,7 @@ use crate::fixture::{Fixture, TREE};
 use crate::guard;
 use crate::truth::View;
 
-/// KFD is there and has its CPU node alone.
+/// KFD is there and lists only its CPU node.
 pub fn no_card(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "")?;
     let mut log = ctx.log_from_now()?;
@@ -38,7 +38,7 @@ pub fn truth_5600xt_small(ctx: &mut Ctx) -> Result<()> {
     truth_on_tree(ctx, "board=5600xt bar=small")
 }
 
-/// KFD takes a card without PCIe atomics if its firmware is new enough; that is no lie.
+/// KFD takes a card without PCIe atomics if its firmware is new enough; that is not a lie.
 pub fn truth_without_atomics(ctx: &mut Ctx) -> Result<()> {
     for words in [
         "board=5700xt bar=large atomics=0",
@@ -51,7 +51,7 @@ pub fn truth_without_atomics(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-/// Every board, revision, BAR and path that is sold or met: all truth. The revisions are those of
+/// Every combination of board, revision, BAR and atomics is the truth. The revisions are those in
 /// libdrm's table `amdgpu.ids`.
 pub fn honest_table(ctx: &mut Ctx) -> Result<()> {
     const BOARDS: [(&str, &[&str]); 2] = [
@@ -85,7 +85,7 @@ fn truth_on_tree(ctx: &mut Ctx, words: &str) -> Result<()> {
     TREE.unload()
 }
 
-/// A card is added under the loaded module, told truly, and gone when it is removed.
+/// Adds an honest card while the module is loaded; its records must go with it.
 pub fn truth_of(ctx: &Ctx, fixture: Fixture, words: &str) -> Result<()> {
     guard::load(&ctx.modules)?;
     guard::expect_header_only()?;
@@ -98,7 +98,7 @@ pub fn truth_of(ctx: &Ctx, fixture: Fixture, words: &str) -> Result<()> {
     guard::unload()
 }
 
-/// The card is there first, and the log tells of it when the module loads.
+/// The card is there before the module, which must log it at load.
 pub fn card_before_load(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "slot=3 board=5600xt bar=small rev=0xcb")?;
     let card = TREE.card(3)?;
@@ -114,7 +114,7 @@ pub fn card_before_load(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
-/// Two boards at once; either can go without the other.
+/// Two different boards; removing one leaves the other's records intact.
 pub fn two_cards(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "")?;
     guard::load(&ctx.modules)?;
@@ -146,7 +146,7 @@ pub fn two_cards(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
-/// A card that sits on the PCI bus and that KFD has not taken.
+/// The card is on the PCI bus, but KFD has not taken it.
 pub fn absent_from_kfd(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "")?;
     guard::load(&ctx.modules)?;
@@ -163,7 +163,7 @@ pub fn absent_from_kfd(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
-/// More text than a page: every record is there, none twice, and in pieces the same.
+/// Files larger than a page: every record is there once, and reads in pieces give the same text.
 pub fn twelve_cards(ctx: &mut Ctx) -> Result<()> {
     let slots = 0..12;
     let words: Vec<String> = slots.clone().map(|slot| format!("slot={slot}")).collect();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Very many cards at once.
+//! Very many cards at once: KFD nodes beyond number 255, and large BARs in 64 slots.
 
 use std::time::Instant;
 
@@ -14,13 +14,13 @@ use crate::truth::View;
 
 const CARDS: u32 = 260;
 
-/// All are told truly, those beyond node 255 too, and one lie among them is found.
+/// Cards beyond node 255 are judged like the others, and one lie among 260 cards is found.
 pub fn beyond_255_nodes(ctx: &mut Ctx) -> Result<()> {
     ctx.needs_all()?;
     TREE.load(&ctx.modules, "")?;
     let start = Instant::now();
     for slot in 0..CARDS {
-        // Few compute units, which KFD lists one by one, at each change for all nodes.
+        // KFD relists each compute unit of all nodes at each change: few units keep that short.
         TREE.control(&format!("add slot={slot} bar=small cus=2"))?;
     }
     ctx.note(format!(
@@ -54,7 +54,7 @@ pub fn beyond_255_nodes(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-/// As many cards with a large BAR as there are slots with room for one, half of them behind switches.
+/// A large BAR in each of the 64 slots with room for it; half of the cards are behind switches.
 pub fn sixty_four_large_bars(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "")?;
     for slot in 0..64 {

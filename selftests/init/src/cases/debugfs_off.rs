@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A kernel whose debugfs is switched off (`debugfs=off`).
+//! Tests a kernel that was booted with `debugfs=off`.
 
 use anyhow::{bail, ensure, Context, Result};
 use modproof_guest::kmsg::expect_line;
@@ -13,7 +13,7 @@ use crate::ctl::doctor;
 use crate::fixture::TREE;
 use crate::guard;
 
-/// The suite for that kernel.
+/// The suite for a boot with `debugfs=off`.
 pub const CASES: &[Case] = &[
     Case::new("load-fails-and-says-why", load_fails_and_says_why),
     Case::new("doctor-says-why", doctor_says_why),
@@ -45,14 +45,14 @@ fn load_fails_and_says_why(ctx: &mut Ctx) -> Result<()> {
     guard::expect_gone()
 }
 
-/// The doctor names it, and does not send the user to modprobe.
+/// The doctor names `debugfs=off` as the cause, and does not advise modprobe.
 fn doctor_says_why(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "slot=0")?;
     let note = doctor()?;
-    // The fixture's KFD has a topology, and no /dev/kfd.
+    // The fixture's KFD has a topology but no /dev/kfd.
     note.expect_all("trouble", &["devices-missing"])?;
     note.expect_words("debugfs-off", &["debugfs=off on the kernel's command line"])?;
-    // Who has installed the module wants it.
+    // Only for an installed module is `debugfs=off` a trouble.
     let _installed = Listed::for_this_kernel("updates/dkms/rdna1_kfd_guard.ko.xz:\n")?;
     let found = doctor()?;
     found.expect_all(

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Defects planted on purpose, a boot for each: no boot of this suite may pass.
+//! Boots with one planted defect each; no boot of this suite may pass.
 //!
-//! They are there for the host, which must catch each and name it rightly
-//! (`selftests/defects/defects.toml` says as what).
+//! They test the host's judge, which must catch each defect and report it as the kind that
+//! `selftests/defects/defects.toml` names.
 
 use std::fs;
 use std::io::Write;
@@ -20,10 +20,10 @@ use nix::sys::reboot::{reboot, RebootMode};
 use super::leaks::free_memory;
 
 const MODULE: &str = "defects";
-/// In KiB: less than the module loses, more than a guest needs for nothing.
+/// In KiB: less than the module leaks, more than an idle guest's free memory varies.
 const MEMORY_MARGIN: u64 = 8 << 10;
 
-/// The suite.
+/// The suite; each case needs a boot of its own.
 pub const CASES: &[Case] = &[
     Case::new("null-pointer", by_module),
     Case::new("wild-pointer", by_module),
@@ -100,7 +100,7 @@ pub const CASES: &[Case] = &[
     Case::new("garbage", garbage),
 ];
 
-/// The module has a defect of the case's own name.
+/// Has the module `defects` plant the defect that has the case's name.
 fn by_module(ctx: &mut Ctx) -> Result<()> {
     if !is_loaded(MODULE) {
         ctx.modules.load_own(MODULE, "")?;
@@ -109,7 +109,7 @@ fn by_module(ctx: &mut Ctx) -> Result<()> {
     fs::write(&path, ctx.case).with_context(|| format!("plant {}", ctx.case))
 }
 
-/// No kernel tells of this one: the guest must see it by itself.
+/// The kernel does not report this leak, so the case compares free memory itself.
 fn leak_pages(ctx: &mut Ctx) -> Result<()> {
     let before = free_memory()?;
     by_module(ctx)?;
@@ -178,12 +178,12 @@ fn pass_of(cases: u32) -> String {
     format!("# {VERDICT}: pass passed={cases} failed=0 skipped=0\n")
 }
 
-/// In the midst of a stream that else is good.
+/// Writes binary garbage into an otherwise valid stream.
 fn garbage(_: &mut Ctx) -> Result<()> {
     say(b"\x00\xff\xfe\x1b[31mok?\x07\x80\n").map(drop)
 }
 
-/// Says this on the port of the stream.
+/// Writes these bytes to the serial port of the KTAP stream.
 fn say(words: &[u8]) -> Result<Port> {
     let (mut port, missing) = Port::open("ttyS1");
     if let Some(missing) = missing {
@@ -194,7 +194,7 @@ fn say(words: &[u8]) -> Result<Port> {
     Ok(port)
 }
 
-/// The same, and the guest is off before it can say more.
+/// Writes these bytes, then powers the guest off before it can write more.
 fn last_words(words: &[u8]) -> Result<()> {
     say(words)?;
     match reboot(RebootMode::RB_POWER_OFF) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! KFD's topology as AMD's package amdgpu-dkms shows it: some lines are not there, and banks have a
-//! file more.
+//! KFD's topology in the form of AMD's package amdgpu-dkms: some lines are missing, and banks have
+//! one more file.
 
 use std::fs;
 
@@ -18,7 +18,7 @@ use crate::truth::View;
 /// The lines that the oldest of these packages lacks.
 const LACKING: [&str; 4] = ["capability2", "cwsr_size", "ctl_stack_size", "num_xcc"];
 
-/// The card's truth, each lie, and cards that KFD has not done with.
+/// Tests honest cards, each lie, and cards whose node KFD has not filled.
 pub fn amdgpu_dkms(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "")?;
     let parameter = modules::parameter(TREE.name(), "dkms");
@@ -38,7 +38,7 @@ pub fn amdgpu_dkms(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
-/// The fixture shows what it is to show: else nothing was tried.
+/// Demands that the fixture publishes that form; otherwise the case tests nothing.
 fn expect_as_dkms(card: &Card) -> Result<()> {
     let node = kfd::node(card.node());
     let properties = fs::read_to_string(node.join("properties")).context("read the node")?;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `rdna1ctl doctor` beside the stock amdgpu.ko: each trouble is planted by itself, named with what it
-//! rests on and what to do, and a healthy card gives no alarm.
+//! Tests `rdna1ctl doctor` beside the stock amdgpu.ko. The doctor must report each planted trouble
+//! with evidence and advice, and must not raise an alarm for a healthy card.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,10 +22,10 @@ use crate::fixture::{Card, STOCK};
 use crate::guard;
 use crate::truth::rules;
 
-/// No package is installed in the guest.
+/// The finding of every guest: it has no amdgpu package that the doctor could check.
 pub const NO_PACKAGE: &str = "amdgpu-package";
 
-/// Loads the fixture with a card, and the module.
+/// Loads amdgpu, the fixture and the module, and adds a card.
 pub fn load(ctx: &Ctx, words: &str) -> Result<Card> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "")?;
@@ -84,13 +84,13 @@ pub fn healthy(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-/// KFD's sysfs, read by the same code, says the same.
+/// Without the module, rdna1ctl reads KFD's sysfs by the same code and must report the same.
 pub fn healthy_without_module(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "slot=0")?;
     let found = doctor()?;
     found.expect_all("trouble", &[])?;
-    // Nothing lists the guest's modules, and nothing tells how its kernel was configured.
+    // The guest has neither modules.dep nor the kernel's configuration.
     found.expect_all("unseen", &["module-unknown", "kernel", NO_PACKAGE])?;
     found.expect_all("note", &["headers-missing"])?;
     found.expect_good(&[
@@ -124,11 +124,11 @@ pub fn no_card(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-/// On PCI, and not in KFD: amdgpu is there, and has not taken it.
+/// The card is on the PCI bus but not in KFD: amdgpu is loaded and did not bind to it.
 pub fn absent_from_kfd(ctx: &mut Ctx) -> Result<()> {
     let card = load(ctx, "kfd=0")?;
     let found = doctor()?;
-    // The guest has no firmware; where KFD has the card, it asks for none.
+    // The guest has no firmware, which the doctor reports only for a card that KFD does not list.
     let troubles = ["driver-none", "kfd-absent", "firmware-missing"];
     found.expect_all("trouble", &troubles)?;
     found.expect_words(
@@ -152,7 +152,7 @@ pub fn no_atomics(ctx: &mut Ctx) -> Result<()> {
         &[&format!("the bridge {hop} refuses them"), "another slot"],
     )?;
     STOCK.remove(0)?;
-    // Behind a switch it is another bridge that refuses.
+    // Behind a switch, another bridge refuses the atomics.
     let switch = STOCK.add(0, "path=switch egress=blocked")?;
     let hop = switch.get("hop")?;
     ensure!(hop != port.get("hop")?, "both are {hop}: tried nothing");
@@ -173,12 +173,12 @@ pub fn small_bar(ctx: &mut Ctx) -> Result<()> {
             "Resizable BAR",
         ],
     )?;
-    // KFD keeps the node for a while after amdgpu let go of the card.
+    // KFD keeps the node for a while after amdgpu is unbound from the card.
     STOCK.control("unbind slot=0")?;
     doctor()?.expect_all("note", &["driver-unclear", "bar-small"])
 }
 
-/// Each lie is the one trouble that there is, with the module and without.
+/// With and without the module, a lie is the doctor's only trouble.
 pub fn every_lie(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "")?;
@@ -214,7 +214,7 @@ fn told_of_lie(card: &Card, rule: &str) -> Result<()> {
     )
 }
 
-/// A program that uses KFD now, and was told something wrong about the card.
+/// A program that uses KFD has a variable that misleads ROCm about the card.
 pub fn override_in_a_program(ctx: &mut Ctx) -> Result<()> {
     let card = load(ctx, "")?;
     let of_node = format!("HSA_OVERRIDE_GFX_VERSION_{}", card.node());
@@ -241,7 +241,7 @@ pub fn override_in_a_program(ctx: &mut Ctx) -> Result<()> {
             "fine-grain-forced",
             "offer fine-grained VRAM",
         ),
-        // The program is static: nothing is loaded before it.
+        // The program is static, so LD_PRELOAD loads nothing into it.
         (
             "LD_PRELOAD",
             "/shim.so",
@@ -279,7 +279,7 @@ pub fn override_in_a_program(ctx: &mut Ctx) -> Result<()> {
     found.expect_good(&["environment"])
 }
 
-/// debugfs is there, and not where the module's files could be reached.
+/// debugfs is enabled but not mounted, so the module's files cannot be reached.
 pub fn debugfs_not_mounted(ctx: &mut Ctx) -> Result<()> {
     load(ctx, "")?;
     let found = {
@@ -306,16 +306,16 @@ impl Unmounted {
 
 impl Drop for Unmounted {
     fn drop(&mut self) {
-        // Who needs it and does not find it says so.
+        // If this fails, the next case that needs debugfs reports it.
         let _ = mounts::mount_at("debugfs", mounts::DEBUGFS, "");
     }
 }
 
-/// What depmod would write, for as long as a case needs it.
+/// A modules.dep as depmod would write it; removed on drop.
 pub struct Listed(PathBuf);
 
 impl Listed {
-    /// For the kernel of this release.
+    /// Writes it for the kernel with this release.
     pub fn begin(release: &str, modules: &str) -> Result<Self> {
         let folder = Path::new("/lib/modules").join(release);
         fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
@@ -323,7 +323,7 @@ impl Listed {
         Ok(Self(folder))
     }
 
-    /// For the kernel that runs.
+    /// Writes it for the running kernel.
     pub fn for_this_kernel(modules: &str) -> Result<Self> {
         Self::begin(&release()?, modules)
     }
@@ -364,14 +364,14 @@ pub fn module_for_another_kernel(ctx: &mut Ctx) -> Result<()> {
     found.expect_words("module-not-loaded", &["sudo modprobe rdna1_kfd_guard"])
 }
 
-/// A module that was built for another kernel is handed to this one.
+/// The kernel refuses a module that was built for another kernel, and the doctor says so.
 pub fn module_refused(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "slot=0")?;
     doctor()?.expect_all("trouble", &[])?;
     let path = ctx.modules.own_path(guard::NAME);
     let mut module = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
-    // The release by itself is not looked at where symbols have versions; the rest is.
+    // If a module has symbol versions, the kernel ignores the release in vermagic but not the rest.
     let magic = format!("vermagic={} SMP", release()?);
     let found = module
         .windows(magic.len())
@@ -379,7 +379,7 @@ pub fn module_refused(ctx: &mut Ctx) -> Result<()> {
     let Some(at) = found else {
         bail!("{} has no {magic}", path.display());
     };
-    // Another kernel's, of the same length.
+    // Changes `SMP` to `SMX`, which keeps the length.
     module[at + magic.len() - 1] = b'X';
     let other = Path::new("/tmp/other.ko");
     fs::write(other, module).context("write the module")?;
@@ -390,12 +390,12 @@ pub fn module_refused(ctx: &mut Ctx) -> Result<()> {
         "module-refused",
         &["version magic '", " SMX ", "should be '", "make install"],
     )?;
-    // As soon as the right one is loaded, that is over.
+    // The finding must disappear once the right module is loaded.
     guard::load(&ctx.modules)?;
     doctor()?.expect_all("trouble", &[])
 }
 
-/// A card without amdgpu: not loaded though it is there, or none that could be.
+/// amdgpu is not loaded: first unknown whether it is installed, then installed, then not installed.
 pub fn no_amdgpu(ctx: &mut Ctx) -> Result<()> {
     load(ctx, "kfd=0")?;
     ctx.modules.unload("amdgpu")?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Every allocation fails once: the Nth, for every N until there are no more.
+//! Fails every allocation of a load, an unload, a read and an event once: the Nth, for each N.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -18,22 +18,22 @@ use crate::counters::Counters;
 use crate::fixture::TREE;
 use crate::guard;
 
-/// Room for more than any file of the module holds.
+/// In bytes; larger than any of the module's files.
 const BUFFER: usize = 64 << 10;
-/// What the module counts of lies that were announced, and that could not be.
+/// Words in the names of the module's counters for announced lies and for failed announcements.
 const ANNOUNCED: &[&str] = &["lies_announced"];
 const NOT_ANNOUNCED: &[&str] = &["errors_announcing"];
 
-/// A load fails with ENOMEM and leaves nothing, or succeeds with all files there, and the lie that it
-/// met is announced or counted as one that could not be.
+/// A load fails with ENOMEM and leaves nothing behind, or it succeeds with all files. A successful
+/// load announces the card's lie or counts the announcement as failed.
 pub fn load(ctx: &mut Ctx) -> Result<()> {
     prepare()?;
     TREE.load(&ctx.modules, "slot=0;slot=1 lie=hive-id")?;
-    // Once as it should be, so that nothing of the loading itself is done for the first time.
+    // One normal load first, so that the kernel's one-time work for a load is already done.
     guard::load(&ctx.modules)?;
     let files = guard::texts()?;
     guard::unload()?;
-    // Not by finit_module(2): where the kernel has no memory to read a file into, it logs its stack.
+    // Not by finit_module(2): without memory for the file's buffer, the kernel logs its stack.
     let module = Image::own(guard::NAME)?;
     let (mut sent, mut unsent) = (0, 0);
     let (failed, tries) = sweep(
@@ -67,7 +67,7 @@ pub fn load(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-/// An unload needs no memory: it always succeeds, and leaves nothing.
+/// An unload needs no memory: it always succeeds and leaves nothing behind.
 pub fn unload(ctx: &mut Ctx) -> Result<()> {
     prepare()?;
     TREE.load(&ctx.modules, "slot=0")?;
@@ -88,14 +88,13 @@ pub fn unload(ctx: &mut Ctx) -> Result<()> {
     bail!("an allocation still fails after {MOST}")
 }
 
-/// A file that is opened and read while memory fails.
+/// Opens and reads a file while an allocation fails.
 struct Attempt<'a> {
     path: PathBuf,
-    // The reader's own memory is not what is tried.
+    // Allocated in advance: the test fails the module's allocations, not the reader's.
     buffer: &'a mut [u8],
 }
 
-/// How far an attempt came.
 enum Came<T> {
     ToOpen(io::Error),
     ToRead(io::Error),
@@ -108,7 +107,7 @@ impl<'a> Attempt<'a> {
         Self { path, buffer }
     }
 
-    /// Opens and reads the file once, and asks what was read.
+    /// Opens and reads the file once, and passes the text to `ask`.
     fn read<T>(&mut self, ask: impl FnOnce(&[u8]) -> T) -> Came<T> {
         let mut file = match File::open(&self.path) {
             Ok(file) => file,
@@ -127,7 +126,7 @@ fn expect_no_memory(error: &io::Error) -> Result<()> {
     Ok(())
 }
 
-/// A read fails with ENOMEM, or gives what it always gives.
+/// A read fails with ENOMEM or returns the usual text.
 pub fn reads(ctx: &mut Ctx) -> Result<()> {
     prepare()?;
     TREE.load(&ctx.modules, "slot=0;slot=1 lie=bank-flags")?;
@@ -135,7 +134,7 @@ pub fn reads(ctx: &mut Ctx) -> Result<()> {
     let mut buffer = vec![1; BUFFER];
     for file in guard::FILES {
         let text = guard::text(file)?;
-        // What is counted goes up meanwhile.
+        // The counters rise meanwhile, so only their form is checked.
         let usual = |seen: &[u8]| match file {
             "counters" => Counters::parse(&String::from_utf8_lossy(seen)).is_ok(),
             _ => seen == text.as_bytes(),
@@ -165,7 +164,7 @@ pub fn reads(ctx: &mut Ctx) -> Result<()> {
              {counted} counted"
         ));
         ensure!(failed > 0, "none failed");
-        // The rest had its facts, and no room to show them. The counters ask for none.
+        // A read that fails for want of output space is not counted; `counters` gathers no facts.
         ensure!(
             counted <= not_read.into() && (counted > 0) == (file != "counters"),
             "{counted} counted for want of memory"
@@ -174,8 +173,8 @@ pub fn reads(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
-/// A lie that begins while memory fails: the read fails with ENOMEM, or says so; and it is announced
-/// once in the end, or counted as one that could not be.
+/// A lie begins while an allocation fails: the read fails with ENOMEM or shows the lie. In the end
+/// the lie is announced once or the announcement is counted as failed.
 pub fn events(ctx: &mut Ctx) -> Result<()> {
     prepare()?;
     TREE.load(&ctx.modules, "slot=0")?;
@@ -202,14 +201,14 @@ pub fn events(ctx: &mut Ctx) -> Result<()> {
             Came::ToOpen(error) | Came::ToRead(error) => expect_no_memory(&error).map(|()| 0),
         };
         at_once += told.with_context(|| format!("allocation {nth}"))?;
-        // A read that failed leaves the announcing to the next.
+        // After a failed read, the next read sends the announcement.
         guard::text("checks")?;
         lies += 1;
         TREE.set(0, "hive_id=0")?;
         guard::text("checks")?;
         match ear.new_of(guard::DEVPATH) {
             Ok(events) => heard += events.len() as u64,
-            // The kernel had no memory for this listener, and tells it so.
+            // The kernel had no memory to deliver the uevent to this listener, and reports that.
             Err(error) if error.downcast_ref() == Some(&Errno::ENOBUFS) => overheard += 1,
             Err(error) => return Err(error),
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The fixture's cards at moments that a real machine has, as read without the
-//! module: without a driver, off the bus, in a probe, asleep.
+//! Tests the fixture itself, without the module: cards without a driver, off the bus, in a probe,
+//! or asleep, as on a real machine.
 
 use std::fs;
 use std::io;
@@ -20,7 +20,6 @@ use super::trouble::expect_nonsense;
 use crate::fixture::{Card, Fixture, TREE};
 use crate::kfd;
 
-/// Demands that the fixture refuses a command with this error.
 fn expect_refused(fixture: Fixture, command: &str, expected: Errno) -> Result<()> {
     let error = fixture
         .control(command)
@@ -52,11 +51,11 @@ fn expect_minor_of_node(card: &Card, minor: u64) -> Result<()> {
     Ok(())
 }
 
-/// The function comes and goes, and so does its driver, while KFD keeps the node.
+/// KFD keeps a card's node while its PCI function or its driver goes and returns.
 pub fn unplugs(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "")?;
     nodes_outlive(TREE)?;
-    // The module is unloaded in every state.
+    // The fixture must unload cleanly from every state.
     for commands in [
         &["unbind slot=0"][..],
         &["unbind slot=0", "bind slot=0"],
@@ -75,7 +74,7 @@ pub fn unplugs(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-/// Where the nodes stay, and which is the live one.
+/// Unbinds, unplugs and replugs a card; checks which KFD nodes stay and which one is live.
 pub fn nodes_outlive(fixture: Fixture) -> Result<()> {
     let control = |verb: &str| -> Result<Card> {
         fixture.control(&format!("{verb} slot=0"))?;
@@ -135,7 +134,7 @@ pub fn nodes_outlive(fixture: Fixture) -> Result<()> {
     fixture.remove(0)
 }
 
-/// A probe that does not return, as of a driver that waits for its hardware.
+/// A probe that does not return, like one of a driver that waits for its hardware.
 pub fn holds_probe(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "slot=1")?;
     probe_held(TREE)?;
@@ -150,7 +149,7 @@ fn expect_nonsense_of_holds(ctx: &mut Ctx) -> Result<()> {
     expect_nonsense(ctx, TREE, "add slot=0 hold=probe kfd=0", "driver=1")
 }
 
-/// While it is held the PCI core's lock is, and KFD does not know the card.
+/// While the probe is held, the PCI core's lock is held too, and KFD does not know the card.
 pub fn probe_held(fixture: Fixture) -> Result<()> {
     let card = fixture.add(0, "hold=probe")?;
     ensure!(card.get("hold")? == "probe", "state: expected hold=probe");
@@ -191,7 +190,7 @@ pub fn probe_held(fixture: Fixture) -> Result<()> {
     fixture.remove(0)
 }
 
-/// The card's function and the ports above it.
+/// The addresses of the card and of the ports above it.
 fn functions(card: &Card) -> Vec<String> {
     let gpu = card.gpu();
     let domain = gpu.split(':').next().unwrap_or_default();
@@ -207,7 +206,7 @@ fn expect_power(card: &Card, status: &str, state: &str) -> Result<()> {
     Ok(())
 }
 
-/// How often anything woke the card or a port, and how often their configuration spaces were used.
+/// How often the card or a port was resumed, and their configuration spaces accessed.
 fn disturbed(fixture: Fixture) -> Result<(u64, u64)> {
     let card = fixture.card(0)?;
     Ok((card.get("resumes")?.parse()?, card.get("touched")?.parse()?))
@@ -223,7 +222,7 @@ fn await_sleep(card: &Card) -> Result<()> {
     expect_power(card, "suspended", "D3cold")
 }
 
-/// The fixture counts what disturbs a sleeping card, and nothing else.
+/// The fixture counts only accesses that disturb a sleeping card.
 pub fn sleeps(ctx: &mut Ctx) -> Result<()> {
     for words in ["", "driver=0", "kfd=0"] {
         TREE.load(&ctx.modules, "")?;
@@ -249,7 +248,7 @@ pub fn asleep(ctx: &mut Ctx, fixture: Fixture, words: &str) -> Result<()> {
         expect_refused(fixture, &format!("{verb} slot=0"), Errno::EBUSY)?;
     }
 
-    // What the PCI core keeps in memory.
+    // The PCI core answers these from memory, without access to the card.
     for name in [
         "vendor",
         "device",
@@ -263,7 +262,7 @@ pub fn asleep(ctx: &mut Ctx, fixture: Fixture, words: &str) -> Result<()> {
     let seen = disturbed(fixture)?;
     ensure!(seen == (0, 0), "resumes, touched: {seen:?} without a cause");
 
-    // What it asks the hardware for.
+    // For these, the PCI core must access the card or the port.
     let mut before = seen;
     let port = functions(&card)[1].clone();
     for (function, name) in [

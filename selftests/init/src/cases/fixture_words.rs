@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The fixture's own words: each makes in sysfs what the real machine has, as
-//! read without the module. The other cases rely on that.
+//! Tests the fixture itself, without the module: each word of its commands must produce in sysfs
+//! what a real machine shows. The other suites rely on that.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use super::trouble::expect_nonsense;
 use crate::fixture::{Card, Fixture, TREE};
 use crate::kfd;
 
-/// A file or folder below a PCI function.
+/// The path of a file or folder below a PCI function.
 pub fn below(gpu: &str, name: &str) -> PathBuf {
     PathBuf::from("/sys/bus/pci/devices").join(gpu).join(name)
 }
@@ -28,7 +28,7 @@ pub fn expect_attribute(gpu: &str, name: &str, expected: &str) -> Result<()> {
     Ok(())
 }
 
-/// The render minor in the function's folder `drm`, which must also hold the primary node.
+/// The render minor in the function's folder `drm`, which must also have a primary node.
 fn live_minor(gpu: &str) -> Result<Option<String>> {
     let folder = below(gpu, "drm");
     if !folder.exists() {
@@ -66,7 +66,7 @@ pub fn expect_driven(card: &Card, minor: &str, mec_fw: u32) -> Result<()> {
     Ok(())
 }
 
-/// Demands that no driver has the function.
+/// Demands that no driver is bound to the function.
 pub fn expect_no_driver(card: &Card) -> Result<()> {
     let gpu = card.gpu();
     let driver = kfd::pci_driver(gpu)?;
@@ -81,12 +81,12 @@ pub fn expect_no_driver(card: &Card) -> Result<()> {
     Ok(())
 }
 
-/// What KFD says of a card's node.
+/// A property of the card's KFD node.
 pub fn node_property(card: &Card, name: &str) -> Result<u64> {
     kfd::property(&kfd::node(card.node()).join("properties"), name)
 }
 
-/// A driver has each card that KFD has, unless it is told otherwise.
+/// A card in KFD has a driver unless its words say otherwise.
 pub fn driver(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "")?;
     drivers_files(TREE)?;
@@ -103,7 +103,7 @@ pub fn driver(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-/// The words about the driver, each with what sysfs shows then.
+/// Checks the sysfs files for each word about the driver.
 pub fn drivers_files(fixture: Fixture) -> Result<()> {
     let card = fixture.add(0, "")?;
     expect_driven(&card, "128", 156)?;
@@ -120,7 +120,7 @@ pub fn drivers_files(fixture: Fixture) -> Result<()> {
     expect_driven(&card, "131", 156)?;
     ensure!(card.node() == "-1", "KFD has the node {}", card.node());
 
-    // The true size, whatever KFD says.
+    // The driver's files show the true size, even if KFD claims another.
     let card = fixture.add(4, "board=5600xt mec_fw=140 lie=bank-size bar=small")?;
     expect_driven(&card, "132", 140)?;
     let claimed = card.get("bank_bytes")?;
@@ -151,7 +151,7 @@ pub fn drivers_files(fixture: Fixture) -> Result<()> {
     Ok(())
 }
 
-/// Boards beside a Navi10, each with its own KFD version.
+/// Other boards beside a Navi10, each with its own KFD version.
 pub fn other_gpus(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "")?;
     boards(ctx, TREE)?;
@@ -165,7 +165,7 @@ pub fn other_gpus(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-/// The kinds of a node's links, by their ends.
+/// The types of a node's links, by the node that they lead to.
 fn link_types(node: &str) -> Result<BTreeMap<u64, u64>> {
     let mut types = BTreeMap::new();
     for link in fs::read_dir(kfd::node(node).join("io_links"))? {
@@ -178,7 +178,7 @@ fn link_types(node: &str) -> Result<BTreeMap<u64, u64>> {
     Ok(types)
 }
 
-/// What KFD makes of each board.
+/// Checks KFD's node, bank and links for each board.
 pub fn boards(ctx: &mut Ctx, fixture: Fixture) -> Result<()> {
     const XGMI: u64 = 11;
     const PCIE: u64 = 2;
@@ -230,14 +230,14 @@ pub fn boards(ctx: &mut Ctx, fixture: Fixture) -> Result<()> {
     let cpu = link_types("0")?;
     ensure!(cpu.get(&node(3)?) == Some(&XGMI), "the CPU: {cpu:?}");
     ensure!(cpu.get(&node(0)?) == Some(&PCIE), "the CPU: {cpu:?}");
-    // KFD loses the links of cards to one that was added before them.
+    // Newest first: KFD leaks the links of later cards to a card that is removed before them.
     for slot in (0..7).rev() {
         fixture.remove(slot)?;
     }
     Ok(())
 }
 
-/// Lies that no other case tells on this board, or in this way.
+/// Lies that no other case tests on this board or in this form.
 pub fn tells_lies(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "")?;
     for (bar, heap) in [("large", 1), ("partial", 2), ("small", 2)] {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The module as built in header folders of other distributions (`selftests/headers`).
+//! Tests the module as built with kernel headers of other distributions (`selftests/headers`).
 
 use std::fs;
 use std::path::Path;
@@ -15,22 +15,22 @@ use crate::fixture::TREE;
 use crate::guard;
 use crate::truth::View;
 
-/// Headers that have all that is needed.
+/// For complete headers.
 pub const CASES: &[Case] = &[Case::new("tells-the-truth", tells_the_truth)];
 
-/// Headers with the kernel's type information, too.
+/// For headers that also have the kernel's type information (BTF).
 pub const WITH_BTF: &[Case] = &[
     Case::new("tells-the-truth", tells_the_truth),
     Case::new("brings-type-information", brings_type_information),
 ];
 
-/// Headers with another version of a Rust symbol.
+/// For headers that have another version of a Rust symbol.
 pub const WRONG_VERSION: &[Case] = &[Case::new(
     "refused-for-its-version",
     refused_for_its_version,
 )];
 
-/// Headers that lack a Rust symbol.
+/// For headers that lack a Rust symbol.
 pub const NO_VERSION: &[Case] = &[Case::new("loaded-with-a-warning", loaded_with_a_warning)];
 
 fn tells_the_truth(ctx: &mut Ctx) -> Result<()> {
@@ -41,8 +41,8 @@ fn tells_the_truth(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
-/// The kernel shows a module's type information where it has taken it
-/// (`btf_module_notify()`, kernel/bpf/btf.c).
+/// The kernel shows a module's type information once it has accepted it (`btf_module_notify()`,
+/// kernel/bpf/btf.c).
 fn brings_type_information(ctx: &mut Ctx) -> Result<()> {
     guard::load(&ctx.modules)?;
     let path = Path::new("/sys/kernel/btf").join(guard::NAME);
@@ -54,7 +54,7 @@ fn brings_type_information(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-/// `check_version()`, kernel/module/version.c.
+/// The kernel's check is `check_version()` in kernel/module/version.c.
 fn refused_for_its_version(ctx: &mut Ctx) -> Result<()> {
     let mut log = Kmsg::from_now()?;
     expect_refused(guard::load(&ctx.modules), Errno::EINVAL)?;

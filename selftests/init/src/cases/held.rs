@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A card that KFD has published and not filled: it does so in this order, and
-//! a reader may come at any moment in between.
+//! A card whose node KFD has published but not yet filled. The cases stop KFD at each stage, in
+//! KFD's order; a user may read the files at any of them.
 
 use std::io;
 
@@ -15,17 +15,17 @@ use crate::guard;
 use crate::kfd;
 use crate::truth::View;
 
-/// The node stands there with zeros.
+/// The node exists, and all its values are zeros.
 pub fn before_fill(ctx: &mut Ctx) -> Result<()> {
     held(ctx, "fill")
 }
 
-/// What it is stands there, where it is does not.
+/// The node's properties are filled, but not its PCI location.
 pub fn before_place(ctx: &mut Ctx) -> Result<()> {
     held(ctx, "ids")
 }
 
-/// All stands there but the flags of the links and the last capabilities.
+/// Everything is filled but the flags of the links and the last capabilities.
 pub fn before_links(ctx: &mut Ctx) -> Result<()> {
     held(ctx, "links")
 }
@@ -37,7 +37,7 @@ fn held(ctx: &mut Ctx, place: &str) -> Result<()> {
     guard::unload()
 }
 
-/// Holds cards there, beside one in slot 5, and lets them go.
+/// Holds a card at a stage beside an honest card in slot 5, then releases it.
 pub fn hold_at(ctx: &mut Ctx, place: &str) -> Result<()> {
     for bar in ["large", "small"] {
         let card = TREE.add(0, &format!("bar={bar} hold={place}"))?;
@@ -80,7 +80,7 @@ fn expect_held(ctx: &mut Ctx, card: &Card, place: &str) -> Result<()> {
         gpu.get("kfd")?,
         gpu.get("reason")?
     ));
-    // The readers find no lie, and no truth with holes in it.
+    // The readers must find no lie, and no record of the truth with unknown values.
     while_reading(|readers| readers.let_all_read())?;
     ensure!(
         kfd::generation()? == generation,
@@ -89,7 +89,7 @@ fn expect_held(ctx: &mut Ctx, card: &Card, place: &str) -> Result<()> {
     Ok(())
 }
 
-/// No file says anything of the card, or of the node without a place, but that it is not known.
+/// Demands that every record of the card, or of the node without a location, is `unknown`.
 fn expect_no_verdict(view: &View, gpu: &str) -> Result<()> {
     for report in [&view.gpus, &view.heaps, &view.flags, &view.checks] {
         report.expect_none(&[("verdict", "lie")])?;
@@ -97,7 +97,7 @@ fn expect_no_verdict(view: &View, gpu: &str) -> Result<()> {
     view.expect_not_known(gpu)
 }
 
-/// Unloading the fixture lets KFD go on first.
+/// Unloading the fixture first releases a held KFD.
 pub fn unloaded_while_held(ctx: &mut Ctx) -> Result<()> {
     for place in ["fill", "ids", "links"] {
         TREE.load(&ctx.modules, &format!("slot=0 hold={place}"))?;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A driver's probe that does not return, started by a rescan of the bus: it
-//! holds the lock that all other rescans and removals take.
+//! A driver's probe hangs in a rescan of the bus. It holds the lock that every other rescan and
+//! removal takes, so the module must not need that lock.
 
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ use crate::guard;
 use crate::report::Report;
 use crate::truth::View;
 
-/// A read takes milliseconds; this is for a slow, busy host.
+/// A read takes milliseconds; the margin is for a slow, busy host.
 const RETURNS_WITHIN: Duration = Duration::from_secs(20);
 
-/// These need nothing of the device that is probed.
+/// The record files that need nothing from the device in the probe.
 const FREE: [&str; 3] = ["heaps", "flags", "checks"];
 
-/// Reads of another card's facts return, and so does the unload.
+/// Reads about another card return, and so does the unload.
 pub fn files_and_unload(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "slot=1 board=5600xt")?;
     guard::load(&ctx.modules)?;
@@ -34,7 +34,7 @@ pub fn files_and_unload(ctx: &mut Ctx) -> Result<()> {
     let mut stuck = Vec::new();
     let tried = while_it_hangs(&mut stuck);
     let released = TREE.control("release slot=0");
-    // Whoever waited goes on now, and must have ended before the next case.
+    // A helper that waited continues now; it must end before the next case.
     for helper in &mut stuck {
         helper.finish().context("after the release")?;
     }

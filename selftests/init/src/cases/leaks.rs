@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the module must not leave behind: memory, mounts, entries of debugfs.
+//! The module must not leak memory, mounts or debugfs entries.
 //!
-//! Their failures begin with `leak: `: by that the judge knows a leak.
-//! These see what is large or comes often; a kernel with kmemleak is what sees the rest.
+//! A failure begins with `leak: `, by which the host's judge recognises it. These cases see only
+//! large or frequent leaks; a kernel with kmemleak finds the others.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,16 +16,16 @@ use modproof_guest::Ctx;
 
 use crate::guard;
 
-/// Enough to tell a leak of a page a read from what caches take.
+/// Enough to tell a leak of one page for each read from the growth of caches.
 const READS: usize = 500;
-/// In KiB. 500 times four files, a page each, would be 8 MiB.
+/// In KiB. A leak of one page in each of 500 reads of four files would be 8 MiB.
 const MEMORY_MARGIN: u64 = 3 << 10;
 /// Enough to tell a leak from the slab allocator's own reserves.
 const LOADS: usize = 150;
-/// How many mounts may come and go by themselves meanwhile.
+/// The number of mounts that may appear for other reasons.
 const MOUNT_MARGIN: u64 = 100;
 
-/// Memory does not go away with the reads.
+/// Free memory stays level over many reads.
 pub fn reads_leak_nothing(ctx: &mut Ctx) -> Result<()> {
     guard::load(&ctx.modules)?;
     // The first reads fill caches.
@@ -49,7 +49,7 @@ fn read_often(times: usize) -> Result<()> {
     Ok(())
 }
 
-/// Neither entries of debugfs nor mounts of sysfs stay after the unload.
+/// After the unload, neither debugfs entries nor mounts of sysfs are left.
 pub fn loads_leave_nothing(ctx: &mut Ctx) -> Result<()> {
     guard::load(&ctx.modules)?;
     guard::unload()?;
@@ -79,15 +79,15 @@ fn debugfs_entries() -> Result<BTreeSet<String>> {
         .collect()
 }
 
-/// Free memory in KiB, after what can be freed was.
+/// Free memory in KiB, after the kernel dropped its caches.
 pub(super) fn free_memory() -> Result<u64> {
     drop_caches()?;
     meminfo("MemFree")
 }
 
-/// How many mounts the kernel holds, in whatever namespace or none.
+/// The number of mounts in the kernel, in any namespace or in none.
 fn mounts() -> Result<u64> {
-    // KASAN keeps what is freed for a while; this makes it let go.
+    // KASAN keeps freed objects for a while; shrinking the cache releases them.
     let shrink = Path::new("/sys/kernel/slab/mnt_cache/shrink");
     if shrink.exists() {
         fs::write(shrink, "1").with_context(|| format!("write {}", shrink.display()))?;

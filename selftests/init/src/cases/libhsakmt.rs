@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! libhsakmt, AMD's own reader of KFD's files, and the module say the same of the same cards.
+//! The module and libhsakmt, AMD's own reader of KFD's files, must report the same values.
 //!
-//! In one thing they cannot: libhsakmt takes the ISA of a card from a table by device id, and asks
-//! KFD only for a device that it does not know, or a major version above 10
-//! (`find_hsa_gfxip_device()`, `src/topology.c` of roct-thunk-interface 6.2.4).
+//! One exception is the ISA. libhsakmt takes it from a table by device id, and asks KFD only for an
+//! unknown device or a major version above 10 (`find_hsa_gfxip_device()`, `src/topology.c` of
+//! roct-thunk-interface 6.2.4).
 
 use anyhow::{ensure, Context, Result};
 use modproof_guest::Ctx;
@@ -26,7 +26,7 @@ const HONEST: &[&str] = &[
     "board=5600xt bar=small atomics=0",
 ];
 
-/// Cards as they are sold, all at once.
+/// All honest cards at once.
 pub fn agrees(ctx: &mut Ctx) -> Result<()> {
     let cards = load(ctx, HONEST)?;
     let topology = hsakmt::read()?;
@@ -41,7 +41,7 @@ pub fn agrees(ctx: &mut Ctx) -> Result<()> {
         ("get_process_apertures_new", "kernel", 1, 0),
         ("acquire_vm", "stand_in", gpus, 0),
         ("set_memory_policy", "stand_in", gpus, 0),
-        // A page of registers that programs may do without, and libhsakmt does.
+        // For a page of registers, without which libhsakmt and programs still work.
         ("alloc_memory_of_gpu", "kernel", gpus, Errno::ENODEV as i32),
     ])?;
     let view = View::read()?;
@@ -55,7 +55,7 @@ pub fn agrees(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
-/// The lies that a card can be added with, and in which they differ by libhsakmt's table.
+/// The lies of `add`, each with the mismatches that libhsakmt's table causes.
 const LIES: &[(&str, &[Difference<'_>])] = &[
     ("bank-flags", &[]),
     ("hive-id", &[]),
@@ -72,7 +72,7 @@ const LIES: &[(&str, &[Difference<'_>])] = &[
     }),
 ];
 
-/// Every lie that libhsakmt can read at all, told at once, each by a card of its own.
+/// All lies with which libhsakmt can read the topology, at once, one card for each.
 pub fn agrees_on_lies(ctx: &mut Ctx) -> Result<()> {
     let words: Vec<String> = LIES
         .iter()
@@ -92,8 +92,8 @@ pub fn agrees_on_lies(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
-/// What KFD says is written over while it is read: the property, its new value, and the value by
-/// which both have to show it.
+/// Changes to KFD's values: the property, its new value, the name and the value that both must
+/// show, and the expected mismatches.
 const CHANGES: &[(&str, &str, &str, &str, &[Difference<'_>])] = &[
     ("bank.flags", "3", "heaps.flags", "0x3", &[]),
     ("bank.flags", "2", "checks.bank-flags", "0x2", &[]),
@@ -128,7 +128,7 @@ const CHANGES: &[(&str, &str, &str, &str, &[Difference<'_>])] = &[
         "engines:2,links:0",
         &[],
     ),
-    // COHERENTHOSTACCESS, beside the ASIC revision.
+    // The bit COHERENTHOSTACCESS beside the ASIC revision.
     (
         "capability",
         "306184192",
@@ -143,7 +143,7 @@ const CHANGES: &[(&str, &str, &str, &str, &[Difference<'_>])] = &[
         "0x10de:0x731f",
         &[],
     ),
-    // A device that libhsakmt's table has not: KFD's word counts.
+    // A device that libhsakmt's table lacks, so it takes KFD's ISA.
     (
         "device_id",
         "29457",
@@ -151,7 +151,7 @@ const CHANGES: &[(&str, &str, &str, &str, &[Difference<'_>])] = &[
         "100100",
         &[device("0x731f", "0x7311")],
     ),
-    // A major version for which it does not look there.
+    // A major version above 10, so libhsakmt does not use its table.
     ("gfx_target_version", "110001", "gpus.gfx", "110001", &[]),
     (
         "gfx_target_version",
@@ -162,7 +162,7 @@ const CHANGES: &[(&str, &str, &str, &str, &[Difference<'_>])] = &[
     ),
 ];
 
-/// One property after another is changed, seen by both, and put back.
+/// Changes one property after another, compares both reports, and restores it.
 pub fn agrees_on_changes(ctx: &mut Ctx) -> Result<()> {
     let card = load(ctx, &["board=5700xt bar=large"])?.remove(0);
     let mut counts = Vec::new();
@@ -184,7 +184,7 @@ pub fn agrees_on_changes(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
-/// HSA_OVERRIDE_GFX_VERSION is libhsakmt's alone: neither KFD nor the module hears of it.
+/// HSA_OVERRIDE_GFX_VERSION affects only libhsakmt, neither KFD nor the module.
 pub fn overridden(ctx: &mut Ctx) -> Result<()> {
     const OVERRIDE: (&str, &str) = ("HSA_OVERRIDE_GFX_VERSION", "10.3.0");
     let card = load(ctx, &["board=5700xt bar=large"])?.remove(0);
@@ -197,12 +197,12 @@ pub fn overridden(ctx: &mut Ctx) -> Result<()> {
         "KFD's gfx_target_version has changed"
     );
     note_count(ctx, &[equal.len()])?;
-    // Without it, all is as before.
+    // Without the variable, both agree again.
     compare_now(&card, &[])?;
     guard::unload()
 }
 
-/// Loads the fixture with these cards, from slot 0 on, and the module.
+/// Loads the fixture with a card for each of `words`, from slot 0, and the module.
 pub fn load(ctx: &Ctx, words: &[&str]) -> Result<Vec<Card>> {
     need_amdgpu(ctx)?;
     let slots = 0..;
@@ -219,7 +219,7 @@ fn compare_now(card: &Card, differences: &[Difference<'_>]) -> Result<Compared> 
     compare(&View::read()?, &hsakmt::read()?, card.gpu(), differences)
 }
 
-/// What KFD publishes of a property, by the name that the fixture knows it by.
+/// KFD's value of a property, by the fixture's name for it.
 fn published(card: &Card, property: &str) -> Result<u64> {
     let node = kfd::node(card.node());
     match property.strip_prefix("bank.") {
@@ -228,7 +228,7 @@ fn published(card: &Card, property: &str) -> Result<u64> {
     }
 }
 
-/// The ISA, wherever it is shown.
+/// Expects a mismatch of the ISA in all three places that show it.
 const fn gfx<'a>(ours: &'a str, theirs: &'a str) -> [Difference<'a>; 3] {
     const fn of<'a>(name: &'a str, ours: &'a str, theirs: &'a str) -> Difference<'a> {
         Difference { name, ours, theirs }
@@ -240,7 +240,7 @@ const fn gfx<'a>(ours: &'a str, theirs: &'a str) -> [Difference<'a>; 3] {
     ]
 }
 
-/// The device, which the module has from the PCI core.
+/// Expects a mismatch of the device id, which the module takes from the PCI core.
 const fn device<'a>(ours: &'a str, theirs: &'a str) -> Difference<'a> {
     Difference {
         name: "gpus.device",

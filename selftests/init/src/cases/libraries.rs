@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `rdna1ctl doctor`, `check` and `run` beside a program that has mapped the libraries of a PyTorch made
-//! here: whether they have code for the card is read from the files that the program sees.
+//! Tests `rdna1ctl doctor`, `check` and `run` with a program that maps the libraries of a fake
+//! PyTorch. rdna1ctl must read from the program's own files whether they have code for the card.
 
 use std::fs;
 use std::path::Path;
@@ -17,13 +17,13 @@ use crate::ask::{Asker, Last};
 use crate::ctl::{self, doctor};
 use crate::gpu_code::{library, object, GFX1010, GFX1030};
 
-/// The folder in which the program sees its libraries.
+/// The folder of the libraries, as the program sees it.
 const LIB: &str = "/venv/lib/python3.13/site-packages/torch/lib";
 
 /// The libraries that it maps.
 const MAPPED: [&str; 2] = ["librocblas.so.4", "libtorch_hip.so"];
 
-/// Makes a PyTorch below a root; its kernels are for that ISA, and named so.
+/// Makes a fake PyTorch below `root`: its code is for `flags`, its file names are for `target`.
 fn make_torch(root: &str, target: &str, flags: u32) -> Result<()> {
     let lib = format!("{root}{LIB}");
     let kernels = format!("{lib}/rocblas/library");
@@ -57,7 +57,7 @@ fn map(asker: &mut Asker) -> Result<()> {
         .try_for_each(|name| asker.map(&format!("{LIB}/{name}")))
 }
 
-/// A program in a mount namespace of its own, as in a container, maps libraries for a gfx1030.
+/// A program in its own mount namespace, like a container, maps libraries for a gfx1030.
 pub fn of_a_program(ctx: &mut Ctx) -> Result<()> {
     load(ctx, "")?;
     let mut command = Command::new("/proc/self/exe");
@@ -85,7 +85,7 @@ pub fn of_a_program(ctx: &mut Ctx) -> Result<()> {
         &format!("{LIB}/libtorch_hip.so: code for gfx1030"),
         "HSA_OVERRIDE_GFX_VERSION=10.3.0",
     ])?;
-    // Another name does not help.
+    // A link with the right name does not make the code fit.
     let index = "TensileLibrary_lazy_gfx1010.dat";
     let kernels = format!("{root}{LIB}/rocblas/library");
     std::os::unix::fs::symlink(
@@ -99,7 +99,7 @@ pub fn of_a_program(ctx: &mut Ctx) -> Result<()> {
     ])?;
     make_torch(&root, "gfx1010", GFX1030)?;
     lacks(&[&whose, "Kernels.so-000-gfx1010.hsaco is code for gfx1030"])?;
-    // True code for the card does.
+    // Code for the card's ISA does.
     make_torch(&root, "gfx1010", GFX1010)?;
     let found = doctor()?;
     found.expect_all("trouble", &[])?;
@@ -108,7 +108,7 @@ pub fn of_a_program(ctx: &mut Ctx) -> Result<()> {
     asker.end()
 }
 
-/// Before a program starts, and while `run` runs it.
+/// `check` before a program starts, and `run` while it runs.
 pub fn before_and_in_run(ctx: &mut Ctx) -> Result<()> {
     load(ctx, "")?;
     make_torch("", "gfx1010", GFX1010)?;

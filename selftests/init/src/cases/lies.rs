@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Cards of which KFD says what cannot be.
+//! Cards for which KFD publishes values that the hardware cannot have.
 
 use anyhow::{bail, ensure, Context, Result};
 use modproof_guest::Ctx;
@@ -10,8 +10,8 @@ use crate::guard;
 use crate::kfd;
 use crate::truth::View;
 
-/// Each rule's lie, with the BARs that can show it: only a large one has the link, and a heap behind it
-/// that is truly public.
+/// Each rule with the BARs that can show its lie. Only a large BAR has a link from the CPU and a
+/// truly public heap.
 pub const ALL: &[(&str, &[&str])] = &[
     ("bank-flags", BOTH),
     ("gfx-version", BOTH),
@@ -30,7 +30,7 @@ const LARGE: &[&str] = &["large"];
 const SMALL: &[&str] = &["small"];
 const BOTH: &[&str] = &["large", "small"];
 
-/// Demands that the lie of the rule is told on the tree's own KFD.
+/// Demands that the module finds this rule's lie on the kernel tree's own KFD.
 pub fn on_tree(ctx: &mut Ctx, rule: &str) -> Result<()> {
     let found = ALL.iter().find(|(name, _)| *name == rule);
     let (_, bars) = found.with_context(|| format!("{rule} is no rule"))?;
@@ -46,7 +46,7 @@ pub fn on_tree(ctx: &mut Ctx, rule: &str) -> Result<()> {
 /// A link's flag (`HSA_IOLINK_FLAGS_NON_COHERENT`, `kfd_sysfs.h`).
 const NON_COHERENT: u64 = 1 << 1;
 
-/// Adds a card that lies by this rule, demands that it is told, and removes it.
+/// Adds a card with this rule's lie, demands that the module finds it, and removes the card.
 pub fn lie_of(fixture: Fixture, rule: &str, bar: &str) -> Result<()> {
     let card = fixture.add(0, &format!("board=5700xt bar={bar} lie={rule}"))?;
     let view = View::read()?;
@@ -57,7 +57,7 @@ pub fn lie_of(fixture: Fixture, rule: &str, bar: &str) -> Result<()> {
     guard::expect_header_only()
 }
 
-/// Demands, beside the verdict, what the rule wants and the raw value that it was drawn from.
+/// Demands the values `expected` and `observed` of the rule, and the raw values behind them.
 pub fn expect_raw(view: &View, card: &Card, rule: &str) -> Result<()> {
     let gpu = [("gpu", card.gpu())];
     let heap = view.heaps.one(&gpu)?;
@@ -136,7 +136,7 @@ pub fn expect_raw(view: &View, card: &Card, rule: &str) -> Result<()> {
         ])
 }
 
-/// One card lies and its neighbour does not.
+/// One card lies, its neighbour does not.
 pub fn beside_truth(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "slot=1 lie=bank-flags;slot=2")?;
     guard::load(&ctx.modules)?;
@@ -148,7 +148,7 @@ pub fn beside_truth(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
-/// A live property changes while KFD's generation_id stays: every read has to see it.
+/// A live property changes while KFD's generation_id stays: every read must see the change.
 pub fn fresh_at_every_read(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "slot=0")?;
     guard::load(&ctx.modules)?;

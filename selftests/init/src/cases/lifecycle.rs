@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Loading and unloading where there is neither a card nor amdgpu.
+//! Loads and unloads the module without a card and without amdgpu.
 
 use anyhow::{bail, ensure, Context, Result};
 use modproof_guest::kmsg::expect_line;
@@ -14,7 +14,7 @@ use super::{leaks, modinfo, net_namespace, unload};
 use crate::guard;
 use crate::kfd;
 
-/// The suite for a kernel that has not loaded amdgpu.
+/// The suite for a boot that has not loaded amdgpu.
 pub const CASES: &[Case] = &[
     Case::new("modinfo", modinfo::modinfo),
     Case::new("log-tells-no-card", log_tells_no_card),
@@ -58,7 +58,7 @@ fn files_with_header_only(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
-/// The PCI alias is there for loading by itself alone.
+/// The PCI alias serves only to autoload the module, which registers no PCI driver.
 fn binds_no_driver(ctx: &mut Ctx) -> Result<()> {
     guard::load(&ctx.modules)?;
     let drivers = Path::new("/sys/bus/pci/drivers");
@@ -98,7 +98,7 @@ fn load_and_unload_20_times(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-/// Demands that the kernel refused to load or unload a module with this error.
+/// Demands that the kernel refused to load or unload a module with this errno.
 pub fn expect_refused(result: Result<()>, errno: Errno) -> Result<()> {
     match result {
         Ok(()) => bail!("expected a refusal with {errno}, seen success"),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The files are there before the load has succeeded. A load that fails frees
-//! the module whoever has one of them open, and the close would run freed code.
+//! Opens the module's files during a load that fails. The kernel then frees the module even if a
+//! file is open, and a close would run freed code. So no open may succeed before the load does.
 
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,28 +18,26 @@ use super::readers::wait_for;
 use crate::fixture::TREE;
 use crate::guard;
 
-/// Of a load's allocations, those from before the first file on: each file takes some ten.
+/// Fails a load's last allocations, from before the first file on: each file takes about ten.
 const LAST: u32 = 100;
-/// Threads that open a file while the module is being loaded.
+/// The number of threads that open a file while the module loads.
 const OPENERS: usize = 2;
 
-/// What the openers see, and what they are told.
+/// Tells the openers what to do, and counts what they see.
 #[derive(Default)]
 struct Window {
-    /// The module is being loaded.
     loading: AtomicBool,
-    /// No load follows.
     over: AtomicBool,
-    /// Files that are open now.
+    /// Files that are open now, or are being opened.
     held: AtomicU64,
-    /// Files that could be opened.
+    /// Opens that succeeded.
     opened: AtomicU64,
-    /// Files that were there and could not be opened yet.
+    /// Opens that failed with EAGAIN: the file exists, but the load has not succeeded yet.
     refused: AtomicU64,
 }
 
 impl Window {
-    /// Opens `gpus` whenever a load goes on, and closes it when that has ended.
+    /// Opens `gpus` during each load, and closes it after the load.
     fn open_until_over(&self) {
         while !self.over.load(Ordering::SeqCst) {
             if !self.loading.load(Ordering::SeqCst) {
@@ -77,14 +75,14 @@ impl Window {
     }
 }
 
-/// Loads the module with the Nth allocation failing, for the last of them, while others open its
-/// files: none is opened by a load that fails.
+/// Fails each of a load's last allocations while other threads open the module's files. No open may
+/// succeed during a load that fails.
 pub fn files_opened_during_the_load(ctx: &mut Ctx) -> Result<()> {
     prepare()?;
     TREE.load(&ctx.modules, "slot=0")?;
     let module = Image::own(guard::NAME)?;
     let load = || module.load(c"");
-    // Twice as it should be, so that nothing of the loading itself is done for the first time.
+    // Two normal loads first, so that the kernel's one-time work for a load is already done.
     load()?;
     guard::unload()?;
     let (loaded, allocations) = FailNth::open()?.allocations(load)?;

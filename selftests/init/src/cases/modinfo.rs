@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What `modinfo` shows of the module.
+//! Checks the module's metadata, which `modinfo` shows.
 
 use anyhow::{ensure, Result};
 use modproof_guest::modinfo::ModInfo;
@@ -8,7 +8,7 @@ use modproof_guest::Ctx;
 
 use crate::guard;
 
-/// Licence, people, version, and the alias by which udev loads it where the card is.
+/// Licence, author, description, version, and the alias by which udev loads the module for a card.
 pub fn modinfo(ctx: &mut Ctx) -> Result<()> {
     let info = ModInfo::read(&ctx.modules.own_path(guard::NAME))?;
     let licences: Vec<&str> = info.all("license").collect();

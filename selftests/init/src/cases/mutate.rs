@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Topologies with values drawn at random, judged beside a model of the rules.
+//! Topologies with random values; a model of the rules predicts the module's verdicts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,23 +13,22 @@ use crate::fixture::TREE;
 use crate::guard;
 use crate::truth::View;
 
-/// What amdgpu says that the fixture's card has (`mem_info_vram_total`), in bytes.
+/// In bytes: the fixture card's `mem_info_vram_total`, which amdgpu shows.
 const VRAM: u64 = 8_573_157_376;
 const BAR0: u64 = 8 << 30;
 /// `HSA_CAP_COHERENTHOSTACCESS` (`kfd_sysfs.h`).
 const COHERENT_HOST_ACCESS: u64 = 1 << 28;
 
-/// A line that KFD prints, and what the model makes of its value.
+/// A value that KFD prints, with the model of its rule.
 struct Property {
     name: &'static str,
-    /// Values that are worth trying, besides any at all.
+    /// The values to draw from, the honest one first; sometimes the case draws any number instead.
     values: &'static [u64],
-    /// Whether KFD keeps it in 64 bits, or in 32.
+    /// Whether the value has 64 bits; otherwise 32.
     wide: bool,
-    /// The rule that it is for.
     rule: &'static str,
     lies: fn(u64) -> bool,
-    /// Whether a 0 says that KFD has not filled the node in yet.
+    /// Whether a 0 means that KFD has not filled the node yet.
     zero_is_not_yet: bool,
 }
 
@@ -106,7 +105,7 @@ const PROPERTIES: &[Property] = &[
     ),
 ];
 
-/// What `checks` must say: the rules that lie; or nothing but unknown.
+/// The rules that must report a lie; `None` if every verdict must be `unknown`.
 fn expected(values: &BTreeMap<&str, u64>) -> Option<BTreeSet<&'static str>> {
     let mut lies = BTreeSet::new();
     for property in PROPERTIES {
@@ -142,7 +141,7 @@ fn draw(random: &mut Rng, property: &Property) -> u64 {
     }
 }
 
-/// Any values at all: the module says what the model says, rule by rule.
+/// With any values, the module's verdict of each rule equals the model's.
 pub fn topologies(ctx: &mut Ctx) -> Result<()> {
     let seed = ctx.options.seed.unwrap_or_else(|| fastrand::u64(..));
     let mut random = Rng::with_seed(seed);
@@ -157,7 +156,7 @@ pub fn topologies(ctx: &mut Ctx) -> Result<()> {
     let (mut lied, mut unknown) = (0, 0);
     for round in 0..rounds(ctx) / 2 {
         for property in PROPERTIES {
-            // Mostly as it should be, or every round would have all lies at once.
+            // Mostly the honest value; otherwise every round would have all lies at once.
             let value = match random.u8(..) % 4 {
                 0 => draw(&mut random, property),
                 _ => property.values[0],

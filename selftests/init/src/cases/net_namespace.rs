@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A module that is loaded from a network namespace, as from a container.
+//! Loads the module from a network namespace, as a container may; the namespace must still end.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,15 +13,14 @@ use modproof_guest::Ctx;
 
 use crate::guard;
 
-/// The cache that network namespaces come from.
+/// The slab cache of network namespaces.
 const CACHE: &str = "/sys/kernel/slab/net_namespace";
 const GONE_WITHIN: Duration = Duration::from_secs(60);
 
-/// The namespace goes with its last process, though the module stays.
+/// The namespace must end with its last process, although the module stays loaded.
 ///
-/// A file system that was mounted there keeps the namespace's memory only: no
-/// id and no device shows that (`net_grab_current_ns()`). So its slab objects
-/// are counted.
+/// A file system that was mounted there holds only the namespace's memory, which no id or device
+/// shows (`net_grab_current_ns()`). So the case counts slab objects.
 pub fn load_from_net_namespace(ctx: &mut Ctx) -> Result<()> {
     let before = settled()?;
     let mut loader = Helper::in_net_namespace(Some(guard::NAME))?;
@@ -50,20 +49,20 @@ pub fn load_from_net_namespace(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
-/// The count after another namespace has come and gone: the kernel frees the
-/// memory of one when it takes down the next (`net_complete_free()`).
+/// The count after another namespace came and ended: the kernel frees a namespace's memory when it
+/// takes down the next one (`net_complete_free()`).
 fn settled() -> Result<u64> {
     let mut other = Helper::in_net_namespace(None)?;
     other.go_on()?;
     other.finish()?;
-    // A worker takes it down.
+    // A kernel worker takes it down.
     thread::sleep(Duration::from_millis(300));
     count()
 }
 
 fn count() -> Result<u64> {
     let path = |file| -> PathBuf { Path::new(CACHE).join(file) };
-    // What was freed is kept at hand, and counts, until the cache is shrunk.
+    // Freed objects stay in the cache, and in the count, until it is shrunk.
     fs::write(path("shrink"), "1").with_context(|| format!("shrink {CACHE}"))?;
     let path = path("objects");
     let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;

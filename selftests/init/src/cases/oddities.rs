@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What looks odd and is no lie, and what is a lie of another kind.
+//! Values that look wrong but are not a lie.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use crate::fixture::{Card, TREE};
 use crate::guard;
 use crate::truth::View;
 
-/// KFD shows a node before it has filled it: a zero says "not yet".
+/// KFD publishes a node before it has filled it, so a zero makes a rule `unknown`.
 pub fn zero_is_unknown(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "slot=0")?;
     guard::load(&ctx.modules)?;
@@ -36,7 +36,7 @@ pub fn zero_is_unknown(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
-/// amdgpu can be told to use less of the BAR than there is: that claims less, not more.
+/// amdgpu can be told to use less of the BAR; a card that claims less than it has does not lie.
 pub fn private_heap_behind_large_bar(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "slot=0 bar=large")?;
     guard::load(&ctx.modules)?;
@@ -47,7 +47,7 @@ pub fn private_heap_behind_large_bar(ctx: &mut Ctx) -> Result<()> {
 
 /// The BAR is resized after KFD has published the heap.
 pub fn resized_bar(ctx: &mut Ctx) -> Result<()> {
-    // The PCI core refuses to resize a BAR of a function that a driver has.
+    // The PCI core refuses to resize a BAR while a driver is bound.
     TREE.load(&ctx.modules, "slot=0 bar=small driver=0")?;
     guard::load(&ctx.modules)?;
     let card = TREE.card(0)?;
@@ -55,12 +55,12 @@ pub fn resized_bar(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
-/// Resizes BAR0 from small to large; what KFD published before stays.
+/// Resizes BAR0 from small to large; KFD's node stays as it was published.
 pub fn resize_step_by_step(card: &Card) -> Result<()> {
-    // No driver may be bound then, so the node that KFD published before may be an old one.
+    // No driver is bound during a resize, so KFD's node may belong to an earlier bind.
     let unknown = ("unknown", "pci-identity,bank-size,heap-bar");
     expect_private(card, "small", 256 << 20, unknown)?;
-    // The register's value is the power of two of mebibytes.
+    // The value is the exponent of the size in MiB (a power of two).
     for (value, bar, bytes) in [("10", "partial", 1 << 30), ("13", "large", 8 << 30)] {
         let resize = format!("/sys/bus/pci/devices/{}/resource0_resize", card.gpu());
         fs::write(&resize, value).with_context(|| format!("write {value} to {resize}"))?;
@@ -89,15 +89,15 @@ fn expect_private(card: &Card, bar: &str, bytes: u64, verdict: (&str, &str)) -> 
         .expect(&[("verdict", verdict)])
 }
 
-/// A node that claims to be a Navi10 where PCI has something else that amdgpu does not drive: it may
-/// be that of a card that was there before.
+/// A node claims to be a Navi10, but the PCI function there is another, which amdgpu does not
+/// drive. The node may belong to an earlier card at that address, so its verdict is `unknown`.
 pub fn node_at_wrong_address(ctx: &mut Ctx) -> Result<()> {
     const ELSEWHERE: &str = "0000:00:01.0";
     TREE.load(&ctx.modules, "slot=0")?;
     guard::load(&ctx.modules)?;
     let card = TREE.card(0)?;
     TREE.set(0, "domain=0")?;
-    // Not 0, which would say "not filled in yet".
+    // Not 0, which would mean that KFD has not filled the node yet.
     TREE.set(0, "location_id=8")?;
     let view = View::read()?;
 

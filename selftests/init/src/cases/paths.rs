@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The way from the root to the card, and what of AtomicOps comes through.
+//! Checks which PCIe AtomicOps get through on the path between the root port and the card.
 
 use anyhow::{ensure, Context, Result};
 use modproof_guest::Ctx;
@@ -10,10 +10,10 @@ use crate::guard;
 use crate::kfd;
 use crate::truth::View;
 
-/// The flags of KFD's links that say "no atomics of 32 and of 64 bits".
+/// The flags of KFD's links for no 32-bit and no 64-bit atomics.
 const NO_ATOMICS: u64 = 4 | 8;
 
-/// The words, and the first hop from the card up that refuses.
+/// The fixture's words, and the first hop above the card that blocks atomics (`-` for none).
 const PATHS: &[(&str, &str)] = &[
     ("", "-"),
     ("atomics=0", "0001:00:01.0"),
@@ -32,12 +32,12 @@ const PATHS: &[(&str, &str)] = &[
     ),
 ];
 
-/// No path makes KFD lie, and KFD says of each what the PCI core granted.
+/// On every path KFD shows what the PCI core granted, which is never a lie.
 pub fn atomics(ctx: &mut Ctx) -> Result<()> {
     atomics_of(ctx, TREE)
 }
 
-/// The same, with the KFD that this fixture has.
+/// Tests every path on a fixture.
 pub fn atomics_of(ctx: &Ctx, fixture: Fixture) -> Result<()> {
     fixture.load(&ctx.modules, "")?;
     guard::load(&ctx.modules)?;
@@ -71,7 +71,7 @@ fn expect_path(card: &Card, hop: &str) -> Result<()> {
     view.expect_truth(card)
 }
 
-/// KFD's links to the card tell of the card itself, not of its path; that is no lie either.
+/// KFD's links to a card show the card's own atomics, not its path's; that is not a lie.
 pub fn card_without_atomics(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "")?;
     guard::load(&ctx.modules)?;
@@ -96,7 +96,7 @@ pub fn card_without_atomics(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
-/// A large BAR comes through the windows of a switch, and so does a resized one.
+/// A large BAR fits through the windows of a switch, also after a resize.
 pub fn resized_behind_switch(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "slot=0 path=switch bar=small driver=0")?;
     guard::load(&ctx.modules)?;

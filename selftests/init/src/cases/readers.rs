@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Threads that read the module's files while something happens to what is told there.
+//! Threads that read the module's files while a case changes the topology.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,18 +12,18 @@ use anyhow::{anyhow, bail, ensure, Result};
 use crate::guard;
 use crate::report::Report;
 
-/// So many readers for each file of records.
+/// Counts the reads of all threads; `done` has one count for each thread.
 pub struct Readers {
     stop: AtomicBool,
     faulty: AtomicBool,
     done: Vec<AtomicU64>,
 }
 
-/// How many reads of a file saw a card, and how many there were.
+/// Of a thread's reads: the number that saw a card, and the number of all.
 pub type Reads = (u64, u64);
 
 impl Readers {
-    /// Waits until every file has been read wholly after this was called.
+    /// Waits until each thread has begun and ended a read after this call.
     pub fn let_all_read(&self) -> Result<()> {
         let count = || -> Vec<u64> {
             let done = |done: &AtomicU64| done.load(Ordering::SeqCst);
@@ -35,7 +35,7 @@ impl Readers {
                 !self.faulty.load(Ordering::SeqCst),
                 "a reader found a fault"
             );
-            // The first of the two may have begun before.
+            // The first of the two reads may have begun before this call.
             Ok(count()
                 .iter()
                 .zip(&before)
@@ -62,12 +62,12 @@ impl Readers {
     }
 }
 
-/// Does something while a thread for each file reads it over and over, and finds no fault in it.
+/// Runs `action` while one thread for each record file reads it; the threads must find no fault.
 pub fn while_reading(action: impl FnOnce(&Readers) -> Result<()>) -> Result<Vec<Reads>> {
     while_reading_by(1, |_| Ok(()), action)
 }
 
-/// The same, with so many threads for each file, and with a look of one's own at what they read.
+/// Like `while_reading`, with `per_file` threads for each file and another check of each read.
 pub fn while_reading_by(
     per_file: usize,
     check: impl Fn(&Report) -> Result<()> + Copy + Send,
@@ -84,7 +84,7 @@ pub fn while_reading_by(
         let threads: Vec<_> = (0..count)
             .map(|index| scope.spawn(move || readers.read_until_stopped(index, check)))
             .collect();
-        // The readers have to end even if this panics.
+        // The readers must end even if `action` panics.
         let done = catch_unwind(AssertUnwindSafe(|| action(readers)));
         readers.stop.store(true, Ordering::SeqCst);
         let (mut reads, mut faults) = (Vec::new(), Vec::new());
@@ -100,7 +100,7 @@ pub fn while_reading_by(
     })
 }
 
-/// Demands that every reader saw a card, and saw none.
+/// Demands that every reader read the files both with a card and without one.
 pub fn expect_both_met(reads: &[Reads]) -> Result<()> {
     for (with_card, all) in reads {
         ensure!(
@@ -111,7 +111,7 @@ pub fn expect_both_met(reads: &[Reads]) -> Result<()> {
     Ok(())
 }
 
-/// Demands that no record lies, and that one that is true is whole.
+/// Demands that no record is a lie, and that a record of the truth has no unknown value.
 fn expect_sound(report: Report) -> Result<Report> {
     report.expect_none(&[("verdict", "lie")])?;
     for record in report.select(&[("verdict", "truth")]) {
@@ -127,7 +127,7 @@ fn expect_sound(report: Report) -> Result<Report> {
     Ok(report)
 }
 
-/// Tries until it is so, letting others run between the tries.
+/// Repeats `is_so` until it is true, for at most 60 s; yields between the tries.
 pub fn wait_for(what: &str, mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !is_so()? {

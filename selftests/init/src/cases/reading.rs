@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How the files are read: in what pieces, how often, by how many.
+//! Reads the files in pieces, repeatedly and in parallel; the text and the counters must be right.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -14,7 +14,7 @@ use crate::fixture::TREE;
 use crate::guard;
 use crate::truth::View;
 
-/// The bytes do not depend on how many are asked for at a time.
+/// The text does not depend on the size of the reads.
 pub fn read_sizes(ctx: &mut Ctx) -> Result<()> {
     TREE.load(
         &ctx.modules,
@@ -57,7 +57,7 @@ fn expect_same_from_the_middle(file: &str, whole: &str) -> Result<()> {
     Ok(())
 }
 
-/// Counters count reads and never fall, whatever comes and goes.
+/// Counters count reads and never fall while cards come and go.
 pub fn counters_only_rise(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "")?;
     guard::load(&ctx.modules)?;
@@ -69,7 +69,7 @@ pub fn counters_only_rise(ctx: &mut Ctx) -> Result<()> {
         }
         let now = guard::counters()?;
         last.expect_none_fell(&now)?;
-        // Four files and the counters themselves.
+        // Four record files, and `counters` itself.
         let reads = last.rise(&now, &["reads"]);
         ensure!(reads == 5, "reads: expected a rise by 5, seen {reads}");
         let verdict = match words {
@@ -84,7 +84,7 @@ pub fn counters_only_rise(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
-/// A card is still told truly by a module that was loaded anew.
+/// A reloaded module still reports the truth of a card.
 pub fn reload_beside_card(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "slot=0")?;
     let card = TREE.card(0)?;
@@ -98,7 +98,7 @@ pub fn reload_beside_card(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-/// Many readers at once, and not one read goes uncounted.
+/// Parallel reads return the same text, and each is counted.
 pub fn parallel_reads_are_counted(ctx: &mut Ctx) -> Result<()> {
     const READERS: u64 = 4;
     const READS: u64 = 50;
@@ -123,7 +123,7 @@ pub fn parallel_reads_are_counted(ctx: &mut Ctx) -> Result<()> {
             })
     })?;
     let rise = before.rise(&guard::counters()?, &["reads"]);
-    // And the counters themselves.
+    // One more for the read of `counters`.
     let expected = READERS * READS + 1;
     ensure!(
         rise == expected,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `rdna1ctl requests` beside the stock amdgpu.ko: what programs ask is counted exactly, and by whom
-//! it was asked.
+//! `rdna1ctl requests` beside the stock amdgpu.ko counts exactly what each process asks of KFD.
 
 use std::fs;
 use std::sync::Barrier;
@@ -19,7 +18,7 @@ use crate::fixture::{Card, STOCK};
 use crate::kfd;
 use crate::requests::{add, Numbers, Tracer, COMPLETE, INCOMPLETE};
 
-/// Loads the fixture with a card; gives the card and KFD's id of it.
+/// Loads the fixture with a card; returns the card and KFD's id of it.
 pub fn load(ctx: &Ctx) -> Result<(Card, u32)> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "")?;
@@ -35,7 +34,7 @@ pub fn gpu_id(card: &Card) -> Result<u32> {
     Ok(id.try_into()?)
 }
 
-/// Demands so many kprobes in amdgpu, all of them by ftrace, and so many functions patched.
+/// Demands exactly `count` kprobes in amdgpu, all by ftrace, and as many patched functions.
 pub fn expect_patched(count: usize) -> Result<()> {
     const LIST: &str = "/sys/kernel/debug/kprobes/list";
     const PATCHED: &str = "/sys/kernel/debug/tracing/enabled_functions";
@@ -59,7 +58,7 @@ pub fn expect_patched(count: usize) -> Result<()> {
     Ok(())
 }
 
-/// One request of one process.
+/// One process makes one request.
 pub fn one_request(ctx: &mut Ctx) -> Result<()> {
     let (_, id) = load(ctx)?;
     expect_patched(0)?;
@@ -79,8 +78,8 @@ pub fn one_request(ctx: &mut Ctx) -> Result<()> {
     expect_patched(0)
 }
 
-/// Every kind of request is made by eight processes at once, of two threads each, for a card, for ids
-/// that no card has, and for no id: each is counted once, for its process, and nothing else is.
+/// Eight processes with two threads each make every kind of request at once: for a card, for ids
+/// that no card has, and for no id. The tracer counts each request once, for its process.
 pub fn exact_by_eight_processes(ctx: &mut Ctx) -> Result<()> {
     const PROCESSES: usize = 8;
     const THREADS: u64 = 2;
@@ -125,13 +124,13 @@ pub fn exact_by_eight_processes(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-/// A card is named by KFD's topology, one that comes later and is gone at the end, too.
+/// The tracer names each card by KFD's topology, even one that comes later and goes again.
 pub fn names_of_cards(ctx: &mut Ctx) -> Result<()> {
     let (card, id) = load(ctx)?;
     let tracer = Tracer::start(&[])?;
     let second = STOCK.add(1, "bar=small")?;
     let second_id = gpu_id(&second)?;
-    // It looks every second.
+    // The tracer reads the topology every second.
     thread::sleep(std::time::Duration::from_millis(2500));
     let mut asker = Asker::start()?;
     for id in [id, second_id, 0xbeef] {
@@ -158,7 +157,7 @@ pub fn names_of_cards(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-/// A map that is full: what found no room is counted by its kind, and said.
+/// A full map: the tracer counts the lost requests by kind, and reports that counts are incomplete.
 pub fn full_map(ctx: &mut Ctx) -> Result<()> {
     const ROOM: u32 = 16;
     load(ctx)?;

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Every kind of request to KFD.
+//! Builds every kind of request to KFD, for the tests of `rdna1ctl requests`.
 
 use kfd_uapi as uapi;
 
 use crate::ask::Request;
 
-/// A size that no test needs: 64 KiB.
+/// In bytes; no test depends on this size.
 pub const SIZE: u64 = 65536;
 
-/// An allocation.
+/// A request for memory.
 pub fn alloc(gpu_id: u32, flags: u32) -> Request {
     Request::Alloc {
         gpu_id,
@@ -18,7 +18,7 @@ pub fn alloc(gpu_id: u32, flags: u32) -> Request {
     }
 }
 
-/// Every kind of request, for each of these ids where there is one in it.
+/// Every kind of request; each kind that has a gpu_id is made for each of `gpu_ids`.
 pub fn every_kind(gpu_ids: &[u32]) -> Vec<Request> {
     const HEAPS: [u32; 7] = [
         uapi::KFD_IOC_ALLOC_MEM_FLAGS_VRAM,
@@ -44,7 +44,7 @@ pub fn every_kind(gpu_ids: &[u32]) -> Vec<Request> {
                     .zip(0..)
                     .filter(|(_, bit)| set >> bit & 1 != 0);
                 let grain = grains.fold(0, |flags, (flag, _)| flags | flag);
-                // Flags that say nothing of grain.
+                // Flags that do not affect the grain.
                 let more = uapi::KFD_IOC_ALLOC_MEM_FLAGS_WRITABLE
                     | uapi::KFD_IOC_ALLOC_MEM_FLAGS_NO_SUBSTITUTE;
                 all.push(alloc(
@@ -79,7 +79,7 @@ pub fn every_kind(gpu_ids: &[u32]) -> Vec<Request> {
         }
         let kinds: Vec<_> = (0..12).chain([u32::MAX]).map(|kind| (kind, 2)).collect();
         all.push(svm(op, &kinds));
-        // As many as the size of an ioctl allows.
+        // As many attributes as fit into the size of an ioctl.
         all.push(svm(op, &[(2, 1); 2044]));
     }
     all

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The last fine-grained requests, and whose they were.
+//! `rdna1ctl requests` keeps the last fine-grained requests with their process.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -35,14 +35,14 @@ fn expect(one: &Value, wanted: &[(&str, Value)]) -> Result<()> {
     Ok(())
 }
 
-/// The last 32 are kept, each with what was asked and by whom.
+/// The tracer keeps the last 32 fine-grained requests, each with its arguments and its process.
 pub fn kept(ctx: &mut Ctx) -> Result<()> {
     let (card, id) = load(ctx)?;
     let tracer = Tracer::start(&[])?;
     let mut asker = Asker::start()?;
     asker.rename("a b=%\"c")?;
     let pid = asker.id();
-    // Two ticks of 10 ms.
+    // Allows for two clock ticks of 10 ms.
     let begin = now_ms()?.saturating_sub(20);
     for size in 1..=40 {
         let request = Request::Alloc {
@@ -51,7 +51,7 @@ pub fn kept(ctx: &mut Ctx) -> Result<()> {
             size,
         };
         asker.ask(&request, 1, 1)?;
-        // Neither of these is fine-grained.
+        // Neither of these two is fine-grained.
         asker.ask(&alloc(id, 1), 1, 1)?;
         asker.ask(&alloc(id, 2 | COHERENT | 1 << 27), 1, 1)?;
     }
@@ -113,16 +113,16 @@ pub fn kept(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-/// A process of another pid namespace is shown as the initial one numbers it: it is 1 in its own.
+/// A process is shown by its pid in the initial pid namespace; in its own namespace it has pid 1.
 pub fn of_anybody(ctx: &mut Ctx) -> Result<()> {
     let (_, id) = load(ctx)?;
     let tracer = Tracer::start(&[])?;
     let mut command = Command::new("/proc/self/exe");
-    // SAFETY: A system call, and nothing that another thread of this process could have locked.
+    // SAFETY: The closure makes one system call; it takes no lock that another thread could hold.
     unsafe {
         command.pre_exec(|| Ok(unshare(CloneFlags::CLONE_NEWPID)?));
     }
-    // The process that is started stays where it is; its own child is the first of the namespace.
+    // unshare() does not move the started process; its child is the new namespace's first.
     command
         .arg(modproof_guest::child::VERB)
         .arg(modproof_guest::child::FORK);
@@ -149,7 +149,7 @@ pub fn of_anybody(ctx: &mut Ctx) -> Result<()> {
     seen.expect("/processes/0/pid", &json!(pid))
 }
 
-/// Threads that ask for things which belong together: what is kept of each belongs together.
+/// Each kept request shows values of one request only, while several processes ask at once.
 pub fn whole(ctx: &mut Ctx) -> Result<()> {
     const READS: usize = 4;
     let (_, id) = load(ctx)?;
@@ -158,7 +158,7 @@ pub fn whole(ctx: &mut Ctx) -> Result<()> {
         let mut asker = Asker::start()?;
         let request = Request::Alloc {
             gpu_id: id,
-            // A program asks with flags that say which one it is.
+            // The flags and the size identify the process.
             flags: 1 | COHERENT | number << 8,
             size: u64::from(number) << 40 | u64::from(asker.id()),
         };
@@ -170,7 +170,7 @@ pub fn whole(ctx: &mut Ctx) -> Result<()> {
     for _ in 0..ctx.share_of(READS) {
         let tracer = Tracer::start(&[])?;
         std::thread::sleep(Duration::from_millis(20));
-        // A request is missed where its CPU was at another program, as the reader's calls are.
+        // Requests may be missed: a CPU in another BPF program or a bpf() call skips the probe.
         let seen = tracer.end_in_any_way()?;
         for one in seen.list("last")? {
             let size = number(one, "size_bytes")?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tracing ends with the tracer, never holds amdgpu, and says when a zero means nothing.
+//! Tracing ends with the tracer, never blocks an unload of amdgpu, and reports incomplete counts.
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
@@ -22,12 +22,12 @@ use crate::requests::{add, refused, Numbers, Requests, Tracer, COMPLETE, INCOMPL
 
 const AMDGPU: &str = "amdgpu";
 const COHERENT: u32 = 1 << 26;
-/// How long the tracer takes at most to look again, and more.
+/// Longer than the tracer's interval between two checks.
 const LOOK: std::time::Duration = std::time::Duration::from_millis(2500);
 
-/// Demands that nothing of a tracer is left: no probe, no event, no patched function.
+/// Demands that the kernel keeps no probe, no event and no patched function of a tracer.
 fn expect_nothing_left() -> Result<()> {
-    // The kernel closes a process's descriptors after its end was reported.
+    // The kernel closes a process's descriptors after it has reported the process's end.
     wait_for("the end of the probes", || Ok(expect_patched(0).is_ok()))?;
     let events = "/sys/kernel/debug/tracing/kprobe_events";
     let text = fs::read_to_string(events).with_context(|| format!("read {events}"))?;
@@ -35,7 +35,7 @@ fn expect_nothing_left() -> Result<()> {
     Ok(())
 }
 
-/// Has a request be made and counted by a tracer that starts now.
+/// Starts a tracer, makes a request, and demands that the tracer counts it.
 fn expect_counted(gpu_id: u32) -> Result<Requests> {
     let tracer = Tracer::start(&[])?;
     let mut asker = Asker::start()?;
@@ -49,7 +49,7 @@ fn expect_counted(gpu_id: u32) -> Result<Requests> {
     Ok(seen)
 }
 
-/// SIGKILL: the kernel tidies up, and amdgpu can be unloaded.
+/// After SIGKILL, the kernel removes the probes and amdgpu can be unloaded.
 pub fn killed(ctx: &mut Ctx) -> Result<()> {
     load(ctx)?;
     let before = amdgpu_references()?;
@@ -64,7 +64,7 @@ pub fn killed(ctx: &mut Ctx) -> Result<()> {
         tracer.murder()?;
         expect_nothing_left()?;
     }
-    // One that follows a command has tracepoints, too; the command goes on.
+    // A tracer that follows a command also has tracepoints; the command outlives the tracer.
     let mut command = ctl::command(&["requests", "--", super::requests_whose::ASKER])?;
     let asker = Asker::start_by(&mut command)?;
     expect_patched(5)?;
@@ -79,7 +79,7 @@ pub fn killed(ctx: &mut Ctx) -> Result<()> {
     ctx.modules.unload(AMDGPU)
 }
 
-/// The same while eight threads ask without end; then the next tracer counts.
+/// SIGKILL while eight threads make requests without pause; the next tracer counts again.
 pub fn killed_in_a_storm(ctx: &mut Ctx) -> Result<()> {
     let (_, id) = load(ctx)?;
     let mut asker = Asker::start()?;
@@ -95,7 +95,7 @@ pub fn killed_in_a_storm(ctx: &mut Ctx) -> Result<()> {
     expect_counted(id).map(drop)
 }
 
-/// There is nothing to trace without amdgpu, and that is no zero.
+/// Without amdgpu there is nothing to trace, so the tracer fails instead of reporting zeros.
 pub fn without_amdgpu(ctx: &mut Ctx) -> Result<()> {
     if is_loaded(AMDGPU) {
         ctx.modules.unload(AMDGPU)?;
@@ -113,8 +113,8 @@ pub fn without_amdgpu(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)
 }
 
-/// amdgpu goes and comes again while it is traced: it is not kept from going, what was counted stays,
-/// counting goes on, and that something may be missing is said.
+/// amdgpu can be unloaded and reloaded during a trace. The tracer keeps its counts, counts on, and
+/// reports that some requests may be missing.
 pub fn reloaded(ctx: &mut Ctx) -> Result<()> {
     let (_, id) = load(ctx)?;
     let request = alloc(id, 1 | COHERENT);
@@ -149,7 +149,7 @@ pub fn reloaded(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)
 }
 
-/// Who is not root learns that, and a program is run all the same by `run`.
+/// Without root, `requests` fails with the reason, while `run` still runs its program.
 pub fn not_root(ctx: &mut Ctx) -> Result<()> {
     load(ctx)?;
     let mut command = ctl::command(&["requests", "--json"])?;
@@ -161,7 +161,7 @@ pub fn not_root(ctx: &mut Ctx) -> Result<()> {
     let mut command = ctl::command(&["run", "--no-env", "--", "/init", "nothing"])?;
     let output = command.uid(65534).gid(65534).output()?;
     let said = String::from_utf8_lossy(&output.stderr).replace('\n', " ");
-    // The program has a status of its own for words that it does not know.
+    // Status 2 proves that /init ran: it is its status for unknown arguments.
     ensure!(
         output.status.code() == Some(2) && said.contains("needs root"),
         "run: seen {}\n{said}",
@@ -170,12 +170,12 @@ pub fn not_root(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-/// Somebody turns kprobes off for all.
+/// Somebody turns off all kprobes.
 pub fn blind_without_kprobes(ctx: &mut Ctx) -> Result<()> {
     blind(ctx, "/sys/kernel/debug/kprobes/enabled")
 }
 
-/// Somebody turns ftrace off for all. From Linux 7.3 on the kernel refuses that, and all is counted.
+/// Somebody turns off ftrace. From Linux 7.3 on the kernel refuses that, and nothing is lost.
 pub fn blind_without_ftrace(ctx: &mut Ctx) -> Result<()> {
     const SWITCH: &str = "/proc/sys/kernel/ftrace_enabled";
     match fs::write(SWITCH, "0") {
@@ -192,7 +192,7 @@ pub fn blind_without_ftrace(ctx: &mut Ctx) -> Result<()> {
     }
 }
 
-/// Turns a switch back on however its case ends.
+/// Turns a switch off, and on again when dropped, so that a failed case does not leave it off.
 struct Off(&'static str);
 
 impl Off {
@@ -212,8 +212,8 @@ impl Drop for Off {
     }
 }
 
-/// The probes are in their places and the kernel does not call them: that is said, also when it is
-/// over. So it is where it was so before the tracer came.
+/// The probes are attached, but the kernel does not call them. The tracer must report that, also
+/// after it has ended. The switch is already off when the tracer starts.
 fn blind(ctx: &mut Ctx, switch: &'static str) -> Result<()> {
     let (_, id) = load(ctx)?;
     expect_counted(id)?;
@@ -225,12 +225,12 @@ fn blind(ctx: &mut Ctx, switch: &'static str) -> Result<()> {
     asker.ask(&missing, 5, 1)?;
     let seen = tracer.end(INCOMPLETE)?;
     seen.expect("/tracing/state", &json!("blind"))?;
-    // This is why it has to be said.
+    // A count of zero would be wrong here, hence the state `blind`.
     seen.expect_numbers(&Numbers::new())?;
 
     let tracer = Tracer::start(&[])?;
     off.on()?;
-    // The kernel leaves such a probe off; the tracer attaches another.
+    // The kernel does not turn these probes on again; the tracer attaches new ones.
     std::thread::sleep(LOOK);
     asker.ask(&counted, 3, 1)?;
     let mut expected = Numbers::new();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Only what some processes ask is counted: those of `--pid`, and those of a command.
+//! `rdna1ctl requests` counts only one process (`--pid`), or only a command and its children.
 
 use anyhow::{ensure, Result};
 use modproof_guest::Ctx;
@@ -12,10 +12,10 @@ use crate::ctl;
 use crate::requests::{add, refused, Numbers, Requests, Tracer, COMPLETE};
 
 const COHERENT: u32 = 1 << 26;
-/// This program; what is run must not take rdna1ctl for it.
+/// This program's path. `/proc/self/exe` would be rdna1ctl, which starts the command.
 pub const ASKER: &str = "/init";
 
-/// `--pid`, while another process asks for the same. It ends with the process.
+/// `--pid` ignores another process with similar requests, and ends with its process.
 pub fn one_process(ctx: &mut Ctx) -> Result<()> {
     let (_, id) = load(ctx)?;
     let (mut asker, mut other) = (Asker::start()?, Asker::start()?);
@@ -42,7 +42,7 @@ pub fn one_process(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-/// A command, its child and that one's threads, while others ask for the same.
+/// A command, its child and the child's threads are counted; other processes are not.
 pub fn command(ctx: &mut Ctx) -> Result<()> {
     of_command(
         ctx,
@@ -51,8 +51,8 @@ pub fn command(ctx: &mut Ctx) -> Result<()> {
     )
 }
 
-/// A program that a thread other than the first has started in its own place: that thread takes the
-/// id of the first one, which was counted as exited.
+/// A thread other than the first calls exec. It takes over the id of the first thread, which the
+/// tracer has seen exit.
 pub fn exec_by_a_thread(ctx: &mut Ctx) -> Result<()> {
     of_command(
         ctx,
@@ -61,8 +61,8 @@ pub fn exec_by_a_thread(ctx: &mut Ctx) -> Result<()> {
     )
 }
 
-/// Has a command run this program with these words before the asker's own. It asks; so do a process
-/// that was there before and one that came later.
+/// Traces a command that runs this program with `words` in front. Only its requests may be counted,
+/// not those of a process that started before it and of one that started after it.
 fn of_command(ctx: &mut Ctx, words: &[&str], is_child: bool) -> Result<()> {
     let (_, id) = load(ctx)?;
     let mut before = Asker::start()?;
@@ -96,7 +96,7 @@ fn of_command(ctx: &mut Ctx, words: &[&str], is_child: bool) -> Result<()> {
         "expected one process, seen {processes:?}"
     );
     let pid = seen.number("/processes/0/pid")?;
-    // A child is not the process that rdna1ctl has started.
+    // A child's pid is not the pid of the process that rdna1ctl started.
     ensure!(
         pid > u64::from(tracer) && (pid > u64::from(tracer) + 1 || !is_child),
         "rdna1ctl is {tracer}, and {pid} asked"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Kernels that take signed modules only: `module.sig_enforce=1`, and lockdown of either degree.
+//! Kernels that accept only signed modules: `module.sig_enforce=1`, and both degrees of lockdown.
 
 use std::fs;
 use std::path::Path;
@@ -15,14 +15,14 @@ use crate::fixture::TREE;
 use crate::guard;
 use crate::truth::View;
 
-/// The suite for such a kernel.
+/// The suite for a boot of such a kernel.
 pub const CASES: &[Case] = &[
     Case::new("unsigned-is-refused", unsigned_is_refused),
     Case::new("signed-tells-the-truth", signed_tells_the_truth),
 ];
 
-/// What the kernel says to a module without a signature: lockdown comes first where there is any
-/// (`module_sig_check()`, kernel/module/signing.c).
+/// The kernel's error for an unsigned module: EKEYREJECTED under `sig_enforce`, EPERM under
+/// lockdown (`module_sig_check()`, kernel/module/signing.c).
 fn refusal() -> Result<Errno> {
     let cmdline = fs::read_to_string("/proc/cmdline").context("read /proc/cmdline")?;
     let words: Vec<_> = cmdline.split_whitespace().collect();
@@ -40,7 +40,7 @@ fn refusal() -> Result<Errno> {
     Ok(Errno::EPERM)
 }
 
-/// A clean refusal, of which nothing stays.
+/// The kernel refuses an unsigned module and keeps nothing of it.
 fn unsigned_is_refused(ctx: &mut Ctx) -> Result<()> {
     let refusal = refusal()?;
     expect_refused(guard::load(&ctx.modules), refusal)?;
@@ -48,8 +48,8 @@ fn unsigned_is_refused(ctx: &mut Ctx) -> Result<()> {
     guard::expect_gone()
 }
 
-/// A signed one loads, and its files can be read: they are read-only, and lockdown leaves such files
-/// of debugfs open (`debugfs_locked_down()`, fs/debugfs/file.c).
+/// A signed module loads, and its files can be read: lockdown leaves read-only files of debugfs
+/// open (`debugfs_locked_down()`, fs/debugfs/file.c).
 fn signed_tells_the_truth(ctx: &mut Ctx) -> Result<()> {
     refusal()?;
     let Some(signed) = ctx.modules.signed() else {

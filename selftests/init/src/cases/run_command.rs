@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `rdna1ctl run` with a program that asks the stock KFD for memory: what it asked for is told however
-//! it ends.
+//! `rdna1ctl run` reports what its program asked of the stock KFD, however the program ends.
 
 use std::process::Stdio;
 
@@ -15,14 +14,14 @@ use crate::ask::{Asker, Last};
 use crate::ctl;
 use crate::fixture::STOCK;
 
-/// This program; what is run must not take rdna1ctl for it.
+/// This program's path. `/proc/self/exe` would be rdna1ctl, which starts the command.
 const ASKER: &str = "/init";
 
-/// Runs a program that asks for fine-grained memory three times, and for coarse-grained memory twice,
-/// and then ends like that. rdna1ctl must end with that status, and say these words.
+/// Runs a program that makes three fine-grained and two coarse-grained requests and then ends as
+/// `last` says. rdna1ctl must exit with `status` and print `words`.
 fn run(ctx: &mut Ctx, options: &[&str], last: Last, status: i32, words: &[&str]) -> Result<()> {
     let (card, id) = load(ctx)?;
-    // Another program asks for something else between the requests of the first.
+    // A second program's requests must not be counted.
     let mut other = Asker::start()?;
     let gtt = alloc(id, uapi::KFD_IOC_ALLOC_MEM_FLAGS_GTT);
     let arguments = [&["run"], options, &["--", ASKER]].concat();
@@ -44,7 +43,7 @@ fn run(ctx: &mut Ctx, options: &[&str], last: Last, status: i32, words: &[&str])
         .lines()
         .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
         .collect();
-    // MEMORY REQUESTS COARSE COHERENT UNCACHED EXT_COHERENT QUEUE
+    // The columns: MEMORY REQUESTS COARSE COHERENT UNCACHED EXT_COHERENT QUEUE.
     let place = format!("{}, node {}, gpu_id {id:#x}", card.gpu(), card.node());
     for line in [&place, "vram 5 2 3 0 0 0"] {
         ensure!(
@@ -52,7 +51,7 @@ fn run(ctx: &mut Ctx, options: &[&str], last: Last, status: i32, words: &[&str])
             "run: expected {line:?} in\n{said}"
         );
     }
-    // What was asked for, by whom, three times; and nothing that the other program asked for.
+    // One row for each fine-grained request, and none of the second program's.
     let row = format!("init alloc_memory {} {fine:#x} {SIZE}", card.gpu());
     let all = lines.join(" ");
     ensure!(
@@ -67,7 +66,7 @@ fn run(ctx: &mut Ctx, options: &[&str], last: Last, status: i32, words: &[&str])
     Ok(())
 }
 
-/// One that ends well. No variable is known to this guest to be needed but the one that is set.
+/// A program that succeeds. In this guest, rdna1ctl knows only one variable to set.
 pub fn fine_grained(ctx: &mut Ctx) -> Result<()> {
     run(
         ctx,
@@ -82,7 +81,7 @@ pub fn fine_grained(ctx: &mut Ctx) -> Result<()> {
     )
 }
 
-/// One that reads where nothing is: the kernel's log has a line of that.
+/// A program that reads an unmapped address, which the kernel logs.
 pub fn crashes(ctx: &mut Ctx) -> Result<()> {
     run(
         ctx,
@@ -93,7 +92,7 @@ pub fn crashes(ctx: &mut Ctx) -> Result<()> {
     )
 }
 
-/// One that waits for what never comes.
+/// A program that never ends, until the time-out ends it.
 pub fn hangs(ctx: &mut Ctx) -> Result<()> {
     run(
         ctx,
@@ -104,7 +103,7 @@ pub fn hangs(ctx: &mut Ctx) -> Result<()> {
     )
 }
 
-/// Where KFD lies, nothing is run, unless the user wants it all the same.
+/// `run` refuses to start a program while KFD lies; `--no-env` starts it nevertheless.
 pub fn refuses_a_liar(ctx: &mut Ctx) -> Result<()> {
     load(ctx)?;
     STOCK.set(0, "hive_id=1")?;
@@ -116,7 +115,7 @@ pub fn refuses_a_liar(ctx: &mut Ctx) -> Result<()> {
         "run: expected a refusal, seen {}\n{said}",
         refused.status
     );
-    // The program has a status of its own for words that it does not know.
+    // Status 2 proves that /init ran: it is its status for unknown arguments.
     let ran = ctl::command(&[&["run", "--no-env"], &command[..]].concat())?.output()?;
     ensure!(
         ran.status.code() == Some(2),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A machine whose memory is nearly all taken.
+//! Tests the module while nearly all memory is taken.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -14,19 +14,18 @@ use nix::mount::{mount, umount, MsFlags};
 use crate::fixture::TREE;
 use crate::guard;
 
-/// The suite for a small machine.
+/// The suite for a machine with little memory.
 pub const CASES: &[Case] = &[Case::new(
     "loads-with-little-memory",
     loads_with_little_memory,
 )];
 
-/// In KiB. The guest's own program must go on to run: the kernel kills no other when it is at its
-/// end, for there is none.
+/// In KiB. Enough for PID 1 to run on: the kernel has no other process to kill.
 const LEFT: u64 = 24 << 10;
 const ROUNDS: usize = 50;
 const FOLDER: &str = "/taken";
 
-/// With memory scarce the module says what it says with plenty.
+/// With little memory, the module shows the same text as with plenty.
 fn loads_with_little_memory(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "slot=0;slot=1 lie=bank-flags")?;
     let round = |ctx: &Ctx| -> Result<Vec<String>> {
@@ -49,7 +48,7 @@ fn loads_with_little_memory(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-/// Memory that nobody else can have.
+/// Memory that is taken up by a file in a tmpfs until it is dropped.
 struct Taken {
     kib: u64,
 }
@@ -80,7 +79,7 @@ impl Taken {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        // What stays mounted shows in what comes next.
+        // If this fails, the next case fails for lack of memory.
         let _ = umount(FOLDER);
     }
 }

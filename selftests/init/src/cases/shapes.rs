@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Machines of many shapes, told honestly by the kernel's own KFD, and each
-//! lie on them. The boot's machine has the NUMA nodes; the table has the rest.
+//! Tests honest machines of many shapes, and each lie on them, on the kernel's own KFD. The boot
+//! decides the NUMA nodes; the table `shapes/table.rs` decides the devices.
 
 mod caught;
 mod drawn;
@@ -22,8 +22,7 @@ use machine::{expand, Machine};
 use model::Device;
 use table::{AROUND, CONTENTS, MOMENTS};
 
-/// The suite: the cases of one NUMA layout share a boot. A case finds its row
-/// of the table by its name.
+/// The suite. One boot for each NUMA layout runs all cases; a case finds its table row by its name.
 pub const CASES: &[Case] = &[
     Case::new("honest-large-bar", content),
     Case::new("honest-small-bar", content),
@@ -77,7 +76,7 @@ pub const CASES: &[Case] = &[
     Case::new("drawn", drawn),
 ];
 
-/// Builds a content device by device, in both orders.
+/// Builds a machine device by device, in the row's order and in reverse.
 fn content(ctx: &mut Ctx) -> Result<()> {
     let mut rows = CONTENTS.iter();
     let row = rows.find(|row| ctx.case.strip_prefix("honest-") == Some(row.name));
@@ -96,7 +95,7 @@ fn content(ctx: &mut Ctx) -> Result<()> {
     })
 }
 
-/// Has a moment come to the first card of each machine.
+/// Applies a row's steps to the first card of each machine in `AROUND`.
 fn moment(ctx: &mut Ctx) -> Result<()> {
     let mut rows = MOMENTS.iter();
     let row = rows.find(|row| ctx.case.strip_prefix("honest-") == Some(row.name));
@@ -130,7 +129,7 @@ fn moment(ctx: &mut Ctx) -> Result<()> {
     })
 }
 
-/// Makes something of each machine, then takes it apart, device by device.
+/// Builds each machine with `make`, then removes its devices one by one.
 fn on_machines<T>(
     ctx: &mut Ctx,
     machines: Vec<T>,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The stock amdgpu.ko and its KFD.
+//! Tests the module beside the distribution's own (stock) amdgpu.ko and its KFD.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -23,7 +23,7 @@ use crate::truth::View;
 
 const AMDGPU: &str = "amdgpu";
 
-/// Loads amdgpu.ko unless it is there already.
+/// Loads amdgpu.ko unless it is already loaded.
 pub fn need_amdgpu(ctx: &Ctx) -> Result<()> {
     if !is_loaded(AMDGPU) {
         ensure!(
@@ -35,12 +35,12 @@ pub fn need_amdgpu(ctx: &Ctx) -> Result<()> {
     Ok(())
 }
 
-/// How many hold a reference on amdgpu.ko.
+/// amdgpu.ko's reference count.
 pub fn amdgpu_references() -> Result<u64> {
     refcount(AMDGPU)
 }
 
-/// The module is there first, and meets amdgpu and then a card.
+/// The module is loaded first, then amdgpu, then a card appears.
 pub fn loaded_before_amdgpu(ctx: &mut Ctx) -> Result<()> {
     ensure!(
         !is_loaded(AMDGPU),
@@ -105,7 +105,7 @@ fn lie(ctx: &mut Ctx, rule: &str) -> Result<()> {
     guard::unload()
 }
 
-/// The other fixture is refused beside amdgpu, and amdgpu cannot go from under a card.
+/// The tree fixture cannot load beside amdgpu, and amdgpu cannot be unloaded under a card.
 pub fn fixtures_keep_apart(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     expect_refused(TREE.load(&ctx.modules, ""), Errno::EBUSY)?;
@@ -113,7 +113,7 @@ pub fn fixtures_keep_apart(ctx: &mut Ctx) -> Result<()> {
     expect_refused(ctx.modules.unload(AMDGPU), Errno::EAGAIN)
 }
 
-/// Loading, reading and unloading leave amdgpu's reference count as it was.
+/// Loading, reading and unloading leave amdgpu's reference count unchanged.
 pub fn holds_no_reference(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "slot=0")?;
@@ -145,8 +145,7 @@ pub fn atomics_of_the_path(ctx: &mut Ctx) -> Result<()> {
     paths::atomics_of(ctx, STOCK)
 }
 
-/// The stock KFD cannot be stopped half-way, and the fixture must not pretend that it was.
-/// The driver has the name of amdgpu's in sysfs, beside the real one.
+/// In sysfs, the fixture's driver has the name amdgpu, beside the real driver.
 pub fn fixture_driver(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "")?;
@@ -159,7 +158,7 @@ pub fn fixture_driver(ctx: &mut Ctx) -> Result<()> {
     STOCK.unload()
 }
 
-/// The real KFD and XGMI code take the other boards.
+/// The real KFD and XGMI code accept the other boards.
 pub fn fixture_other_gpus(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "")?;
@@ -167,19 +166,20 @@ pub fn fixture_other_gpus(ctx: &mut Ctx) -> Result<()> {
     STOCK.unload()
 }
 
+/// The stock KFD cannot be stopped halfway, so the fixture must refuse `hold=`.
 pub fn fixture_holds_no_card(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "")?;
     trouble::expect_nonsense(ctx, STOCK, "add slot=0 hold=fill", "hold=")
 }
 
-/// Lets amdgpu probe the card, and reads `gpus` as long as that takes. Gives which drivers with which
-/// reasons were shown: a probe that is under way is no reason to blame AtomicOps.
+/// Lets amdgpu probe the card and reads `gpus` meanwhile. Returns each driver and reason that
+/// `gpus` showed: during a probe, the module must not blame AtomicOps.
 fn while_probed(card: &Card) -> Result<BTreeSet<String>> {
     let probed = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
-            // Whether the write succeeds depends on the kernel; what came of it does not.
+            // The result of the write depends on the kernel; the result of the probe does not.
             let _ = fs::write("/sys/bus/pci/drivers_probe", card.gpu());
             probed.store(true, Ordering::SeqCst);
         });
@@ -188,7 +188,7 @@ fn while_probed(card: &Card) -> Result<BTreeSet<String>> {
             let gpus = guard::read("gpus")?;
             let gpu = gpus.one(&[("gpu", card.gpu()), ("kfd", "absent")])?;
             let (driver, reason) = (gpu.get("driver")?, gpu.get("reason")?);
-            // Before and after.
+            // `-` before and after the probe.
             if driver != "-" {
                 seen.insert(format!("{driver} {reason}"));
             }
@@ -198,7 +198,7 @@ fn while_probed(card: &Card) -> Result<BTreeSet<String>> {
     })
 }
 
-/// amdgpu takes the card on, finds that it does not work, and lets it go: KFD never hears of it.
+/// amdgpu probes the card, finds that it does not work, and releases it; KFD never lists it.
 pub fn probed_in_vain(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "")?;
@@ -234,7 +234,7 @@ pub fn vanishing_node(ctx: &mut Ctx) -> Result<()> {
     trouble::come_and_go(ctx, STOCK, 10)
 }
 
-/// amdgpu goes from under the readers while the module stays, and what it says is that there is nothing to say.
+/// amdgpu is unloaded under readers while the module stays; its files then have no records.
 pub fn amdgpu_removed(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "slot=0")?;

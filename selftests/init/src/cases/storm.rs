@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Very many cards that come and go under very many readers.
+//! Cards come and go quickly while several threads read each file.
 
 use std::time::Instant;
 
@@ -14,12 +14,12 @@ use crate::guard;
 use crate::report::{Record, Report};
 use crate::truth::View;
 
-/// Unless a longer storm is asked for.
+/// The default number of rounds.
 const ROUNDS: usize = 100;
 const READERS_PER_FILE: usize = 2;
 
-/// Two boards in turn, that have nothing in common but the slot and the number of the node.
-/// What only one of them can have: key, then its value for each.
+/// Two boards in turn in one slot. They share no value of `MARKS`, each a key with its value for
+/// each board.
 const BOARDS: [&str; 2] = ["board=5700xt rev=0xc1", "board=5600xt rev=0xca"];
 const MARKS: &[(&str, [&str; 2])] = &[
     ("gpu", ["0001:03:00.0", "0001:09:00.0"]),
@@ -28,13 +28,13 @@ const MARKS: &[(&str, [&str; 2])] = &[
     ("width_bits", ["256", "192"]),
 ];
 
-/// A card comes and goes, over and over: no lie, no torn record, and the truth when it is over.
+/// A card comes and goes repeatedly: no lie, no record of two cards mixed, and the truth at last.
 pub fn comings_and_goings(ctx: &mut Ctx) -> Result<()> {
     let rounds = ctx.share_of(ctx.options.rounds.unwrap_or(ROUNDS));
-    // From then on BARs are small: KFD itself loses the CPU's link to a card with a large one (the
+    // Small BARs from here on: KFD itself leaks the CPU's link to a card with a large BAR (the
     // fixture's README, Limits).
     let small_bars_from = rounds / 4;
-    // From then on memory is watched: by now all caches are warm.
+    // Memory must stay level from here on, as all caches are warm.
     let watched_from = rounds / 2;
     TREE.load(&ctx.modules, "")?;
     guard::load(&ctx.modules)?;
@@ -78,7 +78,7 @@ pub fn comings_and_goings(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
-/// Demands that all fields of a record are one board's.
+/// Demands that all values of a record are of one board.
 fn expect_unmixed(report: &Report) -> Result<()> {
     for record in &report.records {
         let boards: Vec<usize> = MARKS
@@ -94,7 +94,6 @@ fn expect_unmixed(report: &Report) -> Result<()> {
     Ok(())
 }
 
-/// Which board's mark the record bears, if either's.
 fn board_of(record: &Record, (key, values): &(&str, [&str; 2])) -> Option<usize> {
     let seen = record.get(key).ok()?;
     values.iter().position(|value| *value == seen)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The suites whose cases are in many files.
+//! The suites whose cases are spread over several files.
 
 use modproof_guest::Case;
 
@@ -11,7 +11,7 @@ use super::{
     stock, storm, torture, trouble, unload, views,
 };
 
-/// Cards that the kernel tree's own KFD code publishes.
+/// The suite `tree`: cards that the kernel tree's own KFD code publishes.
 pub const TREE: &[Case] = &[
     Case::new("no-card", cards::no_card),
     Case::new("truth-5700xt-large-bar", cards::truth_5700xt_large),
@@ -93,8 +93,8 @@ pub const TREE: &[Case] = &[
     Case::new("unload-while-open", unload::while_open_beside_card),
 ];
 
-/// The suite for a boot with the stock amdgpu.ko. Loading it takes long under emulation,
-/// so it is loaded once, by the first case that needs it, and removed by the last.
+/// The suite `stock`: the stock amdgpu.ko. Loading amdgpu takes long under emulation, so the first
+/// case that needs it loads it, and the last case removes it.
 pub const STOCK: &[Case] = &[
     Case::cold("loaded-before-amdgpu", stock::loaded_before_amdgpu),
     Case::new("no-card", stock::no_card),
@@ -121,7 +121,7 @@ pub const STOCK: &[Case] = &[
     Case::new("amdgpu-removed-under-the-module", stock::amdgpu_removed),
 ];
 
-/// The suite for a boot with the stock amdgpu.ko.
+/// The suite `requests`: `rdna1ctl requests` beside the stock amdgpu.ko.
 pub const REQUESTS: &[Case] = &[
     Case::new("one-request", requests::one_request),
     Case::new("names-of-cards", requests::names_of_cards),
@@ -142,7 +142,7 @@ pub const REQUESTS: &[Case] = &[
     Case::new("last-requests-of-anybody", requests_last::of_anybody),
 ];
 
-/// The suite for a boot with more CPUs.
+/// The suite `requests-smp`: `rdna1ctl requests` on a machine with several CPUs.
 pub const REQUESTS_SMP: &[Case] = &[
     Case::new(
         "exact-by-eight-processes",
@@ -152,7 +152,7 @@ pub const REQUESTS_SMP: &[Case] = &[
     Case::new("killed-in-a-storm", requests_life::killed_in_a_storm),
 ];
 
-/// The suite: the tree's own KFD code, as it comes and goes quickly.
+/// The suite `torture`, on the tree's own KFD code: it adds and removes cards quickly.
 pub const TORTURE: &[Case] = &[
     Case::new("cycles-beside-a-card", torture::cycles_beside_a_card),
     Case::new("all-at-once", torture::all_at_once),
@@ -162,7 +162,7 @@ pub const TORTURE: &[Case] = &[
     Case::new("mutated-topologies", mutate::topologies),
 ];
 
-/// The suite: each allocation fails once, on kernels that have fault injection.
+/// The suite `fail-nth`: each allocation fails once, on a kernel with fault injection.
 pub const FAIL_NTH: &[Case] = &[
     Case::new("every-allocation-of-the-load-fails", fail_nth::load),
     Case::new(
@@ -174,7 +174,7 @@ pub const FAIL_NTH: &[Case] = &[
     Case::new("every-allocation-of-an-event-fails", fail_nth::events),
 ];
 
-/// The suite for a boot with the stock amdgpu.ko. The last case takes amdgpu away.
+/// The suite `rdna1ctl`, beside the stock amdgpu.ko. The last case unloads amdgpu.
 pub const DOCTOR: &[Case] = &[
     Case::new("healthy", doctor::healthy),
     Case::new("healthy-without-module", doctor::healthy_without_module),
@@ -199,7 +199,7 @@ pub const DOCTOR: &[Case] = &[
     Case::new("no-amdgpu", doctor::no_amdgpu),
 ];
 
-/// The fixture itself, on the tree's own KFD code: what the other suites take for granted.
+/// The suite `fixture`: the fixture on the tree's own KFD code, which other suites rely on.
 pub const FIXTURE: &[Case] = &[
     Case::new("refuses-nonsense", trouble::fixture_refuses_nonsense),
     Case::new("driver", fixture_words::driver),
@@ -210,7 +210,7 @@ pub const FIXTURE: &[Case] = &[
     Case::new("tells-lies", fixture_words::tells_lies),
 ];
 
-/// The fixture itself, beside the stock amdgpu.ko.
+/// The suite `fixture-stock`: tests the fixture beside the stock amdgpu.ko.
 pub const FIXTURE_STOCK: &[Case] = &[
     Case::new("keep-out-of-each-others-way", stock::fixtures_keep_apart),
     Case::new("holds-no-card", stock::fixture_holds_no_card),

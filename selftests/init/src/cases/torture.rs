@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Storms: far more of everything than a user will ever do, and all at once.
+//! Stress tests: far more loads, reads and changes than in real use, many of them at once.
 //!
-//! `modproof.rounds=` of the kernel command line is the number of rounds. The default is a short form
-//! for every test run.
+//! `modproof.rounds=` on the kernel command line is the number of rounds; the default suits every
+//! test run.
 
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,23 +21,22 @@ use super::readers::wait_for;
 use crate::fixture::TREE;
 use crate::guard;
 
-/// Rounds of a short run.
 const SHORT: usize = 300;
-/// The rounds after which caches are warm.
+/// The number of rounds until caches are warm.
 const WARM: u64 = 100;
 
-/// The word that repeats what a case drew at random.
+/// The word of the kernel command line that repeats a random draw.
 pub fn seed_word(seed: u64) -> String {
     word(words::SEED, &seed.to_string())
 }
 
-/// The number of rounds.
+/// The number of rounds: as asked for, but enough to compare memory.
 pub fn rounds(ctx: &Ctx) -> u64 {
     let asked_for = ctx.options.rounds.unwrap_or(SHORT);
     (ctx.share_of(asked_for) as u64).max(2 * WARM)
 }
 
-/// Load, read every file, unload: memory is level from the first hundred rounds to the last.
+/// Loads, reads every file and unloads; after the first hundred rounds memory must stay level.
 pub fn cycles_beside_a_card(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "slot=0")?;
     let rounds = rounds(ctx);
@@ -53,7 +52,7 @@ pub fn cycles_beside_a_card(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-/// Loads and unloads, readers, cards that come and go, and the fixture itself that does.
+/// Loads and unloads the module, reads, changes cards and reloads the fixture, all at once.
 pub fn all_at_once(ctx: &mut Ctx) -> Result<()> {
     let rounds = rounds(ctx) / 10;
     let (stop, hold) = (AtomicBool::new(false), AtomicBool::new(false));
@@ -65,7 +64,7 @@ pub fn all_at_once(ctx: &mut Ctx) -> Result<()> {
                 thread::yield_now();
                 continue;
             }
-            // The file may be gone before, while and after it is read.
+            // The file may disappear at any time.
             if let Ok(report) = guard::read(file) {
                 reads.fetch_add(1, Ordering::Relaxed);
                 report.expect_none(&[("verdict", "lie")])?;
@@ -121,8 +120,8 @@ pub fn all_at_once(ctx: &mut Ctx) -> Result<()> {
     guard::expect_gone()
 }
 
-/// Unloads the module whose files others keep opening. Where they leave no gap they are asked to hold
-/// back: on a slow kernel there may be none for as long as one likes to wait.
+/// Unloads the module while others keep opening its files. After some tries it asks them to pause:
+/// on a slow kernel there may be no gap between their reads.
 fn unload_between_reads(hold: &AtomicBool) -> Result<()> {
     const TRIES: u64 = 10;
     let mut tries = 0;
@@ -135,7 +134,7 @@ fn unload_between_reads(hold: &AtomicBool) -> Result<()> {
     unloaded
 }
 
-/// Whatever holds the module shows in its reference count, and nothing else does.
+/// The module's reference count is exactly the number of its open files.
 pub fn references(ctx: &mut Ctx) -> Result<()> {
     const FILES: u64 = 500;
     TREE.load(&ctx.modules, "slot=0")?;
@@ -149,7 +148,7 @@ pub fn references(ctx: &mut Ctx) -> Result<()> {
     expect_references(FILES)?;
     expect_refused(modules::remove(guard::NAME), Errno::EAGAIN)?;
     guard::read("heaps")?.expect_count(1)?;
-    // A second load must not take the first one's place, nor its files.
+    // A second load must replace neither the module nor its files.
     expect_refused(guard::load(&ctx.modules), Errno::EEXIST)?;
     expect_references(FILES)?;
     held.truncate(1);
@@ -166,9 +165,9 @@ fn expect_references(count: u64) -> Result<()> {
     Ok(())
 }
 
-/// Many load at once, many unload at once: it is loaded once and unloaded once, and who is too late
-/// gets a clean error. (Loads of the same file at the same time are one load to the kernel, and all
-/// are told of its success: `idempotent_init_module()`, `kernel/module/main.c`.)
+/// Several threads load, then unload, at once. The module ends up loaded once and unloaded once,
+/// and the losers get a clean error. The kernel merges simultaneous loads of one file, and reports
+/// success to all (`idempotent_init_module()`, `kernel/module/main.c`).
 pub fn loads_in_a_race(ctx: &mut Ctx) -> Result<()> {
     const THREADS: usize = 4;
     TREE.load(&ctx.modules, "slot=0")?;
@@ -198,7 +197,7 @@ pub fn loads_in_a_race(ctx: &mut Ctx) -> Result<()> {
             .with_context(|| format!("loads, round {round}"))?;
         ensure!(loads > 0, "no load of {THREADS} succeeded in round {round}");
         guard::expect_files()?;
-        // One that comes while another is at it finds the module going.
+        // A second unload may find that the module is already going.
         let unload = || modules::remove(guard::NAME);
         let unloads = at_once(&unload, &[Errno::ENOENT, Errno::EBUSY, Errno::EAGAIN])
             .with_context(|| format!("unloads, round {round}"))?;

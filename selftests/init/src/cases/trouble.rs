@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A topology that changes or goes away under the reader.
+//! The topology changes or disappears during reads; and the fixture refuses wrong commands.
 
 use std::io;
 
@@ -15,13 +15,13 @@ use crate::truth::View;
 
 use super::readers::{expect_both_met, while_reading};
 
-/// Readers of every file while a card comes and goes: never a lie, never half a record.
+/// A card comes and goes while others read every file: no lie and no incomplete record.
 pub fn vanishing_node(ctx: &mut Ctx) -> Result<()> {
     let rounds = ctx.share_of(100);
     come_and_go(ctx, TREE, rounds)
 }
 
-/// Adds and removes a card so many times under readers.
+/// Adds and removes a card `rounds` times while others read every file.
 pub fn come_and_go(ctx: &mut Ctx, fixture: Fixture, rounds: usize) -> Result<()> {
     fixture.load(&ctx.modules, "")?;
     guard::load(&ctx.modules)?;
@@ -29,7 +29,7 @@ pub fn come_and_go(ctx: &mut Ctx, fixture: Fixture, rounds: usize) -> Result<()>
     let reads = while_reading(|readers| {
         for round in 0..rounds {
             fixture.control("add slot=0")?;
-            // Now and then everybody is to see the card, however fast the machine is.
+            // From time to time, every reader must see the card, even on a fast machine.
             if round % 20 == 0 {
                 readers.let_all_read()?;
             }
@@ -54,7 +54,7 @@ pub fn come_and_go(ctx: &mut Ctx, fixture: Fixture, rounds: usize) -> Result<()>
     guard::unload()
 }
 
-/// KFD's tree goes away altogether under the loaded module, and comes back.
+/// KFD's topology disappears and returns while the module stays loaded.
 pub fn absent_tree(ctx: &mut Ctx) -> Result<()> {
     for _ in 0..3 {
         TREE.load(&ctx.modules, "slot=0")?;
@@ -69,7 +69,7 @@ pub fn absent_tree(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
-/// KFD's whole tree comes and goes under readers of every file.
+/// KFD's topology disappears and returns while others read every file.
 pub fn absent_tree_under_readers(ctx: &mut Ctx) -> Result<()> {
     guard::load(&ctx.modules)?;
     let reads = while_reading(|readers| {
@@ -88,7 +88,7 @@ pub fn absent_tree_under_readers(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
-/// A mistyped command must not pass for a card that was added.
+/// A mistyped command must fail and must not add a card.
 pub fn fixture_refuses_nonsense(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "")?;
     for (command, word) in [
@@ -111,7 +111,7 @@ pub fn fixture_refuses_nonsense(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-/// Demands that the fixture refuses a command, and says in the log what it does not like.
+/// Demands that the fixture refuses a command with EINVAL and logs the wrong `word`.
 pub fn expect_nonsense(ctx: &Ctx, fixture: Fixture, command: &str, word: &str) -> Result<()> {
     let mut log = ctx.log_from_now()?;
     let error = fixture

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Unloading the module while others have its files open or read them.
+//! Unloads the module while others read its files or have them open.
 
 use std::fs::File;
 use std::io::Read;
@@ -16,7 +16,7 @@ use crate::guard;
 
 use super::readers::wait_for;
 
-/// A process holds files open: the unload is refused, and the files go on.
+/// While a file is open, the kernel refuses the unload and the file can still be read.
 pub fn while_open(ctx: &mut Ctx) -> Result<()> {
     guard::load(&ctx.modules)?;
     let mut byte = [0];
@@ -39,19 +39,19 @@ pub fn while_open(ctx: &mut Ctx) -> Result<()> {
     guard::unload()
 }
 
-/// The same where there is a card to read about.
+/// `while_open` beside a card.
 pub fn while_open_beside_card(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "slot=0")?;
     while_open(ctx)
 }
 
-/// The same where there is a card to read about.
+/// `under_readers` beside a card.
 pub fn under_readers_of_a_card(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "slot=0")?;
     under_readers(ctx)
 }
 
-/// The module is unloaded, over and over, while others still read its files.
+/// Unloads the module repeatedly while others read its files.
 pub fn under_readers(ctx: &mut Ctx) -> Result<()> {
     const ROUNDS: u64 = 30;
     let (stop, hold, reads) = (
@@ -61,7 +61,7 @@ pub fn under_readers(ctx: &mut Ctx) -> Result<()> {
     );
     let read = |file: &'static str| {
         while !stop.load(Ordering::Relaxed) {
-            // The file may be gone before, while and after it is read.
+            // The file may disappear at any time.
             if !hold.load(Ordering::Relaxed) && guard::text(file).is_ok() {
                 reads.fetch_add(1, Ordering::Relaxed);
             }
@@ -78,7 +78,7 @@ pub fn under_readers(ctx: &mut Ctx) -> Result<()> {
             guard::load(&ctx.modules).with_context(|| format!("round {round}"))?;
             let seen = reads.load(Ordering::Relaxed);
             wait_for("a read", || Ok(reads.load(Ordering::Relaxed) > seen))?;
-            // An open file keeps the module, so nobody may begin anew; what has begun goes on.
+            // An open file blocks the unload, so no new read may begin now.
             hold.store(true, Ordering::Relaxed);
             wait_for("the unload", || modules::remove_unless_held(guard::NAME))
         });
@@ -93,8 +93,8 @@ pub fn under_readers(ctx: &mut Ctx) -> Result<()> {
     guard::expect_gone()
 }
 
-/// The module is loaded and unloaded, over and over, while a card comes and goes: its notifiers and
-/// the work they queue end before it does.
+/// Loads and unloads the module repeatedly while a card comes and goes. The module's notifiers and
+/// queued work must end before the module is freed.
 pub fn under_comings_and_goings(ctx: &mut Ctx) -> Result<()> {
     const ROUNDS: u64 = 30;
     TREE.load(&ctx.modules, "")?;
@@ -115,7 +115,7 @@ pub fn under_comings_and_goings(ctx: &mut Ctx) -> Result<()> {
             guard::load(&ctx.modules).with_context(|| format!("round {round}"))?;
             let loaded = guard::counters()?;
             let seen = turns.load(Ordering::Relaxed);
-            // Now at this event of a turn, now at that.
+            // Varies the event at which the module is unloaded.
             wait_for("a card to come or go", || {
                 Ok(cards.is_finished() || turns.load(Ordering::Relaxed) > seen + round % 3)
             })?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Readers that may see less than PID 1: by a device cgroup, a chroot, a mount namespace.
+//! Readers that see less than PID 1: by a device cgroup, chroot, mount namespace or AppArmor.
 
 use anyhow::{ensure, Result};
 use modproof_guest::apparmor;
@@ -12,9 +12,9 @@ use crate::fixture::TREE;
 use crate::guard;
 use crate::truth::View;
 
-/// The major number of DRM's character devices: without them, a process cannot read KFD's nodes.
+/// DRM's character devices, by major number: without them, a process cannot read KFD's nodes.
 const DRM: &str = "c 226:* rwm";
-/// The profile of `assets/confined.profile`.
+/// The AppArmor profile in `assets/confined.profile`.
 const PROFILE: &str = "rdna1-confined";
 const POLICY: &[u8] = include_bytes!("../../assets/confined.bin");
 
@@ -26,7 +26,7 @@ pub fn denied_by_cgroup_bpf(ctx: &mut Ctx) -> Result<()> {
     denied(ctx, Denied::by_bpf)
 }
 
-/// What the reader may not read is unknown, to it alone, and counted.
+/// Facts that a reader may not read are unknown to that reader only; the module counts the denial.
 fn denied(ctx: &mut Ctx, deny: fn() -> Result<Denied>) -> Result<()> {
     TREE.load(&ctx.modules, "slot=0;slot=1 lie=bank-flags")?;
     guard::load(&ctx.modules)?;
@@ -74,14 +74,14 @@ pub fn reader_without_sysfs(ctx: &mut Ctx) -> Result<()> {
     same_facts_from(ctx, &[Place::WithoutSysfs])
 }
 
-/// The module reads with the kernel's credentials: its mount is in no namespace, where a profile
-/// would allow nothing.
+/// The module reads with the kernel's credentials. Its mount is in no namespace, so a profile would
+/// allow no access to it.
 pub fn confined_by_apparmor(ctx: &mut Ctx) -> Result<()> {
     apparmor::load(POLICY)?;
     same_facts_from(ctx, &[Place::Profile(PROFILE)])
 }
 
-/// The module reads sysfs through a mount of its own, so a reader needs none.
+/// The module reads sysfs through its own mount, so a reader needs none.
 fn same_facts_from(ctx: &mut Ctx, places: &[Place<'_>]) -> Result<()> {
     TREE.load(&ctx.modules, "slot=0 board=5600xt")?;
     guard::load(&ctx.modules)?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Holds what the module says of a card against what libhsakmt says, value by value.
+//! Compares the module's report of a card with libhsakmt's, value by value.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use super::Topology;
 use crate::report::Record;
 use crate::truth::View;
 
-/// A value in which the two differ, and have to.
+/// A mismatch that the comparison demands.
 #[derive(Debug, Clone, Copy)]
 pub struct Difference<'a> {
-    /// What it is called in [`Compared`].
+    /// The value's name in [`Compared`].
     pub name: &'a str,
     /// The module's value.
     pub ours: &'a str,
@@ -23,10 +23,10 @@ pub struct Difference<'a> {
     pub theirs: &'a str,
 }
 
-/// The values that are equal, by name: `FILE.KEY`, or `checks.RULE` for what a rule has observed.
+/// The equal values by name: `FILE.KEY`, or `checks.RULE` for the value that a rule observed.
 pub type Compared = BTreeMap<String, String>;
 
-/// Compares all that both say of a card, and demands that nothing is left over.
+/// Compares every value that both report for a card. Fails on a mismatch and on a value in no list.
 pub fn compare(
     view: &View,
     topology: &Topology,
@@ -55,7 +55,6 @@ pub fn compare(
 struct Comparison<'a> {
     theirs: Theirs<'a>,
     differences: &'a [Difference<'a>],
-    /// The names of those of the differences that were seen.
     differed: Vec<String>,
     equal: Compared,
     wrong: Vec<String>,
@@ -92,7 +91,7 @@ impl Comparison<'_> {
         Ok(())
     }
 
-    /// Every key of one of our records is compared or listed as ours alone.
+    /// Compares a record of the module; each of its keys must be in `BOTH` or `ONLY_OURS`.
     fn record(&mut self, file: &str, record: &Record) -> Result<()> {
         for (_, key, form) in BOTH.iter().filter(|(of, ..)| *of == file) {
             let name = format!("{file}.{key}");
@@ -111,7 +110,7 @@ impl Comparison<'_> {
         Ok(())
     }
 
-    /// What a rule has observed, of the card or of each bank.
+    /// Compares the value that a rule observed, for the card or for each bank.
     fn rule(&mut self, rule: &str, checks: &[&Record], form: Form) -> Result<()> {
         let name = format!("checks.{rule}");
         if checks.is_empty() {
@@ -154,7 +153,7 @@ impl Comparison<'_> {
         Ok(())
     }
 
-    /// Every difference was met, and every key of theirs is compared or listed as theirs alone.
+    /// Demands each expected mismatch, and that no key of libhsakmt is in no list or in two.
     fn nothing_is_left(&mut self) {
         for difference in self.differences {
             if !self.differed.iter().any(|name| name == difference.name) {

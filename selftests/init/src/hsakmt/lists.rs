@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the module and libhsakmt both say, and all that only one of them says, with the reason.
+//! The values that both the module and libhsakmt report, and those of only one, with reasons.
 //!
-//! A key that is in none of these lists fails the comparison: whoever adds one has to say which.
-//! This is for libhsakmt 6.2.4, `src/topology.c` and `src/fmm.c`.
+//! A key that is in no list fails the comparison, so a new key needs an entry here.
+//! The lists describe libhsakmt 6.2.4, `src/topology.c` and `src/fmm.c`.
 
 use super::theirs::{self, Form};
 
-/// What both say: our file and key, and theirs in our form.
+/// Values that both report: the module's file and key, and libhsakmt's value in the module's form.
 pub const BOTH: &[(&str, &str, Form)] = &[
     ("gpus", "gpu", theirs::GPU),
     ("gpus", "device", theirs::DEVICE),
@@ -30,7 +30,7 @@ pub const BOTH: &[(&str, &str, Form)] = &[
     ("flags", "claimed_gfx", theirs::GFX),
 ];
 
-/// What each rule has observed, which stands in `checks`.
+/// The value that each rule observes (`observed` in `checks`).
 pub const OBSERVED: &[(&str, Form)] = &[
     ("gfx-version", theirs::GFX),
     ("pci-identity", theirs::IDENTITY),
@@ -50,7 +50,7 @@ const HARDWARE: &str = "what the hardware is, whatever KFD says";
 const FOUND: &str = "by this the two were brought together, so it proves nothing more";
 const JUDGED: &str = "the module's own judgement";
 
-/// What only the module says.
+/// Values that only the module reports: file, key and reason.
 pub const ONLY_OURS: &[(&str, &str, &str)] = &[
     ("gpus", "revision", FROM_PCI),
     ("gpus", "subsystem", FROM_PCI),
@@ -96,7 +96,7 @@ const OTHER: &str = "KFD prints it; the module does not show it";
 const PROCESS: &str = "an address in the library's process";
 const LINK_COST: &str = "the cost and speed of a link; the module does not show it";
 
-/// What only libhsakmt says.
+/// Values that only libhsakmt reports: key and reason.
 pub const ONLY_THEIRS: &[(&str, &str)] = &[
     ("node.record", FORM),
     ("node.num_cpu_cores", COMPUTE),

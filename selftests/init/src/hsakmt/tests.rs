@@ -5,7 +5,7 @@ use crate::truth::View;
 
 const GPU: &str = "0001:03:00.0";
 
-/// A card with a large BAR, in the words of the module.
+/// A card with a large BAR, as the module's files show it.
 const OURS: &[(&str, &str)] = &[
     (
         "gpus",
@@ -48,7 +48,7 @@ record=node node=0 kfd_gpu_id=0
 record=bank node=0 bank=0 heap_type=0
 ";
 const LINK_FROM_CPU: &str = "record=link node=0 link=0 io_link_type=2 node_to=1 flags=3\n";
-/// Of what libhsakmt gives, only what is compared, so that each value here is one.
+/// Holds only the keys of libhsakmt that are compared, so that changing any of them must fail.
 const CARD: &str = "\
 record=node node=1 num_memory_banks=4 capability=545493632 coherent_host_access=0 engine_ucode=156 engine_major=10 engine_minor=1 engine_stepping=0 vendor_id=4098 device_id=29471 location_id=768 domain=1 hive_id=0 num_sdma_xgmi_engines=0 kfd_gpu_id=23
 record=bank node=1 bank=0 heap_type=1 size_in_bytes=8573157376 flags=0 hot_pluggable=0 width=256 memory_clock_max=875
@@ -85,7 +85,7 @@ fn equal_is_equal() {
     assert_eq!(equal["checks.host-coherent"], "0x20839280");
 }
 
-/// Each number that libhsakmt gives of the card is changed alone, and each is missed.
+/// Changing any single number of the card in libhsakmt's output fails the comparison.
 #[test]
 fn any_other_value_of_theirs_is_found() {
     let text = [LINK_FROM_CPU, CARD].concat();
@@ -97,7 +97,7 @@ fn any_other_value_of_theirs_is_found() {
         let other = value.parse::<u64>().unwrap() + 1;
         let after = &rest[pair.len()..];
         let changed = format!("{CPU}{} {key}={other}{after}", &text[..at]);
-        // What kind of link leads from the CPU is not asked.
+        // The comparison ignores the type of the link from the CPU.
         let asked = key != "io_link_type" || at > LINK_FROM_CPU.len();
         assert_eq!(compared(&changed, &[]).is_err(), asked, "{changed}");
         tried += 1;
@@ -105,7 +105,7 @@ fn any_other_value_of_theirs_is_found() {
     assert!(tried > 40, "{tried}");
 }
 
-/// A text with another value wherever `key` stands in a line that has `mark`.
+/// Changes the value of `key` in every line that contains `mark`.
 fn altered(text: &str, mark: &str, key: &str) -> String {
     let word = |word: &str| match word.split_once('=') {
         Some((k, value)) if k == key => format!("{k}=7{value}"),
@@ -120,7 +120,7 @@ fn altered(text: &str, mark: &str, key: &str) -> String {
         .collect()
 }
 
-/// Each value of ours that is said to be compared is changed alone, and each is found.
+/// Changing any single value of the module that is listed as compared fails the comparison.
 #[test]
 fn any_other_value_of_ours_is_found() {
     let parsed = parse(&theirs()).unwrap();

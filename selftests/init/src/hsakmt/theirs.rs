@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! One card as libhsakmt gives it, in the words of the module's files.
+//! One card as libhsakmt reports it, converted to the form of the module's files.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use anyhow::{ensure, Context, Result};
 use super::{Node, Topology};
 use crate::report::Record;
 
-/// The banks that libhsakmt adds after those of KFD: `HSA_HEAPTYPE`, and what it makes them from.
+/// The banks that libhsakmt adds after KFD's: `HSA_HEAPTYPE`, and the source of each.
 pub const ADDED_BANKS: &[(&str, &str)] = &[
     (
         "4",
@@ -23,19 +23,18 @@ pub const ADDED_BANKS: &[(&str, &str)] = &[
     ),
 ];
 
-/// `HSA_IOLINKTYPE`: PCI Express, and XGMI.
+/// `HSA_IOLINKTYPE` of PCI Express and of XGMI.
 const PCI_EXPRESS: u64 = 2;
 const XGMI: u64 = 11;
-/// `HSA_LINKPROPERTY`: that the other flags count, and that one size of atomics is missing.
+/// `HSA_LINKPROPERTY`: the other flags are valid; 32-bit or 64-bit atomics are missing.
 const OVERRIDE: u64 = 1 << 0;
 const NO_ATOMICS: u64 = 1 << 2 | 1 << 3;
 
-/// One card as libhsakmt gives it. What is read of it is noted.
+/// One card as libhsakmt reports it. Records each key that is read.
 pub struct Theirs<'a> {
     node: &'a Node,
     kfd_banks: &'a [Record],
     links_from_cpu: Vec<&'a Record>,
-    /// The bank that is being looked at.
     bank: Option<&'a Record>,
     read: RefCell<BTreeSet<String>>,
 }
@@ -63,7 +62,7 @@ impl<'a> Theirs<'a> {
         })
     }
 
-    /// Looks at a bank, or at none.
+    /// Selects a bank, or none.
     pub fn turn_to_bank(&mut self, number: Option<&str>) -> Result<()> {
         self.bank = match number {
             None => None,
@@ -76,12 +75,12 @@ impl<'a> Theirs<'a> {
         Ok(())
     }
 
-    /// How many of the banks are KFD's.
+    /// The number of KFD's own banks.
     pub fn bank_count(&self) -> usize {
         self.kfd_banks.len()
     }
 
-    /// All keys there are, `node.`, `bank.` or `link.` before each.
+    /// All keys, prefixed with `node.`, `bank.` or `link.`.
     pub fn keys(&self) -> BTreeSet<String> {
         let own = [("node", &self.node.properties)];
         let banks = self.node.banks.iter().map(|bank| ("bank", bank));
@@ -94,7 +93,7 @@ impl<'a> Theirs<'a> {
         records.flat_map(of).collect()
     }
 
-    /// Those of the keys that were read.
+    /// The keys that were read.
     pub fn keys_read(&self) -> BTreeSet<String> {
         self.read.borrow().clone()
     }
@@ -136,7 +135,6 @@ impl<'a> Theirs<'a> {
     }
 }
 
-/// The PCI address that a node has.
 fn address(node: &Record) -> Result<String> {
     let number = |key| Ok::<u64, anyhow::Error>(node.get(key)?.parse()?);
     let (domain, location) = (number("domain")?, number("location_id")?);
@@ -144,7 +142,7 @@ fn address(node: &Record) -> Result<String> {
     Ok(format!("{domain:04x}:{bus:02x}:{device:02x}.{function}"))
 }
 
-/// The banks of a card without those that the library adds, each of which has to be there.
+/// KFD's own banks of a card; fails unless libhsakmt added exactly `ADDED_BANKS` after them.
 fn kfd_banks(node: &Node) -> Result<&[Record]> {
     let kfd = node.banks.len().checked_sub(ADDED_BANKS.len());
     let (kfd, added) = node.banks.split_at(kfd.unwrap_or_default());
@@ -163,7 +161,7 @@ fn kfd_banks(node: &Node) -> Result<&[Record]> {
     Ok(kfd)
 }
 
-/// The heap types of `HSA_HEAPTYPE` that KFD has, too.
+/// The heap types that `HSA_HEAPTYPE` shares with KFD.
 fn heap_name(heap_type: u64) -> String {
     let name = match heap_type {
         0 => "system",
@@ -177,7 +175,7 @@ fn heap_name(heap_type: u64) -> String {
     name.to_owned()
 }
 
-/// A value as the module shows it; none where there is nothing to show.
+/// Converts a value of libhsakmt to the module's form; `None` if the module shows nothing.
 pub type Form = fn(&Theirs<'_>) -> Result<Option<String>>;
 
 fn some(value: impl ToString) -> Result<Option<String>> {
@@ -263,7 +261,7 @@ pub const XGMI_COUNTS: Form = |t| {
     some(format!("engines:{engines},links:{}", t.xgmi_links()?))
 };
 
-/// There may be no such link.
+/// `None` if no CPU has a link to the card.
 pub const FLAGS_FROM_CPU: Form = |t| match t.links_from_cpu.as_slice() {
     [] => Ok(None),
     [link, ..] => hex(t.of_link(link, "flags")?),

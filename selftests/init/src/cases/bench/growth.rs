@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What more cards cost: instructions and memory.
+//! Measures how the cost grows with the number of cards, in instructions and in memory.
 
 use anyhow::Result;
 use modproof_guest::count::{value_line, Counter, Counts};
@@ -12,16 +12,15 @@ use super::reads;
 use crate::fixture::STOCK;
 use crate::guard;
 
-/// How many cards.
 const CARDS: [u32; 4] = [1, 4, 16, 64];
-/// How often the module is loaded to see what it holds.
+/// The number of loads for the module's memory.
 const LOADS: usize = 3;
 
-/// Counts a read of `heaps`, its floor and the program, and what the module holds, each beside so
-/// many cards.
+/// Measures, for each number of cards, a read of `heaps`, its floor, the user-space program and the
+/// module's memory.
 pub fn cards(ctx: &mut Ctx, counter: &Counter) -> Result<()> {
     for cards in CARDS {
-        // KFD makes all its files anew for each card: few caches keep that short.
+        // KFD recreates all its files for each card; few compute units (caches) keep that short.
         let words: Vec<_> = (0..cards)
             .map(|slot| format!("slot={slot} cus=2"))
             .collect();
@@ -44,7 +43,7 @@ pub fn cards(ctx: &mut Ctx, counter: &Counter) -> Result<()> {
     Ok(())
 }
 
-/// What the kernel holds more while the module is loaded and every file has been read.
+/// The memory that the kernel holds in addition once the module is loaded and each file was read.
 fn memory(ctx: &mut Ctx, cards: u32) -> Result<()> {
     let mut slab = Vec::new();
     for _ in 0..LOADS {

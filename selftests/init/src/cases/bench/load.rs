@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What loading and unloading costs, beside the kernel's own sample of debugfs in Rust, which is
-//! built in the same way.
+//! Measures a load and an unload, beside the kernel's own sample of debugfs in Rust, which is built
+//! in the same way.
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -18,12 +18,11 @@ use crate::guard;
 
 /// `samples/rust/rust_debugfs_scoped.rs` of the kernel tree.
 const SAMPLE: &str = "rust_debugfs_scoped";
-/// A file that it makes.
+/// A file of the sample in debugfs.
 const OF_SAMPLE: &str = "rust_scoped_debugfs/control/create";
-/// How often each is loaded.
 const TIMES: usize = 11;
 
-/// Counts loads and unloads of ours, under this name.
+/// Measures loads and unloads of the module; `name` labels the figures.
 pub fn ours(ctx: &mut Ctx, counter: &Counter, name: &str) -> Result<()> {
     count(ctx, counter, name, guard::NAME, || {
         let heaps = guard::path("heaps");
@@ -31,7 +30,7 @@ pub fn ours(ctx: &mut Ctx, counter: &Counter, name: &str) -> Result<()> {
     })
 }
 
-/// Counts loads and unloads of the kernel's sample.
+/// Measures loads and unloads of the kernel's sample.
 pub fn sample(ctx: &mut Ctx, counter: &Counter) -> Result<()> {
     need(ctx.modules.own_path(SAMPLE))?;
     let file: PathBuf = Path::new(DEBUGFS).join(OF_SAMPLE);
@@ -41,7 +40,7 @@ pub fn sample(ctx: &mut Ctx, counter: &Counter) -> Result<()> {
     })
 }
 
-/// From insmod to a file that can be opened, and back.
+/// Measures from insmod until a file can be opened, and the unload.
 fn count(
     ctx: &mut Ctx,
     counter: &Counter,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a user would run instead, as Debian has it: a loop of `cat` in a shell, and rocminfo.
+//! Measures a user's alternatives from Debian: a shell loop of `cat`, and rocminfo.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -13,10 +13,9 @@ use crate::guard;
 
 const SHELL: &str = "/bin/sh";
 const ROCMINFO: &str = "/usr/bin/rocminfo";
-/// How often each is run.
 const TIMES: usize = 5;
 
-/// Skips a case where the guest was not given this file.
+/// Skips the case if the guest does not have this file.
 pub fn need(program: impl AsRef<Path>) -> Result<()> {
     let program = program.as_ref();
     if program.exists() {
@@ -29,7 +28,7 @@ pub fn need(program: impl AsRef<Path>) -> Result<()> {
     .into())
 }
 
-/// Counts a shell that shows these files, one that shows `heaps`, and rocminfo.
+/// Measures a shell that prints these files, a shell that prints `heaps`, and rocminfo.
 pub fn count(ctx: &mut Ctx, facts: &[PathBuf]) -> Result<()> {
     need(SHELL)?;
     let names = facts.iter().map(|file| file.display().to_string());

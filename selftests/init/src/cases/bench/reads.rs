@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What reading costs, beside the least that it could cost, and beside a program that reads KFD's
-//! own files.
+//! Measures reads of the module's files, beside their least possible cost (the floor) and beside a
+//! program that reads KFD's own files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,17 +16,16 @@ use modproof_guest::Ctx;
 use crate::guard;
 use crate::kfd::{self, TOPOLOGY};
 
-/// The module with the constant text.
+/// The module that serves constant text.
 const FLOOR: &str = "floor";
 /// The cards' device_id.
 const NAVI10: u64 = 0x731f;
-/// How often a steady read is counted.
 const TIMES: usize = 101;
-/// How often before, so that all is in the kernel's caches.
+/// The number of reads before them, which fill the kernel's caches.
 const WARM_UP: usize = 5;
 
-/// Counts a read of each of the module's files, each beside its floor: constant text of the same
-/// length, and KFD's own formatting of what is read for it.
+/// Measures a read of each of the module's files beside its floor: constant text of the same
+/// length, plus KFD's own formatting of the files that hold the facts.
 pub fn steady(ctx: &mut Ctx, counter: &Counter) -> Result<()> {
     let facts = behind_heaps()?;
     let names: Vec<_> = facts.iter().map(|path| below_topology(path)).collect();
@@ -38,7 +37,7 @@ pub fn steady(ctx: &mut Ctx, counter: &Counter) -> Result<()> {
     ctx.note(formatting.line("floor.formatting"));
     for file in guard::FILES {
         let path = guard::path(file);
-        // The counters are the module's own.
+        // `counters` shows no facts of KFD.
         let facts = if file == "counters" { &[][..] } else { &facts };
         let read = opened(counter, &path)?;
         let floor = floor(ctx, counter, &path, facts)?;
@@ -50,20 +49,19 @@ pub fn steady(ctx: &mut Ctx, counter: &Counter) -> Result<()> {
     Ok(())
 }
 
-/// Counts the program that opens, reads and closes these files.
+/// Measures a program that opens, reads and closes these files.
 pub fn by_program(counter: &Counter, facts: &[PathBuf]) -> Result<Counts> {
     let mut files = Files::new(facts)?;
     settled(counter, || files.read())
 }
 
-/// Counts how a file is opened, read and closed.
+/// Measures one file: open, read and close.
 pub fn opened(counter: &Counter, path: &Path) -> Result<Counts> {
     let mut files = Files::new(&[path.to_owned()])?;
     settled(counter, || files.read()).with_context(|| format!("read {}", path.display()))
 }
 
-/// Counts the least for such a file: constant text of its length, and KFD's own formatting of
-/// these files.
+/// Measures the floor of a file: constant text of its length, plus KFD's own formatting of `facts`.
 pub fn floor(ctx: &Ctx, counter: &Counter, path: &Path, facts: &[PathBuf]) -> Result<Counts> {
     let bytes = length(path)?;
     ctx.modules.load_own(FLOOR, &format!("bytes={bytes}"))?;
@@ -79,8 +77,8 @@ pub fn floor(ctx: &Ctx, counter: &Counter, path: &Path, facts: &[PathBuf]) -> Re
     counts
 }
 
-/// Counts what a walk over these files is made of: each is opened, read and closed, and read again
-/// while it is open; and KFD's list of nodes.
+/// Measures the parts of a walk over these files: open, read and close each; read it again while it
+/// is open; list KFD's nodes.
 pub fn parts(ctx: &mut Ctx, counter: &Counter, facts: &[PathBuf]) -> Result<()> {
     for path in facts {
         let one = std::slice::from_ref(path);
@@ -96,7 +94,7 @@ pub fn parts(ctx: &mut Ctx, counter: &Counter, facts: &[PathBuf]) -> Result<()> 
     Ok(())
 }
 
-/// Counts the first read of each file after a load.
+/// Measures the first read of each file after a load.
 pub fn first(ctx: &mut Ctx, counter: &Counter) -> Result<()> {
     for file in guard::FILES {
         let mut counts = Vec::new();
@@ -117,7 +115,7 @@ fn formatting(counter: &Counter, facts: &[PathBuf]) -> Result<Counts> {
     settled(counter, || files.read())
 }
 
-/// Counts after a few times that are not counted.
+/// Measures after some reads that fill the caches.
 fn settled(counter: &Counter, mut read: impl FnMut() -> Result<usize>) -> Result<Counts> {
     for _ in 0..WARM_UP {
         ensure!(read()? > 0, "nothing was read");
@@ -125,8 +123,8 @@ fn settled(counter: &Counter, mut read: impl FnMut() -> Result<usize>) -> Result
     counter.count(TIMES, || read().map(drop))
 }
 
-/// KFD's files that hold what `heaps` says of the cards, and its verdicts: all nodes, as any may
-/// be a card's; the cards' banks; the links.
+/// KFD's files behind `heaps` and its verdicts: all nodes, because any node may be a card's; the
+/// cards' banks; the links.
 pub fn behind_heaps() -> Result<Vec<PathBuf>> {
     let mut files = vec![Path::new(TOPOLOGY).join("generation_id")];
     for node in folders(&Path::new(TOPOLOGY).join("nodes"))? {
@@ -162,7 +160,7 @@ fn below_topology(path: &Path) -> String {
     below.display().to_string()
 }
 
-/// The overhead of the clock, which was taken off.
+/// The overhead of the instruction counter, which is already subtracted.
 pub fn overhead_line(counter: &Counter) -> String {
     value_line("clock.overhead", "instructions", counter.overhead())
 }

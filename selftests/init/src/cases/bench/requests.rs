@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What watching KFD's ioctls costs the program that is watched: not at all, by what a kernel has
-//! without more (a histogram in tracefs), by bpftrace, and by `rdna1ctl requests`. Each answers the
-//! same question: how often was what asked for, of which card? Each must have counted every call.
+//! Measures how much a program slows down while its KFD ioctls are traced: not traced, by a tracefs
+//! histogram, by bpftrace, and by `rdna1ctl requests`. Each tracer counts requests by kind and
+//! card, and must have counted every call.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -23,11 +23,11 @@ use crate::ctl;
 use crate::requests::{self, Numbers, Requests, Tracer, COMPLETE};
 
 pub const TRACEFS: &str = "/sys/kernel/tracing";
-/// KFD's handler of requests for memory.
+/// KFD's handler of `AMDKFD_IOC_ALLOC_MEMORY_OF_GPU`.
 pub const ALLOC: &str = "kfd_ioctl_alloc_memory_of_gpu";
 pub const BPFTRACE: &str = "/usr/bin/bpftrace";
-/// The arguments are the structures of `kfd_ioctl.h`. Their types are C's own: without a kernel's
-/// headers bpftrace knows no others.
+/// The structures of `kfd_ioctl.h` in plain C types: without kernel headers bpftrace knows no
+/// others.
 const PROGRAM: &str = "
 struct kfd_alloc { unsigned long long address, size, handle, offset; unsigned int gpu_id, flags; }
 struct kfd_svm { unsigned long long address, size; unsigned int op, count; }
@@ -57,31 +57,30 @@ fentry:amdgpu:kfd_ioctl_create_queue {
     $a = (struct kfd_queue *)args.data;
     @queue[$a->gpu_id, $a->type] = count();
 }";
-/// The functions that it watches.
 const WATCHED: [&str; 4] = [
     ALLOC,
     "kfd_ioctl_svm",
     "kfd_ioctl_set_memory_policy",
     "kfd_ioctl_create_queue",
 ];
-/// Where its complaints go.
+/// The file for bpftrace's stderr.
 const COMPLAINT: &str = "/tmp/bpftrace.complaint";
-/// How long the watchers may take, in waits that cost the host nothing.
+/// The most waits until the tracer is ready; a waiting guest costs the host nothing.
 const WAITS: usize = 3000;
 const WAIT: Duration = Duration::from_millis(20);
 
-/// How often each is asked.
+/// The number of measured calls of each request.
 const TIMES: u64 = 1001;
-/// No card has it.
+/// A gpu_id that no card has.
 const NO_CARD: u32 = 0xdead;
-/// Nor these: so many cards of one process.
+/// More gpu_ids that no card has: many cards in one process.
 const CROWD: std::ops::Range<u32> = 1..9;
-/// No virtual card has so much.
+/// In bytes; more than a virtual card has.
 const SIZE: u64 = 4096;
 
-/// What is asked, by the names of the figures; once, and not counted, what has none. KFD refuses all but the first: a request for memory
-/// without a size at once, another when it looks for the card or, as the process has no render node
-/// of it, later.
+/// The requests, each with the name of its figure; a request without a name is made once and not
+/// measured. KFD refuses all but the first: a request without a size at once, the others when it
+/// looks up the card or later, because the process has no render node of the card.
 fn asked(gpu_id: u32) -> Vec<(Option<&'static str>, Request)> {
     const COARSE: u32 = uapi::KFD_IOC_ALLOC_MEM_FLAGS_VRAM;
     const FINE: u32 = COARSE | uapi::KFD_IOC_ALLOC_MEM_FLAGS_COHERENT;
@@ -137,12 +136,11 @@ fn asked(gpu_id: u32) -> Vec<(Option<&'static str>, Request)> {
     counted.into_iter().chain(crowd).chain([last]).collect()
 }
 
-/// How often a request is made.
 fn times(name: Option<&str>) -> u64 {
     name.map_or(1, |_| TIMES)
 }
 
-/// How often requests were made for which this holds.
+/// How often the requests that match `of` are made.
 fn count(asked: &[(Option<&str>, Request)], of: impl Fn(&Request) -> bool) -> u64 {
     let asked = asked.iter().filter(|(_, request)| of(request));
     asked.map(|(name, _)| times(*name)).sum()
@@ -152,7 +150,7 @@ fn is_alloc(request: &Request) -> bool {
     matches!(request, Request::Alloc { .. })
 }
 
-/// Has a program ask all of this, and hands on what each took.
+/// Makes the requests in a new process and notes the cost of each.
 fn ask(ctx: &mut Ctx, watcher: &str, asked: &[(Option<&str>, Request)]) -> Result<()> {
     let mut asker = Asker::start()?;
     ask_by(ctx, &mut asker, watcher, asked)?;
@@ -174,12 +172,12 @@ fn ask_by(
     Ok(())
 }
 
-/// Nobody watches.
+/// Nobody traces.
 pub fn unwatched(ctx: &mut Ctx, gpu_id: u32) -> Result<()> {
     ask(ctx, "none", &asked(gpu_id))
 }
 
-/// A kprobe event with a histogram, of requests for memory alone: it can't follow a list of
+/// A kprobe event with a histogram, only for memory requests: it cannot follow a list of
 /// attributes.
 pub fn by_tracefs(ctx: &mut Ctx, gpu_id: u32) -> Result<()> {
     need_tracefs()?;
@@ -206,7 +204,7 @@ pub fn by_tracefs(ctx: &mut Ctx, gpu_id: u32) -> Result<()> {
     Ok(())
 }
 
-/// bpftrace, by its cheapest kind of probe.
+/// bpftrace with fentry, its cheapest kind of probe.
 pub fn by_bpftrace(ctx: &mut Ctx, gpu_id: u32) -> Result<()> {
     need(BPFTRACE)?;
     need_tracefs()?;
@@ -241,8 +239,8 @@ pub fn by_bpftrace(ctx: &mut Ctx, gpu_id: u32) -> Result<()> {
     Ok(())
 }
 
-/// Does this while a command, which is or becomes bpftrace, watches these functions; gives what that
-/// says in the end.
+/// Runs `work` once bpftrace traces these functions; `command` is bpftrace or executes it. Returns
+/// its output.
 pub fn while_it_watches(
     command: &mut Command,
     watched: &[&str],
@@ -258,15 +256,15 @@ pub fn while_it_watches(
         .spawn()
         .context("start bpftrace")?;
     let done = wait_until_watched(&mut watcher, watched).and_then(|()| work());
-    // Also where that has failed: it must not watch what comes next.
+    // Even if `work` failed: bpftrace must not trace the next case.
     let _ = kill(Pid::from_raw(i32::try_from(watcher.id())?), Signal::SIGINT);
     watcher.wait().context("wait for bpftrace")?;
     done?;
     fs::read_to_string(said).context("read what bpftrace said")
 }
 
-/// `rdna1ctl requests`: of everybody, of one process, and of a command with its children. Nothing is
-/// left when it ends: what is asked then costs what it does when nobody watches.
+/// `rdna1ctl requests` for all processes, for one process, and for a command and its children.
+/// After it ends, requests cost as little as without a tracer.
 pub fn by_rdna1ctl(ctx: &mut Ctx, gpu_id: u32) -> Result<()> {
     let asked = asked(gpu_id);
     let tracer = Tracer::start(&[])?;
@@ -295,7 +293,7 @@ pub fn by_rdna1ctl(ctx: &mut Ctx, gpu_id: u32) -> Result<()> {
     )
 }
 
-/// Demands that just this was counted, of that process.
+/// Demands that the tracer counted exactly these requests, of that process.
 fn expect(seen: &Requests, pid: u32, asked: &[(Option<&str>, Request)]) -> Result<()> {
     let mut expected = Numbers::new();
     for (name, request) in asked.iter().filter(|(_, one)| *one != Request::Version) {
@@ -308,7 +306,7 @@ pub fn need_tracefs() -> Result<()> {
     mount_at("tracefs", TRACEFS, "").map_err(|error| anyhow::anyhow!(error))
 }
 
-/// Waits until these functions call something at their entries.
+/// Waits until the kernel traces these functions, as `enabled_functions` shows.
 fn wait_until_watched(watcher: &mut Child, watched: &[&str]) -> Result<()> {
     let path = Path::new(TRACEFS).join("enabled_functions");
     for _ in 0..WAITS {
@@ -336,7 +334,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
         .with_context(|| format!("write {text} to {}", path.display()))
 }
 
-/// `    Hits: 12` at the end of a histogram.
+/// The number in the line `    Hits: 12` at the end of a histogram.
 pub fn hits(text: &str) -> Option<u64> {
     let line = text
         .lines()
@@ -344,7 +342,7 @@ pub fn hits(text: &str) -> Option<u64> {
     line.trim().parse().ok()
 }
 
-/// `@map[1, 2]: 12` of bpftrace.
+/// The number in bpftrace's line `@map[1, 2]: 12`.
 pub fn counted(line: &str, map: &str) -> Option<u64> {
     let keys = line
         .strip_prefix('@')?

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Each lie is caught on every machine, and by its rule only.
+//! Demands that each lie is caught on every machine, and by its own rule only.
 
 use anyhow::{bail, ensure, Context, Result};
 use modproof_guest::uevents::Uevents;
@@ -12,10 +12,10 @@ use crate::guard;
 use crate::kfd;
 use crate::truth::View;
 
-/// The honest cards beside the liar.
+/// The honest cards beside the lying card.
 const BESIDE: [&str; 2] = ["bar=large", "board=5600xt bar=small"];
 
-/// Adds a card that lies, before honest ones and after them.
+/// Adds a lying card, once before the honest cards and once after them.
 pub fn caught(ctx: &mut Ctx) -> Result<()> {
     let mut rows = LIES.iter();
     let row = rows.find(|row| ctx.case.strip_prefix("caught-") == Some(row.name));
@@ -55,10 +55,10 @@ fn expect_caught(devices: &[&str], liar: usize, rule: &str) -> Result<()> {
     guard::expect_header_only()
 }
 
-/// Demands that this rule lies of the card and no other rule does; or the truth.
+/// Demands that only the rule `lies` reports a lie, or that every rule reports the truth.
 fn expect_verdict(view: &View, card: &Card, lies: Option<&str>) -> Result<()> {
     let gpu = ("gpu", card.gpu());
-    // Only KFD itself can make a rule unknown: by a link that it has not filled.
+    // The only other verdict is `unknown`, for a CPU's link whose flags KFD has not filled.
     let unfilled = kfd::links_from_cpus(card.node())?.contains(&0);
     for check in view.checks.select(&[gpu]) {
         let rule = check.get("rule")?;
@@ -101,7 +101,7 @@ fn expect_event(ear: &Uevents, gpu: &str, rule: &str) -> Result<()> {
     Ok(())
 }
 
-/// A card that was found again has two nodes: a lie of either is the card's verdict.
+/// A replugged card has two nodes; a lie on either node is the card's verdict.
 pub fn caught_on_one_of_two_nodes(ctx: &mut Ctx) -> Result<()> {
     TREE.load(&ctx.modules, "slot=1")?;
     guard::load(&ctx.modules)?;
@@ -114,17 +114,17 @@ pub fn caught_on_one_of_two_nodes(ctx: &mut Ctx) -> Result<()> {
 }
 
 fn lie_of_one(of_the_old: bool) -> Result<()> {
-    // The fixture writes on the newest node.
+    // The fixture's `set` changes the newest node.
     const LIE: &str = "hive_id=7";
     let card = TREE.add(0, "")?;
-    // A card is announced again only after the truth was read of it.
+    // The module announces a card's lie again only after it has read the truth of the card.
     expect_verdict(&View::read()?, &card, None)?;
     let gpu = ("gpu", card.gpu());
     let ear = Uevents::from_now()?;
     TREE.control("unplug slot=0")?;
     if of_the_old {
         TREE.set(0, LIE)?;
-        // Whose node it is cannot be known while the bus has no function there.
+        // Without a PCI function at the address, the module cannot know whose node it is.
         let view = View::read()?;
         view.checks.expect_none(&[("verdict", "lie")])?;
         view.heaps.one(&[gpu])?.expect(&[("verdict", "unknown")])?;

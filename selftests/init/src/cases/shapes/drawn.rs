@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Honest machines drawn at random: what is in them, and what comes to it.
+//! Tests honest machines with random devices and random steps.
 
 use anyhow::{Context, Result};
 use fastrand::Rng;
@@ -11,7 +11,7 @@ use super::model::Device;
 use super::on_machines;
 use crate::cases::torture::seed_word;
 
-/// Machines of a short run, and of a long one: six layouts make a hundred.
+/// The number of machines in a short and in a long run; six layouts make about a hundred.
 const SHORT: u64 = 2;
 const LONG: u64 = 17;
 
@@ -19,8 +19,8 @@ const MOST_CARDS: usize = 4;
 const MOST_OTHERS: usize = 3;
 const MOST_STEPS: usize = 8;
 
-/// Draws machines from a seed. Each has a seed of its own, so that one can be
-/// built again alone.
+/// Draws machines from a seed. Each machine has its own seed, so that a failing one can be
+/// repeated.
 pub fn drawn(ctx: &mut Ctx) -> Result<()> {
     let seed = ctx.options.seed.unwrap_or_else(|| fastrand::u64(..));
     let count = if ctx.options.rounds.is_some() {
@@ -71,7 +71,7 @@ fn pick<'t>(random: &mut Rng, from: &[&'t str]) -> &'t str {
     random.choice(from).copied().unwrap_or_default()
 }
 
-/// The words of a Navi10.
+/// The fixture's words for a random Navi10.
 fn card(random: &mut Rng, numa: &[u32]) -> String {
     let mut words = vec![
         pick(random, &["board=5700xt", "board=5600xt"]).to_owned(),
@@ -102,20 +102,20 @@ fn card(random: &mut Rng, numa: &[u32]) -> String {
         words.push(format!("numa={node}"));
     }
     if random.u8(..4) == 0 {
-        // No two devices may draw the same, nor one of those by slot.
+        // Large and above the domains that slots have: two devices must not share one.
         words.push(format!("domain={}", random.u32(0x10000..0x7fff_ffff)));
     }
     words.retain(|word| !word.is_empty());
     words.join(" ")
 }
 
-/// The words of another GPU.
+/// The fixture's words for another random GPU.
 fn other(random: &mut Rng) -> String {
     let boards = ["rx6600", "mi100", "mi100", "mi250a", "raphael"];
     format!("board={}", pick(random, &boards))
 }
 
-/// Now and then KFD is held while it adds a card; one at a time.
+/// Sometimes holds KFD while it adds a card; never two cards at once.
 fn hold<'h>(machine: &Machine, random: &mut Rng, words: &str) -> &'h str {
     let mut devices = machine.devices();
     let can = !devices.any(|(_, placed)| placed.device.held)
@@ -128,7 +128,7 @@ fn hold<'h>(machine: &Machine, random: &mut Rng, words: &str) -> &'h str {
     }
 }
 
-/// Something that can come to some card now.
+/// A random step that is possible for one of the cards now.
 fn step(machine: &Machine, random: &mut Rng) -> Option<(u32, &'static str)> {
     let mut all = Vec::new();
     for (slot, placed) in machine.devices() {
@@ -140,7 +140,6 @@ fn step(machine: &Machine, random: &mut Rng) -> Option<(u32, &'static str)> {
     random.choice(all)
 }
 
-/// Removes the devices in any order.
 fn take_apart(machine: &mut Machine, random: &mut Rng) -> Result<()> {
     let mut slots: Vec<_> = machine.devices().map(|(slot, _)| slot).collect();
     random.shuffle(&mut slots);

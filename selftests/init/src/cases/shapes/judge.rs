@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the module may say of an honest machine, held against the devices and
+//! Checks the module's report of an honest machine against the expected state of the devices and
 //! against KFD's own files.
 
 use anyhow::{ensure, Result};
@@ -14,8 +14,8 @@ use crate::truth::{rules, View};
 const COMPARING: [&str; 3] = ["pci-identity", "bank-size", "heap-bar"];
 const LINK: &str = "link-coherent";
 
-/// Demands that no file says lie, and of each card what its standing allows.
-/// Gives notes.
+/// Demands that no file reports a lie, and that each card has the verdict of its standing. Returns
+/// notes.
 pub fn expect_honest(view: &View, devices: &[&Placed]) -> Result<Vec<String>> {
     for report in all(view) {
         report.expect_none(&[("verdict", "lie")])?;
@@ -26,7 +26,7 @@ pub fn expect_honest(view: &View, devices: &[&Placed]) -> Result<Vec<String>> {
     let held = cards.clone().any(|placed| placed.device.held);
     for placed in cards {
         match placed.device.standing() {
-            // KFD may be about to list it: the node it adds may not say yet whose it is.
+            // A held node may not show its card yet, so it may also belong to a card without one.
             Standing::Held => expect_not_judged(view, &placed.gpu)?,
             Standing::NotInKfd if held => expect_not_judged(view, &placed.gpu)?,
             standing => expect_card(view, placed, standing, &mut notes)?,
@@ -39,10 +39,10 @@ fn all(view: &View) -> [&Report; 4] {
     [&view.gpus, &view.heaps, &view.flags, &view.checks]
 }
 
-/// No record is about another GPU.
+/// Demands that no record is about another GPU.
 fn expect_only_cards(view: &View, devices: &[&Placed]) -> Result<()> {
     let cards: Vec<_> = devices.iter().filter(|p| p.device.is_card).collect();
-    // KFD has not said yet where a held one is: it prints zeros.
+    // KFD still prints zeros for the PCI address of a held card.
     let held = cards.iter().any(|placed| placed.device.held);
     for report in all(view) {
         for record in &report.records {
@@ -84,7 +84,7 @@ fn expect_card(
         _ => "unknown",
     };
     expect_gpu(view, placed, verdict)?;
-    // A card without a node has a record of what it is, and none of a bank.
+    // A card without a node has a record in `flags` and none in `heaps`.
     for (report, count) in [(&view.heaps, nodes.len()), (&view.flags, 1)] {
         let records = report.select(&[("gpu", gpu)]);
         let alike = report.select(&[("gpu", gpu), ("verdict", verdict)]);
@@ -102,7 +102,7 @@ fn expect_card(
     Ok(())
 }
 
-/// Demands the rules of a node. Gives whether KFD left its link's flags unfilled.
+/// Demands a node's verdicts. Returns whether KFD left a CPU link's flags unfilled.
 fn expect_node(view: &View, gpu: &str, node: &str, standing: Standing) -> Result<bool> {
     let links = kfd::links_from_cpus(node)?;
     let unfilled = links.contains(&0);
@@ -131,7 +131,7 @@ fn expect_node(view: &View, gpu: &str, node: &str, standing: Standing) -> Result
     Ok(unfilled)
 }
 
-/// The card's record in `gpus`: there if the bus has the function, and only once.
+/// Demands one record in `gpus` if the function is on the bus, and none otherwise.
 fn expect_gpu(view: &View, placed: &Placed, verdict: &str) -> Result<()> {
     let Placed { device, gpu } = placed;
     if !device.present {
@@ -155,7 +155,7 @@ fn power(device: &Device) -> &'static str {
     }
 }
 
-/// Demands that nothing is said to be true of a card.
+/// Demands that no file reports the truth of a card, which is still in `gpus`.
 fn expect_not_judged(view: &View, gpu: &str) -> Result<()> {
     for report in all(view) {
         report.expect_none(&[("gpu", gpu), ("verdict", "truth")])?;

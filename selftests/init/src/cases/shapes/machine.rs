@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A machine of the fixture: devices come, change and go, and each time all
-//! that the module says is judged.
+//! A machine of fixture devices. After each change of a device, it checks everything that the
+//! module reports.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,18 +21,18 @@ use crate::guard;
 use crate::kfd;
 use crate::truth::View;
 
-/// The devices in their slots, and what was seen since the first came.
+/// The devices by slot, and the changes since the machine was empty.
 pub struct Machine {
     devices: BTreeMap<u32, Placed>,
     modules: Modules,
     ear: Uevents,
     history: Vec<String>,
-    /// What is worth knowing and no failure.
+    /// Facts for the report that are not failures.
     pub notes: Vec<String>,
 }
 
 impl Machine {
-    /// Without any device; the module and the fixture are loaded.
+    /// A machine without devices; the module and the fixture must be loaded.
     pub fn empty(modules: &Modules) -> Result<Self> {
         Ok(Self {
             devices: BTreeMap::new(),
@@ -48,7 +48,7 @@ impl Machine {
         self.devices.iter().map(|(slot, placed)| (*slot, placed))
     }
 
-    /// Adds a device, and judges.
+    /// Adds a device, then checks the module's report.
     pub fn add(&mut self, slot: u32, words: &str) -> Result<()> {
         self.judged(format!("add slot={slot} {words}"), |machine| {
             let refuses = kfd_refuses(words, kfd::nodes()?.len());
@@ -56,7 +56,7 @@ impl Machine {
             let (card, words) = match added {
                 Ok(_) if refuses => bail!("KFD took a card whose NUMA node it does not have"),
                 Err(error) if refuses && is_enodev(&error) => {
-                    // amdgpu drives such a card nevertheless.
+                    // amdgpu still binds to such a card.
                     machine.note("KFD refuses a card: it has no node of the card's NUMA number");
                     let words = format!("{words} kfd=0 driver=1");
                     (TREE.add(slot, &words)?, words)
@@ -72,7 +72,7 @@ impl Machine {
         })
     }
 
-    /// Has a step come to a device, and judges.
+    /// Applies a step to a device, then checks the module's report.
     pub fn step(&mut self, slot: u32, step: &str) -> Result<()> {
         match step {
             "reload" => return self.reload(),
@@ -97,7 +97,7 @@ impl Machine {
         })
     }
 
-    /// Loads the module anew, and judges.
+    /// Reloads the module, then checks its report.
     pub fn reload(&mut self) -> Result<()> {
         self.judged("reload".to_owned(), |machine| {
             guard::unload()?;
@@ -105,7 +105,7 @@ impl Machine {
         })
     }
 
-    /// Removes all devices one by one, each time judging what stays.
+    /// Removes the devices one by one, and checks the report each time.
     pub fn remove_all(&mut self) -> Result<()> {
         while let Some(slot) = self.devices.keys().next().copied() {
             self.step(slot, "remove")?;
@@ -113,7 +113,7 @@ impl Machine {
         guard::expect_header_only()
     }
 
-    /// Notes it once.
+    /// Adds a note unless the same note is already there.
     pub fn note(&mut self, text: &str) {
         if !self.notes.iter().any(|note| note == text) {
             self.notes.push(text.to_owned());
@@ -145,7 +145,7 @@ impl Machine {
     }
 }
 
-/// Devices with words in place of NUMA numbers, with the numbers of this machine.
+/// Replaces `EACH` and `LAST` in the words of devices by this machine's NUMA node numbers.
 pub fn expand(devices: &[&str]) -> Result<Vec<String>> {
     let online = online_nodes()?;
     let last = online.last().context("no NUMA node is online")?;
@@ -163,14 +163,14 @@ pub fn expand(devices: &[&str]) -> Result<Vec<String>> {
     Ok(expanded)
 }
 
-/// The numbers of the NUMA nodes; the one of a machine without NUMA is 0.
+/// The numbers of the online NUMA nodes; 0 on a machine without NUMA.
 pub fn online_nodes() -> Result<Vec<u32>> {
     const ONLINE: &str = "/sys/devices/system/node/online";
     let text = fs::read_to_string(ONLINE).with_context(|| format!("read {ONLINE}"))?;
     ranges(text.trim()).with_context(|| format!("{ONLINE} holds {text:?}"))
 }
 
-/// The numbers of a list like `0-1,3`.
+/// Parses a list such as `0-1,3`.
 fn ranges(text: &str) -> Option<Vec<u32>> {
     let mut numbers = Vec::new();
     for range in text.split(',') {
@@ -180,8 +180,8 @@ fn ranges(text: &str) -> Option<Vec<u32>> {
     Some(numbers)
 }
 
-/// Whether KFD refuses a card that comes to it: it takes the NUMA number for the
-/// number of a node, and links a large BAR both ways (`kfd_parse_subtype_iolink()`).
+/// Whether KFD refuses to add a card: `kfd_parse_subtype_iolink()` takes the card's NUMA number for
+/// a node number when it links a large BAR or XGMI both ways.
 fn kfd_refuses(words: &str, nodes: usize) -> bool {
     let comes = word(words, "kfd") != Some("0");
     let numa = word(words, "numa").and_then(|numa| numa.parse().ok());

@@ -1,66 +1,66 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a device has become by the steps so far, and what follows from it.
+//! Predicts a device's state, and the module's possible verdicts, from the steps so far.
 
 use anyhow::{bail, ensure, Context, Result};
 
-/// A device, and where it is.
+/// A device with its PCI address.
 pub struct Placed {
-    /// What it has become.
+    /// Its predicted state.
     pub device: Device,
     /// Its PCI address.
     pub gpu: String,
 }
 
-/// A device of the fixture.
+/// The predicted state of a fixture device.
 #[derive(Clone, Debug)]
 pub struct Device {
-    /// The words it was added with.
+    /// The fixture's words that added it.
     pub words: String,
     /// Whether it is a Navi10, which the module judges.
     pub is_card: bool,
-    /// Whether the bus has the function.
+    /// Whether the PCI bus has the function.
     pub present: bool,
-    /// Whether the driver has the function.
+    /// Whether a driver is bound to the function.
     pub bound: bool,
     /// Whether it is runtime-suspended.
     pub asleep: bool,
-    /// Whether KFD is held half-way through adding it.
+    /// Whether the fixture holds KFD while it adds the node.
     pub held: bool,
-    /// The nodes that KFD keeps of former drivers of the function.
+    /// The number of nodes that KFD keeps from earlier binds of a driver.
     pub old_nodes: usize,
-    /// Whether KFD has a node of the driver that is bound.
+    /// Whether KFD has a node of the driver that is bound now.
     pub live_node: bool,
 }
 
-/// What can be said of a card.
+/// How far the module can judge a card.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Standing {
-    /// The driver has it, and KFD its one node: truth.
+    /// The driver is bound and KFD has exactly its node: every rule is truth.
     Known,
-    /// KFD has not filled the node: no lie, and no truth.
+    /// KFD has not filled the node: neither a lie nor the truth.
     Held,
-    /// KFD has nodes that cannot be compared with the function.
+    /// KFD has nodes that the module cannot compare with the PCI function.
     NotComparable,
-    /// KFD has a node, and the bus no function.
+    /// KFD has a node, but the bus has no function.
     Gone,
-    /// The bus has the function, and KFD no node.
+    /// The bus has the function, but KFD has no node.
     NotInKfd,
-    /// Neither has it.
+    /// Neither KFD nor the bus has the card.
     Nowhere,
 }
 
 /// Boards that are not a Navi10.
 const OTHERS: [&str; 4] = ["rx6600", "mi100", "mi250a", "raphael"];
 
-/// The value of a word, if it is among these.
+/// The value of `key` among `key=value` words.
 pub fn word<'w>(words: &'w str, key: &str) -> Option<&'w str> {
     let mut pairs = words.split_whitespace().filter_map(|w| w.split_once('='));
     pairs.find(|(k, _)| *k == key).map(|(_, value)| value)
 }
 
 impl Device {
-    /// One that the fixture has added.
+    /// The state right after the fixture added the device.
     pub fn added(words: &str) -> Self {
         let kfd = word(words, "kfd") != Some("0");
         let bound = word(words, "driver").map_or(kfd, |driver| driver == "1");
@@ -77,12 +77,12 @@ impl Device {
         }
     }
 
-    /// How many nodes KFD has of it.
+    /// The number of its KFD nodes.
     pub fn nodes(&self) -> usize {
         self.old_nodes + usize::from(self.live_node)
     }
 
-    /// What can be said of it.
+    /// How far the module can judge it now.
     pub fn standing(&self) -> Standing {
         match (self.present, self.nodes()) {
             (false, 0) => Standing::Nowhere,
@@ -94,7 +94,7 @@ impl Device {
         }
     }
 
-    /// The steps that can come next, but for those that come to any machine.
+    /// The possible next steps, except those that are always possible.
     pub fn next_steps(&self) -> Vec<&'static str> {
         const ALL: [&str; 11] = [
             "release",
@@ -115,7 +115,7 @@ impl Device {
         steps
     }
 
-    /// Changes as the step changes the device.
+    /// Applies a step to the predicted state; fails if the step is not possible now.
     pub fn take(&mut self, step: &str) -> Result<()> {
         let (verb, rest) = step.split_once(' ').unwrap_or((step, ""));
         let free = !self.held && !self.asleep;

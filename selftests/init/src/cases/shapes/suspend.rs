@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Suspending the system as far as its devices, and resuming it at once.
+//! Suspends the system's devices and resumes them at once, by the kernel's suspend test mode.
 
 use std::fs;
 use std::path::Path;
@@ -8,13 +8,13 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use modproof_guest::Skip;
 
-/// How far a suspend goes before it is turned into a resume.
+/// Selects the stage at which the kernel turns a suspend into a resume.
 const TEST: &str = "/sys/power/pm_test";
-/// How many seconds the kernel waits there.
+/// The seconds that the kernel waits at that stage.
 const DELAY: &str = "/sys/module/suspend/parameters/pm_test_delay";
 const STATE: &str = "/sys/power/state";
 
-/// Skips a case where the kernel cannot do that.
+/// Skips the case if the kernel has no suspend test mode.
 pub fn need() -> Result<()> {
     if Path::new(TEST).exists() {
         return Ok(());
@@ -25,7 +25,7 @@ pub fn need() -> Result<()> {
     .into())
 }
 
-/// Suspends and resumes.
+/// Suspends the devices and resumes them.
 pub fn now() -> Result<()> {
     let write = |path: &str, text: &str| {
         fs::write(path, text).with_context(|| format!("write {text} to {path}"))

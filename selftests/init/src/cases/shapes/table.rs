@@ -1,32 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The machine shapes as data. A device is the words of the fixture's `add`
-//! (`selftests/fixture/README.md`); a step is a verb of the fixture, or a
-//! write to the card's BAR.
+//! The machine shapes as data. A device is the words of the fixture's command `add`; a step is a
+//! command of the fixture, `resize N`, `reload` or `suspend` (`selftests/fixture/README.md`).
 
-/// What is in a machine: its devices, in the order in which they come.
+/// The devices of a machine.
 pub struct Content {
-    /// The case is `honest-` and this.
+    /// The name of the case, without `honest-`.
     pub name: &'static str,
-    /// The devices; slots are numbered from 0.
+    /// The devices in the order of adding, from slot 0.
     pub devices: &'static [&'static str],
 }
 
-/// What happens to a card.
+/// A sequence of events for one card.
 pub struct Moment {
-    /// The case is `honest-` and this.
+    /// The name of the case, without `honest-`.
     pub name: &'static str,
-    /// One after the other, each judged.
+    /// The steps; the module's report is checked after each.
     pub steps: &'static [&'static str],
 }
 
 /// A lie, and the rule that catches it.
 pub struct Lie {
-    /// The case is `caught-` and this.
+    /// The name of the case, without `caught-`.
     pub name: &'static str,
-    /// The rule that `checks` names.
+    /// The rule that must report the lie.
     pub rule: &'static str,
-    /// The words that make the card lie; one card after the other.
+    /// The fixture's words of lying cards; each is tried on its own.
     pub words: &'static [&'static str],
 }
 
@@ -42,12 +41,12 @@ const fn lie(name: &'static str, rule: &'static str, words: &'static [&'static s
     Lie { name, rule, words }
 }
 
-/// In place of such a device: one for each NUMA node that is online.
+/// Expands to one such device for each online NUMA node.
 pub const EACH: &str = "numa=each";
-/// The last NUMA node that is online.
+/// The last online NUMA node.
 pub const LAST: &str = "numa=last";
 
-/// Each is also built in the reverse order.
+/// The machines; each is also built in reverse order.
 pub const CONTENTS: &[Content] = &[
     content("large-bar", &["bar=large"]),
     content("small-bar", &["bar=small"]),
@@ -107,15 +106,15 @@ pub const CONTENTS: &[Content] = &[
     ),
 ];
 
-/// The machines in which each moment comes; it comes to the first card.
+/// The machines for each moment, which happens to the first card.
 pub const AROUND: &[&[&str]] = &[
     &["bar=large"],
     &["board=5600xt bar=small", "bar=large"],
     &["board=mi100", "path=switch", "board=mi100", "board=raphael"],
 ];
 
-/// The steps of the first card. With `reload` the module is loaded anew, with
-/// `suspend` the whole system is suspended and resumed.
+/// The steps of the first card. `reload` reloads the module; `suspend` suspends and resumes the
+/// system.
 pub const MOMENTS: &[Moment] = &[
     moment(
         "being-added-not-filled",
@@ -157,7 +156,7 @@ pub const MOMENTS: &[Moment] = &[
     moment("asleep-then-removed", &["add", "sleep", "remove"]),
 ];
 
-/// The names of the first eleven are those of the rules.
+/// The lies; the first eleven have the names of the rules, in their order.
 pub const LIES: &[Lie] = &[
     lie(
         "gfx-version",
