@@ -13,9 +13,7 @@
 #define POLICIES 16
 #define QUEUES 6
 
-/*
- * The flags of an allocation. KFD takes the first heap that they name, in the order of the flags.
- */
+/* The flags of an allocation. KFD takes the first heap that is named, in the order of flags. */
 #define HEAP_FLAGS 0x1fu
 #define NO_HEAP 5
 #define GRAIN_SHIFT 24
@@ -50,10 +48,7 @@ struct asked {
 	/* Process << 32 | KFD's id of the card; 0 in a free row. */
 	__u64 key;
 	__u64 allocations[HEAPS][GRAINS];
-	/*
-	 * Index: policy of the default aperture * 4 + that of the alternate one; 2 is any other
-	 * policy.
-	 */
+	/* Index: default aperture's policy * 4 + alternate aperture's; 2: any other policy. */
 	__u64 policies[POLICIES];
 	__u64 queues[QUEUES];
 	char command[COMMAND];
@@ -70,10 +65,7 @@ struct svm {
 
 /* A request for fine-grained memory. */
 struct fine {
-	/*
-	 * Twice the request's number (from 1), plus 1 for SVM; 0: no request; BUSY: a writer is at
-	 * work.
-	 */
+	/* Twice the request's number (from 1), plus 1 for SVM; 0: empty; BUSY: incomplete. */
 	__u64 seal;
 	/* The time in ticks of the kernel. */
 	__u64 ticks;
@@ -118,18 +110,14 @@ const volatile __u64 NAMESPACE_INODE;
 const volatile __u32 FORK_CHILD;
 const volatile __u32 EXEC_OLD;
 
-/*
- * Whether KFD checks the number of SVM attributes before its handler. A reloaded amdgpu may differ.
- */
+/* Whether KFD checks the number of SVM attributes first. A reloaded amdgpu may differ. */
 volatile __u32 svm_is_checked = 1;
 
 /*
- * All counters are in arrays, which user space maps into its memory. A read by bpf(2) would keep
- * BPF programs from running on the reader's CPU, also for threads that preempt the reader: the
- * programs would miss their requests.
- *
- * The key determines a row: place() computes where the search begins. A hash map of the kernel
- * takes a hundred more instructions.
+ * All counters are in arrays, which user space maps. A read by bpf(2) would keep BPF programs from
+ * running on the reader's CPU, and they would miss requests of threads that preempt the reader.
+ * The search for a key begins at the row that place() computes. A hash map of the kernel would take
+ * a hundred more instructions.
  */
 #define ROOM 4096
 #define MOST_PROBES 16

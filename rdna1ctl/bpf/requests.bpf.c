@@ -94,9 +94,7 @@ int create_queue(struct registers *registers)
 	return 0;
 }
 
-/*
- * The self-check: rdna1ctl reads the topology's generation_id, and KFD calls this probe's function.
- */
+/* The self-check: rdna1ctl reads generation_id of the topology, and KFD calls this function. */
 SEC("kprobe")
 int self_check(struct registers *registers)
 {

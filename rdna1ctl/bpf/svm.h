@@ -76,10 +76,7 @@ static INLINE __u32 first_attributes(__u64 counts[ATTRIBUTES][SVM_GRAINS], __u32
 SEC("kprobe")
 int svm(struct registers *registers)
 {
-	/*
-	 * Reading past a short request is safe: KFD copies it into a buffer of 128 bytes on its
-	 * stack.
-	 */
+	/* Safe for a shorter request: KFD copies it into a buffer of 128 bytes on its stack. */
 	__u64 asked[(sizeof(struct kfd_ioctl_svm_args) +
 		     FIRST * sizeof(struct kfd_ioctl_svm_attribute)) / sizeof(__u64)];
 	const struct kfd_ioctl_svm_args *args = (void *)asked;

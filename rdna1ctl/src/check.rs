@@ -125,8 +125,7 @@ fn tree(root: &Root, path: &Path) -> io::Result<(Tree, std::path::PathBuf)> {
     let system = Tree::of(root)?;
     if root.folder() == Path::new("/") {
         let path = std::path::absolute(path)?;
-        // Tree::at() follows the kernel's own links, such as /proc/PID/root; a lookup in a tree
-        // does not.
+        // Tree::at() follows the kernel's own links, such as /proc/PID/root; a tree does not.
         return match Tree::at(&path) {
             Ok(folder) if walk::is_root(&folder, Path::new("/")) => Ok((folder, "/".into())),
             _ => Ok((system, path)),

@@ -125,8 +125,7 @@ pub struct Card {
     /// The link between the slot and the card's own switch; null if the card has no switch. In that
     /// case, `link_gts` and the like describe the slot's link.
     pub slot_link: Option<SlotLink>,
-    /// All KFD nodes of the card. `node` is the node with the worst verdict, which is the card's
-    /// verdict.
+    /// All KFD nodes of the card. `node` is the worst one, which gives the card its verdict.
     pub nodes: Vec<u32>,
     /// The memory banks of all its nodes: its records of `heaps`.
     pub heaps: Vec<Heap>,

@@ -148,7 +148,6 @@ mod tests {
         let mut rest = rest.chars();
         let mut values = Vec::new();
         loop {
-            // Skip the label's name, up to the quote.
             rest.by_ref().find(|&c| c == '"')?;
             let mut value = String::new();
             loop {

@@ -2,6 +2,5 @@
 
 //! The version of the JSON documents' form.
 
-/// The same version for all documents. It rises when a key is renamed, removed or changes its
-/// meaning.
+/// For all documents. It rises when a key is renamed, removed or changes its meaning.
 pub const FORM: u32 = 1;

@@ -29,7 +29,6 @@ pub(super) fn not_started(command: &[OsString], NotStarted(error): &NotStarted) 
     }
 }
 
-/// The exit status for the end of a program.
 pub(super) fn status(end: End) -> u8 {
     match end {
         End::Exited(status) => u8::try_from(status).unwrap_or(u8::MAX),

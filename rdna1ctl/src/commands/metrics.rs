@@ -55,7 +55,6 @@ fn text(module: &Module, pages: &Pages) -> Result<String> {
     exposition::text(&families)
 }
 
-/// A family with one sample and no labels.
 fn single(kind: Kind, name: &str, help: &'static str, number: u64) -> Result<Family> {
     let mut family = Family::new(kind, name, help, &[])?;
     family.add(&[], number)?;

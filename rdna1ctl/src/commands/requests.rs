@@ -28,7 +28,6 @@ use super::{complain, print, AN_UNKNOWN, UNUSABLE, WELL};
 /// The interval at which the terminal is redrawn and tracing is checked.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// The escape sequence that clears a terminal.
 const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
 
 pub(super) fn requests(root: &Root, how: &Requests) -> Result<u8> {
@@ -168,7 +167,6 @@ impl Traced {
         }
     }
 
-    /// The counts.
     fn document(&mut self) -> Result<RequestsDocument> {
         self.names.update(&self.root);
         match &mut self.tracing {

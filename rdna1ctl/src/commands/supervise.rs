@@ -67,8 +67,7 @@ pub struct Start<'a> {
     pub meanwhile: Option<&'a mut dyn FnMut(u32)>,
 }
 
-/// Runs a program. The calling thread starts it, so that a tracer can follow that thread's
-/// children.
+/// Runs a program. The calling thread starts it, so that a tracer can follow its children.
 pub fn supervise(start: Start<'_>) -> Result<Result<End, NotStarted>> {
     let (program, arguments) = start.words.split_first().context("no command")?;
     let mut command = Command::new(program);
@@ -244,8 +243,7 @@ impl Terminal {
             return None;
         }
         tcsetpgrp(stdin, child).ok()?;
-        // The program may have used the terminal too early, and the kernel may have stopped it for
-        // that.
+        // The program may have used the terminal too early, and was stopped for that.
         let _ = killpg(child, Signal::SIGCONT);
         Some(Self)
     }

@@ -99,7 +99,6 @@ impl Used {
     }
 }
 
-/// Looks once at a command and its children.
 fn update(root: &Root, command: u32, seen: &Mutex<Seen>) {
     let lock = || seen.lock().unwrap_or_else(PoisonError::into_inner);
     let family = family(root, command);
@@ -129,7 +128,6 @@ fn update(root: &Root, command: u32, seen: &Mutex<Seen>) {
     }
 }
 
-/// A process and its descendants.
 fn family(root: &Root, command: u32) -> Vec<u32> {
     let mut all = vec![command];
     let mut next = 0;

@@ -41,7 +41,6 @@ pub(super) fn watch(root: &Root, how: &Watch) -> Result<u8> {
     }
 }
 
-/// The status page, and the exit status.
 fn page(root: &Root) -> Result<(String, u8)> {
     let facts = Facts::read_with_libraries(root)?;
     let mut paper = Paper::new();
@@ -69,7 +68,6 @@ fn changes(before: &str, after: &str) -> String {
     text
 }
 
-/// The time of day, UTC.
 fn now() -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let seconds = since.map(|since| since.as_secs()).unwrap_or_default();

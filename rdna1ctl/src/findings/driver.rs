@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Findings about the driver: its origin, the check of its files against their package, its
-//! firmware.
+//! Findings about the driver: its origin, its firmware, and whether its files match their package.
 
 use rdna1_records::{Record, UNKNOWN};
 

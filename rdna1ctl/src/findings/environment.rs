@@ -99,7 +99,6 @@ fn words(variables: &[Variable]) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// The finding for variables of a program that runs, or of the shell.
 fn of(facts: &Facts, one: &Judged, whose: &str, from: &str, process: Option<&Process>) -> Finding {
     let found = Finding::new(one.state, one.id, format!("{whose} {}", one.says));
     let found = found.seen(from, words(&one.variables));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kinds of events in the kernel's log: for each, the kernel's messages, their meaning, and
-//! advice.
+//! The kinds of events in the kernel's log: the kernel's messages, their meaning, and advice.
 //!
 //! The messages are those of amdgpu and KFD from Linux 5.4 to 7.2: `gmc_v10_0_process_interrupt()`,
 //! `amdgpu_job_timedout()`, `amdgpu_device_gpu_recover()`, `amdgpu_fence_fallback()`,
@@ -68,7 +67,7 @@ impl Kind {
         }
     }
 
-    /// What happened.
+    /// The event in words.
     pub fn says(self) -> &'static str {
         match self {
             Self::PageFault => {
@@ -143,8 +142,7 @@ pub(super) fn is_of_amdgpu(text: &str) -> bool {
         || text.starts_with("kfd")
 }
 
-/// The driver at the beginning of a line that names a device: `xe 0000:00:02.0: ...`
-/// (dev_printk()).
+/// The driver at the start of a line that names a device: `xe 0000:00:02.0: ...` (dev_printk()).
 fn driver(text: &str) -> Option<&str> {
     let (driver, rest) = text.split_once(' ')?;
     let (device, _) = rest.split_once(' ')?;

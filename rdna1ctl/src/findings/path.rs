@@ -10,7 +10,6 @@ use crate::sources::Facts;
 use super::place::IN_A_GUEST;
 use super::{value, Finding, TRUTH};
 
-/// The findings about the path to a card.
 pub(super) fn findings(facts: &Facts, gpu: &Record) -> Vec<Finding> {
     let mut found = vec![atomics(facts, gpu), bar(gpu)];
     found.extend(width(facts, gpu));

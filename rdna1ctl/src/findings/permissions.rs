@@ -28,7 +28,6 @@ pub(super) fn remedies(facts: &Facts, user: Option<&User>, devices: &[&Device]) 
     steps
 }
 
-/// Read and write for the group.
 const GROUP: u32 = 0o060;
 
 /// Groups that give more rights than the card needs, or that belong to nobody.

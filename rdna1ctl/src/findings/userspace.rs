@@ -22,8 +22,7 @@ fn libraries(install: &Install) -> Option<Finding> {
     };
     let Some(kernels) = &install.rocblas else {
         let Some(folder) = &install.without_kernels else {
-            // dpkg knows its packages. Elsewhere, a rocBLAS may be in a folder that was not
-            // searched.
+            // dpkg knows its packages; elsewhere, a rocBLAS may be in other folders.
             return place.starts_with('/').then(|| {
                 Finding::unseen(
                     "rocblas-not-found",

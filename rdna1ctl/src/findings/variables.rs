@@ -95,7 +95,6 @@ pub fn settings(facts: &Facts) -> Result<Vec<Setting>, Refusal> {
     Ok(settings)
 }
 
-/// The variables of the environment that are wrong for this card.
 fn unset(facts: &Facts) -> Vec<Setting> {
     let own = facts.processes.own.iter();
     let unset = own.filter_map(|(name, value)| {

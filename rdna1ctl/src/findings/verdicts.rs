@@ -49,8 +49,8 @@ fn meaning(rule: &str) -> &'static str {
             "ROCm may take the card for another GPU, and pick code for that: the instruction sets differ"
         }
         "bank-flags" => {
-            "harmless by itself, but the known patch of KFD sets these flags: look what else it \
-             changed"
+            "ROCm ignores these flags, but only a modified driver sets them: the known patch of KFD \
+             does, and may have changed more"
         }
         "hive-id" => {
             "the most serious mismatch: ROCr then offers fine-grained VRAM, which the card does not \

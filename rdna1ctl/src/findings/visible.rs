@@ -124,8 +124,7 @@ fn by_id(ids: &[u64], word: &str) -> Option<usize> {
     (word.len() > 4 && found.next().is_none()).then_some(index)
 }
 
-/// The nodes that HIP takes of these; `None` without a list, or if only some versions of HIP read
-/// it.
+/// The nodes that HIP takes; `None` without a list, or if only some versions of HIP read it.
 fn by_hip(nodes: &[u32], list: &str) -> Option<Vec<u32>> {
     if list.is_empty() || list.contains("GPU-") {
         return None;

@@ -49,7 +49,6 @@ impl RequestsDocument {
     }
 }
 
-/// The upper and the lower half of a number.
 fn halves(number: u64) -> (u32, u32) {
     let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
     (

@@ -41,14 +41,14 @@ pub struct Amdgpu {
     pub dkms: Vec<Dkms>,
     /// The comparison with its packages; empty until [`Amdgpu::inspect`].
     pub packages: Vec<Checked>,
-    /// Traces of the patch in the sources and in the loaded driver; empty until [`Amdgpu::inspect`].
+    /// Traces of the patch in sources and in the loaded driver; empty until [`Amdgpu::inspect`].
     pub traces: Vec<Trace>,
     /// The missing firmware files of a Navi10; `None` if there is no firmware for amdgpu at all.
     pub missing_firmware: Option<Vec<String>>,
 }
 
-/// The required firmware files of a Navi10 (`MODULE_FIRMWARE` lines of `gfx_v10_0.c`, `psp_v11_0.c`,
-/// `sdma_v5_0.c`, `smu_v11_0.c` and `amdgpu_vcn.c`, `drivers/gpu/drm/amd`).
+/// The required firmware files of a Navi10 (`MODULE_FIRMWARE` lines of `gfx_v10_0.c`,
+/// `psp_v11_0.c`, `sdma_v5_0.c`, `smu_v11_0.c` and `amdgpu_vcn.c`, `drivers/gpu/drm/amd`).
 const FIRMWARE: [&str; 12] = [
     "asd", "ce", "me", "mec", "mec2", "pfp", "rlc", "sdma", "sdma1", "smc", "sos", "vcn",
 ];
@@ -73,8 +73,7 @@ impl Amdgpu {
         }
     }
 
-    /// Compares the driver with its packages. This reads all files of a package, which takes
-    /// seconds.
+    /// Compares the driver with its packages. This reads all of their files, which takes seconds.
     pub fn inspect(&mut self, root: &Root, release: &str) {
         self.packages = checked(root, release, self.file.as_deref());
         self.traces = traces(root);

@@ -158,7 +158,6 @@ fn object(header: &FileHeader64<LittleEndian>) -> Code {
     code
 }
 
-/// The name, the offset and the size of each section.
 fn sections(
     file: &File,
     header: &FileHeader64<LittleEndian>,
@@ -260,7 +259,6 @@ fn walk(
     Ok(())
 }
 
-/// The target that a code object's own header names.
 fn own_target(head: &[u8]) -> Option<String> {
     let (header, _) = pod::from_bytes::<FileHeader64<LittleEndian>>(head).ok()?;
     let is_object = head.starts_with(&ELFMAG) && header.e_machine.get(LittleEndian) == EM_AMDGPU;

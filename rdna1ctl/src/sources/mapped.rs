@@ -15,7 +15,6 @@ use super::libraries::{is_of_rocm, mapped, Libraries};
 use super::patience::{each, FOR_FILES};
 use super::tree::Tree;
 
-/// The longest time to read libraries.
 const FOR_LIBRARIES: Duration = Duration::from_secs(10);
 
 /// The most bytes of a list of mappings. The kernel allows 65,530 mappings by default.

@@ -33,7 +33,6 @@ pub struct Checked {
     pub unreadable: usize,
 }
 
-/// dpkg's folder of lists.
 const INFO: &str = "/var/lib/dpkg/info";
 
 /// Compares the files of a package, if `wanted` accepts their path, with the package's checksums.

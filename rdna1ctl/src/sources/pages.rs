@@ -240,7 +240,6 @@ impl Pages {
     }
 }
 
-/// The worst of the records' verdicts.
 fn worst<'a>(cards: impl Iterator<Item = &'a Record>) -> Option<&'static str> {
     let verdicts: Vec<_> = cards.filter_map(|card| card.find("verdict")).collect();
     let worst = VERDICTS

@@ -19,8 +19,7 @@ pub struct Gpu {
     pub device: String,
     /// Its DRM devices, such as `card0` and `renderD128`.
     pub drm: Vec<String>,
-    /// Its DRM devices that have a number (`dev`). The kernel makes a file in `/dev` only for
-    /// these.
+    /// Its DRM devices with a number (`dev`). The kernel makes a file in `/dev` only for these.
     #[serde(skip)]
     pub numbered: Vec<String>,
     /// The link to its slot, if the card has a switch of its own.

@@ -148,7 +148,6 @@ fn look(root: &Root, pid: u32, is_listed: bool) -> Look {
 /// Programs that run others as root, in a new environment.
 pub(super) const FOR_ROOT: [&str; 3] = ["sudo", "doas", "pkexec"];
 
-/// The parent of a process.
 pub(super) fn parent(root: &Root, pid: &str) -> Option<u32> {
     let stat = root.text(format!("/proc/{pid}/stat"))?;
     // pid (command) state parent: the command may contain anything.
@@ -255,7 +254,6 @@ fn control_groups(root: &Root, pid: impl Display) -> String {
     root.text(format!("/proc/{pid}/cgroup")).unwrap_or_default()
 }
 
-/// The unit in the path of a control group.
 fn unit(groups: &str) -> Option<String> {
     let mut words = groups.lines().flat_map(|line| line.rsplit('/'));
     words

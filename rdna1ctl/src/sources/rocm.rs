@@ -162,7 +162,6 @@ fn kernels_of(tree: &Tree, folder: &Path) -> Option<PathBuf> {
     named.or_else(|| tree.has(&usual).then_some(usual))
 }
 
-/// The name of the rocBLAS in a folder.
 fn rocblas_in(tree: &Tree, folder: &Path) -> Option<String> {
     let mut names = tree.names(folder).into_iter();
     names.find(|name| name.starts_with("librocblas") && is_of_rocm(name))

@@ -54,8 +54,7 @@ impl SlotLink {
         }
         let is_awake = is_awake(&card);
         let of_link = |name: &str| is_awake.then(|| text(upstream, name)).flatten();
-        // Such as `16.0 GT/s PCIe` and `16`. The kernel prints `Unknown` and 255 for unknown
-        // values.
+        // Such as `16.0 GT/s PCIe` and `16`. The kernel prints `Unknown` and 255 if it knows none.
         let gts = |name: &str| of_link(name)?.split(' ').next()?.parse().ok();
         let width = |name: &str| {
             let width = of_link(name)?.parse().ok();

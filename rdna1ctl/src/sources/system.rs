@@ -104,7 +104,6 @@ impl System {
     }
 }
 
-/// The value of a variable in os-release, without quotes.
 fn value<'t>(text: &'t str, name: &str) -> &'t str {
     let found = text.lines().find_map(|line| {
         let (key, value) = line.split_once('=')?;

@@ -46,7 +46,7 @@ impl Tree {
         Ok(Self(self.reach(folder, OFlag::O_DIRECTORY)?))
     }
 
-    /// Finds a file without opening it. Opening a device file can wake the device, and a pipe can block.
+    /// Finds a file without opening it: opening can wake a device, and can block on a pipe.
     fn reach(&self, path: &Path, flags: OFlag) -> io::Result<OwnedFd> {
         let how = OpenHow::new()
             .flags(OFlag::O_PATH | OFlag::O_CLOEXEC | flags)

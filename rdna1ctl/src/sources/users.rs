@@ -45,7 +45,6 @@ impl Users {
     }
 }
 
-/// The ids in `/proc/PID/status`.
 struct Session {
     uid: u32,
     groups: Vec<u32>,
@@ -107,7 +106,6 @@ pub(super) fn groups(root: &Root) -> String {
     files.join("\n")
 }
 
-/// The fields of a line of `/etc/passwd` or `/etc/group`.
 fn fields(line: &str) -> Vec<&str> {
     line.split(':').collect()
 }

@@ -18,7 +18,6 @@ use super::tree::{Kind, Tree};
 /// The most files and folders that are searched.
 const MOST: usize = 2_000_000;
 
-/// The longest time that a search takes.
 const TIME: Duration = Duration::from_secs(60);
 
 /// Folders without libraries in a system's root. Reading files of `/sys` can wake a card.

@@ -172,8 +172,7 @@ pub(super) fn field(root: &Root, is_wanted: bool, event: &str, field: &str) -> R
     offset(&text, field).with_context(|| format!("sched:{event} has no field {field}:\n{text}"))
 }
 
-/// Parses lines such as `field:pid_t child_pid; offset:44; size:4; signed:1;`, with tabs before and
-/// between.
+/// Parses lines like `field:pid_t child_pid; offset:44; size:4; signed:1;`, with tabs between.
 fn offset(format: &str, field: &str) -> Option<u32> {
     let line = format.lines().find(|line| {
         let declared = line.trim_start().strip_prefix("field:");

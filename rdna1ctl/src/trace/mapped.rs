@@ -71,8 +71,7 @@ impl<T: Pod> Mapped<T> {
 
 impl<T> Drop for Mapped<T> {
     fn drop(&mut self) {
-        // SAFETY: It is our mapping, and nothing borrows from it. If it cannot be unmapped, it
-        // stays.
+        // SAFETY: It is our mapping, and nothing borrows of it. If it cannot be unmapped, it stays.
         let _ = unsafe { munmap(self.address, self.bytes) };
     }
 }

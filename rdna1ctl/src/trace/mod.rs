@@ -249,14 +249,12 @@ impl Tracer {
     }
 }
 
-/// The rows that are in use.
 fn rows<T: aya::Pod>(rows: &Mapped<T>, is_taken: impl Fn(&T) -> bool) -> Result<Vec<T>> {
     let all = (0..rows.rows()).map(|row| rows.get(row));
     all.filter(|row| row.as_ref().map_or(true, &is_taken))
         .collect()
 }
 
-/// Loads the programs and their maps.
 fn load(root: &Root, wanted: Wanted, room: Option<u32>) -> Result<Ebpf> {
     let (wanted, process) = match wanted {
         Wanted::All => (0_u32, 0),

@@ -10,7 +10,6 @@ use crate::sources::log::{stamp, Line};
 use super::paper::{red, yellow, Paper};
 use super::safe;
 
-/// The most lines that are shown.
 const LINES: usize = 40;
 
 /// The most programs or rings that are shown for each kind of event.

@@ -7,8 +7,8 @@ use crate::sources::Facts;
 
 use super::paper::Paper;
 
-/// Warnings about the variables: one for each card that KFD does not list, one if KFD's device cannot
-/// be opened, and one if rules could not be judged.
+/// Warnings about the variables: one for each card that KFD does not list, one if KFD's device
+/// cannot be opened, and one if rules could not be judged.
 pub fn caveats(facts: &Facts) -> Vec<String> {
     let pages = &facts.pages;
     let unlisted = pages.gpus.iter().filter_map(|gpu| {

@@ -59,7 +59,6 @@ fn none(paper: &mut Paper, status: &StatusDocument) {
     }
 }
 
-/// Writes a card that is not on the PCI bus.
 fn without_function(paper: &mut Paper, card: &OnlyInKfd) {
     let address = card.gpu.as_deref().unwrap_or("unknown address");
     paper.line(&format!("{}  a 0x731f card only in KFD", bold(address)));
@@ -121,7 +120,6 @@ fn sleeps(shown: &Card) -> bool {
     text(&shown.card.power) == "asleep"
 }
 
-/// The meaning of a verdict.
 fn meaning(verdict: &str, lies: &[String], unknown: &[String], cause: Option<Cause>) -> String {
     match (verdict, cause) {
         ("truth", _) => "KFD's topology matches the hardware".to_owned(),

@@ -10,7 +10,6 @@ use textwrap::{Options, WordSeparator, WordSplitter};
 use super::colours::{bold, verdict};
 use super::safe;
 
-/// Blanks between columns.
 const GAP: usize = 2;
 
 /// The least width of a column that is wrapped.
@@ -31,7 +30,6 @@ pub fn lines<R: AsRef<[String]>>(width: usize, heads: &[&str], rows: &[R]) -> Ve
         .collect()
 }
 
-/// The width of each column.
 fn widths(width: usize, heads: &[String], rows: &[Vec<String>]) -> Vec<usize> {
     let wanted = heads.iter().enumerate().map(|(index, head)| {
         let cells = rows.iter().filter_map(|row| row.get(index));

@@ -169,7 +169,6 @@ const HOME: [(&str, Form); 17] = [
     (".config/systemd/user.conf", Form::Manager),
 ];
 
-/// The files that a name with `*` stands for.
 fn expanded(root: &Root, below: &Path, name: &str, form: Form) -> Vec<(String, Form)> {
     let path = below.join(name).to_string_lossy().into_owned();
     let Some((folder, end)) = path.split_once('*') else {
