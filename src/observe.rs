@@ -34,8 +34,8 @@ pub fn observe<T: Topology, B: PciBus>(
     loop {
         let mut walked = walk(topology, bus.as_deref_mut(), tally)?;
         let doubts = doubt(&mut walked, earlier.as_ref(), attempt >= ATTEMPTS);
-        if walked.calm && !doubts || attempt >= ATTEMPTS {
-            if !walked.calm || doubts {
+        if walked.stable && !doubts || attempt >= ATTEMPTS {
+            if !walked.stable || doubts {
                 bump(&mut tally.unstable_scans);
             }
             add(&mut tally.cards, count(walked.snapshot.cards()));

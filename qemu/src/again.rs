@@ -19,7 +19,7 @@ const IMAGE: &str = "vmlinuz";
 pub const SCRIPT: &str = "again.sh";
 
 /// A cold boot whose files are all in one folder.
-pub struct Again<'a> {
+pub struct ColdBoot<'a> {
     /// The kernel image.
     pub image: &'a Path,
     /// The files for the guest.
@@ -36,7 +36,7 @@ pub struct Again<'a> {
     pub limits: Limits,
 }
 
-impl Again<'_> {
+impl ColdBoot<'_> {
     /// The path of the guest's initramfs.
     pub fn initramfs(&self) -> PathBuf {
         self.folder.join(INITRAMFS)
@@ -138,7 +138,7 @@ mod tests {
         let suite = "name='s'\nabout='b'\nlimit_seconds=60\nsilence_seconds=60";
         let suite: Suite = toml::from_str(suite).expect("a suite");
         let limit = Duration::from_secs(60);
-        let again = Again {
+        let again = ColdBoot {
             image: &image,
             guest: &build::Guest::empty(),
             suite: &suite,

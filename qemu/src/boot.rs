@@ -13,10 +13,10 @@ use anyhow::{Context, Result};
 use modproof_formats::words;
 
 use crate::accel::Accelerator;
-use crate::again::Again;
+use crate::again::ColdBoot;
 use crate::build;
 use crate::cache::Cache;
-use crate::interrupt::HalfDone;
+use crate::interrupt::RemoveOnInterrupt;
 use crate::judge::{saved, Kind, Verdict};
 use crate::qemu::{Ending, Limits, Port, COMMAND_LINE};
 use crate::runs;
@@ -130,7 +130,7 @@ impl Booter<'_> {
 
     fn run_cold(&self, boot: &Boot, folder: &Path, activity: &Activity) -> Result<(Ending, Logs)> {
         let again = self.again(boot, folder);
-        let _half_done = HalfDone::new(&again.initramfs());
+        let _half_done = RemoveOnInterrupt::new(&again.initramfs());
         again.write_initramfs()?;
         let mut logs = Logs::create(folder)?;
         let ending = again.run(|port, bytes| logs.hear(port, bytes, boot.live, activity))?;
@@ -160,7 +160,7 @@ impl Booter<'_> {
                 logs.hear(port, bytes, boot.live, activity);
                 Ok(())
             })?;
-            if spoke || tried || !is_mere_silence(&logs.judged(boot.cases.as_deref(), ending)) {
+            if spoke || tried || !may_retry(&logs.judged(boot.cases.as_deref(), ending)) {
                 return Ok((ending, logs, resumed.snapshot));
             }
             tried = true;
@@ -170,8 +170,8 @@ impl Booter<'_> {
         }
     }
 
-    fn again<'b>(&'b self, boot: &'b Boot, folder: &'b Path) -> Again<'b> {
-        Again {
+    fn again<'b>(&'b self, boot: &'b Boot, folder: &'b Path) -> ColdBoot<'b> {
+        ColdBoot {
             image: self.image,
             guest: self.guest,
             suite: boot.suite,
@@ -205,7 +205,7 @@ impl Booter<'_> {
 
 /// Whether modproof may retry a restored guest that reported no case. It never retries after a
 /// crash: the report must show the crash, even if the next attempt would pass.
-fn is_mere_silence(verdict: &Verdict) -> bool {
+fn may_retry(verdict: &Verdict) -> bool {
     let silent = |kind| matches!(kind, Kind::Hang | Kind::VerdictMissing);
     verdict.reasons.iter().all(|reason| silent(reason.kind))
 }
@@ -248,7 +248,7 @@ mod tests {
             });
             assert!(!verdict.passed());
             let reasons = &verdict.reasons;
-            assert_eq!(is_mere_silence(&verdict), again, "{console:?}: {reasons:?}");
+            assert_eq!(may_retry(&verdict), again, "{console:?}: {reasons:?}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 //! Handles Ctrl-C and other signals that end the program: removes incomplete files, then takes the
 //! signal's default action. QEMU and all other child processes end with this program (see
-//! [`crate::run::dying_with_us`]). The handler first kills any process that may refill a folder.
+//! [`crate::run::killed_with_parent`]). The handler first kills any process that may refill a folder.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ static AT_WORK: Mutex<Vec<Arc<OwnedFd>>> = Mutex::new(Vec::new());
 
 /// How often to remove a folder, and the time between attempts. A killed process may still write.
 const REMOVALS: usize = 100;
-const BREATH: Duration = Duration::from_millis(50);
+const REMOVAL_INTERVAL: Duration = Duration::from_millis(50);
 
 fn half_done() -> MutexGuard<'static, Vec<PathBuf>> {
     HALF_DONE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -33,9 +33,9 @@ fn at_work() -> MutexGuard<'static, Vec<Arc<OwnedFd>>> {
 
 /// A process that may write to incomplete files.
 #[must_use]
-pub struct AtWork(Option<Arc<OwnedFd>>);
+pub struct KillOnInterrupt(Option<Arc<OwnedFd>>);
 
-impl AtWork {
+impl KillOnInterrupt {
     /// Kills the process on an interrupt, until this is dropped. Without a pidfd from the kernel,
     /// the process still dies together with this program.
     pub fn new(child: &Child) -> Self {
@@ -46,7 +46,7 @@ impl AtWork {
     }
 }
 
-impl Drop for AtWork {
+impl Drop for KillOnInterrupt {
     fn drop(&mut self) {
         if let Some(ours) = &self.0 {
             at_work().retain(|handle| !Arc::ptr_eq(handle, ours));
@@ -56,9 +56,9 @@ impl Drop for AtWork {
 
 /// An incomplete file or folder, useless after an interrupt.
 #[must_use]
-pub struct HalfDone(PathBuf);
+pub struct RemoveOnInterrupt(PathBuf);
 
-impl HalfDone {
+impl RemoveOnInterrupt {
     /// Removes the path on an interrupt, until this is dropped.
     pub fn new(path: &Path) -> Self {
         half_done().push(path.to_owned());
@@ -66,7 +66,7 @@ impl HalfDone {
     }
 }
 
-impl Drop for HalfDone {
+impl Drop for RemoveOnInterrupt {
     fn drop(&mut self) {
         half_done().retain(|path| *path != self.0);
     }
@@ -102,7 +102,7 @@ fn end_and_remove(working: &[Arc<OwnedFd>], paths: &[PathBuf]) {
     // The kernel kills the children of these processes, but at an unknown time.
     let mut gone = 0;
     for _ in 0..REMOVALS {
-        std::thread::sleep(BREATH);
+        std::thread::sleep(REMOVAL_INTERVAL);
         gone = match paths.iter().any(|path| path.exists()) {
             true => 0,
             false => gone + 1,
@@ -138,7 +138,7 @@ mod tests {
     fn a_folder_is_removed_though_somebody_fills_it() {
         let root = tempfile::tempdir().expect("a folder");
         let folder = root.path().join("work");
-        let mut child = run::dying_with_us("sh")
+        let mut child = run::killed_with_parent("sh")
             .args(["-c", BUSY])
             .arg(&folder)
             .spawn()
@@ -146,7 +146,7 @@ mod tests {
         while !folder.join("deep/100").exists() {
             std::thread::yield_now();
         }
-        let working = AtWork::new(&child);
+        let working = KillOnInterrupt::new(&child);
         let handles: Vec<_> = working.0.iter().cloned().collect();
         end_and_remove(&handles, std::slice::from_ref(&folder));
         assert!(!folder.exists());

@@ -25,7 +25,7 @@ use crate::planted::Planting;
 use crate::provision;
 use crate::suites::Suite;
 use crate::tally::Outcome;
-pub use failed::could_not;
+pub use failed::unavailable_outcome;
 use failed::{give_up, not_run};
 pub use kernel_run::{kernel_runs, KernelRun};
 
@@ -115,7 +115,7 @@ fn run_on(
     for (part, error) in &products.failed {
         report(
             &run.name(&format!("build of {part}")),
-            &could_not(run.kernel, error),
+            &unavailable_outcome(run.kernel, error),
         );
     }
     kernel_checks::run(&builder, &products, run, report)?;

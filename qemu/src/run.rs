@@ -13,7 +13,7 @@ use std::sync::Mutex;
 
 use anyhow::{bail, Context, Result};
 
-use crate::interrupt::AtWork;
+use crate::interrupt::KillOnInterrupt;
 use crate::ui::Activity;
 
 const TAIL_LINES: usize = 15;
@@ -97,7 +97,7 @@ impl Log {
 ///
 /// The kernel sends the signal when the thread that started the command ends. So that thread must
 /// live as long as the command.
-pub fn dying_with_us(program: impl AsRef<OsStr>) -> Command {
+pub fn killed_with_parent(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--"]).arg(program);
     command
@@ -112,7 +112,7 @@ pub fn logged(command: &mut Command, log: &Log, activity: Option<&Activity>) -> 
         .stderr(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot start {}", program_name(command)))?;
-    let _at_work = AtWork::new(&child);
+    let _at_work = KillOnInterrupt::new(&child);
     let (out, err) = (child.stdout.take(), child.stderr.take());
     std::thread::scope(|scope| {
         if let Some(err) = err {
@@ -221,7 +221,7 @@ impl Privilege {
             command.args(["setpriv", "--pdeathsig", "KILL", "--", "flock"]);
             command
         } else {
-            dying_with_us("flock")
+            killed_with_parent("flock")
         };
         command.arg("--no-fork").arg(lock).args([
             "unshare",

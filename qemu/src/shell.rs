@@ -63,7 +63,7 @@ pub fn run(context: &Context, guests: &Guests) -> Result<ExitCode> {
     let scratch = tempfile::Builder::new()
         .prefix("run.")
         .tempdir_in(&folder)?;
-    let _half_done = crate::interrupt::HalfDone::new(scratch.path());
+    let _half_done = crate::interrupt::RemoveOnInterrupt::new(scratch.path());
     let mut console = File::create(folder.join("console.log"))?;
     let limit = guests.limit().unwrap_or(suite.limit());
     // Holds the snapshot while the guest runs.

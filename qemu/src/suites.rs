@@ -112,7 +112,7 @@ impl Suite {
     }
 
     /// Whether a filter picks the suite.
-    pub fn is_taken_by(&self, filter: &Filter) -> bool {
+    pub fn is_picked_by(&self, filter: &Filter) -> bool {
         match filter.is_torture() {
             true => self.torture,
             false => {

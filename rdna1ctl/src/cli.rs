@@ -14,11 +14,11 @@ use clap::{Args, Parser, Subcommand};
 /// reads KFD's sysfs with the module's own code, and says so. It changes nothing, and it does not
 /// wake a sleeping card.
 ///
-/// Exit status of status, heaps, checks and gpus: 0 all truth, or no card that KFD lists; 1 a lie;
-/// 3 no lie, but an unknown. Of doctor: 0 no trouble, 1 trouble. Of check: 0 code for the card, 1 none,
-/// 3 unknown. Of env: 0, or 1 if it refuses. Of run: the command's. Of requests: the command's; without
-/// one 0, or 3 if requests may be missing. Of all: 2 for wrong arguments, files that could not be read,
-/// or requests that cannot be traced.
+/// Exit status of status, heaps, checks and gpus: 0 if all verdicts are truth, or KFD lists no
+/// card; 1 for a lie; 3 for an unknown without a lie. doctor: 0 without trouble, else 1. check: 0
+/// for code for the card, 1 for none, 3 if unknown. env: 0, or 1 if it refuses. run: that of the
+/// command. requests: that of the command; without a command 0, or 3 if requests may be missing.
+/// All: 2 for wrong arguments, unreadable files, or if tracing is impossible.
 #[derive(Debug, Parser)]
 #[command(name = "rdna1ctl", version, propagate_version = true)]
 pub struct Arguments {
@@ -50,24 +50,25 @@ pub enum Command {
     Gpus(Json),
     /// Show the module's counters
     Counters(Json),
-    /// Trace what programs ask of KFD: memory by heap and grain, policies, queues, SVM
+    /// Trace the requests of programs to KFD: memory by heap and grain, policies, queues, SVM
     ///
-    /// Counts in the kernel, per process and card, requests at entry, failed ones included; until
-    /// Ctrl-C, the end of --seconds, of --pid's process or of COMMAND. Shows them every second on a
-    /// terminal, elsewhere once at the end. Needs root, or CAP_BPF and CAP_PERFMON, and a loaded
-    /// amdgpu; not the module.
+    /// The kernel counts requests per process and card as they enter, failed ones included. The
+    /// count ends with Ctrl-C, after --seconds, or with the process of --pid or COMMAND. On a
+    /// terminal the numbers appear every second, elsewhere once at the end. Needs root (or CAP_BPF
+    /// and CAP_PERFMON) and a loaded amdgpu. Does not need the module.
     Requests(Requests),
-    /// Find troubles, and show what to do about each
+    /// Find problems, and show how to fix each
     ///
-    /// Looks at the verdicts, the module, the driver and its parameters, the kernel's log, the devices and
-    /// who may open them, libraries, and variables: of programs that run, of the shell, and of the files
-    /// from which later programs get them. It opens no device. With sudo it judges access for you, too.
+    /// Looks at the verdicts, the module, the driver and its parameters, the kernel log,
+    /// permissions of the devices, libraries, and environment variables: those of running programs,
+    /// of the shell, and of files that later programs read. Opens no device. With sudo it also
+    /// judges your own access.
     Doctor(Json),
     /// Say whether libraries have code for the card, before a program starts
     ///
-    /// Looks into a Python environment (venv, conda), the folder of an application such as ollama or
-    /// llama.cpp, a container's root, or one file. Without PATH it looks into the active Python
-    /// environment and the installed ROCm. It runs nothing.
+    /// Looks into a Python environment (venv, conda), the folder of an application such as ollama
+    /// or llama.cpp, a container's root, or one file. Without PATH it looks into the active Python
+    /// environment and the installed ROCm. It starts no program.
     ///
     /// Exit status: 0 if all have code for gfx1010; 1 if one has none, or only code that needs an
     /// override; 3 if that is unknown, or there is no such library; 2 if a PATH cannot be read.
@@ -79,18 +80,19 @@ pub enum Command {
     Env(Json),
     /// Run a command with the variables of `env`, and show its requests to KFD
     ///
-    /// Afterwards it prints on stderr what the command and its children asked of KFD, where that can
-    /// be traced (see `requests`), and what the kernel log said, faults and resets first, also if the
-    /// command crashed or did not end. The exit status is the command's; 128 + N if signal N ended it; 124 if --timeout
-    /// ended it; 125 if nothing was run; 126 or 127 if it could not be started.
+    /// Afterwards it prints on stderr the requests of the command and its children to KFD, if
+    /// tracing works (see `requests`), and new lines of the kernel log, faults and resets first. It
+    /// does so also if the command crashed or hung. The exit status is the command's; 128 + N if
+    /// signal N ended it; 124 if --timeout ended it; 125 if nothing was run; 126 or 127 if it could
+    /// not be started.
     Run(Run),
-    /// Show the status, and then each change of it
+    /// Show the status, then each change
     Watch(Watch),
     /// Print metrics in Prometheus' text format
     Metrics(Metrics),
     /// Collect what a bug report needs in one archive
     ///
-    /// Another machine can judge it: `classify --pci FOLDER/pci FOLDER`.
+    /// Judge it on another machine: `classify --pci FOLDER/pci FOLDER`.
     Report(Report),
     /// Write the manual pages, the completions and the schemas of --json into a folder
     #[command(hide = true)]
@@ -133,7 +135,7 @@ pub struct Check {
 /// `requests`.
 #[derive(Debug, Args)]
 pub struct Requests {
-    /// Count only what that process asks, until it ends
+    /// Count only this process's requests, until it ends
     #[arg(long, value_name = "PID", conflicts_with = "command")]
     pub pid: Option<u32>,
 
@@ -141,15 +143,15 @@ pub struct Requests {
     #[arg(long, value_name = "SECONDS", value_parser = seconds, conflicts_with = "command")]
     pub seconds: Option<Duration>,
 
-    /// Print JSON at the end. The output of COMMAND goes to stderr then
+    /// Print JSON at the end. The output of COMMAND then goes to stderr
     #[arg(long)]
     pub json: bool,
 
-    /// Room for so many pairs of a process and a card
+    /// The maximum number of pairs of a process and a card
     #[arg(long, hide = true, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     pub room: Option<u32>,
 
-    /// Run this command, and count only what it and its children ask
+    /// Run this command, and count only its requests and those of its children
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }
@@ -178,11 +180,11 @@ pub struct Run {
 /// `watch`.
 #[derive(Debug, Args)]
 pub struct Watch {
-    /// Read again every so many seconds
+    /// Read again every SECONDS seconds
     #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
     pub interval: Duration,
 
-    /// End after so many reads
+    /// End after NUMBER reads
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
 }
@@ -202,8 +204,8 @@ pub struct Report {
     #[arg(value_name = "FILE", default_value = "rdna1-report.tar.gz")]
     pub file: PathBuf,
 
-    /// Leave nothing out: serial numbers, names and ids of programs, their variables, the folders of
-    /// their libraries, the whole kernel log and command line
+    /// Leave nothing out: serial numbers, names and ids of programs, their variables, the folders
+    /// of their libraries, the whole kernel log and command line
     #[arg(long)]
     pub private: bool,
 }

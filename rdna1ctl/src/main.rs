@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         Ok(status) => status.into(),
         Err(error) if commands::is_closed_pipe(&error) => 0.into(),
         Err(error) => {
-            commands::complain(&format!("rdna1ctl: {error:#}"));
+            commands::print_error(&format!("rdna1ctl: {error:#}"));
             commands::UNUSABLE.into()
         }
     }

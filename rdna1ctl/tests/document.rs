@@ -12,7 +12,7 @@ use std::process::Stdio;
 
 use anstream::adapter::strip_str;
 use machine::{requests, Machine};
-use rdna1ctl::words::{self, paper::Paper};
+use rdna1ctl::words::{self, paper::TextWriter};
 
 const FENCE: &str = "```";
 
@@ -153,7 +153,7 @@ fn machine(name: &str) -> Machine {
 fn shown(machine: &Machine, line: &str) -> String {
     if line.starts_with("$ sudo rdna1ctl requests") {
         // A fake machine cannot be traced.
-        let mut paper = Paper::of_width(80);
+        let mut paper = TextWriter::of_width(80);
         words::requests::requests(&mut paper, &requests::document(&requests::counts()));
         return strip_str(paper.text()).to_string();
     }

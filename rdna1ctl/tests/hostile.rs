@@ -58,7 +58,7 @@ fn tell(machine: &Machine, file: &str) -> Option<String> {
             return None;
         }
     };
-    let mut paper = rdna1ctl::words::paper::Paper::of_width(80);
+    let mut paper = rdna1ctl::words::paper::TextWriter::of_width(80);
     let status = documents::StatusDocument::of(&facts);
     rdna1ctl::words::status::status(&mut paper, &status);
     rdna1ctl::words::doctor::doctor(&mut paper, &findings::all(&facts));

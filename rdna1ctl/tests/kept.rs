@@ -160,7 +160,7 @@ fn each_place() {
 /// Reports the other variables that matter, and no more.
 #[test]
 fn other_variables() {
-    for (variable, is_told) in [
+    for (variable, is_repeated) in [
         ("HSA_OVERRIDE_GFX_VERSION=10.1.0", true),
         ("HSA_OVERRIDE_GFX_VERSION=gfx1030", true),
         ("HSA_OVERRIDE_GFX_VERSION_1=10.3.0", true),
@@ -181,7 +181,11 @@ fn other_variables() {
         let told: Vec<_> = found.iter().map(|(id, ..)| id.as_str()).collect();
         assert_eq!(
             told,
-            if is_told { vec!["set-in-file"] } else { vec![] },
+            if is_repeated {
+                vec!["set-in-file"]
+            } else {
+                vec![]
+            },
             "{variable}: {found:#?}"
         );
     }

@@ -14,7 +14,7 @@ use machine::{machines, requests, Machine, COMMANDS};
 use nix::pty::{openpty, Winsize};
 use rdna1ctl::trace::{Counts, TracerState, Tracing};
 use rdna1ctl::words;
-use rdna1ctl::words::paper::Paper;
+use rdna1ctl::words::paper::TextWriter;
 
 #[test]
 fn pages_are_as_read_by_a_human() {
@@ -92,7 +92,7 @@ fn is_shown(json: &serde_json::Value, value: &str) -> bool {
 }
 
 fn requests_page(counts: &Counts) -> String {
-    let mut paper = Paper::of_width(80);
+    let mut paper = TextWriter::of_width(80);
     words::requests::requests(&mut paper, &requests::document(counts));
     strip_str(paper.text()).to_string()
 }

@@ -16,7 +16,7 @@
 #define LONG (40 * HZ)
 
 /* Above the limit of the workqueue watchdog, below those of the other watchdogs. */
-#define NOT_SO_LONG (10 * HZ)
+#define WORKQUEUE_STALL (10 * HZ)
 
 static void spin_for(unsigned long time)
 {
@@ -59,7 +59,7 @@ static void hung_task(void)
 static void spin_in_work(struct work_struct *work)
 {
 	preempt_disable();
-	spin_for(NOT_SO_LONG);
+	spin_for(WORKQUEUE_STALL);
 	preempt_enable();
 }
 

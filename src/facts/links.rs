@@ -40,7 +40,7 @@ pub struct Links {
     /// CPU's NUMA number (`kfd_parse_subtype_iolink()`, `kfd_crat.c`). That node may be a card.
     pub(super) unexplained: i64,
     /// Whether XGMI links lead from the card's node to unread nodes, which may explain them.
-    pub(super) has_unclear: bool,
+    pub(super) has_unread_xgmi_end: bool,
 }
 
 impl Links {
@@ -51,7 +51,7 @@ impl Links {
             from_cpu: value,
             to_cpu: value,
             unexplained: 0,
-            has_unclear: false,
+            has_unread_xgmi_end: false,
         }
     }
 
@@ -66,7 +66,7 @@ impl Links {
         if link.kind() == XGMI {
             match end {
                 Some(true) => self.xgmi = more(self.xgmi, 1),
-                None if !leads_to_own_cpu => self.has_unclear = true,
+                None if !leads_to_own_cpu => self.has_unread_xgmi_end = true,
                 _ => self.unexplained = self.unexplained.saturating_add(1),
             }
         } else if link.kind() == PCI_EXPRESS && self.to_cpu == Value::Absent {
@@ -77,7 +77,7 @@ impl Links {
     /// Decides about the XGMI links that need the links of all nodes.
     pub(super) fn explain(&mut self, unread_nodes: bool) {
         let unexplained = u64::try_from(self.unexplained).unwrap_or(0);
-        let is_unclear = self.has_unclear || (unread_nodes && unexplained != 0);
+        let is_unclear = self.has_unread_xgmi_end || (unread_nodes && unexplained != 0);
         if is_unclear && self.xgmi.is_zero() {
             self.xgmi = Value::Unreadable;
         }

@@ -42,10 +42,10 @@ impl Files {
             _files: Default::default(),
         };
         let shown = [
-            (c"gpus", Shows::Facts(Detail::Everything, text::gpus)),
-            (c"heaps", Shows::Facts(Detail::Compared, text::heaps)),
-            (c"flags", Shows::Facts(Detail::Compared, text::flags)),
-            (c"checks", Shows::Facts(Detail::Compared, text::checks)),
+            (c"gpus", Shows::Facts(Detail::AllFacts, text::gpus)),
+            (c"heaps", Shows::Facts(Detail::RuleFacts, text::heaps)),
+            (c"flags", Shows::Facts(Detail::RuleFacts, text::flags)),
+            (c"checks", Shows::Facts(Detail::RuleFacts, text::checks)),
             (c"counters", Shows::Counters),
         ];
         for (place, (name, shows)) in files._files.iter_mut().zip(shown) {

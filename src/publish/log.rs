@@ -15,7 +15,7 @@ use super::state::State;
 
 /// Logs a line for each card, and lines for a missing KFD or card.
 pub(super) fn report(state: &State) {
-    let Ok(snapshot) = state.observe(Detail::Compared, Tally::default()) else {
+    let Ok(snapshot) = state.observe(Detail::RuleFacts, Tally::default()) else {
         pr_warn!("no memory to look at the cards; every read looks again\n");
         return;
     };

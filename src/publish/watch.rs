@@ -34,26 +34,26 @@ use super::state::State;
 
 /// Work that observes the facts once.
 #[pin_data]
-struct Look {
+struct ObserveWork {
     state: Arc<State>,
     #[pin]
     work: Work<Self>,
 }
 
 impl_has_work! {
-    impl HasWork<Self> for Look { self.work }
+    impl HasWork<Self> for ObserveWork { self.work }
 }
 
-impl WorkItem for Look {
+impl WorkItem for ObserveWork {
     type Pointer = Arc<Self>;
 
     fn run(this: Arc<Self>) {
         // The counters show a lack of memory. The next event or read tries again.
-        let _ = this.state.observe(Detail::Compared, Tally::default());
+        let _ = this.state.observe(Detail::RuleFacts, Tally::default());
     }
 }
 
-impl Look {
+impl ObserveWork {
     fn count(this: &Arc<Self>, tally: Tally) {
         this.state.counters.add(&tally);
         // On the queue for long work: an observation may wait for KFD. One queued look suffices.
@@ -61,7 +61,7 @@ impl Look {
     }
 }
 
-impl Listener for Look {
+impl Listener for ObserveWork {
     fn pci(this: &Arc<Self>, event: PciEvent, device: &pci::Device) {
         if readers::id(device) != Id::NAVI10 {
             return;
@@ -105,13 +105,13 @@ impl Listener for Look {
 /// Watches while it lives.
 pub(super) struct Watch {
     // Drop order matters: nothing queues work after the notifiers are gone.
-    _pci: PciNotifier<Look>,
-    _module: ModuleNotifier<Look>,
+    _pci: PciNotifier<ObserveWork>,
+    _module: ModuleNotifier<ObserveWork>,
     _flush: Flush,
 }
 
 /// Waits for the last observation: the module's code must not go before it ends.
-struct Flush(Arc<Look>);
+struct Flush(Arc<ObserveWork>);
 
 impl Drop for Flush {
     fn drop(&mut self) {
@@ -122,9 +122,9 @@ impl Drop for Flush {
 impl Watch {
     pub(super) fn new(state: &Arc<State>) -> Result<Self> {
         let look = Arc::pin_init(
-            pin_init!(Look {
+            pin_init!(ObserveWork {
                 state: state.clone(),
-                work <- new_work!("rdna1_kfd_guard::Look"),
+                work <- new_work!("rdna1_kfd_guard::ObserveWork"),
             }),
             GFP_KERNEL,
         )?;

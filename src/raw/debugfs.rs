@@ -38,7 +38,7 @@ const MODE: bindings::umode_t = 0o400;
 
 /// The source of a file's text.
 pub(crate) trait Content: Send + Sync + 'static {
-    /// Everything that one reading shows. seq_file may format it several times.
+    /// AllFacts that one reading shows. seq_file may format it several times.
     type Reading: fmt::Display + Send + Unpin + 'static;
 
     /// Takes a reading. Each read from the file's start calls this.

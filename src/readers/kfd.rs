@@ -90,7 +90,7 @@ impl Topology for KfdTopology {
             let open = self.sysfs.open(path.after(0)?).map_err(reason)?;
             return whole(self.generation.insert(open), &mut self.page);
         }
-        if matches!(file, File::GpuId(_)) && self.detail == Detail::Compared {
+        if matches!(file, File::GpuId(_)) && self.detail == Detail::RuleFacts {
             // No rule needs `gpu_id`.
             return Err(ReadError::Absent);
         }

@@ -107,7 +107,7 @@ impl KernelPciBus {
         if function.render_node != RenderNode::None {
             function.vram_total_bytes = self.number(address, "mem_info_vram_total", decimal)?;
         }
-        if self.detail == Detail::Everything {
+        if self.detail == Detail::AllFacts {
             function.driver = self.driver(address)?;
             let version = |text: &[u8]| hexadecimal(text.strip_prefix(b"0x")?);
             function.mec_fw = self.number(address, "fw_version/mec_fw_version", version)?;
@@ -125,7 +125,7 @@ impl PciBus for KernelPciBus {
         for device in functions(vendor, device) {
             if let Some(mut function) = remembered(&device) {
                 self.complete(&mut function)?;
-                if self.detail == Detail::Everything {
+                if self.detail == Detail::AllFacts {
                     add_configuration(&mut function);
                 }
                 each(function)?;

@@ -96,7 +96,7 @@ fn expect_of_slot(world: &World, slot: &SlotNow, page: &Page, has_all: bool) -> 
     let [gpu] = gpus[..] else {
         return Err(format!("{} records of {address} in gpus", gpus.len()));
     };
-    if has_all && world.node_of_plain(slot).is_some() && gpu.get("verdict") != "truth" {
+    if has_all && world.undisturbed_node_of(slot).is_some() && gpu.get("verdict") != "truth" {
         return Err(format!("{address} is not called true"));
     }
     let is_unjudged = gpu.get("kfd") == "absent" && gpu.get("verdict") == "unjudged";

@@ -46,7 +46,7 @@ impl World {
     ///
     /// Such a file does not name render nodes. If it omits drivers, or names amdgpu during a probe,
     /// the module takes a node that is the only one at its location for the live one.
-    fn is_told_by(&self, contents: Contents) -> bool {
+    fn file_suffices(&self, contents: Contents) -> bool {
         self.slots.iter().all(|slot| {
             let is_compared = !contents.drivers || slot.driver == Driver::Amdgpu;
             let is_live = |node: &&Node| slot.live.as_ref().is_some_and(|own| node.is_of(own.id));
@@ -62,7 +62,7 @@ impl World {
     /// The source of PCI facts: the PCI core instead of a file that does not suffice.
     pub fn source(&self, machine: &Machine) -> Source {
         match machine.source {
-            Source::File(contents) if !self.is_told_by(contents) => Source::Core,
+            Source::File(contents) if !self.file_suffices(contents) => Source::Core,
             source => source,
         }
     }
@@ -80,7 +80,7 @@ impl World {
 
     /// The number of the node of the card in a slot, if amdgpu drives the card and has finished its
     /// probe, and no other node prints its location.
-    pub fn node_of_plain(&self, slot: &SlotNow) -> Option<usize> {
+    pub fn undisturbed_node_of(&self, slot: &SlotNow) -> Option<usize> {
         let board = slot.board.as_ref()?;
         let live = slot.live.as_ref()?;
         let is_driven = slot.driver == Driver::Amdgpu && slot.render_minor == Some(live.minor);

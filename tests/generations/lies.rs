@@ -30,7 +30,7 @@ pub fn check(machine: &Machine, lies: &[Lie], chance: u64) -> Result<Vec<Lie>, S
     };
     let world = World::of(&machine);
     let plain = world.slots.iter().filter_map(|slot| {
-        let number = world.node_of_plain(slot)?;
+        let number = world.undisturbed_node_of(slot)?;
         Some((slot, number))
     });
     let plain: Vec<_> = plain.collect();

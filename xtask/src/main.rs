@@ -89,7 +89,7 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<ExitCode> {
     let command = match cli.command {
-        Command::Modproof(command) => return cli::run(cli.options, command, &Ours),
+        Command::Modproof(command) => return cli::run(cli.options, command, &ProjectChecks),
         other => other,
     };
     interrupt::install()?;
@@ -111,9 +111,9 @@ fn run(cli: Cli) -> Result<ExitCode> {
 }
 
 /// The checks that this project adds to those of selftests/modproof.toml.
-struct Ours;
+struct ProjectChecks;
 
-impl Extension for Ours {
+impl Extension for ProjectChecks {
     fn host_groups(&self) -> Vec<HostGroup<'_>> {
         let on_host = host::GROUPS.iter().map(|(name, about)| HostGroup {
             name,

@@ -9,7 +9,7 @@ use std::process::Stdio;
 
 use anyhow::{ensure, Context as _, Result};
 
-use modproof::interrupt::HalfDone;
+use modproof::interrupt::RemoveOnInterrupt;
 use modproof::judge::text_of;
 use modproof::kernels::Kernel;
 use modproof::prune::{WORK, WORK_LOCK};
@@ -57,8 +57,8 @@ fn check_promises(context: &Context, kernel: &Kernel, log: &Log) -> Result<Strin
     let modproof = install(context, log)?;
     let work = tempfile::Builder::new().prefix(WORK).tempdir_in(cache);
     let work = work.with_context(|| format!("cannot make a folder in {}", cache.display()))?;
-    let _half_done = HalfDone::new(work.path());
-    let mut command = run::dying_with_us(repo(context)?.join("qemu/check.sh"));
+    let _half_done = RemoveOnInterrupt::new(work.path());
+    let mut command = run::killed_with_parent(repo(context)?.join("qemu/check.sh"));
     let root = context.kernels().root_of(kernel)?;
     let more = format!("[root.{}]\npackages = {:?}", root.name, root.packages);
     command.env("MORE", more).arg(modproof).arg(cache);
@@ -85,7 +85,7 @@ fn install(context: &Context, log: &Log) -> Result<PathBuf> {
 fn check_prompt(context: &Context, kernel: &Kernel) -> Result<String> {
     let activity = context.ui.begin("harness: the prompt in a guest");
     let program = std::env::current_exe().context("our own program is gone")?;
-    let mut child = run::dying_with_us(program)
+    let mut child = run::killed_with_parent(program)
         .arg("--project")
         .arg(&context.project.file)
         .arg("--cache")

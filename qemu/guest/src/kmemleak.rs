@@ -38,7 +38,7 @@ fn is_closed() -> bool {
 /// Fails if the slab allocator has sheaves (`struct slab_sheaf`, `mm/slub.c`), arrays of free
 /// objects. An entry stays when its object goes into use, and kmemleak takes that pointer for the
 /// owner's.
-fn sees_all() -> Result<()> {
+fn expect_no_sheaves() -> Result<()> {
     let capacity = fs::read_to_string(SHEAVES).unwrap_or_default();
     ensure!(
         matches!(capacity.trim(), "" | "0"),
@@ -70,7 +70,7 @@ pub fn nothing_lost(ctx: &mut Ctx, known: &[KnownLoss]) -> Result<()> {
     if is_closed() {
         return Err(Skip(format!("{PATH} is closed: the kernel is locked down")).into());
     }
-    sees_all()?;
+    expect_no_sheaves()?;
     thread::sleep(AGE);
     // Scan twice: kmemleak does not report objects that changed since the last scan.
     scan()?;

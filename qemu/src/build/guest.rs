@@ -136,7 +136,7 @@ pub(super) fn program(in_guest: &str, path: &Path) -> Result<Arc<GuestFile>> {
 }
 
 /// Reads the stripped modules, and the signed copies if the kernel left a key.
-pub(super) fn both_kinds(built: &BuiltModules) -> Result<Vec<Arc<GuestFile>>> {
+pub(super) fn unsigned_and_signed(built: &BuiltModules) -> Result<Vec<Arc<GuestFile>>> {
     let mut files = module_files(MODULES, &built.stripped)?;
     files.extend(module_files(SIGNED, &built.signed)?);
     Ok(files)

@@ -27,7 +27,7 @@ use crate::provision::tools;
 use builder::parts_folder;
 pub use builder::Builder;
 pub use done::Done;
-use guest::{both_kinds, program, tree};
+use guest::{program, tree, unsigned_and_signed};
 pub use guest::{Guest, GuestFile};
 use module::ModuleBuild;
 use programs::build_program;
@@ -177,7 +177,7 @@ impl Builder<'_> {
             build,
         }
         .build(self)?;
-        let files = both_kinds(&built);
+        let files = unsigned_and_signed(&built);
         modules.insert(name.to_owned(), built.whole);
         files
     }

@@ -137,7 +137,7 @@ impl ModuleBuild<'_> {
 
         for (whole, stripped) in built.whole.iter().zip(&built.stripped) {
             let size = std::fs::metadata(whole)
-                .with_context(|| made_instead(whole, &folder))?
+                .with_context(|| missing_product_error(whole, &folder))?
                 .len();
             log.note(&format!("{}: {size} bytes", whole.display()));
             strip(whole, stripped)?;
@@ -158,7 +158,7 @@ pub fn strip(whole: &Path, stripped: &Path) -> Result<()> {
 }
 
 /// The error for a build that succeeded without making a product.
-fn made_instead(missing: &Path, folder: &Path) -> String {
+fn missing_product_error(missing: &Path, folder: &Path) -> String {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut made: Vec<_> = entries
         .map(|entry| entry.file_name().to_string_lossy().into_owned())

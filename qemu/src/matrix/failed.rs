@@ -10,7 +10,7 @@ use crate::tally::Outcome;
 
 /// The outcome if modproof could not provision or build something for a kernel. It is a skip if
 /// the kernel's entry tolerates the trouble, else a failure.
-pub fn could_not(kernel: &Kernel, error: &Error) -> Outcome {
+pub fn unavailable_outcome(kernel: &Kernel, error: &Error) -> Outcome {
     let text = format!("{error:#}");
     let Some(trouble) = kernel.tolerates(error) else {
         return Outcome::of(Err(anyhow!(text)));
@@ -36,7 +36,7 @@ pub fn give_up(
     groups: Vec<(String, &str)>,
     report: &mut impl FnMut(&str, &Outcome),
 ) {
-    report(&run.name(step), &could_not(run.kernel, &error));
+    report(&run.name(step), &unavailable_outcome(run.kernel, &error));
     for (group, _) in groups {
         report(&group, &not_run(run.kernel, step, &error));
     }
@@ -59,12 +59,12 @@ mod tests {
     #[test]
     fn what_may_be_is_skipped_and_all_else_has_failed() {
         let error = || anyhow!("cc: no such option").context(Trouble::Build);
-        let skipped = could_not(&kernel("['build']"), &error());
+        let skipped = unavailable_outcome(&kernel("['build']"), &error());
         assert_eq!(skipped.tally.state(), RowState::Skipped);
         assert!(skipped.details.contains("no such option"), "{skipped:?}");
-        let failed = could_not(&kernel("['expired']"), &error());
+        let failed = unavailable_outcome(&kernel("['expired']"), &error());
         assert_eq!(failed.tally.to_string(), "0 passed, 1 failed");
-        let failed = could_not(&kernel("['build']"), &anyhow!("no disk left"));
+        let failed = unavailable_outcome(&kernel("['build']"), &anyhow!("no disk left"));
         assert_eq!(failed.tally.to_string(), "0 passed, 1 failed");
     }
 

@@ -212,7 +212,7 @@ fn suites_on(
     let mut found = Vec::new();
     for name in &kernel.suites {
         let suite = context.project.suites.find(name)?;
-        if !suite.is_taken_by(wanted) || !wanted.wants_suite(&kernel.name, name) {
+        if !suite.is_picked_by(wanted) || !wanted.wants_suite(&kernel.name, name) {
             continue;
         }
         let any = match &suite.planted {

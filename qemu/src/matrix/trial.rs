@@ -4,7 +4,7 @@
 
 use anyhow::Result;
 
-use super::failed::could_not;
+use super::failed::unavailable_outcome;
 use crate::filter::Filter;
 use crate::fleet::Fleet;
 use crate::kernels::Kernel;
@@ -30,7 +30,7 @@ pub fn run(
                 // A user who names this kernel wants an error, not a skip.
                 let outcome = match context.names_one_kernel() {
                     true => Outcome::of(Err(error)),
-                    false => could_not(kernel, &error),
+                    false => unavailable_outcome(kernel, &error),
                 };
                 report(&suite.name, &outcome);
             }

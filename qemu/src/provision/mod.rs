@@ -202,7 +202,7 @@ fn build_own(provision: &Provision, source: &Source) -> Result<Ready> {
     )?;
     let root = root::ensure(provision)?;
     let object = own::ensure(provision, source, &root, &fetched.source)?;
-    let (abi, compilers) = own::what_was_built(&object.tree())?;
+    let (abi, compilers) = own::release_and_compilers(&object.tree())?;
     Ok(Ready {
         kernel: provision.kernel.name.clone(),
         choice: Choice {

@@ -53,7 +53,7 @@ pub fn ensure(provision: &Provision, source: &Source, root: &Built, tree: &Built
         compare(wanted, &config)?;
         let jobs = std::thread::available_parallelism().map_or(1, |n| n.get());
         chroot.sh(&build_script(&make, jobs), &work.log, Some(work.activity))?;
-        let (abi, _) = what_was_built(&work.tree)?;
+        let (abi, _) = release_and_compilers(&work.tree)?;
         Ok(abi)
     });
     built.context(Trouble::Build)
@@ -114,7 +114,7 @@ fn options(text: &str) -> BTreeMap<&str, &str> {
 }
 
 /// The kernel's `uname -r`, and its compilers.
-pub fn what_was_built(object: &Path) -> Result<(String, Compilers)> {
+pub fn release_and_compilers(object: &Path) -> Result<(String, Compilers)> {
     let path = object.join("include/config/kernel.release");
     let release = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read {}", path.display()))?;

@@ -50,7 +50,7 @@ pub struct Running {
 impl Running {
     /// Starts QEMU with the guest's serial ports and the extra sockets.
     pub fn start(accelerator: &[&str], words: Vec<OsString>, extras: Vec<Extra>) -> Result<Self> {
-        let mut command = run::dying_with_us(PROGRAM);
+        let mut command = run::killed_with_parent(PROGRAM);
         command.args(words).args(accelerator);
         let mut ends = Vec::new();
         let mut give = |command: &mut Command, name: &str, socket: UnixStream| {

@@ -24,7 +24,7 @@ use crate::accel::Accelerator;
 use crate::build::Done;
 use crate::cache::Work;
 use crate::cpio::Archive;
-use crate::interrupt::HalfDone;
+use crate::interrupt::RemoveOnInterrupt;
 use crate::judge::{console_troubles, text_of};
 use crate::qemu::{Extra, Guest, Limits, Machine, Port, Running, COMMAND_LINE};
 
@@ -86,7 +86,7 @@ fn extras() -> Result<(Vec<Extra>, UnixStream, UnixStream)> {
 impl Snapshots<'_> {
     /// Boots a guest until it waits, and saves it.
     pub(super) fn make(&self, load: &[String], work: &Work) -> Result<String> {
-        let _half_done = HalfDone::new(work.tree.parent().unwrap_or(&work.tree));
+        let _half_done = RemoveOnInterrupt::new(work.tree.parent().unwrap_or(&work.tree));
         let initramfs = work.tree.join("initramfs.cpio");
         self.write_initramfs(&initramfs)
             .with_context(|| format!("cannot write {}", initramfs.display()))?;

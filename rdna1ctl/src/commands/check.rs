@@ -13,10 +13,10 @@ use crate::findings::code::Answer;
 use crate::root::Root;
 use crate::sources::rocm::Rocm;
 use crate::words;
-use crate::words::paper::Paper;
+use crate::words::paper::TextWriter;
 use crate::words::safe;
 
-use super::{complain, print, AN_UNKNOWN, BAD, UNUSABLE, WELL};
+use super::{print, print_error, AN_UNKNOWN, BAD, UNUSABLE, WELL};
 
 /// The variables that name the active Python environment.
 const ENVIRONMENTS: [&str; 2] = ["VIRTUAL_ENV", "CONDA_PREFIX"];
@@ -36,7 +36,7 @@ pub(super) fn check(root: &Root, how: &Check) -> Result<u8> {
             Err(error) => {
                 is_unreadable = true;
                 let path = path.display().to_string();
-                complain(&format!(
+                print_error(&format!(
                     "rdna1ctl: cannot look into {}: {error}",
                     safe(&path)
                 ));
@@ -47,11 +47,11 @@ pub(super) fn check(root: &Root, how: &Check) -> Result<u8> {
     if how.json {
         print(&documents::json(&document)?)?;
     } else {
-        let mut paper = Paper::new();
+        let mut paper = TextWriter::new();
         words::check::check(&mut paper, &document);
         print(paper.text())?;
         if document.places.is_empty() && !is_unreadable {
-            complain(
+            print_error(
                 "rdna1ctl: no Python environment is active, and no ROCm is in the usual places: name a \
                  folder",
             );

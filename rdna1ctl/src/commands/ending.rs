@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::io::ErrorKind;
 
-use super::complain;
+use super::print_error;
 use super::supervise::{End, NotStarted};
 
 // The statuses of timeout(1) and env(1).
@@ -22,7 +22,7 @@ const NOT_FOUND: u8 = 127;
 pub(super) fn not_started(command: &[OsString], NotStarted(error): &NotStarted) -> u8 {
     let name = command.first().map(|word| word.to_string_lossy());
     let name = name.unwrap_or_default();
-    complain(&format!("rdna1ctl: cannot run {name}: {error}"));
+    print_error(&format!("rdna1ctl: cannot run {name}: {error}"));
     match error.kind() {
         ErrorKind::NotFound => NOT_FOUND,
         _ => NOT_STARTED,

@@ -9,9 +9,9 @@ use crate::findings::variables::settings;
 use crate::root::Root;
 use crate::sources::Facts;
 use crate::words;
-use crate::words::paper::Paper;
+use crate::words::paper::TextWriter;
 
-use super::{complain, print, BAD, WELL};
+use super::{print, print_error, BAD, WELL};
 
 pub(super) fn env(root: &Root, json: bool) -> Result<u8> {
     let facts = Facts::read(root)?;
@@ -30,7 +30,7 @@ pub(super) fn env(root: &Root, json: bool) -> Result<u8> {
     }
     match found {
         Ok(settings) => {
-            let mut paper = Paper::new();
+            let mut paper = TextWriter::new();
             for caveat in words::settings::caveats(&facts) {
                 paper.comment(&caveat);
             }
@@ -38,7 +38,7 @@ pub(super) fn env(root: &Root, json: bool) -> Result<u8> {
             print(paper.text())?;
         }
         // Keep stdout empty, because a shell evaluates it.
-        Err(refusal) => complain(&format!("rdna1ctl: {refusal}")),
+        Err(refusal) => print_error(&format!("rdna1ctl: {refusal}")),
     }
     Ok(status)
 }

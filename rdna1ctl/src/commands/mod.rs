@@ -63,7 +63,7 @@ fn print(text: &str) -> Result<()> {
 }
 
 /// Prints a line on stderr. If that fails, neither the work nor the exit status changes.
-pub fn complain(line: &str) {
+pub fn print_error(line: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{line}");
 }
 

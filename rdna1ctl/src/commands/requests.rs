@@ -18,12 +18,12 @@ use crate::requests::names::Names;
 use crate::requests::RequestsDocument;
 use crate::root::Root;
 use crate::trace::{Tracer, Wanted};
-use crate::words::paper::Paper;
+use crate::words::paper::TextWriter;
 use crate::words::{requests as words, safe};
 
 use super::ending::{not_started, status, REFUSED};
 use super::supervise::{supervise, Start};
-use super::{complain, print, AN_UNKNOWN, UNUSABLE, WELL};
+use super::{print, print_error, AN_UNKNOWN, UNUSABLE, WELL};
 
 /// The interval at which the terminal is redrawn and tracing is checked.
 const EVERY: Duration = Duration::from_secs(1);
@@ -38,7 +38,7 @@ pub(super) fn requests(root: &Root, how: &Requests) -> Result<u8> {
     };
     let mut traced = Traced::start(root, wanted, how.room);
     if let Tracing::Unable(why) = &traced.tracing {
-        complain(&format!("rdna1ctl: {}", safe(why)));
+        print_error(&format!("rdna1ctl: {}", safe(why)));
         return Ok(match wanted {
             Wanted::Started => REFUSED,
             Wanted::All | Wanted::Process(_) => UNUSABLE,
@@ -47,7 +47,7 @@ pub(super) fn requests(root: &Root, how: &Requests) -> Result<u8> {
     if wanted == Wanted::Started {
         return of_command(how, traced);
     }
-    complain("rdna1ctl: tracing requests to KFD; Ctrl-C ends it");
+    print_error("rdna1ctl: tracing requests to KFD; Ctrl-C ends it");
     until_the_end(root, how, &mut traced)?;
     let document = traced.document()?;
     show(how, &document)?;
@@ -73,9 +73,9 @@ fn of_command(how: &Requests, mut traced: Traced) -> Result<u8> {
     if how.json {
         print(&documents::json(&document)?)?;
     } else {
-        let mut paper = Paper::new();
+        let mut paper = TextWriter::new();
         words::requests(&mut paper, &document);
-        complain(paper.text().trim_end());
+        print_error(paper.text().trim_end());
     }
     Ok(status(end))
 }
@@ -123,7 +123,7 @@ fn show(how: &Requests, document: &RequestsDocument) -> Result<()> {
     if how.json {
         return print(&documents::json(document)?);
     }
-    let mut paper = Paper::new();
+    let mut paper = TextWriter::new();
     words::requests(&mut paper, document);
     print(paper.text())
 }
@@ -176,7 +176,7 @@ impl Traced {
     }
 
     /// Writes the counts, or the reason why there are none.
-    pub(super) fn write(&mut self, paper: &mut Paper) {
+    pub(super) fn write(&mut self, paper: &mut TextWriter) {
         match self.document() {
             Ok(document) => words::requests(paper, &document),
             Err(error) => paper.paragraph("", &safe(&format!("{error:#}"))),

@@ -14,11 +14,11 @@ use crate::sources::log::{Line, Log};
 use crate::sources::Facts;
 use crate::trace::Wanted;
 use crate::words;
-use crate::words::paper::{bold, red, yellow, Paper};
+use crate::words::paper::{bold, red, yellow, TextWriter};
 use crate::words::settings::caveats;
 
-use super::complain;
 use super::ending::{not_started, status, REFUSED};
+use super::print_error;
 use super::requests::Traced;
 use super::supervise::{supervise, End, Start};
 use super::used::Used;
@@ -31,15 +31,15 @@ pub(super) fn run(root: &Root, how: &Run) -> Result<u8> {
         match settings(&facts) {
             Ok(settings) => settings,
             Err(refusal) => {
-                complain(&format!("rdna1ctl: {refusal}"));
-                complain("rdna1ctl: nothing was run; --no-env runs it nevertheless");
+                print_error(&format!("rdna1ctl: {refusal}"));
+                print_error("rdna1ctl: nothing was run; --no-env runs it nevertheless");
                 return Ok(REFUSED);
             }
         }
     };
     if !how.no_env {
         let caveats = caveats(&facts).into_iter();
-        caveats.for_each(|caveat| complain(&format!("rdna1ctl: {caveat}")));
+        caveats.for_each(|caveat| print_error(&format!("rdna1ctl: {caveat}")));
     }
     announce(&settings);
     let last = facts.log.last();
@@ -60,26 +60,26 @@ pub(super) fn run(root: &Root, how: &Run) -> Result<u8> {
         Ok(end) => end,
         Err(error) => return Ok(not_started(&how.command, &error)),
     };
-    let mut paper = Paper::new();
+    let mut paper = TextWriter::new();
     paper.gap();
     ended(&mut paper, end);
     used.write(&mut paper);
     asked(&mut paper, &mut traced);
     logged(&mut paper, &facts, Log::read(root), last);
-    complain(paper.text().trim_end());
+    print_error(paper.text().trim_end());
     Ok(status(end))
 }
 
 fn announce(settings: &[Setting]) {
     for setting in settings {
-        complain(&match &setting.value {
+        print_error(&match &setting.value {
             Some(value) => format!("rdna1ctl: {}={value}", setting.variable),
             None => format!("rdna1ctl: {} is unset", setting.variable),
         });
     }
 }
 
-fn ended(paper: &mut Paper, end: End) {
+fn ended(paper: &mut TextWriter, end: End) {
     let words = match end {
         End::Exited(0) => "The command ended well (status 0).".to_owned(),
         End::Exited(status) => format!("The command ended with status {status}."),
@@ -98,13 +98,13 @@ fn ended(paper: &mut Paper, end: End) {
     paper.paragraph("", &words);
 }
 
-fn asked(paper: &mut Paper, traced: &mut Traced) {
+fn asked(paper: &mut TextWriter, traced: &mut Traced) {
     paper.gap();
     paper.line(&bold("Requests to KFD, by the command and its children:"));
     traced.write(paper);
 }
 
-fn logged(paper: &mut Paper, facts: &Facts, log: Log, last: Option<u64>) {
+fn logged(paper: &mut TextWriter, facts: &Facts, log: Log, last: Option<u64>) {
     paper.gap();
     paper.line(&bold("The kernel log meanwhile:"));
     if let Some(why) = &log.unreadable {

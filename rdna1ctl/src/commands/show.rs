@@ -11,7 +11,7 @@ use crate::root::Root;
 use crate::sources::module::Module;
 use crate::sources::pages::Pages;
 use crate::sources::Facts;
-use crate::words::paper::Paper;
+use crate::words::paper::TextWriter;
 use crate::words::{self};
 
 use super::{of_verdict, print, BAD, WELL};
@@ -22,7 +22,7 @@ pub(super) fn status(root: &Root, json: bool) -> Result<u8> {
     if json {
         print(&documents::json(&status)?)?;
     } else {
-        let mut paper = Paper::new();
+        let mut paper = TextWriter::new();
         words::status::status(&mut paper, &status);
         print(paper.text())?;
     }
@@ -42,7 +42,7 @@ pub(super) fn file(root: &Root, file: File, json: bool) -> Result<u8> {
         print(&documents::page(&pages, file)?)?;
         return Ok(status);
     }
-    let mut paper = Paper::new();
+    let mut paper = TextWriter::new();
     match file {
         File::Heaps => words::pages::heaps(&mut paper, &pages.heaps),
         File::Checks => words::pages::checks(&mut paper, &pages.checks),
@@ -71,7 +71,7 @@ pub(super) fn doctor(root: &Root, json: bool) -> Result<u8> {
         };
         print(&documents::json(&document)?)?;
     } else {
-        let mut paper = Paper::new();
+        let mut paper = TextWriter::new();
         words::doctor::doctor(&mut paper, &findings);
         words::pages::origin(&mut paper, &facts.pages.origin);
         print(paper.text())?;

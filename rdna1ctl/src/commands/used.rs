@@ -17,7 +17,7 @@ use crate::sources::mapped::{self, Mapped};
 use crate::sources::patience::hold_all_signals;
 use crate::sources::processes::{self, KERNELS};
 use crate::words::doctor;
-use crate::words::paper::{bold, Paper};
+use crate::words::paper::{bold, TextWriter};
 
 /// The first and the longest interval between looks. Some commands end soon.
 const FIRST: Duration = Duration::from_millis(50);
@@ -72,7 +72,7 @@ impl Used {
     }
 
     /// Writes the findings about the libraries.
-    pub(super) fn write(&mut self, paper: &mut Paper) {
+    pub(super) fn write(&mut self, paper: &mut TextWriter) {
         self.is_over.store(true, Ordering::Relaxed);
         if let Some(ended) = self.ended.take() {
             let _ = ended.recv_timeout(LAST);

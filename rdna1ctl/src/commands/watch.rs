@@ -11,7 +11,7 @@ use crate::cli::Watch;
 use crate::documents::StatusDocument;
 use crate::root::Root;
 use crate::sources::Facts;
-use crate::words::paper::{green, red, Paper};
+use crate::words::paper::{green, red, TextWriter};
 use crate::words::{safe, status};
 
 use super::{of_verdict, print, UNUSABLE};
@@ -43,7 +43,7 @@ pub(super) fn watch(root: &Root, how: &Watch) -> Result<u8> {
 
 fn page(root: &Root) -> Result<(String, u8)> {
     let facts = Facts::read_with_libraries(root)?;
-    let mut paper = Paper::new();
+    let mut paper = TextWriter::new();
     status::status(&mut paper, &StatusDocument::of(&facts));
     Ok((paper.text().to_owned(), of_verdict(facts.pages.verdict())))
 }

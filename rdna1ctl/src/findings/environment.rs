@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::sources::kept::{Kept, Reach};
+use crate::sources::kept::{FileVariable, Reach};
 use crate::sources::processes::{Process, Variable};
 use crate::sources::Facts;
 
@@ -41,7 +41,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     }
     found.extend(others(facts));
     // Skip lines that a finding above names.
-    let is_named = |kept: &Kept| {
+    let is_named = |kept: &FileVariable| {
         let mut evidence = found.iter().flat_map(|one| &one.evidence);
         evidence.any(|one| one.from == place(kept))
     };
@@ -124,14 +124,14 @@ fn sources<'a>(
     facts: &'a Facts,
     variables: &[Variable],
     process: Option<&Process>,
-) -> Vec<&'a Kept> {
+) -> Vec<&'a FileVariable> {
     let list = &facts.kept.list;
     let lines = || {
         list.iter()
             .filter(|kept| variables.contains(&kept.variable))
     };
     let unit = process.and_then(|process| process.unit.as_deref());
-    let of_unit = |kept: &&Kept| match &kept.reach {
+    let of_unit = |kept: &&FileVariable| match &kept.reach {
         Reach::Unit(name) | Reach::UserUnit(name) => {
             unit.is_some_and(|unit| unit == name || template(unit) == *name)
         }
@@ -142,7 +142,7 @@ fn sources<'a>(
         return own;
     }
     let is_service = process.is_some_and(|process| process.is_service);
-    let is_for_all = |kept: &&Kept| match kept.reach {
+    let is_for_all = |kept: &&FileVariable| match kept.reach {
         Reach::Login => !is_service,
         Reach::Services => true,
         Reach::Unit(_) | Reach::UserUnit(_) => false,
@@ -158,7 +158,7 @@ fn template(unit: &str) -> String {
     }
 }
 
-fn place(kept: &Kept) -> String {
+fn place(kept: &FileVariable) -> String {
     format!("{}:{}", kept.file, kept.line)
 }
 
@@ -172,7 +172,7 @@ fn reach(reach: &Reach) -> String {
 }
 
 /// How to undo a line that sets a variable.
-fn remedy(kept: &Kept) -> String {
+fn remedy(kept: &FileVariable) -> String {
     let place = place(kept);
     let again = match &kept.reach {
         Reach::Login => "then log in again".to_owned(),
@@ -223,7 +223,7 @@ fn others(facts: &Facts) -> Vec<Finding> {
             let what = format!("{words} ({})", process.command);
             found.seen(format!("/proc/{}/environ", process.pid), what)
         });
-        let mut sources: Vec<&Kept> = Vec::new();
+        let mut sources: Vec<&FileVariable> = Vec::new();
         for process in &programs {
             for kept in self::sources(facts, &one.variables, Some(process)) {
                 if !sources.contains(&kept) {
@@ -246,8 +246,8 @@ fn others(facts: &Facts) -> Vec<Finding> {
 }
 
 /// Files that set variables for later programs, except the lines that another finding names.
-fn files(facts: &Facts, is_named: impl Fn(&Kept) -> bool) -> Vec<Finding> {
-    let mut groups: BTreeMap<(&Reach, &str), Vec<&Kept>> = BTreeMap::new();
+fn files(facts: &Facts, is_named: impl Fn(&FileVariable) -> bool) -> Vec<Finding> {
+    let mut groups: BTreeMap<(&Reach, &str), Vec<&FileVariable>> = BTreeMap::new();
     for kept in &facts.kept.list {
         let file = match kept.reach {
             Reach::Login | Reach::Services => kept.file.as_str(),
@@ -263,7 +263,7 @@ fn files(facts: &Facts, is_named: impl Fn(&Kept) -> bool) -> Vec<Finding> {
             .into_iter()
             .filter(Judged::is_for_later)
         {
-            let of = |kept: &&&Kept| one.variables.contains(&kept.variable);
+            let of = |kept: &&&FileVariable| one.variables.contains(&kept.variable);
             let lines: Vec<_> = group.iter().filter(of).collect();
             let Some(first) = lines.first().filter(|first| !is_named(first)) else {
                 continue;

@@ -58,7 +58,7 @@ pub fn events(lines: &[Line], cards: &[&str], others: bool) -> Result<Vec<Events
             continue;
         }
         if let Some(kind) = kind(&line.text) {
-            if is_told(&found, kind, line) {
+            if is_repeated(&found, kind, line) {
                 continue;
             }
             found.push(Event {
@@ -83,7 +83,7 @@ pub fn events(lines: &[Line], cards: &[&str], others: bool) -> Result<Vec<Events
 }
 
 /// Whether `found` has this event already: events of these kinds take several lines.
-fn is_told(found: &[Event], kind: Kind, line: &Line) -> bool {
+fn is_repeated(found: &[Event], kind: Kind, line: &Line) -> bool {
     let takes_several = matches!(kind, Kind::Preemption | Kind::ResetFailed);
     let last = found.iter().rev().find(|one| one.kind == kind);
     takes_several && last.is_some_and(|last| line.number.saturating_sub(last.line.number) <= NEAR)

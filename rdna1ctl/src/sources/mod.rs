@@ -68,7 +68,7 @@ pub struct Facts {
     /// The installations of ROCm.
     pub rocm: rocm::Rocm,
     /// The variables that files set for later programs; only [`Facts::read_closely`] reads them.
-    pub kept: kept::AllKept,
+    pub kept: kept::FileVariables,
     /// KFD's nodes that are GPUs, by number.
     pub gpu_nodes: Vec<u32>,
     /// The unique ids of these nodes, 0 for a GPU without one.
@@ -84,7 +84,7 @@ impl Facts {
         facts.processes.look_at_others(root);
         let users = &facts.access.users;
         let users: Vec<_> = users.own.iter().chain(&users.caller).collect();
-        facts.kept = kept::AllKept::read(root, &users);
+        facts.kept = kept::FileVariables::read(root, &users);
         Ok(facts)
     }
 
@@ -117,7 +117,7 @@ impl Facts {
             access: access::Access::read(root),
             log: log::Log::read(root),
             rocm: rocm::Rocm::read(root),
-            kept: kept::AllKept::default(),
+            kept: kept::FileVariables::default(),
             unique_ids: gpu_nodes
                 .iter()
                 .map(|node| unique_id(root, *node))

@@ -195,7 +195,7 @@ const FIRST: [(&str, &str); 2] = [
 ];
 
 /// Whether process ids are those of the initial pid namespace; false if unknown.
-pub fn has_ids_of_the_kernel(root: &Root) -> bool {
+pub fn is_initial_pid_namespace(root: &Root) -> bool {
     let [(path, first), _] = FIRST;
     std::fs::read_link(root.path(path)).is_ok_and(|link| link.as_os_str() == first)
 }

@@ -14,7 +14,7 @@ use crate::root::Root;
 
 use super::mapped::{self, Mapped};
 use super::patience::{each, FOR_FILES};
-use super::place::has_ids_of_the_kernel;
+use super::place::is_initial_pid_namespace;
 use super::KFD;
 
 /// A variable of an environment: its name and its value.
@@ -83,7 +83,7 @@ impl Processes {
         // In the initial pid namespace, KFD's list names every program that can use an open
         // /dev/kfd (`kfd_open()`), so nobody has to look at all open files. Elsewhere its ids are
         // different.
-        let is_complete = has_list && has_ids_of_the_kernel(root);
+        let is_complete = has_list && is_initial_pid_namespace(root);
         let pids = root.numbers("/proc");
         let looked = each(pids.clone(), FOR_FILES, {
             let root = root.clone();
@@ -190,8 +190,8 @@ impl Processes {
             let root = root.clone();
             move |&pid| {
                 let variables = environment(&root, &pid.to_string())?;
-                let is_heeded = !variables.is_empty();
-                is_heeded.then(|| of_process(&root, pid, Some(variables)))
+                let is_read_by_rocm = !variables.is_empty();
+                is_read_by_rocm.then(|| of_process(&root, pid, Some(variables)))
             }
         });
         for (pid, process) in pids.into_iter().zip(looked) {
@@ -306,12 +306,12 @@ pub fn variables(bytes: &[u8]) -> Vec<Variable> {
     let words = bytes.split(|&byte| byte == 0).filter_map(|word| {
         let word = String::from_utf8_lossy(word);
         let (name, value) = word.split_once('=')?;
-        is_heeded(name).then(|| (name.to_owned(), value.to_owned()))
+        is_read_by_rocm(name).then(|| (name.to_owned(), value.to_owned()))
     });
     words.collect()
 }
 
 /// Whether libraries of ROCm, or the linker, read variables of such a name.
-pub fn is_heeded(name: &str) -> bool {
+pub fn is_read_by_rocm(name: &str) -> bool {
     HEEDED.iter().any(|start| name.starts_with(start))
 }

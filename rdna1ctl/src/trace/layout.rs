@@ -102,7 +102,7 @@ impl Fine {
 /// The counters that belong to no row, and the last fine-grained requests.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
-pub struct Kept {
+pub struct FileVariable {
     /// Requests that found no free row or could not be read, by kind.
     pub lost: [u64; KINDS.len()],
     /// The number of self-checks that were seen.
@@ -121,16 +121,16 @@ pub struct Kept {
 
 // bpf/layout.h asserts the same sizes.
 const _: () = assert!(size_of::<Asked>() == 968 && size_of::<Svm>() == 632);
-const _: () = assert!(size_of::<Fine>() == 40 && size_of::<Kept>() == 72 + 32 * 40);
+const _: () = assert!(size_of::<Fine>() == 40 && size_of::<FileVariable>() == 72 + 32 * 40);
 
 // SAFETY: It consists of numbers, without padding, and any bytes are valid.
 unsafe impl Pod for Asked {}
 // SAFETY: As above.
 unsafe impl Pod for Svm {}
 // SAFETY: As above.
-unsafe impl Pod for Kept {}
+unsafe impl Pod for FileVariable {}
 
-impl Kept {
+impl FileVariable {
     /// The time of a request in nanoseconds of `CLOCK_MONOTONIC`; a tick has `tick` nanoseconds.
     pub fn nanoseconds(&self, fine: &Fine, tick: u64) -> u64 {
         // Signed, because a request can come before or after the last self-check.

@@ -20,7 +20,7 @@ use nix::time::{clock_getres, ClockId};
 
 use crate::root::Root;
 use attach::{Attached, FUNCTIONS};
-use layout::{Asked, Fine, Kept, Svm, KINDS};
+use layout::{Asked, FileVariable, Fine, Svm, KINDS};
 use mapped::Mapped;
 pub use unable::Unable;
 
@@ -125,7 +125,7 @@ pub struct Counts {
 pub struct Tracer {
     root: Root,
     bpf: Ebpf,
-    kept: Mapped<Kept>,
+    kept: Mapped<FileVariable>,
     cards: Mapped<Asked>,
     ranges: Mapped<Svm>,
     attached: Attached,

@@ -5,18 +5,18 @@
 use crate::check::{CheckDocument, Place};
 use crate::findings::code::Answer;
 
-use super::paper::{bold, green, red, yellow, Paper};
+use super::paper::{bold, green, red, yellow, TextWriter};
 use super::safe;
 
 /// Writes the answers.
-pub fn check(paper: &mut Paper, document: &CheckDocument) {
+pub fn check(paper: &mut TextWriter, document: &CheckDocument) {
     for place in &document.places {
         one(paper, place);
         paper.gap();
     }
 }
 
-fn one(paper: &mut Paper, place: &Place) {
+fn one(paper: &mut TextWriter, place: &Place) {
     let version = match &place.version {
         Some(version) => format!("  (ROCm {})", safe(version)),
         None => String::new(),

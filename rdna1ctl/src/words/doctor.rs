@@ -4,11 +4,11 @@
 
 use crate::findings::{Finding, State};
 
-use super::paper::{bold, green, red, yellow, Paper};
+use super::paper::{bold, green, red, yellow, TextWriter};
 use super::safe;
 
 /// Writes the findings.
-pub fn doctor(paper: &mut Paper, findings: &[Finding]) {
+pub fn doctor(paper: &mut TextWriter, findings: &[Finding]) {
     let of = |state: State| findings.iter().filter(move |one| one.state == state);
     for state in [State::Trouble, State::Note, State::Unseen] {
         for finding in of(state) {
@@ -45,7 +45,7 @@ fn plural(count: usize, one: &'static str, many: &'static str) -> &'static str {
 }
 
 /// Writes one finding with its evidence and advice.
-pub fn one(paper: &mut Paper, finding: &Finding) {
+pub fn one(paper: &mut TextWriter, finding: &Finding) {
     let mark = match finding.state {
         State::Trouble => red("TROUBLE"),
         State::Note => yellow("note"),

@@ -7,7 +7,7 @@ use crate::findings::happened::times;
 use crate::findings::State;
 use crate::sources::log::{stamp, Line};
 
-use super::paper::{red, yellow, Paper};
+use super::paper::{red, yellow, TextWriter};
 use super::safe;
 
 const LINES: usize = 40;
@@ -16,7 +16,7 @@ const LINES: usize = 40;
 const NAMED: usize = 5;
 
 /// Writes the events, newest first.
-pub fn events(paper: &mut Paper, events: &[Events]) {
+pub fn events(paper: &mut TextWriter, events: &[Events]) {
     for one in events {
         let says = format!("{} ({})", one.kind.says(), times(one.count));
         paper.paragraph(
@@ -70,7 +70,7 @@ fn ends(events: &[Events]) -> Vec<u64> {
 
 /// Writes the lines about the card or a crash, in their order. If there are too many, it leaves out
 /// the least relevant lines, and among equal ones the oldest.
-pub fn lines(paper: &mut Paper, lines: &[Line], events: &[Events]) {
+pub fn lines(paper: &mut TextWriter, lines: &[Line], events: &[Events]) {
     if lines.is_empty() {
         paper.line("Nothing about the card or a crash.");
     }

@@ -7,11 +7,11 @@ use rdna1_records::{Counters, Record};
 use crate::size::gib;
 use crate::sources::pages::{Origin, Source};
 
-use super::paper::{bold, Paper};
+use super::paper::{bold, TextWriter};
 use super::safe;
 
 /// Writes the source of the facts, and why it is not the module.
-pub fn origin(paper: &mut Paper, origin: &Origin) {
+pub fn origin(paper: &mut TextWriter, origin: &Origin) {
     match (origin.source, &origin.why) {
         (Source::Module, _) => paper.paragraph("", "Read from the module rdna1_kfd_guard."),
         (Source::KfdSysfs, why) => {
@@ -31,12 +31,12 @@ fn cell(record: &Record, key: &str) -> String {
     record.find(key).unwrap_or("").to_owned()
 }
 
-fn no_card(paper: &mut Paper) {
+fn no_card(paper: &mut TextWriter) {
     paper.line("There is no 0x731f card here.");
 }
 
 /// `heaps`.
-pub fn heaps(paper: &mut Paper, heaps: &[Record]) {
+pub fn heaps(paper: &mut TextWriter, heaps: &[Record]) {
     if heaps.is_empty() {
         paper.paragraph("", "KFD lists no memory bank of a 0x731f card.");
         return;
@@ -76,7 +76,7 @@ pub fn heaps(paper: &mut Paper, heaps: &[Record]) {
 }
 
 /// `checks`.
-pub fn checks(paper: &mut Paper, checks: &[Record]) {
+pub fn checks(paper: &mut TextWriter, checks: &[Record]) {
     if checks.is_empty() {
         paper.paragraph("", "KFD lists no 0x731f card: there is nothing to check.");
         return;
@@ -103,7 +103,7 @@ pub fn checks(paper: &mut Paper, checks: &[Record]) {
 }
 
 /// `gpus`: a column for each card, because a record is longer than a line.
-pub fn gpus(paper: &mut Paper, gpus: &[Record]) {
+pub fn gpus(paper: &mut TextWriter, gpus: &[Record]) {
     let Some(first) = gpus.first() else {
         return no_card(paper);
     };
@@ -124,7 +124,7 @@ pub fn gpus(paper: &mut Paper, gpus: &[Record]) {
 }
 
 /// `counters`.
-pub fn counters(paper: &mut Paper, counters: &Counters) {
+pub fn counters(paper: &mut TextWriter, counters: &Counters) {
     let rows: Vec<_> = counters
         .values()
         .map(|(name, value)| [name.to_owned(), value.to_string()])

@@ -13,12 +13,12 @@ pub use super::colours::*;
 const WIDTH: usize = 80;
 
 /// Text that is being written.
-pub struct Paper {
+pub struct TextWriter {
     width: usize,
     text: String,
 }
 
-impl Paper {
+impl TextWriter {
     /// Takes the width of the terminal, or of `COLUMNS`.
     pub fn new() -> Self {
         let terminal = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
@@ -95,7 +95,7 @@ impl Paper {
     }
 }
 
-impl Default for Paper {
+impl Default for TextWriter {
     fn default() -> Self {
         Self::new()
     }

@@ -5,11 +5,11 @@
 use crate::requests::{Card, Last, Process, RequestsDocument, SvmRequests};
 use crate::trace::{TracerState, Tracing};
 
-use super::paper::{bold, yellow, Paper};
+use super::paper::{bold, yellow, TextWriter};
 use super::safe;
 
 /// Writes all counts, after warnings about missing ones.
-pub fn requests(paper: &mut Paper, document: &RequestsDocument) {
+pub fn requests(paper: &mut TextWriter, document: &RequestsDocument) {
     tracing(paper, &document.tracing);
     if document.processes.is_empty() {
         paper.line(if document.tracing.is_complete() {
@@ -27,7 +27,7 @@ pub fn requests(paper: &mut Paper, document: &RequestsDocument) {
 }
 
 /// Warns if a zero, or any number, does not mean what it seems to.
-fn tracing(paper: &mut Paper, tracing: &Tracing) {
+fn tracing(paper: &mut TextWriter, tracing: &Tracing) {
     let mut warn = |words: String| paper.paragraph("", &yellow(&words));
     match tracing.state {
         TracerState::Armed if tracing.was_blind => warn(
@@ -84,7 +84,7 @@ fn tracing(paper: &mut Paper, tracing: &Tracing) {
     }
 }
 
-fn of_process(paper: &mut Paper, process: &Process) {
+fn of_process(paper: &mut TextWriter, process: &Process) {
     let name = format!("{} (process {})", safe(&process.command), process.pid);
     paper.line(&bold(&name));
     for card in &process.cards {
@@ -104,7 +104,7 @@ fn list(pairs: &[(&'static str, u64)]) -> String {
     parts.join(", ")
 }
 
-fn of_card(paper: &mut Paper, card: &Card) {
+fn of_card(paper: &mut TextWriter, card: &Card) {
     let place = match (&card.gpu, card.node) {
         (Some(gpu), Some(node)) => format!("{gpu}, node {node}, gpu_id {}", card.gpu_id),
         (None, Some(node)) => format!("node {node}, gpu_id {}", card.gpu_id),
@@ -145,7 +145,7 @@ fn first(memory: &[crate::requests::Memory]) -> impl Iterator<Item = (&'static s
     pairs.unwrap_or_default().into_iter()
 }
 
-fn of_svm(paper: &mut Paper, svm: &SvmRequests) {
+fn of_svm(paper: &mut TextWriter, svm: &SvmRequests) {
     let operations: Vec<_> = svm.operations.iter().map(|(op, n)| (*op, *n)).collect();
     paper.paragraph("  SVM: ", &list(&operations));
     for one in &svm.attributes {
@@ -168,7 +168,7 @@ fn of_svm(paper: &mut Paper, svm: &SvmRequests) {
     }
 }
 
-fn last(paper: &mut Paper, document: &RequestsDocument) {
+fn last(paper: &mut TextWriter, document: &RequestsDocument) {
     if document.fine == 0 {
         return;
     }

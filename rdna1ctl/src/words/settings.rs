@@ -5,7 +5,7 @@
 use crate::findings::variables::Setting;
 use crate::sources::Facts;
 
-use super::paper::Paper;
+use super::paper::TextWriter;
 
 /// Warnings about the variables: one for each card that KFD does not list, one if KFD's device
 /// cannot be opened, and one if rules could not be judged.
@@ -43,7 +43,7 @@ pub fn caveats(facts: &Facts) -> Vec<String> {
 }
 
 /// Writes the lines. A shell can `eval` the text as it is.
-pub fn settings(paper: &mut Paper, settings: &[Setting]) {
+pub fn settings(paper: &mut TextWriter, settings: &[Setting]) {
     if settings.is_empty() {
         paper.comment("no variable is needed: this card and this ROCm work as they are");
     }

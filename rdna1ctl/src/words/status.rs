@@ -8,14 +8,14 @@ use crate::findings::{place, MISMATCH};
 use crate::size::gib;
 use crate::sources::pages::Source;
 
-use super::paper::{bold, green, red, verdict, yellow, Paper};
+use super::paper::{bold, green, red, verdict, yellow, TextWriter};
 use super::{pages, safe};
 
 /// The width of the names of a card's lines.
 const NAMES: usize = 11;
 
 /// Writes the status.
-pub fn status(paper: &mut Paper, status: &StatusDocument) {
+pub fn status(paper: &mut TextWriter, status: &StatusDocument) {
     for card in &status.cards {
         one(paper, card, status.kfd_hidden.as_deref());
         paper.gap();
@@ -42,7 +42,7 @@ pub fn status(paper: &mut Paper, status: &StatusDocument) {
     }
 }
 
-fn none(paper: &mut Paper, status: &StatusDocument) {
+fn none(paper: &mut TextWriter, status: &StatusDocument) {
     paper.paragraph(
         "",
         "There is no 0x731f card (RX 5600 XT, 5700, 5700 XT) here.",
@@ -59,7 +59,7 @@ fn none(paper: &mut Paper, status: &StatusDocument) {
     }
 }
 
-fn without_function(paper: &mut Paper, card: &OnlyInKfd) {
+fn without_function(paper: &mut TextWriter, card: &OnlyInKfd) {
     let address = card.gpu.as_deref().unwrap_or("unknown address");
     paper.line(&format!("{}  a 0x731f card only in KFD", bold(address)));
     let meaning = meaning(&card.verdict, &card.lies, &card.unknown, card.unknown_cause);
@@ -79,7 +79,7 @@ fn number(value: Option<u64>) -> String {
     value.map_or_else(|| "?".to_owned(), |number| number.to_string())
 }
 
-fn one(paper: &mut Paper, shown: &Card, hidden: Option<&str>) {
+fn one(paper: &mut TextWriter, shown: &Card, hidden: Option<&str>) {
     let card = &shown.card;
     let board = text(&card.board).replace('-', " ");
     paper.line(&format!(
@@ -245,7 +245,7 @@ fn atomics(shown: &Card) -> String {
     }
 }
 
-fn programs(paper: &mut Paper, programs: &[Program]) {
+fn programs(paper: &mut TextWriter, programs: &[Program]) {
     if programs.is_empty() {
         return;
     }

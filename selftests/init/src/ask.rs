@@ -249,7 +249,7 @@ impl Asker {
     }
 
     /// Gives the child its own mount namespace, with an empty tmpfs on `folder`.
-    pub fn part_mounts(&mut self, folder: &str) -> Result<()> {
+    pub fn unshare_mounts(&mut self, folder: &str) -> Result<()> {
         let said = self.told(&format!("part {folder}"))?;
         ensure!(said == "parted", "{folder}: it said {said:?}");
         Ok(())

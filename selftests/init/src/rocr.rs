@@ -51,7 +51,8 @@ fn run(program: &str, environment: Environment) -> Result<Output> {
     Ok(output)
 }
 
-/// Demands that neither the stand-in nor its loading failed, by what a program wrote to standard error.
+/// Demands that neither the stand-in nor its loading failed, by what a program wrote to standard
+/// error.
 pub fn expect_no_complaint(said: &str) -> Result<()> {
     let complains = |line: &&str| line.starts_with("stand-in:") || line.contains("LD_PRELOAD");
     let complaint = said.lines().find(complains);

@@ -36,18 +36,19 @@ use rdna1_kfd_guard::{
 
 /// Judge a captured KFD topology.
 ///
-/// Prints what the module's files gpus, heaps, flags and checks would hold. Exit status: 0 all
-/// truth, or no 0x731f card; 1 a lie; 3 no lie, but an unknown; 2 unusable input.
+/// Prints the module's files gpus, heaps, flags and checks for this topology. Exit status: 0 if all
+/// verdicts are truth or there is no 0x731f card; 1 for a lie; 2 for unusable input; 3 for an unknown
+/// verdict without a lie.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// PCI facts: lines key=value (domain_bus_device_function, vendor, device, revision,
-    /// bar0_bytes, driver, vram_total_bytes), each domain_bus_device_function starting a function.
-    /// Without them the rules pci-identity and heap-bar are shown as unjudged.
+    /// A file with PCI facts as key=value lines: domain_bus_device_function, vendor, device,
+    /// revision, bar0_bytes, driver, vram_total_bytes. Each domain_bus_device_function starts a new
+    /// function. Without this file the rules pci-identity and heap-bar stay unjudged.
     #[arg(long, value_name = "FILE")]
     pci: Option<PathBuf>,
 
-    /// A folder that holds `topology`, or is it: a copy of /sys/class/kfd/kfd/topology.
+    /// A copy of /sys/class/kfd/kfd/topology, or a folder that contains one as `topology`.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 }

@@ -53,7 +53,7 @@ impl Origin {
     /// Whether a link of that folder leads from GPU to GPU. KFD copies its type from the link of
     /// one GPU to its CPU, which may be XGMI (`kfd_add_peer_prop()`, `kfd_topology.c`). The type
     /// means nothing for the other GPU. Links within a hive are direct.
-    fn is_beside_a_peer(self, folder: LinkFolder, other: Option<&Node>) -> bool {
+    fn is_gpu_to_gpu(self, folder: LinkFolder, other: Option<&Node>) -> bool {
         !folder.is_direct() && !self.has_cpu && other.is_none_or(|other| !other.has_cpu())
     }
 
@@ -215,7 +215,7 @@ impl<T: Topology> Walk<'_, T> {
         let other = to
             .and_then(|to| nodes.get(&to))
             .filter(|node| !node.is_unread());
-        if origin.is_beside_a_peer(folder, other) {
+        if origin.is_gpu_to_gpu(folder, other) {
             return;
         }
         let leads_to_own_cpu = origin.leads_to_own_cpu(folder, number);

@@ -16,7 +16,7 @@ pub struct Walked {
     pub generation: Value,
     /// Whether KFD changed nothing, as far as visible: it shows the same generation before and
     /// after, and no node that is half filled in or half removed.
-    pub calm: bool,
+    pub stable: bool,
 }
 
 /// Walks over the topology once.
@@ -46,7 +46,7 @@ pub fn walk<T: Topology, B: PciBus>(
         generation == walk.number(File::GenerationId)? && generation != Value::Unreadable;
     walk.settle(same_generation, &numbers);
     Ok(Walked {
-        calm: same_generation && !walk.unfinished_nodes,
+        stable: same_generation && !walk.unfinished_nodes,
         generation,
         snapshot: walk.snapshot,
     })

@@ -41,7 +41,7 @@ impl<T: Topology> Walk<'_, T> {
             };
         };
         let is_driven = function.is_driven_for(node.properties.drm_render_minor());
-        if is_driven && self.is_alone(node) && !self.may_sit_elsewhere(node) {
+        if is_driven && self.has_unique_address(node) && !self.may_sit_elsewhere(node) {
             Basis::Function
         } else if node.claims_navi10() {
             Basis::Device
@@ -52,7 +52,7 @@ impl<T: Topology> Walk<'_, T> {
     }
 
     /// Whether no other GPU's node prints the address of this one.
-    fn is_alone(&self, node: &Node) -> bool {
+    fn has_unique_address(&self, node: &Node) -> bool {
         let address = node.address();
         let nodes = self.snapshot.nodes.values();
         count(nodes.filter(|other| other.address() == address)) == 1

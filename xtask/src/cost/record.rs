@@ -28,9 +28,9 @@ const ABOUT: &str = "# SPDX-License-Identifier: GPL-2.0\n\
 pub const REMEDY: &str = "make bench ACCEPT=1";
 
 /// The most that a count may differ from the record, up or down, in percent.
-const ROOM: f64 = 3.0;
+const TOLERANCE: f64 = 3.0;
 /// The most that the ratio to the floor may rise on another kernel or compiler, in percent.
-const ROOM_ELSEWHERE: f64 = 15.0;
+const TOLERANCE_OTHER_KERNEL: f64 = 15.0;
 
 /// The record.
 #[derive(Debug, Deserialize, Serialize)]
@@ -121,7 +121,7 @@ impl Record {
             self.kernel,
             self.rustc
         );
-        if more <= ROOM_ELSEWHERE {
+        if more <= TOLERANCE_OTHER_KERNEL {
             (RowState::Passed, text)
         } else {
             let text = format!("{text}: {more:.0} % more; if that is meant: {REMEDY}");
@@ -137,7 +137,7 @@ fn compare(seen: u64, recorded: u64) -> (RowState, String) {
         grouped(seen),
         grouped(recorded)
     );
-    if change.abs() <= ROOM {
+    if change.abs() <= TOLERANCE {
         (RowState::Passed, text)
     } else {
         let text = format!("{text}; if that is meant: {REMEDY}");

@@ -52,13 +52,13 @@ chmod -R a+rX .
 "#;
 
 /// The files and folders of the repository that no package is built from.
-const LEFT_OUT: [&str; 6] = [".ci", "fuzz", "qemu", "selftests", "tests", "xtask"];
+const NOT_PACKAGED: [&str; 6] = [".ci", "fuzz", "qemu", "selftests", "tests", "xtask"];
 
 /// The lines of `git ls-tree` (with hashes) for all that packages are built from.
 fn packaged(tree: &str) -> String {
     let lines = tree.lines().filter(|line| {
         let (_, name) = line.split_once('\t').unwrap_or_default();
-        !LEFT_OUT.contains(&name)
+        !NOT_PACKAGED.contains(&name)
     });
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -108,7 +108,7 @@ mod tests {
     use super::packaged;
 
     #[test]
-    fn what_is_in_no_package_makes_none_anew() {
+    fn unpackaged_files_trigger_no_rebuild() {
         let tree = "100644 blob aa\tdkms.conf\n040000 tree bb\tqemu\n040000 tree cc\tsrc";
         let other = tree.replace("bb", "dd");
         assert_eq!(packaged(tree), packaged(&other));

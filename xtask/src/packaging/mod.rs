@@ -16,7 +16,7 @@ use modproof::accel::Accelerator;
 use modproof::cache::entries;
 use modproof::filter::Filter;
 use modproof::fleet::Fleet;
-use modproof::matrix::could_not;
+use modproof::matrix::unavailable_outcome;
 use modproof::report;
 use modproof::tally::{Outcome, RowState, Tally};
 use modproof::{Context, Guests, Plain};
@@ -53,7 +53,7 @@ pub fn test(context: &Context, guests: &Guests) -> Result<ExitCode> {
     for release in portable::RELEASES {
         let ran = portable::run(repo(context)?, &provision, &made, release);
         let outcome = ran.unwrap_or_else(|error| match context.kernels().of_release(release) {
-            Some(kernel) => could_not(kernel, &error),
+            Some(kernel) => unavailable_outcome(kernel, &error),
             None => Outcome::of(Err(error)),
         });
         outcome.print(&format!("rdna1ctl alone, on {release}"));

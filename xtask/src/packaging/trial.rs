@@ -19,7 +19,7 @@ const SCRIPT: &str = "packaging/trial.sh";
 const END: &str = "trial: done";
 
 /// The result of the script.
-pub struct Tried {
+pub struct TrialResult {
     /// The checks.
     pub outcome: Outcome,
     /// The module that DKMS built.
@@ -34,7 +34,7 @@ pub fn run(
     ready: &Ready,
     made: &Built,
     keep: bool,
-) -> Result<Tried> {
+) -> Result<TrialResult> {
     let kernel = provision.kernel;
     let Origin::Stock(stock) = &kernel.from else {
         bail!(
@@ -94,7 +94,7 @@ pub fn run(
         }
         Ok(outcome.tally.to_string())
     })?;
-    Ok(Tried { outcome, module })
+    Ok(TrialResult { outcome, module })
 }
 
 /// Counts the checks in a log. A log without the last line [`END`] adds a failure.

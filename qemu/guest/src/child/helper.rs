@@ -22,7 +22,7 @@ const UNLOAD: &str = "unload";
 /// Waits in its own network namespace, and may load a module there.
 const NET_NAMESPACE: &str = "net-namespace";
 
-const TURN: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A helper process. It stays until the case calls [`Self::finish`].
 pub struct Helper {
@@ -106,7 +106,7 @@ impl Helper {
             if Instant::now() > deadline {
                 return Ok(None);
             }
-            thread::sleep(TURN);
+            thread::sleep(POLL_INTERVAL);
         }
         self.finish().map(Some)
     }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::root::Root;
 
 use super::patience::{each, FOR_FILES};
-use super::processes::{is_heeded, Variable};
+use super::processes::{is_read_by_rocm, Variable};
 use super::users::User;
 
 /// The most bytes of such a file that are read.
@@ -33,7 +33,7 @@ pub enum Reach {
 
 /// A variable that a file sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
+pub struct FileVariable {
     /// The file.
     pub file: String,
     /// The line in it.
@@ -46,14 +46,14 @@ pub struct Kept {
 
 /// The variables that files set, and the files that could not be read in time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AllKept {
+pub struct FileVariables {
     /// The variables, by file.
-    pub list: Vec<Kept>,
+    pub list: Vec<FileVariable>,
     /// Files on a server that does not answer.
     pub stuck: Vec<String>,
 }
 
-impl AllKept {
+impl FileVariables {
     /// Reads the system's files, and those in the home folders of these users.
     pub fn read(root: &Root, users: &[&User]) -> Self {
         let mut files = Vec::new();
@@ -97,7 +97,7 @@ impl AllKept {
             move |search: &units::Search| units::read(&root, search)
         });
         all.list.extend(units.into_iter().flatten().flatten());
-        all.list.retain(|one| is_heeded(&one.variable.0));
+        all.list.retain(|one| is_read_by_rocm(&one.variable.0));
         all
     }
 }
@@ -194,7 +194,7 @@ fn text(root: &Root, path: &str) -> Option<String> {
     root.start(path, LONGEST)
 }
 
-fn of_file(root: &Root, path: &str, form: Form) -> Vec<Kept> {
+fn of_file(root: &Root, path: &str, form: Form) -> Vec<FileVariable> {
     let text = text(root, path).unwrap_or_default();
     let (variables, reach) = match form {
         Form::Plain => (shell::plain(&text), Reach::Login),
@@ -202,7 +202,7 @@ fn of_file(root: &Root, path: &str, form: Form) -> Vec<Kept> {
         Form::Shell => (shell::script(&text), Reach::Login),
         Form::Manager => (units::of_manager(&text), Reach::Services),
     };
-    let kept = variables.into_iter().map(|(line, variable)| Kept {
+    let kept = variables.into_iter().map(|(line, variable)| FileVariable {
         file: path.to_owned(),
         line,
         variable,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::root::Root;
 
 use super::shell::{assignment, joined, plain, Set};
-use super::{text, Kept, Reach};
+use super::{text, FileVariable, Reach};
 
 /// Folders with units. If several have a unit of one name, the first wins.
 #[derive(Debug, Clone)]
@@ -87,7 +87,7 @@ fn words(text: &str) -> Vec<String> {
 }
 
 /// The variables of all units in these folders.
-pub fn read(root: &Root, search: &Search) -> Vec<Kept> {
+pub fn read(root: &Root, search: &Search) -> Vec<FileVariable> {
     let mut units = BTreeSet::new();
     for folder in &search.folders {
         for name in root.names(folder) {
@@ -105,7 +105,7 @@ pub fn read(root: &Root, search: &Search) -> Vec<Kept> {
             false => Reach::Unit(unit.clone()),
         };
         let set = of_unit(root, search, &unit).into_iter();
-        kept.extend(set.map(|(name, at)| Kept {
+        kept.extend(set.map(|(name, at)| FileVariable {
             file: at.file,
             line: at.line,
             variable: (name, at.value),

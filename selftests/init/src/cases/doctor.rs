@@ -188,7 +188,8 @@ pub fn every_lie(ctx: &mut Ctx) -> Result<()> {
         }
         for rule in rules() {
             let card = STOCK.add(0, &format!("lie={rule}"))?;
-            told_of_lie(&card, rule).with_context(|| format!("{rule}, module: {with_module}"))?;
+            expect_lie_finding(&card, rule)
+                .with_context(|| format!("{rule}, module: {with_module}"))?;
             STOCK.remove(0)?;
         }
     }
@@ -199,7 +200,7 @@ pub fn every_lie(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-fn told_of_lie(card: &Card, rule: &str) -> Result<()> {
+fn expect_lie_finding(card: &Card, rule: &str) -> Result<()> {
     let found = doctor()?;
     let id = format!("lie-{rule}");
     found.expect_all("trouble", &[&id])?;

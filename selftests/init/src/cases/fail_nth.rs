@@ -95,9 +95,9 @@ struct Attempt<'a> {
     buffer: &'a mut [u8],
 }
 
-enum Came<T> {
-    ToOpen(io::Error),
-    ToRead(io::Error),
+enum ReadResult<T> {
+    OpenFailed(io::Error),
+    ReadFailed(io::Error),
     Through(T),
 }
 
@@ -108,14 +108,14 @@ impl<'a> Attempt<'a> {
     }
 
     /// Opens and reads the file once, and passes the text to `ask`.
-    fn read<T>(&mut self, ask: impl FnOnce(&[u8]) -> T) -> Came<T> {
+    fn read<T>(&mut self, ask: impl FnOnce(&[u8]) -> T) -> ReadResult<T> {
         let mut file = match File::open(&self.path) {
             Ok(file) => file,
-            Err(error) => return Came::ToOpen(error),
+            Err(error) => return ReadResult::OpenFailed(error),
         };
         match file.read(self.buffer) {
-            Ok(length) => Came::Through(ask(self.buffer.get(..length).unwrap_or_default())),
-            Err(error) => Came::ToRead(error),
+            Ok(length) => ReadResult::Through(ask(self.buffer.get(..length).unwrap_or_default())),
+            Err(error) => ReadResult::ReadFailed(error),
         }
     }
 }
@@ -145,15 +145,15 @@ pub fn reads(ctx: &mut Ctx) -> Result<()> {
         let (failed, tries) = sweep(
             || attempt.read(usual),
             |read| match read {
-                Came::Through(usual) => {
+                ReadResult::Through(usual) => {
                     ensure!(usual, "another text");
                     Ok(false)
                 }
-                Came::ToOpen(error) => {
+                ReadResult::OpenFailed(error) => {
                     not_opened += 1;
                     expect_no_memory(&error).map(|()| true)
                 }
-                Came::ToRead(error) => expect_no_memory(&error).map(|()| true),
+                ReadResult::ReadFailed(error) => expect_no_memory(&error).map(|()| true),
             },
         )
         .with_context(|| format!("reading {file}"))?;
@@ -196,9 +196,11 @@ pub fn events(ctx: &mut Ctx) -> Result<()> {
         TREE.set(0, "hive_id=7")?;
         let (read, fired) = switch.during(nth, || attempt.read(|text| text == lying.as_bytes()))?;
         let told = match read {
-            Came::Through(true) => Ok(1),
-            Came::Through(false) => Err(anyhow!("another text")),
-            Came::ToOpen(error) | Came::ToRead(error) => expect_no_memory(&error).map(|()| 0),
+            ReadResult::Through(true) => Ok(1),
+            ReadResult::Through(false) => Err(anyhow!("another text")),
+            ReadResult::OpenFailed(error) | ReadResult::ReadFailed(error) => {
+                expect_no_memory(&error).map(|()| 0)
+            }
         };
         at_once += told.with_context(|| format!("allocation {nth}"))?;
         // After a failed read, the next read sends the announcement.

@@ -63,7 +63,7 @@ pub fn of_a_program(ctx: &mut Ctx) -> Result<()> {
     let mut command = Command::new("/proc/self/exe");
     let mut asker = Asker::start_by(command.env_clear())?;
     asker.rename("a program")?;
-    asker.part_mounts("/venv")?;
+    asker.unshare_mounts("/venv")?;
     let root = format!("/proc/{}/root", asker.id());
     make_torch(&root, "gfx1030", GFX1030)?;
     ensure!(!Path::new(LIB).exists(), "{LIB} is there for all");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! AMD's runtime beside what KFD says of a card. Each row of the table in docs/truth.md, section 9, is a
-//! case, in the column of the runtime that this guest has.
+//! AMD's runtime beside what KFD says of a card. Each row of the table in docs/truth.md, section 9,
+//! is a case, in the column of the runtime that this guest has.
 
 mod compare;
 mod rows;
@@ -82,8 +82,8 @@ fn add(ctx: &Ctx, words: &str) -> Result<Card> {
     STOCK.add(0, words)
 }
 
-/// The module tells the lie, and the runtime answers as its cell says. After that the fixture takes a lie
-/// back that blinds the runtime: it must find the card then.
+/// The module tells the lie, and the runtime answers as its cell says. After that the fixture takes
+/// a lie back that blinds the runtime: it must find the card then.
 fn row(ctx: &mut Ctx, label: &str) -> Result<()> {
     let row = find(label)?;
     let card = add(ctx, row.card)?;
@@ -150,8 +150,8 @@ fn another_pool_is_seen(ctx: &mut Ctx) -> Result<()> {
     with_another_value(ctx, "properties", "hive_id", "a hive in sysfs: false")
 }
 
-/// The runtime reads 4096 in the place of a value in a file of the card's node: the comparison with sysfs
-/// must fail, and say why.
+/// The runtime reads 4096 in the place of a value in a file of the card's node: the comparison with
+/// sysfs must fail, and say why.
 fn with_another_value(ctx: &mut Ctx, file: &str, key: &str, why: &str) -> Result<()> {
     const OTHER: &str = "/tmp/properties";
     let honest = find("5700 XT, large BAR")?;
@@ -178,7 +178,8 @@ fn with_another_value(ctx: &mut Ctx, file: &str, key: &str, why: &str) -> Result
     }
 }
 
-/// rdna1ctl takes an override and a forced pool out of the environment: rocminfo shows the card as it is.
+/// rdna1ctl takes an override and a forced pool out of the environment: rocminfo shows the card as
+/// it is.
 fn rdna1ctl_runs_rocminfo(ctx: &mut Ctx) -> Result<()> {
     add(ctx, "board=5700xt bar=large")?;
     let wrong = [

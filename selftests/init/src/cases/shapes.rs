@@ -20,7 +20,7 @@ use caught::{caught, caught_on_one_of_two_nodes};
 use drawn::drawn;
 use machine::{expand, Machine};
 use model::Device;
-use table::{AROUND, CONTENTS, MOMENTS};
+use table::{CONTENTS, MOMENTS, MOMENT_MACHINES};
 
 /// The suite. One boot for each NUMA layout runs all cases; a case finds its table row by its name.
 pub const CASES: &[Case] = &[
@@ -95,7 +95,7 @@ fn content(ctx: &mut Ctx) -> Result<()> {
     })
 }
 
-/// Applies a row's steps to the first card of each machine in `AROUND`.
+/// Applies a row's steps to the first card of each machine in `MOMENT_MACHINES`.
 fn moment(ctx: &mut Ctx) -> Result<()> {
     let mut rows = MOMENTS.iter();
     let row = rows.find(|row| ctx.case.strip_prefix("honest-") == Some(row.name));
@@ -107,7 +107,7 @@ fn moment(ctx: &mut Ctx) -> Result<()> {
     let more = first
         .strip_prefix("add")
         .context("the first adds the card")?;
-    let machines = AROUND.iter().map(|devices| expand(devices));
+    let machines = MOMENT_MACHINES.iter().map(|devices| expand(devices));
     let machines = machines.collect::<Result<Vec<_>>>()?;
     on_machines(ctx, machines, |machine, devices| {
         let mut cards = devices.iter().map(|words| Device::added(words).is_card);

@@ -41,7 +41,7 @@ pub fn compare(
         wrong: Vec::new(),
     };
     comparison.all(view, gpu)?;
-    comparison.nothing_is_left();
+    comparison.expect_all_compared();
     let Comparison { equal, wrong, .. } = comparison;
     ensure!(
         wrong.is_empty(),
@@ -72,7 +72,7 @@ impl Comparison<'_> {
                 .push(format!("banks: the module has {ours}, libhsakmt {theirs}"));
         }
         for heap in heaps {
-            self.theirs.turn_to_bank(Some(heap.get("bank")?))?;
+            self.theirs.select_bank(Some(heap.get("bank")?))?;
             self.record("heaps", heap)?;
         }
         for (rule, form) in OBSERVED {
@@ -114,12 +114,12 @@ impl Comparison<'_> {
     fn rule(&mut self, rule: &str, checks: &[&Record], form: Form) -> Result<()> {
         let name = format!("checks.{rule}");
         if checks.is_empty() {
-            self.theirs.turn_to_bank(None)?;
+            self.theirs.select_bank(None)?;
             return self.value(name, None, form);
         }
         for check in checks {
             let bank = Some(check.get("bank")?).filter(|bank| *bank != "-");
-            self.theirs.turn_to_bank(bank)?;
+            self.theirs.select_bank(bank)?;
             self.value(name.clone(), Some(check.get("observed")?), form)?;
         }
         Ok(())
@@ -154,7 +154,7 @@ impl Comparison<'_> {
     }
 
     /// Demands each expected mismatch, and that no key of libhsakmt is in no list or in two.
-    fn nothing_is_left(&mut self) {
+    fn expect_all_compared(&mut self) {
         for difference in self.differences {
             if !self.differed.iter().any(|name| name == difference.name) {
                 let name = difference.name;

@@ -63,7 +63,7 @@ impl<'a> Theirs<'a> {
     }
 
     /// Selects a bank, or none.
-    pub fn turn_to_bank(&mut self, number: Option<&str>) -> Result<()> {
+    pub fn select_bank(&mut self, number: Option<&str>) -> Result<()> {
         self.bank = match number {
             None => None,
             Some(number) => {

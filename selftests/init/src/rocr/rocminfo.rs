@@ -33,8 +33,8 @@ pub struct Pool {
     pub kib: u64,
 }
 
-/// Asks by rocminfo: the GPUs, or how the runtime failed, in the words of the table in docs/truth.md. A
-/// failure of another kind is an error.
+/// Asks by rocminfo: the GPUs, or how the runtime failed, in the words of the table in
+/// docs/truth.md. A failure of another kind is an error.
 pub fn ask(environment: Environment) -> Result<Result<Vec<Agent>, String>> {
     let output = super::run(PROGRAM, environment)?;
     if !output.status.success() {

@@ -12,8 +12,8 @@ use crate::report::Record;
 use crate::rocr::pools::{self, Asked, Gpu};
 use crate::rocr::rocminfo::{self, Agent, Pool};
 
-/// Asks both programs of these cards, and demands that all that they say of memory is in sysfs. Gives the
-/// cell of the table.
+/// Asks both programs of these cards, and demands that all that they say of memory is in sysfs.
+/// Gives the cell of the table.
 pub fn ask(cards: &[(&Card, &Row)]) -> Result<String> {
     // Variables are for all cards.
     let environment = cards.first().map_or(&[][..], |(_, row)| row.environment);
@@ -64,8 +64,8 @@ fn short(pool: &Pool) -> &str {
     }
 }
 
-/// Sizes are those of the bank in sysfs. The runtime offers fine-grained memory if KFD names an XGMI
-/// hive, or a variable asks for it, and not otherwise.
+/// Sizes are those of the bank in sysfs. The runtime offers fine-grained memory if KFD names an
+/// XGMI hive, or a variable asks for it, and not otherwise.
 fn expect_pools(card: &Card, row: &Row, agent: &Agent) -> Result<()> {
     let node = kfd::node(card.node());
     let in_hive = kfd::property(&node.join("properties"), "hive_id")? != 0;

@@ -166,7 +166,7 @@ impl Device {
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::{AROUND, CONTENTS, LIES, MOMENTS};
+    use super::super::table::{CONTENTS, LIES, MOMENTS, MOMENT_MACHINES};
     use super::*;
 
     fn after(words: &str, steps: &[&str]) -> Device {
@@ -238,7 +238,10 @@ mod tests {
                 device.take(step).expect(moment.name);
             }
         }
-        for machine in AROUND.iter().chain(CONTENTS.iter().map(|c| &c.devices)) {
+        for machine in MOMENT_MACHINES
+            .iter()
+            .chain(CONTENTS.iter().map(|c| &c.devices))
+        {
             assert!(machine.iter().any(|words| Device::added(words).is_card));
         }
         let rules: Vec<_> = LIES.iter().take(11).map(|lie| lie.rule).collect();

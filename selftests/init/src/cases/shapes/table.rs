@@ -107,7 +107,7 @@ pub const CONTENTS: &[Content] = &[
 ];
 
 /// The machines for each moment, which happens to the first card.
-pub const AROUND: &[&[&str]] = &[
+pub const MOMENT_MACHINES: &[&[&str]] = &[
     &["bar=large"],
     &["board=5600xt bar=small", "bar=large"],
     &["board=mi100", "path=switch", "board=mi100", "board=raphael"],
