@@ -66,7 +66,8 @@ check_config() {
 
 # Looks at suffixes only: the names of the files differ between kernels.
 check_metadata() {
-	# Missing headers are reported already. They bring the metadata, except Debian's and Ubuntu's.
+	# Missing headers are reported already. They bring the metadata, except Debian's and
+# Ubuntu's.
 	case $family in
 	debian | ubuntu) ;;
 	*) [ -e "$kdir/Makefile" ] || return 0 ;;

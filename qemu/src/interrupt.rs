@@ -2,7 +2,8 @@
 
 //! Handles Ctrl-C and other signals that end the program: removes incomplete files, then takes the
 //! signal's default action. QEMU and all other child processes end with this program (see
-//! [`crate::run::killed_with_parent`]). The handler first kills any process that may refill a folder.
+//! [`crate::run::killed_with_parent`]). The handler first kills processes
+//! that may refill a folder.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};

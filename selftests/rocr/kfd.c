@@ -20,7 +20,7 @@
 
 /* Names a file: a line is added for each allocation. */
 #define LOG "STAND_IN_LOG"
-/* Where the parts of the file begin that allocations are mapped from. */
+/* Each allocation has a part of the file, which begins at a multiple of this. */
 #define ALIGNMENT (2ULL << 20)
 
 static int real_ioctl(int real, unsigned long request, void *arg)

@@ -36,9 +36,9 @@ use rdna1_kfd_guard::{
 
 /// Judge a captured KFD topology.
 ///
-/// Prints the module's files gpus, heaps, flags and checks for this topology. Exit status: 0 if all
-/// verdicts are truth or there is no 0x731f card; 1 for a lie; 2 for unusable input; 3 for an unknown
-/// verdict without a lie.
+/// Prints the module's files gpus, heaps, flags and checks for this topology. Exit status: 0 if
+/// all verdicts are truth or there is no 0x731f card; 1 for a lie; 2 for unusable input; 3 for an
+/// unknown verdict without a lie.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {

@@ -107,7 +107,8 @@ fn demo_unload_leaves_nothing(ctx: &mut Ctx) -> Result<()> {
     guard::expect_gone()
 }
 
-/// Two lists side by side: of the honest card, and of the one that KFD lies about. README.md shows them.
+/// Two lists side by side: of the honest card, and of the one that KFD lies about. README.md shows
+/// them.
 fn demo_shows_pools(ctx: &mut Ctx) -> Result<()> {
     need_amdgpu(ctx)?;
     STOCK.load(&ctx.modules, "")?;
