@@ -145,7 +145,7 @@ impl Rules {
         for (number, line) in text.lines().enumerate() {
             fenced ^= is_document && line.trim_start().starts_with("```");
             let is_text = if is_document {
-                !fenced && !line.starts_with('|')
+                !fenced && !line.starts_with(['|', '\t']) && !line.starts_with("    ")
             } else {
                 comment(name, line).is_some()
             };

@@ -164,7 +164,7 @@ pub fn reads(ctx: &mut Ctx) -> Result<()> {
              {counted} counted"
         ));
         ensure!(failed > 0, "none failed");
-        // A read that fails because its output has no space is not counted; `counters` gathers no facts.
+        // A read whose output has no space is not counted; `counters` gathers no facts.
         ensure!(
             counted <= not_read.into() && (counted > 0) == (file != "counters"),
             "{counted} counted for want of memory"
