@@ -9,10 +9,10 @@ use crate::parts::Parts;
 use crate::provision::symbols;
 use crate::tally::Outcome;
 
-/// Compares the kernel's Rust metadata with the stock kernel's. Runs for stock kernels only.
+/// Compares the regenerated Rust symbols with the stock kernel's. Runs for stock kernels only.
 pub const SYMBOLS: &str = "symbols";
-/// Checks the `.ko` file of the linted module. Runs for stock kernels only: with Rust's debug
-/// assertions enabled, a kernel makes modules panic on purpose.
+/// Checks the `.ko` file of the linted module. Runs for stock kernels only: modules for a kernel
+/// with `CONFIG_RUST_DEBUG_ASSERTIONS` contain panics on purpose.
 pub const MODULE: &str = "module";
 /// Runs clippy and rustfmt.
 pub const LINT: &str = "lint";
@@ -49,7 +49,7 @@ pub fn checks(parts: &Parts, is_stock: bool) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Compares the regenerated Rust symbols with the stock kernel's.
+/// Runs the check [`SYMBOLS`], and checks that it can fail.
 pub fn check_symbols(headers: &Path, object: &Path) -> Outcome {
     let mut outcome = Outcome::of(symbols::check(headers, object).map(|equal| equal.to_string()))
         .named("the same as the stock kernel's");

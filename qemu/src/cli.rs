@@ -123,7 +123,7 @@ pub fn run(options: Options, command: Command, extension: &dyn Extension) -> Res
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns the exit status of the program. Prints an error.
+/// Returns the program's exit status. Prints the error if there is one.
 pub fn exit(result: Result<ExitCode>) -> ExitCode {
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -155,7 +155,7 @@ fn boot_all(
         context.ui.say(format!("booting {abi} with {accelerator}"));
     }
     if !usual.is_empty() {
-        // Logs and guests have the full names, too.
+        // Applies the kernel's settings to each suite, and names it KERNEL:SUITE.
         let usual: Vec<_> = usual.into_iter().map(|suite| kernel.suite(suite)).collect();
         fleet.boot_all(&usual, guest, wanted, report)?;
     }

@@ -45,11 +45,11 @@ pub struct Sources {
     /// Files and folders in `folder`. Default: the whole folder.
     #[serde(default)]
     pub paths: Vec<PathBuf>,
-    /// The endings of files to take from folders. Default: all files, except those that a kernel's
-    /// build makes.
+    /// The endings of files to take from folders. Default: all files, except hidden ones and those
+    /// that a kernel's build makes.
     #[serde(default)]
     pub endings: Vec<String>,
-    /// Files that match the above, but that a build makes.
+    /// Files to leave out although they match the above, because a build makes them.
     #[serde(default)]
     pub made: Vec<PathBuf>,
 }
@@ -128,7 +128,7 @@ pub struct CheckPart {
 }
 
 impl Sources {
-    /// All files of a folder, except those that a kernel's build makes.
+    /// All files of a folder, except hidden ones and those that a kernel's build makes.
     pub fn all_of(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),

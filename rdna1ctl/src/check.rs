@@ -119,13 +119,13 @@ fn says(judged: &Judged, found: &Libraries) -> String {
     }
 }
 
-/// The tree to search, and the path in it. In a container's root, links lead to files of that
-/// container.
+/// The tree to search, and the path in it. A container's root becomes a tree of its own, so that
+/// no link in it leads to files of the host.
 fn tree(root: &Root, path: &Path) -> io::Result<(Tree, std::path::PathBuf)> {
     let system = Tree::of(root)?;
     if root.folder() == Path::new("/") {
         let path = std::path::absolute(path)?;
-        // Tree::at() follows the kernel's own links, such as /proc/PID/root; a tree does not.
+        // Tree::at() follows magic links such as /proc/PID/root. A lookup in a tree does not.
         return match Tree::at(&path) {
             Ok(folder) if walk::is_root(&folder, Path::new("/")) => Ok((folder, "/".into())),
             _ => Ok((system, path)),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Host-only code: readers of captures and of a running system's sysfs, instead of the kernel's.
+//! Host-only code: reads captures, or a running system's sysfs, as `readers` does in the module.
 
 mod capture;
 mod doubts;

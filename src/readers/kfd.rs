@@ -46,9 +46,9 @@ pub(crate) struct KfdTopology {
     sysfs: Arc<Sysfs>,
     detail: Detail,
     page: FileBuffer,
-    /// Open from a walk's first read to its last. sysfs formats it anew for each read.
+    /// `generation_id`, open between a walk's two reads of it. sysfs formats it anew for each.
     generation: Option<OpenFile>,
-    /// The folder of all nodes: paths from it are shorter. KFD may replace it meanwhile.
+    /// The folder of all nodes, to look up shorter paths. KFD may replace it during a walk.
     nodes: Option<OpenFolder>,
 }
 
@@ -114,7 +114,7 @@ impl Topology for KfdTopology {
 
     fn wait(&mut self, attempt: u32) {
         self.nodes = None;
-        // 1, 2, 4, 8, 16 ms.
+        // 1, 2, 4, 8, 16 ms: `observe` waits `ATTEMPTS - 1` times.
         let milliseconds = 1i64.checked_shl(attempt.saturating_sub(1)).unwrap_or(1);
         fsleep(Delta::from_millis(milliseconds));
     }

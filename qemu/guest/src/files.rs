@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reads files as a C program does: with open, read and close, and no other system call.
+//! Reads files. [`Files`] and [`KeptOpen`] make only the system calls that a C program makes.
 
 use std::ffi::CString;
 use std::fs::File;

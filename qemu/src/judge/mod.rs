@@ -31,7 +31,7 @@ pub struct Reason {
     pub kind: Kind,
     /// The evidence.
     pub text: String,
-    /// Whether a failed case reported it.
+    /// Whether it comes from failed cases, which the report shows anyway.
     pub of_case: bool,
 }
 

@@ -66,7 +66,7 @@ fn remedy(facts: &Facts, user: Option<&User>, device: &Device) -> Vec<String> {
     }
     match container {
         Some(container) => return in_container(container, device, is_unmapped),
-        // Only a container has such a group.
+        // An unmapped group proves a container of unknown kind. LXC's steps map groups.
         None if is_unmapped => return in_container(Container::Lxc, device, true),
         None => {}
     }

@@ -69,7 +69,7 @@ const NUMBERS: [(u32, &str); 53] = [
 /// `EF_AMDGPU_MACH`: the part of the flags that names the ISA.
 const MACHINE: u32 = 0xff;
 
-/// `EF_AMDGPU_FEATURE_XNACK_V4`, and its value for code that needs page faults on (XNACK).
+/// `EF_AMDGPU_FEATURE_XNACK_V4`. If all its bits are set, the code needs XNACK (page faults).
 const XNACK: u32 = 0x300;
 
 /// The end of a target's name if its code needs XNACK.
@@ -83,8 +83,8 @@ pub fn of_flags(flags: u32) -> Option<String> {
     Some(format!("{name}{xnack}"))
 }
 
-/// Whether the card runs code for that target: its own, or the generic one of its family. KFD turns
-/// XNACK on for no gfx10, so code that needs it is not loaded.
+/// Whether the card runs code for that target: its own, or the generic one of its family. KFD never
+/// turns XNACK on for a gfx10, so ROCm does not load code that needs it.
 pub fn runs(target: &str) -> bool {
     let isa = target.split(':').next().unwrap_or_default();
     [CARD, "gfx10-1-generic"].contains(&isa) && !target.contains(XNACK_ON)

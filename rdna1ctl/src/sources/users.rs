@@ -16,7 +16,7 @@ pub struct User {
     pub name: String,
     /// The number.
     pub uid: u32,
-    /// The groups of the session, the primary one first; `None` if they are unknown.
+    /// The session's groups, or else `registered`, the primary one first; `None` without either.
     pub groups: Option<Vec<u32>>,
     /// The groups in `/etc/group` and `/etc/passwd`. An older session lacks the new ones.
     pub registered: Vec<u32>,
@@ -87,7 +87,7 @@ fn caller(root: &Root) -> Option<User> {
     Some(user(root, uid, session.map(|session| session.groups)))
 }
 
-/// The session of the shell that called sudo. sudo can run twice there, because of its terminal.
+/// The session of the shell that called sudo. A sudo with its own terminal is two processes.
 fn session_of_caller(root: &Root) -> Option<Session> {
     let mut pid = parent(root, "self")?;
     for _ in 0..4 {

@@ -19,7 +19,7 @@ pub struct Readers {
     done: Vec<AtomicU64>,
 }
 
-/// Of a thread's reads: the number that saw a card, and the number of all.
+/// A thread's reads: how many saw a card, and how many there were.
 pub type Reads = (u64, u64);
 
 impl Readers {
@@ -111,7 +111,7 @@ pub fn expect_both_met(reads: &[Reads]) -> Result<()> {
     Ok(())
 }
 
-/// Demands that no record is a lie, and that a record of the truth has no unknown value.
+/// Demands that no record has the verdict `lie`, and that `truth` comes with all values known.
 fn expect_sound(report: Report) -> Result<Report> {
     report.expect_none(&[("verdict", "lie")])?;
     for record in report.select(&[("verdict", "truth")]) {
