@@ -77,8 +77,8 @@ LIBCLANG   = /usr/lib/llvm-*/lib/libclang.so* /usr/lib/*/libclang.so* /usr/lib/*
 	/usr/lib64/libclang.so*
 HOST_NEEDS = g++=g++ clang=clang '$(LIBCLANG)=libclang-dev'
 
-# The first build takes minutes and shows progress; later builds are quiet. Cargo uses the guest
-# programs' link options here, too, so that it compiles their common crates once.
+# The first build takes half a minute and shows progress; later builds are quiet. It is not
+# optimised, so it is ready sooner than if it shared crates with the guests' programs.
 harness:
 	$(NEED_CACHE)
 	@qemu/host-setup.sh $(HOST_NEEDS)

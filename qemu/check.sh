@@ -124,7 +124,7 @@ says 'a booted guest to start from: done'
 run
 says_not 'a booted guest to start from'
 
-echo "a guest that cannot be restored is made anew, and that is said"
+echo "modproof replaces a snapshot that cannot be restored, with a warning"
 for state in "$work"/kernels/*/warm-plain-*/tree/state; do
 	cp -p "$state" "$work/state"
 	printf garbage | dd of="$state" bs=1 conv=notrunc 2> /dev/null

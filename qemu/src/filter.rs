@@ -101,6 +101,14 @@ impl Filter {
         !text.starts_with(['*', '?']) && self.group.is_some() && self.names(group)
     }
 
+    /// Whether the filter names that group by more than wildcards, or names cases. Then the group
+    /// runs even if it takes long.
+    pub fn reaches_slow(&self, group: &str) -> bool {
+        let text = self.group_text.as_deref().unwrap_or_default();
+        let is_named = text.contains(|c| !matches!(c, '*' | '?'));
+        (is_named || self.cases.is_some()) && self.names(group)
+    }
+
     /// Whether the filter picks a suite on a kernel.
     pub fn wants_suite(&self, kernel: &str, suite: &str) -> bool {
         self.kernel.as_ref().is_none_or(|k| k.matches(kernel)) && self.names(suite)

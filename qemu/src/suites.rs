@@ -116,15 +116,15 @@ impl Suite {
         match filter.is_torture() {
             true => self.torture,
             false => {
-                let in_test = self.in_test && (filter.is_full() || !self.slow);
-                in_test || filter.asks_for(&self.name)
+                let is_due = !self.slow || filter.is_full() || filter.reaches_slow(&self.name);
+                (self.in_test && is_due) || filter.asks_for(&self.name)
             }
         }
     }
 
     /// Whether a plain test leaves out a case that takes long.
     pub fn leaves_out(&self, case: &str, asked: &Filter) -> bool {
-        let is_asked = asked.is_full() || asked.cases.is_some() || asked.asks_for(&self.name);
+        let is_asked = asked.is_full() || asked.reaches_slow(&self.name);
         !is_asked && self.slow_cases.iter().any(|slow| slow == case)
     }
 

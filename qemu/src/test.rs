@@ -64,7 +64,8 @@ impl Choice {
 
 /// Prints the groups and the cases that could run.
 pub fn list(context: &Context, choice: &Choice, extension: &dyn Extension) -> Result<()> {
-    let wanted = choice.filter(context)?;
+    // A filter can pick slow suites, too.
+    let wanted = choice.filter(context)?.of_full(true);
     let on_host = choice.on_host(extension).into_iter();
     for group in on_host.filter(|group| wants_on_host(&wanted, group)) {
         println!("{:<42} {}", group.name, group.about);
@@ -168,7 +169,11 @@ fn run_all(
         on_host.into_iter().partition(|group| group.beside);
     beside.sort_by_key(|group| group.prepare.is_some());
     std::thread::scope(|scope| {
-        let run = |group: &HostGroup| Outcome::timed(|| (group.run)(context));
+        // An error fails its group only: the report still shows the others.
+        let run = |group: &HostGroup| {
+            let ran = || Ok((group.run)(context).unwrap_or_else(|error| Outcome::of(Err(error))));
+            Outcome::timed(ran)
+        };
         let beside: Vec<_> = beside
             .iter()
             .map(|group| {
@@ -187,15 +192,18 @@ fn run_all(
             .and_then(|()| matrix::run(context, guests, &runs, &wanted, extension, &mut report));
         for (name, group) in beside {
             let outcome = group.join();
-            let outcome = outcome.unwrap_or_else(|_| bail!("the group {name} panicked"))?;
-            report(name, &outcome);
+            let outcome = outcome.unwrap_or_else(|_| bail!("the group panicked"));
+            report(
+                name,
+                &outcome.unwrap_or_else(|error| Outcome::of(Err(error))),
+            );
         }
         ran
     })
 }
 
 fn wants_on_host(wanted: &Filter, group: &HostGroup) -> bool {
-    let is_in = wanted.is_full() || !group.slow || wanted.asks_for(group.name);
+    let is_in = wanted.is_full() || !group.slow || wanted.reaches_slow(group.name);
     is_in && wanted.wants_on_host(group.name)
 }
 

@@ -31,6 +31,9 @@ fn lease(machine: &Machine, path: &str) -> File {
     file
 }
 
+/// A command that waits for a leased file takes 45 s (`/proc/sys/fs/lease-break-time`).
+const NOT_STUCK: Duration = Duration::from_secs(20);
+
 /// Runs a command; returns its output and its duration.
 fn timed(machine: &Machine, arguments: &[&str]) -> (String, Duration) {
     let begin = Instant::now();
@@ -68,7 +71,7 @@ fn a_stuck_program_holds_nobody_up() {
     machine.add_program(4243, "HSA_OVERRIDE_GFX_VERSION=10.3.0\0");
     let _leases = ["/proc/200/environ", "/proc/4242/environ"].map(|path| lease(&machine, path));
     let (said, time) = timed(&machine, &["doctor", "--json"]);
-    assert!(time < Duration::from_secs(3), "{time:?}");
+    assert!(time < NOT_STUCK, "{time:?}");
     for word in [
         "programs-stuck",
         "process 4242, 200",
@@ -79,7 +82,7 @@ fn a_stuck_program_holds_nobody_up() {
     }
     for arguments in [&["status"][..], &["env"], &["run", "--", "true"]] {
         let (_, time) = timed(&machine, arguments);
-        assert!(time < Duration::from_secs(2), "{arguments:?}: {time:?}");
+        assert!(time < NOT_STUCK, "{arguments:?}: {time:?}");
     }
 }
 
@@ -92,7 +95,7 @@ fn a_home_that_does_not_answer() {
     machine.put("/root/.profile", "");
     let _lease = lease(&machine, "/root/.profile");
     let (said, time) = timed(&machine, &["doctor", "--json"]);
-    assert!(time < Duration::from_secs(3), "{time:?}");
+    assert!(time < NOT_STUCK, "{time:?}");
     for word in ["files-stuck", "/root/.profile", "/root/.bashrc:1"] {
         assert!(said.contains(word), "{word} is not in {said}");
     }
@@ -163,7 +166,7 @@ fn two_thousand_programs() {
         .map(|pid| lease(&machine, &format!("/proc/{pid}/environ")))
         .collect();
     let (said, time) = timed(&machine, &["doctor"]);
-    assert!(time < Duration::from_secs(5), "{time:?}");
+    assert!(time < NOT_STUCK, "{time:?}");
     assert!(
         said.contains("60 programs did not answer in time"),
         "{said}"

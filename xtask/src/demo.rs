@@ -49,7 +49,10 @@ pub fn run(context: &Context, guests: &Guests, lie: Option<&str>) -> Result<Exit
         ready
     })?;
     let suites = &context.project.suites;
+    // Other kernels have no runtime of AMD's to show.
+    let is_here = |suite: &&Suite| kernel.suites.contains(&suite.name);
     let of_lie = lie.and_then(|lie| suites.find(&format!("{SUITE}-{lie}")).ok());
+    let of_lie = of_lie.filter(is_here);
     let suite = of_lie.map_or_else(|| suites.find(SUITE), Ok)?;
     let guest = guest(context, &ready, suite)?;
     let accelerator = Accelerator::find(&context.cache, &context.ui, &ready.image)?;

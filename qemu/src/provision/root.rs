@@ -40,9 +40,9 @@ pub fn ensure_other(
 }
 
 /// Makes a root of another release, with only apt.
-pub fn ensure_release(provision: &Provision, release: &str) -> Result<Built> {
+pub fn ensure_release(provision: &Provision, release: &str, name: &str) -> Result<Built> {
     let about = "root with nothing but apt";
-    make(provision, (release, release), ("clean", about), "", &[])
+    make(provision, (release, release), (name, about), "", &[])
 }
 
 /// Makes a root of that name and release.

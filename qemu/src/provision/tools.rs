@@ -19,13 +19,13 @@ const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 /// the folder that the loader searches by default.
 const GATHER: &str = "\
 apt='apt-get -o Dir::State::Lists=/tmp/lists -o Dir::Cache=/tmp/cache -o APT::Sandbox::User=root \
-     -o Dpkg::Use-Pty=0'
+     -o Dpkg::Use-Pty=0 -o Acquire::Check-Valid-Until='$check
 mkdir -p /tmp/lists/partial /tmp/cache/archives/partial
 $apt --error-on=any update
 $apt --yes --no-install-recommends --download-only install $packages
 unpacked=/mnt/tools/unpacked
 mkdir $unpacked
-for deb in /tmp/cache/archives/*.deb; do dpkg-deb -x \"$deb\" $unpacked; done
+for deb in /tmp/cache/archives/*.deb; do [ -e \"$deb\" ] || continue; dpkg-deb -x \"$deb\" $unpacked; done
 own=$(find $unpacked -name '*.so.*' -printf '%h\\n' | sort -u | tr '\\n' ':')
 for program in $programs; do
     from=$unpacked$program
@@ -81,7 +81,7 @@ pub fn ensure(
                 allow_expired: provision.allow_expired || tools.expired_release,
                 ..*provision
             };
-            Some(root::ensure_release(&provision, release)?)
+            Some(root::ensure_release(&provision, release, "tools-root")?)
         }
         _ => None,
     };
@@ -100,9 +100,10 @@ pub fn ensure(
         ],
     };
     let variables = format!(
-        "packages={}\nprograms={}\nlibraries={LIBRARIES}\n",
+        "packages={}\nprograms={}\nlibraries={LIBRARIES}\ncheck={}\n",
         quote(&tools.packages.join(" ")),
-        quote(&tools.programs.join(" "))
+        quote(&tools.programs.join(" ")),
+        !(provision.allow_expired || tools.expired_release)
     );
     stage
         .ensure(provision.ui, provision.privilege, |work| {

@@ -19,7 +19,7 @@ pub const RELEASES: [&str; 4] = ["bullseye", "bookworm", "trixie", "sid"];
 
 /// Runs the script in a root of that release with nothing but apt.
 pub fn run(repo: &Path, provision: &Provision, made: &Built, release: &str) -> Result<Outcome> {
-    let root = root::ensure_release(provision, release)?;
+    let root = root::ensure_release(provision, release, "clean")?;
     let path = repo.join(SCRIPT);
     let script = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read {}", path.display()))?;

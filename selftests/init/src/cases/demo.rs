@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What `make demo` shows: a card as the stock KFD publishes it, read by the module.
+//! `make demo`: a card as the stock KFD publishes it, read by the module.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -167,7 +167,7 @@ pub fn reads(ctx: &mut Ctx) -> Result<()> {
         // A read whose output has no space is not counted; `counters` gathers no facts.
         ensure!(
             counted <= not_read.into() && (counted > 0) == (file != "counters"),
-            "{counted} counted for want of memory"
+            "{counted} counted as out of memory"
         );
     }
     guard::unload()

@@ -126,7 +126,7 @@ pub fn drivers_files(fixture: Fixture) -> Result<()> {
     let claimed = card.get("bank_bytes")?;
     ensure!(
         claimed != card.get("vram_bytes")?,
-        "no lie is told of {claimed} bytes"
+        "{claimed} bytes are no lie"
     );
 
     let card = fixture.add(5, "domain=0x1abcd numa=0 bar=partial")?;
