@@ -76,6 +76,8 @@ fn build_package(cargo: &Cargo, ui: &Ui, package: &str) -> Result<PathBuf> {
         .args(["build", "--locked", "--release", "--package", package])
         .args(["--target", TARGET])
         .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        // After a change of one file of a large program this is ten times quicker.
+        .env("CARGO_INCREMENTAL", "1")
         .env_remove("CARGO_ENCODED_RUSTFLAGS");
     run::logged(&mut command, &log, Some(&activity))
         .with_context(|| format!("building {package}"))?;
