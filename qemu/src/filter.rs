@@ -101,12 +101,12 @@ impl Filter {
         !text.starts_with(['*', '?']) && self.group.is_some() && self.names(group)
     }
 
-    /// Whether the filter names that group by more than wildcards, or names cases. Then the group
-    /// runs even if it takes long.
+    /// Whether a group runs even if it takes long: in a full run, and if the filter names cases, or
+    /// the group by more than wildcards.
     pub fn reaches_slow(&self, group: &str) -> bool {
         let text = self.group_text.as_deref().unwrap_or_default();
         let is_named = text.contains(|c| !matches!(c, '*' | '?'));
-        (is_named || self.cases.is_some()) && self.names(group)
+        self.full || ((is_named || self.cases.is_some()) && self.names(group))
     }
 
     /// Whether the filter picks a suite on a kernel.

@@ -116,7 +116,7 @@ impl Suite {
         match filter.is_torture() {
             true => self.torture,
             false => {
-                let is_due = !self.slow || filter.is_full() || filter.reaches_slow(&self.name);
+                let is_due = !self.slow || filter.reaches_slow(&self.name);
                 (self.in_test && is_due) || filter.asks_for(&self.name)
             }
         }
@@ -124,8 +124,7 @@ impl Suite {
 
     /// Whether a plain test leaves out a case that takes long.
     pub fn leaves_out(&self, case: &str, asked: &Filter) -> bool {
-        let is_asked = asked.is_full() || asked.reaches_slow(&self.name);
-        !is_asked && self.slow_cases.iter().any(|slow| slow == case)
+        !asked.reaches_slow(&self.name) && self.slow_cases.iter().any(|slow| slow == case)
     }
 
     /// The filter for the suite's cases: its short form if it has one, or else `asked`.

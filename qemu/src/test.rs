@@ -203,7 +203,7 @@ fn run_all(
 }
 
 fn wants_on_host(wanted: &Filter, group: &HostGroup) -> bool {
-    let is_in = wanted.is_full() || !group.slow || wanted.reaches_slow(group.name);
+    let is_in = !group.slow || wanted.reaches_slow(group.name);
     is_in && wanted.wants_on_host(group.name)
 }
 
